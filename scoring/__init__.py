@@ -1,0 +1,1 @@
+"""Credit scoring of consumer loan applications."""

@@ -1,0 +1,59 @@
+"""The contract: one record per raw table, the request, and the answers.
+
+The same declarations type the columns of files, check requests, and make the OpenAPI document and the
+form of the front end. A known column that no feature reads is accepted; an unknown name is an error.
+"""
+
+from scoring.schema.answers import (
+    Answer,
+    Contribution,
+    Decision,
+    Explanation,
+    FieldError,
+    InputWarning,
+    Problem,
+    Reason,
+)
+from scoring.schema.application import FORM_GROUPS, Application
+from scoring.schema.columns import Column, Record, columns
+from scoring.schema.history import (
+    HISTORY,
+    Bureau,
+    BureauBalance,
+    CreditCardBalance,
+    InstallmentsPayment,
+    PosCashBalance,
+    PreviousApplication,
+)
+from scoring.schema.request import EXAMPLE, ApplicationRequest, History, ScoreRequest
+
+APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "application_test"}
+"""Population -> Kaggle name of its application table."""
+
+__all__ = [
+    "APPLICATION_TABLES",
+    "EXAMPLE",
+    "FORM_GROUPS",
+    "HISTORY",
+    "Answer",
+    "Application",
+    "ApplicationRequest",
+    "Bureau",
+    "BureauBalance",
+    "Column",
+    "Contribution",
+    "CreditCardBalance",
+    "Decision",
+    "Explanation",
+    "FieldError",
+    "History",
+    "InputWarning",
+    "InstallmentsPayment",
+    "PosCashBalance",
+    "PreviousApplication",
+    "Problem",
+    "Reason",
+    "Record",
+    "ScoreRequest",
+    "columns",
+]

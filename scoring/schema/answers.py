@@ -1,0 +1,84 @@
+"""What the service answers: decisions, warnings, explanations and problems."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """A part of an answer; its fields are exactly these."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class InputWarning(Answer):
+    """An input value unlike those of training: it was scored, and this says so."""
+
+    feature: str = Field(description="Name of the feature.", examples=["OCCUPATION_TYPE"])
+    problem: Literal["unseen category", "outside range"] = Field(description="What is odd about the value.")
+    value: str | float = Field(description="The value itself.", examples=["Astronaut"])
+    en: str = Field(description="The warning in English.")
+    fr: str = Field(description="The warning in French.")
+
+
+class Decision(Answer):
+    """The decision on one application."""
+
+    event_id: str = Field(description="Unique identifier of this decision, as in the inference log.")
+    SK_ID_CURR: int = Field(description="Application number, as asked.", ge=0, examples=[100001])
+    probability_of_default: float = Field(
+        description="Calibrated probability of default.", ge=0, le=1, examples=[0.062]
+    )
+    score: int = Field(description="Score in points; more points, less risk.", examples=[578])
+    threshold: float = Field(
+        description="Probability at or above which an application is refused.", ge=0, le=1, examples=[0.091]
+    )
+    decision: Literal["granted", "refused"] = Field(description="What the rule says.")
+    model: str = Field(description="Exact tag of the model.", examples=["credit_scoring:3f2a9c01"])
+    warnings: list[InputWarning] = Field([], description="Inputs unlike those of training.")
+
+
+class Contribution(Answer):
+    """The share of one feature in the raw score."""
+
+    feature: str = Field(description="Name of the feature.", examples=["external_score_mean"])
+    value: float | str | None = Field(description="Its value for this application; null if missing.")
+    contribution: float = Field(description="Log-odds; above 0 raises the risk.", examples=[-0.41])
+
+
+class Reason(Answer):
+    """A principal reason of a decision, in words."""
+
+    group: str = Field(description="Group of features that it speaks of.", examples=["external_score"])
+    feature: str = Field(description="The feature that weighs most in the group.")
+    value: float | str | None = Field(description="The applicant's own value of that feature.")
+    contribution: float = Field(description="Log-odds of the group; above 0 raises the risk.")
+    en: str = Field(description="The reason in English.")
+    fr: str = Field(description="The reason in French.")
+
+
+class Explanation(Decision):
+    """A decision with its exact decomposition: base value + contributions = raw score."""
+
+    base_value: float = Field(description="Raw score of the average application, in log-odds.")
+    raw_score: float = Field(description="Log-odds of the probability of default.")
+    contributions: list[Contribution] = Field(description="One per feature of the model.")
+    reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
+
+
+class FieldError(Answer):
+    """One refused value of a request."""
+
+    row: int | None = Field(None, description="Position of the application in the request, from 0.", ge=0)
+    field: str = Field(description="Path of the field in the application.", examples=["AMT_CREDIT"])
+    detail: str = Field(description="What is wrong with it.", examples=["Input should be a valid number"])
+
+
+class Problem(Answer):
+    """An error, after RFC 9457 (Problem Details for HTTP APIs)."""
+
+    type: str = Field("about:blank", description="Identifier of the kind of problem.")
+    title: str = Field(description="The kind of problem in a few words.", examples=["Invalid request"])
+    status: int = Field(description="HTTP status.", ge=400, le=599, examples=[422])
+    detail: str = Field(description="This problem, with its remedy.")
+    errors: list[FieldError] = Field([], description="The refused values, if any.")

@@ -1,0 +1,11 @@
+"""Every source becomes the same polars tables: a Kaggle folder, the Kaggle zip, Parquet, or requests.
+
+The tables of many applicants together are a *portfolio*. Its key is ``row``, the position of the
+application, never SK_ID_CURR: the same client may stand twice in a batch. Values are typed and checked
+here, not cleaned: the odd ones of the source (365243, XNA) are dealt with where a feature reads them.
+"""
+
+from scoring.tables.files import TableError, read
+from scoring.tables.portfolio import DTYPES, Portfolio, absent, from_requests, take, to_requests
+
+__all__ = ["DTYPES", "Portfolio", "TableError", "absent", "from_requests", "read", "take", "to_requests"]

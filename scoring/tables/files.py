@@ -1,0 +1,323 @@
+"""Reading portfolios from disk: a Kaggle folder, the Kaggle zip, or Parquet, checked at the door."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import logging
+import math
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Literal
+
+import polars as pl
+from polars.exceptions import NoDataError, PolarsError
+
+from scoring.schema import APPLICATION_TABLES, HISTORY
+from scoring.tables.portfolio import DTYPES, LINK, Columns, Portfolio, wanted
+
+logger = logging.getLogger(__name__)
+
+# Many integers are written as floats ("-3648.0"), so text is parsed as a float and narrowed afterwards.
+PARSED_AS = DTYPES | {"integer": pl.Float64(), "flag": pl.Float64()}
+WHOLE = ("id", "integer", "flag")
+INT32_MAX = 2**31 - 1
+TAIL_BYTES = 65_536  # more than the longest line of any table
+
+
+class TableError(ValueError):
+    """A portfolio that cannot be read; the text names the file, the value and the remedy."""
+
+
+def read(
+    path: Path | str,
+    population: Literal["train", "test"] = "train",
+    columns: Columns | None = None,
+) -> Portfolio:
+    """Read a portfolio from a Kaggle folder, the Kaggle zip, or a folder of Parquet tables.
+
+    A table is ``bureau.csv``, ``bureau.parquet``, or a folder ``bureau`` of Parquet parts. History of
+    applicants outside the population is left out. A missing history table is said in the log.
+
+    Parameters
+    ----------
+    path : Path or str
+        The folder or the zip.
+    population : {"train", "test"}
+        Which application table to read; the first one is labelled with TARGET.
+    columns : mapping of str to collection of str, optional
+        Raw columns to read by table: "application" and the Kaggle names of the history tables. A history
+        table that is not named is not read. None reads everything.
+
+    Raises
+    ------
+    TableError
+        If a file is missing, empty, damaged or truncated, a column is missing, a value has the wrong
+        type, SK_ID_CURR stands twice, or TARGET is not 0 or 1.
+    """
+    path = Path(path)
+    applications = _read_applications(path, population, wanted(columns, "application"))
+    owners = applications.select("SK_ID_CURR", "row")
+    history: dict[str, pl.DataFrame] = {}
+    missing: list[str] = []
+    for table in HISTORY:
+        if columns is None or table in columns:
+            frame = _read_history(path, table, wanted(columns, table), owners)
+            if frame is None:
+                missing.append(table)
+            else:
+                history[table] = frame
+    if missing:
+        logger.warning("%s has no %s: going on without", path, ", ".join(missing))
+    logger.info(
+        "portfolio read: %d applications (%s), %d history records in %d tables",
+        applications.height, population, sum(frame.height for frame in history.values()), len(history),
+    )  # fmt: skip
+    return Portfolio(applications, history)
+
+
+@dataclass(frozen=True)
+class _File:
+    """One table on disk, with the name that an error gives it."""
+
+    label: str
+    parts: list[Path]
+    is_csv: bool
+
+    def _raw(self, parsed: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """Return all columns; those of a CSV are text, but for the ones to be parsed."""
+        if self.is_csv:
+            return pl.scan_csv(self.parts, infer_schema=False, schema_overrides=dict(parsed))
+        return pl.scan_parquet(self.parts)
+
+    def scan(self, kinds: Mapping[str, str]) -> pl.LazyFrame:
+        """Return the typed columns, lazily."""
+        lazy = self._raw({name: PARSED_AS[kind] for name, kind in kinds.items()})
+        types = lazy.collect_schema()
+        return lazy.select(_typed(name, kind, types[name]).alias(name) for name, kind in kinds.items())
+
+    def check_columns(self, names: Collection[str]) -> None:
+        """Refuse a file that is empty, cut off, or lacks a column."""
+        try:
+            present = self._raw({}).collect_schema().names()
+        except NoDataError as error:
+            raise TableError(f"{self.label} is empty; copy or download it again.") from error
+        except (PolarsError, OSError) as error:
+            raise self.unreadable(error) from error
+        for name in names:
+            if name not in present:
+                close = difflib.get_close_matches(name, present, n=1)
+                hint = f" (it has {close[0]!r})" if close else ""
+                raise TableError(
+                    f"{self.label} has no column {name!r}{hint}; expected the columns of the Kaggle file, "
+                    "comma-separated with a header line."
+                )
+        if self.is_csv:
+            self._check_last_line(len(present))
+
+    def _check_last_line(self, width: int) -> None:
+        """Refuse a file cut off inside a line, which polars would fill up with nulls."""
+        with self.parts[0].open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(-min(size, TAIL_BYTES), 2)
+            last = file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
+        fields = len(next(csv.reader([last.decode("utf-8", errors="replace")]), []))
+        if fields < width:
+            raise TableError(
+                f"{self.label} is cut off: its last line has {fields} of {width} fields; "
+                "copy or download it again."
+            )
+
+    def collect(self, lazy: pl.LazyFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+        """Read the columns, or say which value could not be typed."""
+        try:
+            frame = lazy.collect(engine="streaming")
+        except PolarsError as error:
+            self._refuse_wrong_value(kinds, error)
+            raise self.unreadable(error) from error
+        numbers = frame.select(pl.col(pl.Float64).is_infinite().any())
+        if numbers.width and any(numbers.row(0)):
+            self._refuse_wrong_value(kinds, None)
+        return frame
+
+    def _refuse_wrong_value(self, kinds: Mapping[str, str], cause: Exception | None) -> None:
+        """Look again, as text, for the first value that is not of its kind."""
+        for name, kind in kinds.items():
+            if kind == "category":
+                continue
+            try:
+                lines = self._raw({}).select(name).with_row_index("line")
+                found = lines.filter(_is_wrong(name, kind, lines.collect_schema()[name])).head(1).collect()
+            except PolarsError:
+                continue  # the file itself is damaged, which the caller reports
+            if found.height:
+                line, value = found.row(0)
+                place = f"line {line + 2}" if self.is_csv else f"row {line + 1}"
+                expected = {"id": "an identifier (integer)", "number": "a number"}.get(kind, "an integer")
+                raise TableError(
+                    f"{self.label}, column {name!r}, {place}: {value!r} is not {expected}; "
+                    "correct it, or leave it empty if it is missing."
+                ) from cause
+
+    def unreadable(self, error: Exception) -> TableError:
+        """Return the error for a file that is damaged."""
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        return TableError(f"{self.label} cannot be read ({reason}); copy or download it again.")
+
+
+def _typed(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
+    """Return the expression that types a column; a value that does not fit raises when it is read."""
+    value = pl.col(name)
+    if kind == "category":
+        return value.cast(pl.String)
+    if dtype == pl.String:
+        dtype = PARSED_AS[kind]
+        value = value.cast(dtype)
+    if dtype.is_float():
+        value = value.fill_nan(None)  # how many writers say "missing"
+        if kind in WHOLE:
+            # A cast would cut 5.5 to 5 silently; infinity makes the strict cast raise.
+            value = pl.when(value.is_null() | (value == value.round())).then(value).otherwise(math.inf)
+    return value.cast(DTYPES[kind])
+
+
+def _is_wrong(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
+    """Return the expression that is true where a raw value is not of its kind."""
+    value = pl.col(name)
+    text = value.str.strip_chars() if dtype == pl.String else value
+    number = text.cast(pl.Int64 if kind == "id" and not dtype.is_float() else pl.Float64, strict=False)
+    wrong = number.is_null() | number.cast(pl.Float64).is_infinite()
+    if kind in WHOLE and not (kind == "id" and not dtype.is_float()):
+        wrong = wrong | (number != number.round())
+        if kind != "id":
+            wrong = wrong | (number.abs() > INT32_MAX)
+    is_blank = value.is_null() | (text == "") if dtype == pl.String else value.is_null()
+    return ~is_blank & wrong
+
+
+def _read_applications(path: Path, population: str, kinds: dict[str, str]) -> pl.DataFrame:
+    """Read the application table of a population, with its row and, for train, its TARGET."""
+    table = APPLICATION_TABLES[population]
+    if population == "train":
+        key = {"SK_ID_CURR": kinds["SK_ID_CURR"], "TARGET": "integer"}
+        kinds = key | kinds
+    with _open(path, table) as file:
+        if file is None:
+            raise TableError(
+                f"{path} has no {table}.csv or {table}.parquet; "
+                "give the Kaggle folder or zip with all its files."
+            )
+        file.check_columns(kinds)
+        frame = file.collect(file.scan(kinds), kinds)
+    if frame.is_empty():
+        raise TableError(f"{file.label} has no application; copy or download it again.")
+    first_line = 2 if file.is_csv else 1
+    place = "line" if file.is_csv else "row"
+    for name in ("SK_ID_CURR", "TARGET"):
+        if name in frame.columns and frame[name].null_count():
+            line = frame[name].is_null().arg_true()[0] + first_line
+            raise TableError(
+                f"{file.label}, column {name!r}, {place} {line}: no value; every application needs it."
+            )
+    if "TARGET" in frame.columns:
+        wrong = (~frame["TARGET"].is_in([0, 1])).arg_true()
+        if wrong.len():
+            line, value = wrong[0] + first_line, frame["TARGET"][wrong[0]]
+            raise TableError(
+                f"{file.label}, column 'TARGET', {place} {line}: {value} is neither 0 (repaid) "
+                "nor 1 (default); correct the label."
+            )
+    twice = frame.filter(pl.col("SK_ID_CURR").is_duplicated())
+    if twice.height:
+        value = twice["SK_ID_CURR"][0]
+        count = (twice["SK_ID_CURR"] == value).sum()
+        raise TableError(
+            f"{file.label}, column 'SK_ID_CURR': {value} stands {count} times "
+            f"({twice['SK_ID_CURR'].n_unique()} such values); keep one line per application."
+        )
+    return frame.with_row_index("row")
+
+
+def _read_history(path: Path, table: str, kinds: dict[str, str], owners: pl.DataFrame) -> pl.DataFrame | None:
+    """Read the records of the given applications, or return None where the table is absent."""
+    key = "SK_ID_CURR"
+    if table == "bureau_balance":
+        key = LINK
+        with _open(path, "bureau") as file:
+            if file is None:
+                return None  # its months belong to nobody then
+            links = {"SK_ID_CURR": "id", LINK: "id"}
+            file.check_columns(links)
+            credits = file.collect(file.scan(links).join(owners.lazy(), on="SK_ID_CURR"), links)
+        owners = credits.select(LINK, "row")
+        if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
+            raise TableError(
+                f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
+            )
+    with _open(path, table) as file:
+        if file is None:
+            return None
+        read_kinds = {key: "id"} | kinds
+        file.check_columns(read_kinds)
+        # Order is kept, so that the records of one applicant come as the file has them.
+        joined = file.scan(read_kinds).join(owners.lazy(), on=key, how="inner", maintain_order="left")
+        return file.collect(joined.select("row", *kinds), read_kinds)
+
+
+@contextmanager
+def _open(path: Path, table: str) -> Iterator[_File | None]:
+    """Find a table in a folder or a zip; a member of a zip is unpacked for as long as it is read."""
+    if path.is_dir():
+        yield _find_in_folder(path, table)
+    elif not path.exists():
+        raise TableError(f"{path} does not exist; give the Kaggle folder or the Kaggle zip.")
+    elif not zipfile.is_zipfile(path):
+        raise TableError(
+            f"{path} is neither a folder nor a readable zip; give the Kaggle folder or the Kaggle zip, "
+            "downloaded to its end."
+        )
+    else:
+        with _archive(path) as archive, tempfile.TemporaryDirectory(prefix="portfolio-") as folder:
+            names = (f"{table}.csv", f"{table}.parquet")
+            members = [member for member in archive.namelist() if Path(member).name in names]
+            if len(members) > 1:
+                raise TableError(f"{path} holds {' and '.join(members)}; keep one of them.")
+            if not members:
+                yield None
+                return
+            label = f"{path.name}: {members[0]}"
+            target = Path(folder) / Path(members[0]).name
+            try:
+                with archive.open(members[0]) as source, target.open("wb") as copy:
+                    copyfileobj(source, copy, length=1 << 20)
+            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                raise TableError(f"{label} is damaged ({error}); download the zip again.") from error
+            yield _File(label, [target], target.suffix == ".csv")
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    """Open a zip whose end is there; its directory may still be damaged."""
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise TableError(f"{path} is damaged ({error}); download the zip again.") from error
+
+
+def _find_in_folder(path: Path, table: str) -> _File | None:
+    """Return the file or the parts of a table, or None."""
+    files = [file for file in (path / f"{table}.csv", path / f"{table}.parquet") if file.is_file()]
+    parts = path / table
+    if len(files) + parts.is_dir() > 1:
+        raise TableError(f"{path} holds {table} in more than one form; keep one of CSV, Parquet and parts.")
+    if parts.is_dir():
+        found = sorted(parts.glob("*.parquet"))
+        if not found:
+            raise TableError(f"{parts} has no part *.parquet; write them, or remove the folder.")
+        return _File(f"{table}/*.parquet", found, is_csv=False)
+    return _File(files[0].name, files, files[0].suffix == ".csv") if files else None

@@ -1,0 +1,36 @@
+"""Settings of the whole suite: quiet libraries, two threads, no network, laws that repeat exactly."""
+
+import os
+import sys
+
+# Before any library is imported: most read these once, at import.
+os.environ.update(
+    BENTOML_DO_NOT_TRACK="True",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    GRADIO_ANALYTICS_ENABLED="False",
+    DO_NOT_TRACK="1",
+    MPLBACKEND="Agg",
+    POLARS_MAX_THREADS="2",
+    OMP_NUM_THREADS="2",
+)
+
+from hypothesis import settings
+
+# The same examples on every run, so that a red suite stays red until it is mended. To look for new ones:
+# pytest --hypothesis-profile=search
+settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
+settings.register_profile("search", deadline=None, max_examples=1_000)
+settings.load_profile("repeat")
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def refuse_network(event: str, arguments: tuple) -> None:
+    """Stop a test that leaves this machine, whichever library takes it there."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if not host.startswith(LOOPBACK):
+            raise PermissionError(f"the tests need no network, but something connects to {host}")
+
+
+sys.addaudithook(refuse_network)

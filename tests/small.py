@@ -1,0 +1,135 @@
+"""Made-up applications and a scorer trained on them in seconds, for tests of what comes after training."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from scoring import features, tables
+from scoring.candidates import LIGHTGBM, fit
+from scoring.decision import COSTS, POINTS
+from scoring.inference_log import COLUMNS
+from scoring.schema import ApplicationRequest
+from scoring.scorer import Calibration, Scorer
+
+Request = dict[str, Any]
+
+
+def applications(n: int, seed: int = 0) -> list[Request]:
+    """Invent applications; those with a low outside score, much debt and late payments default more often."""
+    random = np.random.default_rng(seed)
+    return [_application(random, number) for number in range(1, n + 1)]
+
+
+def _application(random: np.random.Generator, number: int) -> Request:
+    days = -int(random.integers(100, 2_500))
+    late = int(random.integers(0, 40)) if random.random() < 0.4 else 0
+    debt = round(float(random.uniform(0, 90_000)), 2)
+    request: Request = {
+        "SK_ID_CURR": number,
+        "NAME_CONTRACT_TYPE": str(random.choice(["Cash loans", "Revolving loans"])),
+        "AMT_CREDIT": round(float(random.uniform(50_000, 900_000)), 1),
+        "AMT_ANNUITY": round(float(random.uniform(5_000, 60_000)), 1),
+        "AMT_INCOME_TOTAL": round(float(random.uniform(60_000, 300_000)), 1),
+        "NAME_INCOME_TYPE": str(random.choice(["Working", "Pensioner", "Commercial associate"])),
+        "NAME_EDUCATION_TYPE": str(random.choice(["Higher education", "Secondary / secondary special"])),
+        "CODE_GENDER": str(random.choice(["F", "M"])),
+        "DAYS_BIRTH": -int(random.integers(8_000, 24_000)),
+        "DAYS_EMPLOYED": -int(random.integers(0, 6_000)),
+        "EXT_SOURCE_2": round(float(random.beta(5, 3)), 4),
+    }
+    if random.random() < 0.8:
+        request["EXT_SOURCE_3"] = round(float(random.beta(5, 3)), 4)
+    if random.random() < 0.7:
+        credit = {
+            "SK_ID_BUREAU": number,
+            "CREDIT_ACTIVE": "Active",
+            "CREDIT_TYPE": "Consumer credit",
+            "DAYS_CREDIT": days,
+            "AMT_CREDIT_SUM": 100_000.0,
+            "AMT_CREDIT_SUM_DEBT": debt,
+        }
+        month = {"SK_ID_BUREAU": number, "MONTHS_BALANCE": -1, "STATUS": "1" if late > 20 else "0"}
+        payments = [
+            {
+                "SK_ID_PREV": number,
+                "NUM_INSTALMENT_VERSION": 1,
+                "NUM_INSTALMENT_NUMBER": i + 1,
+                "DAYS_INSTALMENT": -300 + 30 * i,
+                "DAYS_ENTRY_PAYMENT": -300 + 30 * i + (late if i % 2 else -5),
+                "AMT_INSTALMENT": 5_000.0,
+                "AMT_PAYMENT": 5_000.0,
+            }
+            for i in range(6)
+        ]
+        request["history"] = {
+            "bureau": [credit],
+            "bureau_balance": [month],
+            "installments_payments": payments,
+        }
+    return request
+
+
+def portfolio(requests: list[Request]) -> tables.Portfolio:
+    return tables.from_requests([ApplicationRequest.model_validate(request) for request in requests])
+
+
+def scorer(
+    policy: tuple[str, ...] = ("gender", "family_status"),
+) -> tuple[Scorer, pl.DataFrame, list[Request]]:
+    """Train a scorer; give it with the features and the requests that it saw."""
+    requests = applications(600)
+    table = features.build(portfolio(requests)).select(features.names(policy))
+    random = np.random.default_rng(1)
+    outside = np.array([request["EXT_SOURCE_2"] for request in requests])
+    late = table["installment_late_days_mean"].fill_null(0).to_numpy()
+    y = (random.random(len(requests)) < 1 / (1 + np.exp(-(1.5 - 6 * outside + 0.15 * late)))).astype(np.int8)
+    directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
+    model = fit(LIGHTGBM, table, y, directions, rounds=60)
+    bare = Scorer(model, Calibration(), 0.35, COSTS, POINTS, policy, {})
+    granted = bare.probability(table) < bare.threshold
+    contributions, _ = bare.contributions(table)
+    numbers = [name for name, dtype in table.schema.items() if dtype == pl.Float64]
+    medians = table.filter(granted).select(numbers).median().row(0, named=True)
+    learned = Scorer(
+        model,
+        bare.calibration,
+        bare.threshold,
+        COSTS,
+        POINTS,
+        policy,
+        {
+            name: (low, high)
+            for name in numbers
+            if (low := table[name].min()) is not None and (high := table[name].max())
+        },
+        granted_contributions=dict(
+            zip(table.columns, contributions[granted].mean(axis=0).tolist(), strict=True)
+        ),
+        granted_values={name: value for name, value in medians.items() if value is not None},
+        metrics={"auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
+        lineage={"candidate": "lightgbm"},
+    )
+    return learned, table, requests
+
+
+def save(folder: Path) -> Path:
+    """Write the trained scorer to a folder that does not exist yet, as training does."""
+    learned, table, requests = scorer()
+    decided = learned.decide(table)
+    log = [
+        decided[name] if name in decided.columns else pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in COLUMNS.items()
+    ]
+    reference = table.select(*log, pl.all())
+    examples = [
+        {
+            "request": requests[i],
+            "probability_of_default": decided["probability_of_default"][i],
+            "decision": decided["decision"][i],
+        }
+        for i in range(25)
+    ]
+    learned.save(folder, reference, examples)
+    return folder
