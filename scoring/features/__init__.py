@@ -1,0 +1,149 @@
+"""Every feature a model may read, declared once, and the one function that computes them.
+
+``build`` is pure: no population statistic, no fitted encoder, no clock. A row depends on its own application
+and its own records only, so an applicant scores the same alone, in a batch, from a file and from a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from scoring import schema
+from scoring.decision import PROTECTED
+from scoring.features import application, bureau, credit_card, cross, installments, pos_cash, previous
+from scoring.features.base import Feature, HistoryTable
+from scoring.features.groups import GROUPS, Group
+from scoring.tables import Portfolio
+
+__all__ = [
+    "FEATURES",
+    "FEATURE_BY_NAME",
+    "GROUPS",
+    "HISTORY_FEATURES",
+    "READS",
+    "Feature",
+    "Group",
+    "build",
+    "names",
+    "protected_by",
+]
+
+TABLES: tuple[HistoryTable, ...] = (
+    *bureau.TABLES,
+    previous.TABLE,
+    pos_cash.TABLE,
+    credit_card.TABLE,
+    installments.TABLE,
+)
+AGGREGATES: tuple[Feature, ...] = tuple(f for table in TABLES for f in table.features)
+ROW_WISE: tuple[Feature, ...] = (*application.FEATURES, *cross.FEATURES)
+FEATURES: tuple[Feature, ...] = (*application.FEATURES, *AGGREGATES, *cross.FEATURES)
+FEATURE_BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
+HISTORY_FEATURES: tuple[str, ...] = tuple(f.name for f in AGGREGATES)
+READS: dict[str, tuple[str, ...]] = {
+    "application": tuple(
+        sorted(
+            {name for f in ROW_WISE for name in f.expression.meta.root_names()}
+            & set(schema.columns(schema.Application))
+        )
+    ),
+    **{table.name: table.reads for table in TABLES},
+}
+DTYPES = {"number": pl.Float64, "category": pl.String}
+
+
+EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
+STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves
+
+
+def build(portfolio: Portfolio) -> pl.DataFrame:
+    """Compute every feature of every application.
+
+    Parameters
+    ----------
+    portfolio : Portfolio
+        Applications with whatever history there is; an absent table counts as no records. Applications that
+        bring aggregates computed ahead (``history_features``) are taken at their word.
+
+    Returns
+    -------
+    polars.DataFrame of shape (n_applications, n_features)
+        Exactly ``FEATURES``, in order, one row per application by position; numbers are Float64, categories
+        String, missing is null.
+    """
+    rows = portfolio.applications.select("row")
+    raw = portfolio.applications.select(READS["application"])
+    history = pl.concat([_aggregates(portfolio, table, rows) for table in TABLES], how="horizontal")
+    if portfolio.history_features is not None:
+        history = _overlay(history, portfolio.history_features, rows)
+    history = history.with_columns(pl.col(EMPTY_IS_ZERO).fill_null(0.0))
+    wide = pl.concat([raw, history], how="horizontal").lazy()
+    computed = wide.with_columns(f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in ROW_WISE)
+    return computed.select(list(FEATURE_BY_NAME)).collect()
+
+
+def names(protect: Collection[str]) -> list[str]:
+    """Name the features that a model may read when some attributes are protected.
+
+    Parameters
+    ----------
+    protect : collection of str
+        Keys of ``decision.PROTECTED``.
+
+    Returns
+    -------
+    list of str
+        In the order of ``FEATURES``; a feature goes as soon as it reads one column of a protected attribute.
+    """
+    unknown = set(protect) - PROTECTED.keys()
+    if unknown:
+        raise ValueError(
+            f"no attribute to protect is named {sorted(unknown)}; choose among {sorted(PROTECTED)}."
+        )
+    return [f.name for f in FEATURES if not protected_by(f) & set(protect)]
+
+
+def protected_by(feature: Feature) -> set[str]:
+    """Name the protected attributes that a feature reads from."""
+    if feature.table not in ("application", "cross"):
+        return set()
+    reads = set(feature.expression.meta.root_names())
+    return {attribute for attribute, columns in PROTECTED.items() if reads & set(columns)}
+
+
+def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """Sum one history table up, one line per application by position."""
+    records = portfolio.history.get(table.name)
+    if records is None or records.is_empty():
+        return pl.DataFrame(
+            [
+                pl.Series(f.name, dtype=DTYPES[f.kind]).extend_constant(None, rows.height)
+                for f in table.features
+            ]
+        )
+    prepared = table.prepare(records.lazy().select("row", *table.reads))
+    summed = prepared.group_by("row").agg(
+        f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in table.features
+    )
+    found = summed.collect(engine="streaming" if records.height >= STREAM_FROM else "in-memory")
+    return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
+
+
+def _overlay(history: pl.DataFrame, given: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Replace the aggregates of the applications that brought theirs."""
+    columns = [
+        (pl.col(f.name) if f.name in given.columns else pl.lit(None)).cast(DTYPES[f.kind]).alias(f.name)
+        for f in AGGREGATES
+    ]
+    brought = rows.join(
+        given.select("row", *columns, pl.lit(True).alias("_given")),
+        on="row",
+        how="left",
+        maintain_order="left",
+    )
+    is_given = brought["_given"].fill_null(False)
+    return history.select(
+        pl.when(is_given).then(brought[name]).otherwise(pl.col(name)).alias(name) for name in history.columns
+    )

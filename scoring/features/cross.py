@@ -1,0 +1,36 @@
+"""Features that set history against the present request: written over raw columns and aggregates together."""
+
+# One feature, one line: the table is easier to read than the wrapped form.
+# ruff: noqa: E501
+# fmt: off
+
+from __future__ import annotations
+
+from functools import partial
+
+import polars as pl
+
+from scoring.features.application import age, annuity, credit, employed, income
+from scoring.features.base import DAYS_A_YEAR, Feature, divided, ratio
+
+declare = partial(Feature, table="cross")
+col = pl.col
+
+FEATURES: tuple[Feature, ...] = (
+    declare("bureau_credit_to_income", ratio(col("bureau_credit_mean"), income), "ratio", "other_debts", "Loans elsewhere over income", "Crédits externes sur revenus"),
+    declare("bureau_active_credit_to_income", ratio(col("bureau_active_credit_sum"), income), "ratio", "other_debts", "Running loans elsewhere over income", "Crédits externes en cours sur revenus"),
+    declare("bureau_debt_to_income", ratio(col("bureau_debt_sum"), income), "ratio", "other_debts", "Debt elsewhere over income", "Dette externe sur revenus"),
+    declare("bureau_annuity_to_annuity", ratio(col("bureau_annuity_mean"), annuity), "ratio", "other_debts", "Instalments elsewhere over the one asked for", "Mensualités externes sur la mensualité demandée"),
+    declare("bureau_opened_to_age", ratio(divided(-col("bureau_opened_days_min"), DAYS_A_YEAR), age), "share", "history_length", "Age of the credit file as a share of age", "Ancienneté du dossier de crédit en part de l'âge"),
+    declare("monthly_burden", ratio(pl.sum_horizontal(annuity, col("previous_running_annuity_sum"), col("bureau_annuity_sum")), income), "share", "other_debts", "All instalments as a share of income", "Toutes les mensualités en part des revenus"),
+    declare("previous_credit_to_credit_mean", ratio(col("previous_approved_credit_mean"), credit), "ratio", "earlier_requests", "Earlier loans over the one asked for, average", "Prêts antérieurs sur le prêt demandé, moyenne"),
+    declare("previous_credit_to_credit_max", ratio(col("previous_approved_credit_max"), credit), "ratio", "earlier_requests", "Largest earlier loan over the one asked for", "Plus grand prêt antérieur sur le prêt demandé"),
+    declare("previous_annuity_to_annuity_mean", ratio(col("previous_approved_annuity_mean"), annuity), "ratio", "earlier_requests", "Earlier instalments over the one asked for, average", "Mensualités antérieures sur la mensualité demandée, moyenne"),
+    declare("previous_annuity_to_annuity_max", ratio(col("previous_approved_annuity_max"), annuity), "ratio", "earlier_requests", "Largest earlier instalment over the one asked for", "Plus grande mensualité antérieure sur celle demandée"),
+    declare("previous_duration_to_duration", ratio(col("previous_credit_to_annuity_mean"), ratio(credit, annuity)), "ratio", "earlier_requests", "Earlier durations over the one asked for", "Durées antérieures sur la durée demandée"),
+    declare("previous_decided_to_employed", ratio(divided(-col("previous_decided_days_mean"), DAYS_A_YEAR), employed), "ratio", "history_length", "Age of earlier decisions over years in the job", "Ancienneté des décisions sur ancienneté d'emploi"),
+    declare("installment_paid_to_annuity_mean", ratio(col("installment_paid_mean"), annuity), "ratio", "history_length", "Past payments over the instalment asked for, average", "Paiements passés sur la mensualité demandée, moyenne"),
+    declare("installment_paid_to_annuity_max", ratio(col("installment_due_max"), annuity), "ratio", "history_length", "Largest past instalment over the one asked for", "Plus grande échéance passée sur la mensualité demandée"),
+    declare("installment_year_paid_to_income", ratio(col("installment_365d_paid_sum"), income), "share", "other_debts", "Paid back here within a year over income", "Remboursé ici en un an sur revenus"),
+    declare("card_balance_to_income", ratio(col("card_balance_mean"), income), "ratio", "card_use", "Card balance over income", "Solde de carte sur revenus", 1),
+)
