@@ -1,0 +1,91 @@
+# Every command of the project. `make help` lists them.
+
+API_PORT  ?= 3000
+UI_PORT   ?= 7860
+PORTFOLIO ?= var/demo
+TESTS     ?= tests
+ARGS      ?=
+
+# Each library is told to keep quiet, and everything that running makes stays in var/.
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_DISABLE_TELEMETRY := true
+export GRADIO_ANALYTICS_ENABLED := False
+export DO_NOT_TRACK := 1
+export BENTOML_HOME ?= $(CURDIR)/var/bentoml
+export GRADIO_TEMP_DIR ?= $(CURDIR)/var/gradio
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+SETUP  := .venv/installed
+STORED := $(BENTOML_HOME)/models/credit_scoring/latest
+
+.PHONY: help run test setup browser demo data train import first-model serve ui monitor bento image lint lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(SETUP)  ## set up, train on a demo portfolio if there is no model, serve the API and the page
+	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
+	@python run.py --api-port $(API_PORT) --ui-port $(UI_PORT) --portfolio "$(PORTFOLIO)"
+
+test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
+	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
+
+setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
+
+$(SETUP): requirements.txt
+	@deploy/setup.sh
+
+browser: ## install Debian's Chromium for the tests of the page (as root)
+	apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
+
+demo: var/demo  ## make the demo portfolio, 25,000 invented applicants
+
+var/demo: | $(SETUP)
+	@rm -rf var/demo.part
+	@python -m scoring.synthetic --applicants 20000 --test 5000 --seed 1 --out var/demo.part
+	@mv var/demo.part var/demo  # a broken attempt never looks like a portfolio
+
+data: $(SETUP)  ## download the real Home Credit tables, about 700 MB
+	@python -m scoring.download --out var/home-credit.zip
+
+train: $(SETUP) $(filter var/demo,$(PORTFOLIO))  ## train on PORTFOLIO=var/demo and register the champion
+	@python train.py --portfolio "$(PORTFOLIO)" $(ARGS)
+	@touch var/champion
+
+import: $(SETUP)  ## put the champion into the BentoML model store, if it answers as in training
+	@python import_model.py $(ARGS)
+
+first-model:
+	@test -f var/champion || $(MAKE) --no-print-directory train
+	@$(MAKE) --no-print-directory import
+
+serve: $(SETUP)  ## serve the API alone
+	@bentoml serve service:CreditScoring --host 127.0.0.1 --port $(API_PORT)
+
+ui: $(SETUP)  ## show the page alone, for an API that is running
+	@python -m ui $(ARGS)
+
+monitor: $(SETUP)  ## write the drift report of what was served
+	@python -m monitoring $(ARGS)
+
+bento: $(SETUP)  ## build the bento from the exact tag of the newest model (or MODEL=credit_scoring:TAG)
+	@test -f "$(STORED)" || { echo "No model is imported yet: make train import" >&2; exit 1; }
+	@model=$${MODEL:-credit_scoring:$$(cat "$(STORED)")}; echo "model $$model"; CREDIT_SCORING_MODEL=$$model bentoml build
+
+image: bento  ## make the container image of the bento (Docker or another engine: ARGS='--backend podman')
+	@bentoml containerize credit_scoring:latest -t credit-scoring:latest $(ARGS)
+
+lint: $(SETUP)  ## check style, format and types
+	@ruff check . && ruff format --check . && mypy
+
+lock: $(SETUP)  ## pin again what requirements*.in ask for (ARGS=-U to take newer versions)
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) requirements.in -o requirements.txt
+	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
+	    --no-emit-index-url --no-emit-find-links $(ARGS) -c requirements.txt requirements-serving.in -o requirements-serving.txt
+
+clean:  ## remove .venv and what tools leave; var/ with your data, models and log stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +

@@ -1,0 +1,226 @@
+"""The house: imports go down, each foreign library has one door, nothing unpickles, libraries are silent."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+FLOORS = {
+    5: {"service", "train", "tracking", "import_model", "mlflow_model", "ui", "monitoring", "run"},
+    4: {
+        "scoring.model",
+        "scoring.unseen",
+        "scoring.scorer",
+        "scoring.explanation",
+        "scoring.candidates",
+        "scoring.evaluation",
+        "scoring.assembly",
+        "scoring.decider",
+        "scoring.door",
+        "scoring.pages",
+        "scoring.client",
+    },
+    3: {"scoring.features"},
+    2: {"scoring.tables", "scoring.synthetic"},
+    1: {
+        "scoring.schema",
+        "scoring.decision",
+        "scoring.metrics",
+        "scoring.figures",
+        "scoring.inference_log",
+        "scoring.download",
+    },
+}
+FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+
+# Who may import what. A room stands for everything inside it. What is not here or in FREE is closed to all.
+COMMAND_LINES = {
+    *FLOORS[5],
+    "scoring.tables",
+    "scoring.synthetic",
+    "scoring.features",
+    "scoring.client",
+    "scoring.download",
+}
+DOORS = {
+    "bentoml": {"service", "import_model"},
+    "mlflow": {"train", "tracking", "import_model", "mlflow_model"},
+    "gradio": {"ui"},
+    "evidently": {"monitoring"},
+    "scipy": {"monitoring"},
+    "fastapi": {"ui"},
+    "uvicorn": {"ui"},
+    "pandas": {"train", "tracking", "import_model", "mlflow_model", "ui", "monitoring"},
+    "sklearn": {"scoring.candidates", "scoring.evaluation"},
+    "lightgbm": {"scoring.candidates", "scoring.model"},
+    "httpx": {"scoring.client", "scoring.download"},
+    "pydantic": {"scoring.schema", "scoring.door", "service", "import_model"},
+    "pydantic_core": {"scoring.schema", "scoring.door", "service"},
+    "starlette": {"service"},
+    "anyio": {"service"},
+    "yaml": {"service"},
+    "pyarrow": {"scoring.tables", "scoring.synthetic", "scoring.inference_log", "scoring.client", "service"},
+    "matplotlib": {"scoring.figures"},
+    "plotly": {"ui", "monitoring"},
+    "typer": COMMAND_LINES,
+    "rich": COMMAND_LINES,
+}
+FREE = {"numpy", "polars", *sys.stdlib_module_names}
+INSTALLED_BY = {"yaml": "pyyaml", "pydantic_core": "pydantic"}  # import name -> distribution
+BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the project by its dotted name; tests are not part of the house."""
+    files = [
+        *ROOT.glob("*.py"),
+        *(f for room in ("scoring", "ui", "monitoring") for f in (ROOT / room).rglob("*.py")),
+    ]
+    return {
+        ".".join(f.relative_to(ROOT).with_suffix("").parts): ast.parse(f.read_text(), str(f))
+        for f in sorted(files)
+    }
+
+
+MODULES = modules()
+OURS = {"scoring"} | {name.split(".")[0] for name in MODULES}
+
+
+def room(module: str) -> str:
+    """`scoring.features.bureau` lies in `scoring.features`, `ui.form` in `ui`."""
+    parts = module.removesuffix(".__init__").removesuffix(".__main__").split(".")
+    return ".".join(parts[:2]) if parts[0] == "scoring" else parts[0]
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """Dotted names of all that is imported, wherever it stands, functions and type checks included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            up = package.split(".")[: -node.level] if node.level else []
+            base = ".".join([*up, *filter(None, [node.module])])
+            # `from scoring import schema` names a room; `from scoring.schema import Column` does not
+            yield from (f"{base}.{alias.name}" for alias in node.names) if base == "scoring" else [base]
+
+
+IMPORTS = {name: sorted(set(imports(tree, name))) for name, tree in MODULES.items()}
+EDGES = sorted(
+    (name, target) for name, targets in IMPORTS.items() for target in targets if target.split(".")[0] in OURS
+)
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    homeless = {room(name) for name in MODULES} - FLOOR.keys() - {"scoring"}
+    assert not homeless, f"give {homeless} a floor in the design and in FLOORS"
+
+
+def test_imports_only_go_down() -> None:
+    climbs = [f"{a} imports {b}" for a, b in EDGES if FLOOR.get(room(a), 0) < FLOOR.get(room(b), 0)]
+    assert not climbs
+
+
+def test_no_two_rooms_need_each_other() -> None:
+    graph: dict[str, set[str]] = {}
+    for a, b in EDGES:
+        if room(a) != room(b):
+            graph.setdefault(room(a), set()).add(room(b))
+    TopologicalSorter(graph).prepare()  # raises CycleError and names the circle
+
+
+def test_each_foreign_library_has_one_door() -> None:
+    strays = [
+        f"{name} imports {library}"
+        for name, targets in IMPORTS.items()
+        for library in sorted({target.split(".")[0] for target in targets} - OURS - FREE)
+        if room(name) not in DOORS.get(library, set())
+    ]
+    assert not strays, "go through the room that has the door, or open one in DOORS"
+
+
+def test_nothing_unpickles() -> None:
+    hits = [f"{name} imports {t}" for name, ts in IMPORTS.items() for t in ts if t.split(".")[0] in BANNED]
+    assert not hits
+
+
+def test_libraries_do_not_print() -> None:
+    prints = [
+        f"{name}, line {node.lineno}"
+        for name, tree in MODULES.items()
+        if not name.endswith("__main__")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not prints, "a library logs; a command line writes through rich"
+
+
+def top_level_imports(name: str) -> Iterator[str]:
+    """What importing a module brings with it at once: not what its functions import later."""
+    body = [
+        node
+        for node in MODULES[name].body
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    ]
+    for node in body:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from imports(node, name)
+
+
+def served_modules() -> set[str]:
+    """The modules that `service.py` pulls in, itself included."""
+    seen, queue = set(), ["service"]
+    while queue:
+        name = queue.pop()
+        if "." in name:
+            queue.append(name.removesuffix(".__init__").rpartition(".")[0])  # its package comes with it
+        found = name if name in MODULES else f"{name}.__init__"
+        if found in MODULES and found not in seen:
+            seen.add(found)
+            queue += [target for target in top_level_imports(found) if target.split(".")[0] in OURS]
+    return seen
+
+
+def test_the_service_needs_only_what_the_bento_installs() -> None:
+    lines = (ROOT / "requirements-serving.in").read_text().splitlines()
+    declared = {found[0] for line in lines if (found := re.match(r"[a-z]\w*", line))}
+    foreign = {target.split(".")[0] for name in served_modules() for target in top_level_imports(name)}
+    needed = {INSTALLED_BY.get(library, library) for library in foreign - OURS - set(sys.stdlib_module_names)}
+    missing = needed - declared
+    assert not missing, (
+        f"{missing}: keep it out of service.py's imports, or add it to requirements-serving.in"
+    )
+
+
+def test_the_bento_holds_only_the_service_and_the_rooms_that_it_needs() -> None:
+    build = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
+    assert build["service"] == "service:CreditScoring"
+    assert build["python"]["requirements_txt"] == "requirements-serving.txt"
+    packed = {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for pattern in build["include"]
+        for file in ROOT.glob(pattern)
+        if file.suffix == ".py"
+    }
+    served = served_modules()
+    assert served <= packed, "bentofile.yaml leaves out what the service imports"
+    assert {room(name) for name in packed} == {room(name) for name in served}, "not needed in the bento"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from scoring import schema, tables", ["scoring.schema", "scoring.tables"]),
+        ("from .base import ratio", ["scoring.features.base"]),
+        ("from .. import schema", ["scoring.schema"]),
+        ("def f():\n    import mlflow.pyfunc", ["mlflow.pyfunc"]),
+    ],
+)
+def test_no_spelling_of_an_import_escapes(source: str, expected: list[str]) -> None:
+    assert list(imports(ast.parse(source), "scoring.features.bureau")) == expected

@@ -1,0 +1,72 @@
+"""The pins: above every known hole, the same for training and serving, and all of them installed."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+
+# Table of 2026-11-21: component, first version without the hole, the hole. A hole that no version closes is
+# not here: the code closes it (no pickle, JSON only, no file or URL inputs, no tracking server).
+FLOORS = [
+    ("bentoml", "1.2.5", "CVE-2024-2912: pickled request runs code"),
+    ("bentoml", "1.4.3", "CVE-2025-27520: pickled request runs code"),
+    ("bentoml", "1.4.8", "CVE-2025-32375: runner request runs code"),
+    ("bentoml", "1.4.19", "CVE-2025-54381: request forgery by a file URL"),
+    ("bentoml", "1.4.34", "CVE-2026-24123: path traversal in a bentofile"),
+    ("bentoml", "1.4.36", "CVE-2026-27905: archive writes through a symbolic link"),
+    ("bentoml", "1.4.37", "CVE-2026-33744: injection by system_packages"),
+    ("bentoml", "1.4.38", "CVE-2026-35043, CVE-2026-35044: set-up script quoting, template sandbox"),
+    ("bentoml", "1.4.39", "CVE-2026-44345: injection by base_image; store follows symbolic links"),
+    ("mlflow", "2.22.4", "CVE-2025-11201: path traversal runs code on model creation"),
+    ("mlflow", "3.10.0", "CVE-2026-2614, -2651, -2652: file read, overwrite, authentication bypass"),
+    ("mlflow", "3.11.0", "CVE-2026-4137: temporary folder that anyone may write"),
+    ("mlflow", "3.16.1", "CVE-2026-2635: default administrator password"),
+    ("gradio", "6.6.0", "CVE-2026-28416: request forgery by gr.load"),
+    ("gradio", "6.7", "CVE-2026-28414: file read"),
+    ("gradio", "6.31", "CVE-2026-28415 and its bypass: open redirect"),
+    ("lightgbm", "4.6.0", "CVE-2024-43598: heap overflow in the model reader"),
+    ("starlette", "0.40", "CVE-2024-47874: unbounded form memory"),
+    ("starlette", "1.0.1", "CVE-2026-48710, CVE-2026-54283: host poisoning, form parser stall"),
+    ("python-multipart", "0.0.27", "CVE-2026-40347, CVE-2026-42561: parser stall"),
+    ("skops", "0.13.0", "CVE-2025-54886: falls back to joblib without a word"),
+]
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.lstrip().startswith("#"))
+
+
+ALL, SERVING = pins("requirements.txt"), pins("requirements-serving.txt")
+
+
+@pytest.mark.parametrize(("component", "floor", "hole"), FLOORS, ids=[f"{c}-{v}" for c, v, _ in FLOORS])
+def test_every_version_is_above_its_known_holes(component: str, floor: str, hole: str) -> None:
+    assert Version(ALL[component]) >= Version(floor), f"{component} {ALL[component]}: {hole}"
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    assert {name: version(name) for name in ALL} == ALL, "run `make setup`"
+
+
+def test_serving_runs_the_versions_that_training_ran() -> None:
+    assert SERVING.items() <= ALL.items()
+
+
+def test_the_bento_carries_no_workshop() -> None:
+    workshop = {"scikit-learn", "pandas", "mlflow", "gradio", "evidently", "matplotlib", "shap", "pytest"}
+    assert not workshop & SERVING.keys()
+    assert workshop <= ALL.keys()
+
+
+def test_every_requirement_is_pinned_exactly() -> None:
+    for name in ("requirements.txt", "requirements-serving.txt"):
+        lines = (ROOT / name).read_text().splitlines()
+        loose = [
+            x for x in lines if x.strip() and x[0] not in "# " and not re.fullmatch(r"[\w.-]+==[\w.]+", x)
+        ]
+        assert not loose, f"{name}: {loose}; run `make lock`"

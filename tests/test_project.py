@@ -1,0 +1,120 @@
+"""The project as a stranger meets it: what is promised is there, and nothing of a workshop machine is."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LARGEST_BYTES = 1 << 20
+
+TOP_LEVEL = [
+    *("bentofile.yaml", "service.py", "train.py", "import_model.py", "run.py", "requirements.txt"),
+    *("scoring", "ui", "monitoring", "tests", ".github", ".ci"),
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml"),
+]
+
+# Written apart, so that this file does not find itself.
+FOREIGN = {
+    "a path of one machine": re.compile(
+        r"(?<![\w.:/~-])/(?:work|farm|root|tmp|Users|home/(?!bentoml\b)\w+)" + r"/[\w.]"
+    ),
+    "a package registry's host": re.compile(
+        r"py" + r"pi\.(?:org|python)|python" + r"hosted|anaconda\." + r"(?:org|com)"
+    ),
+}
+SILENCE = {
+    "BENTOML_DO_NOT_TRACK": "True",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, those not yet added included."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("not a git checkout: the files of the project cannot be told from others")
+    return [file for name in listing.stdout.split("\0") if name and (file := ROOT / name).is_file()]
+
+
+def targets() -> dict[str, str]:
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    return dict(found.groups() for line in lines if (found := re.match(r"([a-z]+):.*## (.+)", line)))
+
+
+@pytest.mark.parametrize("name", TOP_LEVEL)
+def test_the_top_level_is_what_the_design_draws(name: str) -> None:
+    assert (ROOT / name).exists()
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_nothing_names_a_machine_or_a_registry(what: str) -> None:
+    hits = []
+    for file in tracked():
+        if file.suffix not in {".png", ".jpg", ".ico"}:
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+                if FOREIGN[what].search(line):
+                    hits.append(f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    assert not hits, f"{what}: {hits}"
+
+
+def test_no_file_is_large() -> None:
+    assert not [str(file.relative_to(ROOT)) for file in tracked() if file.stat().st_size > LARGEST_BYTES]
+
+
+def test_no_data_and_no_model_is_kept() -> None:
+    # The generator's own tables of parameters are the one exception.
+    files = [
+        file.relative_to(ROOT) for file in tracked() if not file.is_relative_to(ROOT / "scoring/synthetic")
+    ]
+    assert not [str(file) for file in files if file.suffix in {".csv", ".parquet", ".zip", ".pkl", ".db"}]
+
+
+def test_the_readme_opens_with_the_two_commands() -> None:
+    opening = (ROOT / "README.md").read_text(encoding="utf-8")[:1_500]
+    assert "make run" in opening
+    assert "make test" in opening
+
+
+def test_every_make_target_in_the_documents_exists() -> None:
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        named = re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)
+        assert set(named) <= targets().keys(), name
+
+
+def test_every_make_target_is_listed_by_help() -> None:
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[1] for line in listed.splitlines()] == list(targets())
+
+
+def test_every_make_target_that_runs_a_program_finds_it() -> None:
+    recipes = (ROOT / "Makefile").read_text()
+    for module in re.findall(r"python -m ([a-z_.]+)", recipes):
+        if module.split(".")[0] in {"scoring", "ui", "monitoring"}:
+            path = ROOT / module.replace(".", "/")
+            assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+    for script in re.findall(r"python ([a-z_]+\.py)", recipes):
+        assert (ROOT / script).is_file()
+
+
+@pytest.mark.parametrize("switch", SILENCE)
+def test_telemetry_is_off_in_whatever_make_starts(switch: str) -> None:
+    assert f"export {switch} := {SILENCE[switch]}\n" in (ROOT / "Makefile").read_text()
+
+
+def test_every_setting_in_the_readme_is_read_and_every_setting_read_is_in_the_readme() -> None:
+    documented = set(
+        re.findall(r"^\| `(CREDIT_SCORING_\w+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    )
+    code = [file for file in tracked() if file.suffix == ".py" and "tests" not in file.parts]
+    read = {
+        name
+        for file in code
+        for name in re.findall(r"[\"'](CREDIT_SCORING_\w+)[\"']", file.read_text("utf-8"))
+    }
+    assert read == documented

@@ -1,0 +1,82 @@
+"""`make run`: says why it cannot start, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import run
+from scoring.schema import ScoreRequest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def logs_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run.LOGS.mkdir(parents=True)
+
+
+def server(code: str) -> run.Server:
+    return run.Server("api", [sys.executable, "-c", code], "http://127.0.0.1:9/")
+
+
+def test_the_example_that_it_prints_is_a_request() -> None:
+    assert len(ScoreRequest.model_validate(run.EXAMPLE).applications) == 1
+
+
+def test_a_busy_port_is_named_with_the_remedy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = subprocess.run(
+            [sys.executable, ROOT / "run.py", "--api-port", port], capture_output=True, text=True, cwd=ROOT
+        )
+    assert answer.returncode == 1
+    assert f"Port {port} cannot be used" in answer.stdout
+    assert "make run API_PORT=" in answer.stdout
+
+
+def test_a_failing_start_says_why() -> None:
+    failing = server("raise SystemExit('there is no model')")
+    failing.start()
+    with pytest.raises(run.StartError, match="there is no model"):
+        run.wait_until_ready([failing])
+    failing.stop()
+
+
+def test_stopping_lets_a_server_finish_and_leaves_no_worker_behind() -> None:
+    parent = server(
+        "import signal, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('finished')))\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent.start()
+    deadline = time.monotonic() + 20
+    while not parent.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child = int(parent.log.read_text())
+    parent.stop()
+    assert parent.log.read_text().splitlines()[-1] == "finished"
+    assert is_gone(child)
+
+
+def is_gone(pid: int) -> bool:
+    """Killed is enough: whether it is reaped at once is its new parent's affair."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, signal.SIG_DFL)
+        except ProcessLookupError:
+            return True
+        status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+        if status.startswith("Z"):
+            return True
+        time.sleep(0.02)
+    return False
