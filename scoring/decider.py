@@ -1,0 +1,171 @@
+"""From applications to recorded decisions: the one path that every door of the service leads to."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import polars as pl
+
+from scoring import features, tables
+from scoring.door import Job, Refusal
+from scoring.explanation import explain
+from scoring.inference_log import Entry, InferenceLog, LogError
+from scoring.schema import ApplicationRequest, Decision, Explanation
+from scoring.scorer import Scorer, ScorerError
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
+
+
+def event_id() -> str:
+    """Return a new id of a decision: 128 bits, so that no two ever meet."""
+    return uuid.uuid4().hex
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
+class Decider:
+    """A scorer with its log: nothing is decided that is not recorded.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    model : str
+        Exact tag of the scorer, given with each decision.
+    log : InferenceLog or None
+        None records nothing: a pure demo, or a check of golden examples.
+    clock, new_id : callable
+        Where the time and the ids of decisions come from.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        model: str,
+        log: InferenceLog | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        new_id: Callable[[], str] = event_id,
+    ) -> None:
+        self.scorer = scorer
+        self.model = model
+        self.log = log
+        self._clock = clock
+        self._new_id = new_id
+
+    def decide(
+        self,
+        applications: Sequence[ApplicationRequest],
+        request_ids: Sequence[str],
+        is_explained: bool = False,
+    ) -> list[Decision]:
+        """Score, decide and record applications; return the decisions in order, once they are on the disk.
+
+        ``request_ids`` has one id per application: a batch merges requests.
+
+        Raises
+        ------
+        LogError
+            If the decisions could not be recorded. They are void then.
+        """
+        table, decided = self._score(applications)
+        warnings = self.scorer.warnings(table)
+        explanations = explain(self.scorer, table) if is_explained else None
+        decisions: list[Decision] = []
+        for i, application in enumerate(applications):
+            decision: dict[str, Any] = {
+                "event_id": self._new_id(),
+                "SK_ID_CURR": application.SK_ID_CURR,
+                **decided[i],
+                "model": self.model,
+                "warnings": warnings[i],
+            }
+            found = (
+                Decision(**decision) if explanations is None else Explanation(**decision, **explanations[i])
+            )
+            decisions.append(found)
+        self._record(decisions, request_ids, table)  # the last step: what fails before it has left no trace
+        return decisions
+
+    def answer(self, jobs: Sequence[Job], is_explained: bool = False) -> list[bytes | Refusal]:
+        """Answer requests that passed the door: to each its decisions as JSON, or the refusal of all of it.
+
+        Whatever fails, fails the request that it came with and no other; nothing is raised.
+        """
+        waiting = [job for job in jobs if not job.is_abandoned]
+        answers = self._answers(waiting, is_explained) if waiting else {}
+        gone = Refusal(504, "The time for this request is over.")
+        return [answers.get(id(job), gone) for job in jobs]
+
+    def _answers(self, jobs: Sequence[Job], is_explained: bool) -> dict[int, bytes | Refusal]:
+        try:
+            applications = [application for job in jobs for application in job.applications]
+            request_ids = [job.request_id for job in jobs for _ in job.applications]
+            decided = iter(self.decide(applications, request_ids, is_explained))
+            return {id(job): _json(islice(decided, len(job.applications))) for job in jobs}
+        except LogError as error:
+            logger.error("nothing is decided: %s", error)
+            refusal = Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
+            return {id(job): refusal for job in jobs}
+        except Exception as error:
+            if len(jobs) > 1:
+                return {
+                    key: value for job in jobs for key, value in self._answers([job], is_explained).items()
+                }
+            # A fault of ours. Its message could quote an applicant, so only its kind and place are said.
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+            return {id(jobs[0]): Refusal(500, "The service failed on this request; its log says where.")}
+
+    def check(self, examples: Sequence[Mapping[str, Any]]) -> None:
+        """Score golden examples and compare with what training saw; `scorer.read_examples` gives them.
+
+        Raises
+        ------
+        ScorerError
+            At the first difference.
+        """
+        requests = [ApplicationRequest.model_validate(example["request"]) for example in examples]
+        for i, (example, now) in enumerate(zip(examples, self._score(requests)[1], strict=True)):
+            expected, found = example["probability_of_default"], now["probability_of_default"]
+            if abs(found - expected) > TOLERANCE or now["decision"] != example["decision"]:
+                raise ScorerError(
+                    f"golden example {i} scores {found:.12f}, in training {expected:.12f}: this code or its "
+                    "libraries decide otherwise; train again, or install the pinned versions."
+                )
+
+    def _score(self, applications: Sequence[ApplicationRequest]) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+        """Return the features and what the scorer says of them."""
+        table = features.build(tables.from_requests(applications, columns=features.READS))
+        return table, self.scorer.decide(table).to_dicts()
+
+    def _record(self, decisions: Sequence[Decision], request_ids: Sequence[str], table: pl.DataFrame) -> None:
+        if self.log is None:
+            return
+        inputs = table.select(self.scorer.feature_names).iter_rows(named=True)
+        entries = [
+            Entry(
+                event_id=decision.event_id,
+                applicant=decision.SK_ID_CURR,
+                request_id=request_id,
+                probability_of_default=decision.probability_of_default,
+                threshold=decision.threshold,
+                decision=decision.decision,
+                features=row,
+            )
+            for decision, request_id, row in zip(decisions, request_ids, inputs, strict=True)
+        ]
+        self.log.record(entries, self._clock())
+
+
+def _json(decisions: Iterable[Decision]) -> bytes:
+    return f"[{','.join(decision.model_dump_json() for decision in decisions)}]".encode()

@@ -1,0 +1,338 @@
+"""The HTTP door: every request is read, checked and numbered here, before anything is decided.
+
+Plain ASGI, in front of the service's own routes. A request that passes is handed on in the ASGI scope as
+a `Job`, whole and valid, so that requests merged into one batch cannot harm each other. A request that
+does not pass, and every other error on the way out, is answered in one shape:
+``application/problem+json`` (RFC 9457), without a personal value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from scoring.schema import ApplicationRequest, FieldError, Problem, ScoreRequest
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the door
+PROBLEM_TYPE = b"application/problem+json"
+SLICE = 50  # applications validated at a stretch: other threads get their turn in between
+ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
+WORDS = {  # where pydantic speaks of Python
+    "extra_forbidden": "No such field; GET /docs.json lists them",
+    "missing": "This field is required",
+    "model_type": "Input should be an object",
+}
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+Check = Callable[[ApplicationRequest], Iterable[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request, and all of them together, may ask of the service."""
+
+    body_bytes: int = 64 * 2**20
+    bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
+    concurrent: int = 256  # requests inside; the next one is told to come back
+    body_s: float = 30.0  # to send the body
+    answer_s: float = 60.0  # to answer it
+    retry_after_s: int = 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """One POST endpoint: rows a request may bring, and the twin that large requests are led to."""
+
+    rows: int
+    bulk: str | None = None
+
+
+@dataclass
+class Job:
+    """A request that passed the door. ``is_abandoned``: nobody waits for the answer any more."""
+
+    request_id: str
+    applications: list[ApplicationRequest]
+    is_abandoned: bool = field(default=False, compare=False)
+
+
+class Refusal(Exception):
+    """A request that gets a problem for an answer."""
+
+    def __init__(
+        self, status: int, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> bytes:
+        """Give the problem as JSON."""
+        title = HTTPStatus(self.status).phrase
+        problem = Problem(
+            type="about:blank", title=title, status=self.status, detail=self.detail, errors=list(self.errors)
+        )
+        return problem.model_dump_json().encode()
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers that belong to the problem."""
+        retry = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+        return {"content-type": PROBLEM_TYPE.decode(), **retry}
+
+
+class Door:
+    """ASGI middleware: see the module.
+
+    Parameters
+    ----------
+    app : ASGI application
+        Reads ``scope[JOB]`` on the given routes.
+    routes : mapping of path to Route
+        The POST endpoints that take applications.
+    check : callable
+        Gives (field, detail) for each fault of an application that its type cannot tell.
+    limits : Limits
+    """
+
+    def __init__(
+        self, app: App, routes: Mapping[str, Route], check: Check, limits: Limits = Limits()
+    ) -> None:
+        self.app = app
+        self.routes = routes
+        self.check = check
+        self.limits = limits
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = _request_id(headers)
+        send = partial(_numbered, send, request_id)
+        route = self.routes.get(scope["path"])
+        try:
+            if scope["path"] in {twin.bulk for twin in self.routes.values()}:
+                raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
+            if route is None or scope["method"] != "POST":
+                return await self.app(scope, receive, _Uniform(send))
+            await self._through(scope, headers, receive, send, route, request_id)
+        except Refusal as refusal:
+            await _answer(send, refusal)
+
+    async def _through(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, str],
+        receive: Receive,
+        send: Send,
+        route: Route,
+        request_id: str,
+    ) -> None:
+        if self._inside >= self.limits.concurrent:
+            raise Refusal(
+                429, "Too many requests at once; try again shortly.", retry_after_s=self.limits.retry_after_s
+            )
+        self._inside += 1
+        try:
+            _check_headers(headers, self.limits)
+            body = await self._body(receive)
+            job = Job(request_id, await self._applications(body, route.rows))
+            is_bulk = route.bulk is not None and len(body) > self.limits.bulk_bytes
+            inner = {**scope, JOB: job}
+            if is_bulk:
+                inner |= {"path": route.bulk, "raw_path": str(route.bulk).encode()}
+            await self._inner(inner, receive, _Uniform(send), job)
+        finally:
+            self._inside -= 1
+
+    async def _inner(self, scope: Scope, receive: Receive, send: _Uniform, job: Job) -> None:
+        # Not cancelled when the time is up: bentoml 1.4.39's batch queue answers a cancelled call itself.
+        task = asyncio.ensure_future(self.app(scope, receive, send))
+        try:
+            await asyncio.wait({task}, timeout=self.limits.answer_s)
+            if not task.done() and not send.has_started:
+                send.is_closed = True
+                detail = (
+                    f"No answer within {self.limits.answer_s:g} seconds; send fewer applications at a time."
+                )
+                raise Refusal(504, detail, retry_after_s=self.limits.retry_after_s)
+            await task
+        finally:
+            job.is_abandoned = not send.has_started
+            task.add_done_callback(_seen)
+
+    async def _body(self, receive: Receive) -> bytes:
+        """Read the body; a chunked one has no content-length, so it is counted as it comes."""
+        chunks: list[bytes] = []
+        seen = 0
+        try:
+            async with asyncio.timeout(self.limits.body_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refusal(400, "The request ended before its body did.")
+                    chunk = message.get("body", b"")
+                    seen += len(chunk)
+                    if seen > self.limits.body_bytes:
+                        raise _too_large(self.limits)
+                    chunks.append(chunk)
+                    if not message.get("more_body", False):
+                        return b"".join(chunks)
+        except TimeoutError:
+            raise Refusal(408, f"The body did not arrive within {self.limits.body_s:g} seconds.") from None
+
+    async def _applications(self, body: bytes, rows: int) -> list[ApplicationRequest]:
+        if len(body) <= self.limits.bulk_bytes:
+            return parse(body, rows, self.check)
+        return await asyncio.to_thread(parse, body, rows, self.check)
+
+
+def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
+    """Return the applications of a JSON body, or raise the `Refusal` that says what is wrong with it."""
+    try:
+        document = from_json(body)
+    except ValueError as error:
+        raise Refusal(400, f"The body is not JSON: {_at(str(error))}.") from None
+    given = document.get("applications") if isinstance(document, dict) else None
+    if isinstance(given, list) and len(given) > rows:
+        raise Refusal(422, f"{len(given)} applications in one request; send at most {rows} at a time.")
+    starts = range(0, max(len(given), 1), SLICE) if isinstance(given, list) else (0,)
+    applications: list[ApplicationRequest] = []
+    errors: list[FieldError] = []
+    for start in starts:
+        part = (
+            {**document, "applications": given[start : start + SLICE]}
+            if isinstance(given, list)
+            else document
+        )
+        try:
+            valid = ScoreRequest.model_validate(part).applications
+        except ValidationError as error:
+            errors += [
+                _field_error(fault["loc"], WORDS.get(fault["type"], fault["msg"]), start)
+                for fault in error.errors(include_url=False, include_context=False, include_input=False)
+            ]
+        else:
+            errors += [
+                FieldError(row=start + i, field=name, detail=detail)
+                for i, application in enumerate(valid)
+                for name, detail in check(application)
+            ]
+            applications += valid
+    if errors:
+        more = f" (the first {ERRORS_NAMED} are named)" if len(errors) > ERRORS_NAMED else ""
+        fault = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
+        raise Refusal(422, f"The request has {fault}{more}; nothing was decided.", errors[:ERRORS_NAMED])
+    return applications
+
+
+def _check_headers(headers: Mapping[bytes, str], limits: Limits) -> None:
+    kind = headers.get(b"content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(415, "Send the applications as Content-Type: application/json.")
+    if headers.get(b"content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "Send the body without Content-Encoding.")
+    length = headers.get(b"content-length", "0")
+    if length.isdecimal() and int(length) > limits.body_bytes:
+        raise _too_large(limits)
+
+
+def _too_large(limits: Limits) -> Refusal:
+    return Refusal(
+        413, f"The body is larger than {limits.body_bytes // 2**20} MiB; send fewer applications at a time."
+    )
+
+
+def _request_id(headers: Mapping[bytes, str]) -> str:
+    """Return the client's X-Request-ID if it is safe to log, else a new one."""
+    given = headers.get(b"x-request-id", "")
+    return given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _at(message: str) -> str:
+    """Keep the place of a JSON error; its other words could quote the body."""
+    place = re.search(r"line \d+ column \d+", message)
+    return f"see {place.group()}" if place else "it cannot be read"
+
+
+def _field_error(location: tuple[int | str, ...], detail: str, start: int) -> FieldError:
+    """Split ``("applications", 3, "history", "bureau", 0)`` into the row and the path in it."""
+    match location:
+        case ("applications", int(row), *rest):
+            return FieldError(row=start + row, field=_path(rest) or "applications", detail=detail)
+        case _:
+            return FieldError(row=None, field=_path(location) or "(body)", detail=detail)
+
+
+def _path(steps: Iterable[int | str]) -> str:
+    """Write ``history.bureau[0].STATUS``; a name that a client made up is cut short."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:100]}" for step in steps).lstrip(".")
+
+
+class _Uniform:
+    """A send that gives every error the one shape: the frameworks below have four."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.has_started = False
+        self.is_closed = False
+        self._is_replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if self.is_closed or self._is_replaced:
+            return
+        self.has_started = True
+        status = message.get("status", 200)
+        if status >= 400 and (b"content-type", PROBLEM_TYPE) not in message["headers"]:
+            self._is_replaced = True
+            await _answer(self.send, Refusal(status, _DETAILS.get(status, _ANY)))
+        else:
+            await self.send(message)
+
+
+_ANY = "The service could not answer; its log says why."
+_DETAILS = {
+    404: "There is nothing here; GET / lists the endpoints.",
+    405: "This endpoint does not take this method; GET / lists the endpoints.",
+    503: "The service is not ready or overloaded; try again shortly.",
+}
+
+
+def _seen(task: asyncio.Future[None]) -> None:
+    """Take note of how an abandoned call ended, so that asyncio does not complain of it later."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _numbered(send: Send, request_id: str, message: Message) -> None:
+    """Send with the request's id in the headers."""
+    if message["type"] == "http.response.start":
+        extra = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        message = {**message, "headers": [*message.get("headers", []), *extra]}
+    await send(message)
+
+
+async def _answer(send: Send, refusal: Refusal) -> None:
+    body = refusal.body()
+    headers = {**refusal.headers(), "content-length": str(len(body))}
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

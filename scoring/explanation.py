@@ -1,0 +1,168 @@
+"""From contributions to reasons: why an application was decided as it was, in words.
+
+The contributions are exact (they sum with the base to the calibrated log-odds). A reason is one cause:
+the features of a group are summed first, and compared with granted applicants, because a refused client
+asks what sets them apart from those (Nair et al., arXiv 2204.12365).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from scoring import features as declared
+from scoring.schema import Contribution, Reason
+from scoring.scorer import Scorer
+
+MOST = 4  # reasons a person is told: Regulation B, commentary on 1002.9(b)(2)
+TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %
+NEVER = frozenset(f.name for f in declared.FEATURES if declared.protected_by(f))
+"""Features that read a protected attribute: never in a reason, whatever the policy lets the model read."""
+
+_NO_BREAK = "\u00a0"  # between a number and its unit
+_UNITS = {
+    "years": ("year", "years", "an", "ans"),
+    "days": ("day", "days", "jour", "jours"),
+    "months": ("month", "months", "mois", "mois"),
+}
+_DATE = re.compile(r"(Day|Month|First month|Latest month)\b")  # "Day of …" is a date, "Days late" a length
+
+Value = float | str | None
+
+
+def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
+    """Explain every application of a feature table.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    features : polars.DataFrame of shape (n_applications, n_features)
+        As `scoring.features.build` gives it.
+
+    Returns
+    -------
+    list of dict
+        Per application ``base_value`` and ``raw_score`` (log-odds), ``contributions`` (every feature, in
+        the model's order; they sum with the base to the raw score) and ``reasons`` (at most four, the
+        weightiest first).
+    """
+    names = scorer.feature_names
+    matrix, base = scorer.contributions(features)
+    explanations = []
+    for values, row in zip(features.select(names).iter_rows(named=True), matrix.tolist(), strict=True):
+        contributions = dict(zip(names, row, strict=True))
+        explanations.append(
+            {
+                "base_value": base,
+                "raw_score": base + sum(row),
+                "contributions": [
+                    Contribution(feature=name, value=values[name], contribution=contributions[name])
+                    for name in names
+                ],
+                "reasons": reasons(scorer, values, contributions),
+            }
+        )
+    return explanations
+
+
+def reasons(scorer: Scorer, values: Mapping[str, Value], contributions: Mapping[str, float]) -> list[Reason]:
+    """Give the principal causes that speak against one application.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Knows the mean contribution and the usual value of each feature among granted applicants.
+    values, contributions : mapping
+        Per feature of the model: the applicant's own value, and its share of the log-odds.
+
+    Returns
+    -------
+    list of Reason
+        At most four, the weightiest first. Empty when nothing speaks against the application more than
+        against granted ones. ``contribution`` is the group's, in log-odds above that of granted
+        applicants.
+    """
+    groups: dict[str, dict[str, float]] = {}
+    for name, contribution in contributions.items():
+        if name not in NEVER:
+            against = contribution - scorer.granted_contributions.get(name, 0.0)
+            groups.setdefault(declared.FEATURE_BY_NAME[name].group, {})[name] = against
+    weights = {group: sum(members.values()) for group, members in groups.items()}
+    told = [
+        group
+        for group in sorted(weights, key=lambda group: -weights[group])
+        if weights[group] >= TINY and declared.GROUPS[group].reason_en
+    ]
+    return [_reason(scorer, group, groups[group], weights[group], values) for group in told[:MOST]]
+
+
+def _reason(
+    scorer: Scorer, group: str, members: Mapping[str, float], weight: float, values: Mapping[str, Value]
+) -> Reason:
+    strongest = max(members, key=lambda name: members[name])
+    feature, words = declared.FEATURE_BY_NAME[strongest], declared.GROUPS[group]
+    value, usual = values[strongest], scorer.granted_values.get(strongest)
+    en = f"{_lower(feature.en)}: {in_words(feature, value, 'en')}"
+    fr = f"{_lower(feature.fr)}{_NO_BREAK}: {in_words(feature, value, 'fr')}"
+    if usual is not None:
+        en += f"; granted applicants: {in_words(feature, usual, 'en')}"
+        fr += f"{_NO_BREAK}; demandes accordées{_NO_BREAK}: {in_words(feature, usual, 'fr')}"
+    return Reason(
+        group=group,
+        feature=strongest,
+        value=value,
+        contribution=weight,
+        en=f"{words.reason_en} ({en}).",
+        fr=f"{words.reason_fr} ({fr}).",
+    )
+
+
+def in_words(feature: declared.Feature, value: Value, language: str) -> str:
+    """Write a feature's value as a person would: ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``.
+
+    ``language`` is ``"en"`` or ``"fr"``.
+    """
+    is_english = language == "en"
+    if value is None:
+        return "not known" if is_english else "non connu"
+    if isinstance(value, str):
+        return value
+    match feature.unit:
+        case "share":
+            return f"{_number(100 * value, 0 if abs(value) >= 0.095 else 1, language)}{_NO_BREAK}%"
+        case "flag":
+            return ("yes" if value else "no") if is_english else ("oui" if value else "non")
+        case "amount" | "count":
+            return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language)
+        case "years" | "days" | "months":
+            return _time(feature, value, language)
+        case _:
+            return _number(value, 2, language)
+
+
+def _time(feature: declared.Feature, value: float, language: str) -> str:
+    """Write a length of time, or the day or month of a date counted back from the application."""
+    digits = 0 if (feature.unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
+    is_past = value < 0 and _DATE.match(feature.en) is not None
+    number = _number(abs(value) if is_past else value, digits, language)
+    one_en, many_en, one_fr, many_fr = _UNITS[feature.unit]
+    if language == "en":
+        length = f"{number}{_NO_BREAK}{one_en if number == '1' else many_en}"
+        return f"{length} ago" if is_past else length
+    length = f"{number}{_NO_BREAK}{one_fr if abs(value) < 2 else many_fr}"
+    return f"il y a {length}" if is_past else length
+
+
+def _number(value: float, digits: int, language: str) -> str:
+    text = f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text if language == "en" else text.replace(",", _NO_BREAK).replace(".", ",")
+
+
+def _lower(label: str) -> str:
+    """Put a label into a sentence; an abbreviation keeps its capitals."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

@@ -1,0 +1,125 @@
+"""What the service says of itself: its model, its OpenAPI document, its first page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from scoring.door import Route
+from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
+from scoring.schema import Problem
+from scoring.scorer import Scorer
+
+ERRORS = {
+    400: "The body is not JSON",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "The body is not sent as application/json",
+    422: "An application is refused: the errors name row and field, and nothing was decided",
+    429: "Too many requests at once",
+    500: "The service failed",
+    503: "Decisions cannot be recorded now, so none are given",
+    504: "No answer in time",
+}
+REFERENCE = "#/components/schemas/{model}"
+REQUEST_ID = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "description": "Stands in the log with each decision, and in the answer's header; made if absent.",
+    "schema": {"type": "string", "maxLength": 128},
+}
+
+
+def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, Any]:
+    """Describe a model: what it reads, how it decides, where it comes from. No personal data."""
+    return {
+        "model": tag,
+        "family": scorer.family,
+        "threshold": scorer.threshold,
+        "costs": asdict(scorer.costs),
+        "points": asdict(scorer.points),
+        "policy": list(scorer.policy),
+        "metrics": scorer.metrics,
+        "lineage": scorer.lineage,
+        "groups": {key: {"en": group.en, "fr": group.fr} for key, group in GROUPS.items()},
+        "features": [_feature(name, scorer) for name in scorer.feature_names],
+        "history_features": list(HISTORY_FEATURES),
+        "limits": {path: {"applications": route.rows} for path, route in routes.items()},
+    }
+
+
+def _feature(name: str, scorer: Scorer) -> dict[str, Any]:
+    feature = FEATURE_BY_NAME[name]
+    low, high = scorer.ranges.get(name, (None, None))
+    return {
+        "name": name,
+        "en": feature.en,
+        "fr": feature.fr,
+        "unit": feature.unit,
+        "kind": feature.kind,
+        "group": feature.group,
+        "table": feature.table,
+        "direction": feature.direction,
+        "levels": list(scorer.categories.get(name, ())),
+        "minimum": low,
+        "maximum": high,
+        "granted_value": scorer.granted_values.get(name),
+        "importance": scorer.importance.get(name, 0.0),
+    }
+
+
+def openapi(generated: dict[str, Any], tag: str, routes: Mapping[str, Route]) -> dict[str, Any]:
+    """Make BentoML's OpenAPI document true: our errors, headers and pages, and no inner endpoint.
+
+    ``generated`` is BentoML's own document; it is changed.
+    """
+    paths, schemas = generated["paths"], generated["components"]["schemas"]
+    problem = Problem.model_json_schema(ref_template=REFERENCE)
+    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    refused = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
+    errors = {str(status): {"description": words, "content": refused} for status, words in ERRORS.items()}
+    for path, route in routes.items():
+        paths.pop(route.bulk, None)
+        endpoint = paths[path]["post"]
+        endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
+        endpoint["parameters"] = [REQUEST_ID]
+        body = endpoint["requestBody"]["content"]["application/json"]["schema"]
+        body["properties"]["applications"]["maxItems"] = route.rows
+        endpoint["requestBody"]["required"] = True
+    paths["/model"] = {
+        "get": {"summary": "The model that decides", "responses": {"200": {"description": "OK"}}}
+    }
+    words = "Decides credit applications, explains every decision and records it."
+    generated["info"] = {"title": "Credit scoring", "version": tag, "description": words}
+    return generated
+
+
+LANDING_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+def landing(tag: str) -> str:
+    """Return the first page: the endpoints, in HTML that asks nothing of any other site."""
+    return _LANDING.replace("MODEL", tag)
+
+
+_LANDING = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Credit scoring</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem }
+code { background: #f5f5f4; color: #1c1917; padding: .1rem .3rem }
+td { padding: .2rem 1rem .2rem 0; vertical-align: top }
+</style>
+<h1>Credit scoring</h1>
+<p>Model <code>MODEL</code></p>
+<table>
+<tr><td><code>POST /score</code><td>decide applications: <code>{"applications": [&hellip;]}</code>
+<tr><td><code>POST /explain</code><td>decide them and say why
+<tr><td><a href="model"><code>GET /model</code></a><td>what the model reads, how it decides
+<tr><td><a href="docs.json"><code>GET /docs.json</code></a><td>OpenAPI, with an example request
+<tr><td><a href="readyz"><code>GET /readyz</code></a>, <a href="livez"><code>/livez</code></a><td>health
+<tr><td><a href="metrics"><code>GET /metrics</code></a><td>for Prometheus
+</table>
+</html>
+"""

@@ -1,0 +1,312 @@
+"""The scorer: everything learned, from features to a decision, as one folder without pickle.
+
+A folder holds ``scorer.json`` (readable), ``booster.txt`` if the model is boosted, ``reference.parquet``
+(out-of-fold rows in the inference log's columns) and ``examples.json`` (golden requests). MLflow, the
+BentoML store and any batch engine share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from scoring.decision import Costs, Points, decide
+from scoring.model import Boosted, Calibration, Encoding, Linear, Matrix, Model, Vector, probability
+from scoring.unseen import unseen
+
+FORMAT = 1
+BOOSTER, DESCRIPTION, REFERENCE, EXAMPLES = "booster.txt", "scorer.json", "reference.parquet", "examples.json"
+
+
+class ScorerError(ValueError):
+    """A folder is no scorer, or the scorer does not fit this code."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """A fitted model with its calibration, threshold, scale and everything that is known about it.
+
+    Attributes
+    ----------
+    model : Model
+        Encoding and function.
+    calibration : Calibration
+        From the function's log-odds to calibrated ones.
+    threshold : float
+        Applications whose probability of default is at or above it are refused.
+    costs, points : Costs, Points
+        What the threshold was chosen for; the scale of the score.
+    policy : tuple of str
+        Attributes kept out of the model, keys of ``decision.PROTECTED``.
+    ranges : mapping of str to (float, float)
+        Lowest and highest value of each number that training saw; absent if it saw none.
+    granted_contributions : mapping of str to float
+        Mean contribution of each feature among granted applicants: what reasons are measured from.
+    granted_values : mapping of str to float or str
+        Usual value of each feature among granted applicants: median, or most frequent level.
+    importance : mapping of str to float
+        Mean absolute contribution (log-odds) over a sample of all applicants.
+    metrics : mapping of str to mapping
+        Out-of-fold metrics, each with ``value``, ``low`` and ``high`` (95 % interval).
+    lineage : mapping
+        Data hash, git revision, library versions, time, candidate, seed.
+    """
+
+    model: Model
+    calibration: Calibration
+    threshold: float
+    costs: Costs
+    points: Points
+    policy: tuple[str, ...]
+    ranges: Mapping[str, tuple[float, float]]
+    granted_contributions: Mapping[str, float] = field(default_factory=dict)
+    granted_values: Mapping[str, float | str] = field(default_factory=dict)
+    importance: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Features that the model reads, in order."""
+        return list(self.model.encoding.names)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """Levels of each category feature that training saw, from low to high risk."""
+        return dict(self.model.encoding.levels)
+
+    @property
+    def family(self) -> str:
+        """``"lightgbm"`` or ``"linear"``."""
+        return "lightgbm" if isinstance(self.model.function, Boosted) else "linear"
+
+    def encode(self, features: pl.DataFrame) -> Matrix:
+        """Return the float64 matrix (n_applications, n_features) that the model reads; missing is NaN."""
+        return self.model.encoding.encode(features)
+
+    def raw_score(self, features: pl.DataFrame) -> Vector:
+        """Return the calibrated log-odds of default, shape (n_applications,)."""
+        return self.calibration.of(self.model.raw(features))
+
+    def probability(self, features: pl.DataFrame) -> Vector:
+        """Return the calibrated probability of default, shape (n_applications,)."""
+        return probability(self.raw_score(features))
+
+    def contributions(self, features: pl.DataFrame) -> tuple[Matrix, float]:
+        """Return exact contributions in log-odds, shape (n_applications, n_features), and their base.
+
+        Each row plus the base sums to ``raw_score``; a positive contribution raises the risk.
+        """
+        values, base = self.model.function.contributions(self.encode(features))
+        return values * self.calibration.slope, self.calibration.slope * base + self.calibration.intercept
+
+    def decide(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Return probability_of_default, score (points), threshold and decision, one row per application."""
+        default = self.probability(features)
+        return pl.DataFrame(
+            {
+                "probability_of_default": default,
+                "score": self.points.of(default),
+                "threshold": np.full(len(default), self.threshold),
+                "decision": decide(default, self.threshold).tolist(),
+            },
+            schema_overrides={"decision": pl.String},
+        )
+
+    def warnings(self, features: pl.DataFrame) -> list[list[dict[str, str | float]]]:
+        """Return, per application, the values that training never saw; they are scored all the same.
+
+        Each is a dict with the keys of ``schema.InputWarning``: feature, problem (``"unseen category"`` or
+        ``"outside range"``), value, en, fr.
+        """
+        return unseen(self.model.encoding, self.ranges, features)
+
+    def check_features(self, declared: Sequence[str]) -> None:
+        """Check that the model reads exactly these features, in this order.
+
+        Parameters
+        ----------
+        declared : sequence of str
+            ``features.names(scorer.policy)``.
+
+        Raises
+        ------
+        ScorerError
+            At the first difference: LightGBM itself would take permuted columns without a word.
+        """
+        ours = self.feature_names
+        if ours == list(declared):
+            return
+        if lacking := [name for name in declared if name not in ours]:
+            what = f"the code has a feature {lacking[0]!r} that the model was not trained on"
+        elif extra := [name for name in ours if name not in declared]:
+            what = f"the model reads {extra[0]!r}, which the code does not compute under its policy"
+        else:
+            first = next(i for i, name in enumerate(declared) if ours[i] != name)
+            what = f"the features stand in another order, from {ours[first]!r} on"
+        raise ScorerError(
+            f"{what}; train again with this version of the code, or run the version of the model."
+        )
+
+    def save(self, folder: Path, reference: pl.DataFrame, examples: Sequence[Mapping[str, Any]]) -> None:
+        """Write the scorer as a folder, all of it or nothing.
+
+        Parameters
+        ----------
+        folder : Path
+            Must not exist.
+        reference : polars.DataFrame
+            Out-of-fold rows in the inference log's columns.
+        examples : sequence of mapping
+            ``request``, ``probability_of_default`` and ``decision`` of each golden application.
+
+        Raises
+        ------
+        ScorerError
+            If the folder exists.
+        """
+        if folder.exists():
+            raise ScorerError(f"{folder} exists already; give the scorer a folder of its own.")
+        draft = folder.with_name(f".{folder.name}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        if isinstance(self.model.function, Boosted):
+            (draft / BOOSTER).write_text(self.model.function.text, encoding="utf-8")
+        reference.write_parquet(draft / REFERENCE)
+        (draft / EXAMPLES).write_text(_json(list(examples)), encoding="utf-8")
+        files = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
+        (draft / DESCRIPTION).write_text(_json(_describe(self) | {"files": files}), encoding="utf-8")
+        draft.rename(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Scorer:
+        """Read a scorer, and check that it is whole.
+
+        Raises
+        ------
+        ScorerError
+            If a file is missing or changed, the format is another one, or the booster's features are not
+            the scorer's.
+        """
+        folder = Path(folder)
+        try:
+            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ScorerError(f"{folder} holds no {DESCRIPTION}; give the folder of a scorer.") from error
+        except ValueError as error:
+            raise ScorerError(
+                f"{folder / DESCRIPTION} is not JSON: {error}; import the model again."
+            ) from error
+        if not isinstance(description, dict) or description.get("format") != FORMAT:
+            raise ScorerError(
+                f"{folder / DESCRIPTION} is not of format {FORMAT}; train again with this version."
+            )
+        try:
+            for name, digest in description["files"].items():
+                _check_file(folder / name, digest)
+            return _rebuild(description, folder)
+        except (KeyError, TypeError) as error:
+            raise ScorerError(f"{folder / DESCRIPTION} lacks {error}; import the model again.") from error
+
+
+def read_reference(folder: Path) -> pl.DataFrame:
+    """Return a scorer's reference: out-of-fold rows in the inference log's columns."""
+    return pl.read_parquet(folder / REFERENCE)
+
+
+def read_examples(folder: Path) -> list[dict[str, Any]]:
+    """Return a scorer's golden applications: request, probability of default, decision."""
+    examples: list[dict[str, Any]] = json.loads((folder / EXAMPLES).read_text(encoding="utf-8"))
+    return examples
+
+
+def _describe(scorer: Scorer) -> dict[str, Any]:
+    """Return what scorer.json says, but for the files' hashes."""
+    encoding, function = scorer.model.encoding, scorer.model.function
+    columns: list[dict[str, Any]] = []
+    for name in encoding.names:
+        column: dict[str, Any] = {"name": name, "kind": "category" if name in encoding.levels else "number"}
+        if name in encoding.levels:
+            column["levels"] = list(encoding.levels[name])
+        if name in encoding.fill:
+            column["missing_reads_as"] = encoding.fill[name]
+        if name in scorer.ranges:
+            column["minimum"], column["maximum"] = scorer.ranges[name]
+        column["importance"] = scorer.importance.get(name, 0.0)
+        column["granted_contribution"] = scorer.granted_contributions.get(name, 0.0)
+        if name in scorer.granted_values:
+            column["granted_value"] = scorer.granted_values[name]
+        columns.append(column)
+    return {
+        "format": FORMAT,
+        "family": scorer.family,
+        "features": columns,
+        "linear": function.to_json(encoding.names) if isinstance(function, Linear) else None,
+        "calibration": asdict(scorer.calibration),
+        "threshold": scorer.threshold,
+        "costs": asdict(scorer.costs),
+        "points": asdict(scorer.points),
+        "policy": list(scorer.policy),
+        "metrics": scorer.metrics,
+        "lineage": scorer.lineage,
+    }
+
+
+def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
+    """Make the scorer that scorer.json describes."""
+    columns = description["features"]
+    names = tuple(column["name"] for column in columns)
+    encoding = Encoding(
+        names,
+        {column["name"]: tuple(column["levels"]) for column in columns if "levels" in column},
+        {column["name"]: column["missing_reads_as"] for column in columns if "missing_reads_as" in column},
+    )
+    function: Linear | Boosted
+    if description["family"] == "lightgbm":
+        function = Boosted((folder / BOOSTER).read_text(encoding="utf-8"))
+        if function.feature_names != list(names):
+            raise ScorerError(
+                f"{folder / BOOSTER} reads other features than {DESCRIPTION} says; import it again."
+            )
+    else:
+        function = Linear.from_json(description["linear"], names)
+    return Scorer(
+        Model(encoding, function),
+        Calibration(**description["calibration"]),
+        float(description["threshold"]),
+        Costs(**description["costs"]),
+        Points(**description["points"]),
+        tuple(description["policy"]),
+        {c["name"]: (c["minimum"], c["maximum"]) for c in columns if "minimum" in c},
+        {column["name"]: column["granted_contribution"] for column in columns},
+        {column["name"]: column["granted_value"] for column in columns if "granted_value" in column},
+        {column["name"]: column["importance"] for column in columns},
+        description["metrics"],
+        description["lineage"],
+    )
+
+
+def _check_file(file: Path, digest: str) -> None:
+    """Refuse a file that is absent or is not the one that was saved."""
+    if not file.is_file():
+        raise ScorerError(f"{file} is missing; import the model again.")
+    if _sha256(file) != digest:
+        raise ScorerError(f"{file} was changed after training; import the model again.")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _json(value: object) -> str:
+    """Write strict JSON: sorted, indented, no NaN."""
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"

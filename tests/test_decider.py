@@ -1,0 +1,94 @@
+"""The decider answers each request on its own account, however requests are merged."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import small
+
+from scoring import features
+from scoring.decider import Decider
+from scoring.door import Job, Refusal
+from scoring.inference_log import InferenceLog, read
+from scoring.schema import ApplicationRequest
+from scoring.scorer import Scorer, ScorerError, read_examples
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return small.save(tmp_path_factory.mktemp("scorer") / "scorer")
+
+
+@pytest.fixture
+def decider(folder, tmp_path):
+    scorer = Scorer.load(folder)
+    log = InferenceLog(tmp_path / "log", "w1", bytes(32), "m", scorer.categories)
+    yield Decider(scorer, "m", log, clock=lambda: NOON)
+    log.close()
+
+
+def jobs(sizes: list[int]) -> list[Job]:
+    requests = iter(ApplicationRequest.model_validate(r) for r in small.applications(sum(sizes), seed=3))
+    return [Job(f"r{i}", [next(requests) for _ in range(size)]) for i, size in enumerate(sizes)]
+
+
+def test_merged_requests_get_their_own_answers(decider):
+    merged = jobs([2, 1, 3])
+    answers = [json.loads(answer) for answer in decider.answer(merged)]
+    assert [[d["SK_ID_CURR"] for d in answer] for answer in answers] == [[1, 2], [3], [4, 5, 6]]
+    logged = {row["event_id"]: row["request_id"] for row in read(decider.log.folder).table.to_dicts()}
+    for i, answer in enumerate(answers):
+        assert {logged[decision["event_id"]] for decision in answer} == {f"r{i}"}
+    alone = [json.loads(decider.answer([job])[0]) for job in merged]
+    assert [[d["probability_of_default"] for d in a] for a in alone] == [
+        [d["probability_of_default"] for d in a] for a in answers
+    ]
+
+
+def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(decider, monkeypatch, caplog):
+    build = features.build
+
+    def fragile(portfolio):
+        if 3 in portfolio.applications["SK_ID_CURR"]:
+            raise RuntimeError("a client called Marie Curie broke it")
+        return build(portfolio)
+
+    monkeypatch.setattr(features, "build", fragile)
+    with caplog.at_level(logging.ERROR):
+        answers = decider.answer(jobs([2, 1, 3]))
+    assert isinstance(answers[1], Refusal) and answers[1].status == 500
+    assert [len(json.loads(answers[i])) for i in (0, 2)] == [2, 3]
+    assert read(decider.log.folder).table.height == 5
+    assert "RuntimeError at" in caplog.text and "Curie" not in caplog.text
+
+
+def test_nobody_is_decided_who_waits_no_more(decider):
+    first, second = jobs([1, 1])
+    first.is_abandoned = True
+    gone, answer = decider.answer([first, second])
+    assert isinstance(gone, Refusal) and gone.status == 504
+    assert len(json.loads(answer)) == 1 and read(decider.log.folder).table.height == 1
+
+
+def test_what_cannot_be_recorded_is_not_decided(decider):
+    decider.log.folder.rmdir()
+    answers = decider.answer(jobs([1, 2]))
+    assert [(answer.status, answer.retry_after_s) for answer in answers] == [(503, 5)] * 2
+
+
+def test_without_a_log_decisions_are_given_all_the_same(folder):
+    answers = Decider(Scorer.load(folder), "m").answer(jobs([2]))
+    assert len(json.loads(answers[0])) == 2
+
+
+def test_golden_examples_are_scored_as_in_training(folder):
+    decider, examples = Decider(Scorer.load(folder), "m"), read_examples(folder)
+    decider.check(examples)
+    decider.check([])
+    examples[3]["probability_of_default"] += 1e-6
+    with pytest.raises(ScorerError, match="golden example 3"):
+        decider.check(examples)

@@ -1,0 +1,147 @@
+"""The door lets valid requests through whole, and answers all others in one shape."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from scoring.door import JOB, Door, Limits, Refusal, Route, parse
+from scoring.schema import Problem
+
+ROUTES = {"/score": Route(rows=120, bulk="/bulk"), "/explain": Route(rows=2)}
+JSON = {"content-type": "application/json"}
+
+
+def nothing_more(_):
+    return ()
+
+
+async def echo(scope, _, send):
+    """Answer with what the door handed on."""
+    job = scope.get(JOB)
+    said = [scope["path"], job.request_id, len(job.applications)] if job else [scope["path"]]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
+
+
+def ask(*calls, app=echo, limits=Limits(), check=nothing_more) -> list[httpx.Response]:  # noqa: B008 - frozen
+    """Make calls at the same time: (path, body, headers)."""
+
+    async def run() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(Door(app, ROUTES, check, limits))
+        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+            return await asyncio.gather(
+                *(client.post(path, content=body, headers=JSON | headers) for path, body, headers in calls)
+            )
+
+    return asyncio.run(run())
+
+
+def body(rows: int, **fields) -> bytes:
+    return json.dumps({"applications": [{"SK_ID_CURR": i} | fields for i in range(rows)]}).encode()
+
+
+def problem(response: httpx.Response) -> Problem:
+    assert response.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate_json(response.content)
+    assert found.status == response.status_code
+    return found
+
+
+def test_a_valid_request_goes_through_with_its_id():
+    (response,) = ask(("/score", body(3), {"X-Request-ID": "abc"}))
+    assert response.json() == ["/score", "abc", 3] and response.headers["x-request-id"] == "abc"
+
+
+def test_a_large_body_is_led_round_the_batch():
+    limits = Limits(bulk_bytes=1_000)
+    small_one, large_one = ask(("/score", body(5), {}), ("/score", body(110), {}), limits=limits)
+    assert small_one.json()[0] == "/score" and large_one.json()[0] == "/bulk"
+
+
+def test_one_request_too_many_is_told_to_come_back():
+    async def slow(scope, receive, send):
+        await asyncio.sleep(0.05)
+        await echo(scope, receive, send)
+
+    responses = ask(*[("/score", body(1), {})] * 5, app=slow, limits=Limits(concurrent=3))
+    refused = [response for response in responses if response.status_code == 429]
+    assert len(refused) == 2 and all(int(response.headers["retry-after"]) for response in refused)
+    assert "Too many" in problem(refused[0]).detail
+
+
+def test_an_answer_that_takes_too_long_is_given_up_and_so_is_its_job():
+    jobs = []
+
+    async def late(scope, receive, send):
+        jobs.append(scope[JOB])
+        await asyncio.sleep(0.05)
+        await echo(scope, receive, send)
+
+    (response,) = ask(("/score", body(1), {}), app=late, limits=Limits(answer_s=0.01))
+    assert response.status_code == 504 and problem(response).detail.startswith("No answer within")
+    assert jobs[0].is_abandoned
+
+
+def test_a_body_that_does_not_come_is_given_up():
+    async def slow_body():
+        yield b"{"
+        await asyncio.sleep(1)
+
+    (response,) = ask(("/score", slow_body(), {}), limits=Limits(body_s=0.01))
+    assert response.status_code == 408 and problem(response)
+
+
+def test_a_body_is_counted_as_it_comes():
+    async def chunks():
+        for _ in range(100):
+            yield b" " * 100
+
+    (response,) = ask(("/score", chunks(), {}), limits=Limits(body_bytes=2_000))
+    assert response.status_code == 413 and problem(response)
+
+
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_an_error_from_below_takes_our_shape(status):
+    async def broken(_, __, send):
+        headers = [(b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"Marie Curie"})
+
+    (response,) = ask(("/score", body(1), {}), app=broken)
+    assert response.status_code == status and "Curie" not in problem(response).model_dump_json()
+
+
+def faults(content: bytes, check=nothing_more) -> list[tuple[int | None, str]]:
+    with pytest.raises(Refusal) as caught:
+        parse(content, 120, check)
+    assert caught.value.status == 422
+    return [(fault.row, fault.field) for fault in caught.value.errors]
+
+
+def test_rows_are_counted_through_the_whole_request():
+    applications = [{"SK_ID_CURR": i} for i in range(120)]
+    for row in (3, 49, 50, 119):
+        applications[row]["AMT_CREDIT"] = "much"
+    content = json.dumps({"applications": applications}).encode()
+    assert faults(content) == [(row, "AMT_CREDIT") for row in (3, 49, 50, 119)]
+
+
+def test_only_the_first_faults_are_named():
+    with pytest.raises(Refusal, match="120 faults") as caught:
+        parse(body(120, FOO=1), 120, nothing_more)
+    assert len(caught.value.errors) == 50
+
+
+def test_a_check_beyond_types_names_its_row():
+    content = body(60)
+    assert faults(content, lambda a: [("x", "odd")] if a.SK_ID_CURR == 55 else ()) == [(55, "x")]
+
+
+def test_no_fault_repeats_what_was_sent():
+    with pytest.raises(Refusal) as caught:
+        parse(
+            body(1, AMT_CREDIT="canary", history={"bureau": [{"SK_ID_BUREAU": "canary"}]}), 120, nothing_more
+        )
+    assert "canary" not in caught.value.body().decode() and len(caught.value.errors) == 2

@@ -1,0 +1,408 @@
+"""The service as a client meets it: one real server on a loopback port, started once."""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import polars as pl
+import pytest
+import small
+import yaml
+
+from scoring import features
+from scoring.explanation import NEVER
+from scoring.inference_log import pseudonym, read
+from scoring.schema import EXAMPLE, Decision, Explanation, Problem
+from scoring.scorer import Scorer
+
+ROOT = Path(__file__).parent.parent
+TAG = "credit_scoring:tested"
+pytestmark = pytest.mark.served
+
+
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    ours = {
+        "BENTOML_HOME": str(home / "bentoml"),
+        "CREDIT_SCORING_MODEL": TAG,
+        "CREDIT_SCORING_LOG": str(home / "log"),
+        "CREDIT_SCORING_KEY_FILE": str(home / "pseudonym.key"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return os.environ | ours | changes
+
+
+def bentoml(*arguments: str, env: dict[str, str], **options) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = [sys.executable, "-m", "bentoml", *arguments]
+    return subprocess.Popen(command, env=env, cwd=ROOT, **(pipes | options))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Served:
+    """A running service: where it is, what it writes, and a client."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.home = home
+        self.url = url
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    def post(self, path: str, applications: list, **options) -> httpx.Response:
+        return self.http.post(path, json={"applications": applications}, **options)
+
+    def log(self):
+        found = read(self.home / "log")
+        assert found.quarantined == () and found.duplicates == 0
+        return found.table
+
+    def stdout(self) -> str:
+        return (self.home / "stdout").read_text()
+
+
+@pytest.fixture(scope="module")
+def scorer_folder(tmp_path_factory) -> Path:
+    return small.save(tmp_path_factory.mktemp("scorer") / "scorer")
+
+
+def put_in_store(folder: Path, home: Path, tag: str = TAG) -> None:
+    """What import_model.py does in the end, without its checks."""
+    code = (
+        "import bentoml, shutil, sys\n"
+        "with bentoml.models.create(sys.argv[2]) as model:\n"
+        "    shutil.copytree(sys.argv[1], model.path, dirs_exist_ok=True)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder), tag], env=environment(home), cwd=ROOT, check=True
+    )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, scorer_folder):
+    home = tmp_path_factory.mktemp("served")
+    put_in_store(scorer_folder, home)
+    port = free_port()
+    arguments = ("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(port))
+    with (home / "stdout").open("w") as out:
+        server = bentoml(*arguments, env=environment(home), stdout=out)
+        service = Served(home, f"http://127.0.0.1:{port}")
+        try:
+            for _ in range(600):
+                assert server.poll() is None, service.stdout()
+                try:
+                    if service.http.get("/readyz").is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+            yield service
+        finally:
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(30) == 0
+            service.http.close()
+
+
+@pytest.fixture(scope="module")
+def requests() -> list:
+    return small.applications(60, seed=7)
+
+
+def expected(scorer_folder: Path, requests: list) -> list[float]:
+    table = features.build(small.portfolio(requests))
+    return Scorer.load(scorer_folder).probability(table).tolist()
+
+
+def problem(response: httpx.Response, status: int) -> Problem:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate_json(response.content)
+    assert found.status == status and found.detail
+    return found
+
+
+def test_a_decision_is_the_scorers_own_and_in_the_log(served, scorer_folder, requests):
+    response = served.post("/score", requests, headers={"X-Request-ID": "offer-7"})
+    decisions = [Decision.model_validate(row) for row in response.json()]
+    assert [d.probability_of_default for d in decisions] == expected(scorer_folder, requests)
+    assert [d.SK_ID_CURR for d in decisions] == [request["SK_ID_CURR"] for request in requests]
+    assert {d.model for d in decisions} == {TAG}
+    assert response.headers["x-request-id"] == "offer-7"
+    logged = {row["event_id"]: row for row in served.log().to_dicts()}
+    key = (served.home / "pseudonym.key").read_bytes()
+    table = features.build(small.portfolio(requests))
+    for i, decision in enumerate(decisions):
+        row = logged[decision.event_id]
+        assert row["request_id"] == "offer-7" and row["model"] == TAG
+        assert row["applicant"] == pseudonym(key, decision.SK_ID_CURR)
+        for name in ("probability_of_default", "threshold", "decision"):
+            assert row[name] == getattr(decision, name)
+        assert row["ext_mean"] == table["ext_mean"][i]
+
+
+def test_the_reference_and_the_log_have_the_same_columns(served, scorer_folder, requests):
+    served.post("/score", requests[:1])
+    assert dict(served.log().schema) == dict(pl.read_parquet_schema(scorer_folder / "reference.parquet"))
+
+
+def test_an_explanation_adds_up_and_never_names_what_is_protected(served, requests):
+    decisions = served.post("/score", requests).json()
+    explained = [Explanation.model_validate(row) for row in served.post("/explain", requests).json()]
+    for decision, explanation in zip(decisions, explained, strict=True):
+        assert explanation.probability_of_default == decision["probability_of_default"]
+        total = explanation.base_value + sum(part.contribution for part in explanation.contributions)
+        assert total == pytest.approx(explanation.raw_score, abs=1e-6)
+        assert len(explanation.reasons) <= 4
+        assert not {reason.feature for reason in explanation.reasons} & NEVER
+    assert any(explanation.reasons for explanation in explained)
+
+
+def test_concurrent_requests_keep_their_answers_and_their_ids(served, scorer_folder, requests):
+    probabilities = dict(
+        zip((r["SK_ID_CURR"] for r in requests), expected(scorer_folder, requests), strict=True)
+    )
+
+    def ask(number: int) -> None:
+        mine = [requests[(number * 3 + i) % len(requests)] for i in range(1 + number % 3)]
+        path = "/explain" if number % 8 == 0 else "/score"
+        response = served.post(path, mine, headers={"X-Request-ID": f"client-{number}"})
+        assert response.headers["x-request-id"] == f"client-{number}"
+        for request, answer in zip(mine, response.json(), strict=True):
+            assert answer["SK_ID_CURR"] == request["SK_ID_CURR"]
+            assert answer["probability_of_default"] == probabilities[request["SK_ID_CURR"]]
+            answers[answer["event_id"]] = (f"client-{number}", answer["probability_of_default"])
+
+    answers: dict[str, tuple[str, float]] = {}
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(ask, range(64)))
+    logged = {
+        row["event_id"]: (row["request_id"], row["probability_of_default"]) for row in served.log().to_dicts()
+    }
+    assert answers.items() <= logged.items()
+
+
+def test_a_refused_row_leaves_its_neighbours_alone(served, requests):
+    bad = [{**requests[0], "AMT_CREDIT": "much"}]
+
+    def ask(number: int) -> int:
+        return served.post("/score", bad if number % 4 == 0 else requests[:1]).status_code
+
+    before = len(served.log())
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(ask, range(48)))
+    assert statuses == [422 if number % 4 == 0 else 200 for number in range(48)]
+    assert len(served.log()) == before + 36
+
+
+def test_a_large_request_is_answered_like_a_small_one(served, scorer_folder, requests):
+    many = requests * 12
+    assert len(json.dumps(many)) > 2**18
+    answers = served.post("/score", many).json()
+    assert [answer["probability_of_default"] for answer in answers] == expected(scorer_folder, requests) * 12
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "detail"),
+    [
+        ({"FOO": 1}, "FOO", "No such field"),
+        ({"AMT_CREDIT": "40"}, "AMT_CREDIT", "valid number"),
+        ({"AMT_CREDIT": True}, "AMT_CREDIT", "valid number"),
+        ({"AMT_CREDIT": -1.0}, "AMT_CREDIT", "greater than or equal to 0"),
+        (
+            {"history": {"bureau": [{"SK_ID_BUREAU": 1, "DAYS_CREDIT": "x"}]}},
+            "history.bureau[0].DAYS_CREDIT",
+            "",
+        ),
+        ({"history_features": {"foo": 1.0}}, "history_features.foo", "Not a history aggregate"),
+        ({"history_features": {}, "history": {}}, "applications", "both given"),
+    ],
+)
+def test_a_wrong_value_is_named_by_row_and_field(served, requests, change, field, detail):
+    before = len(served.log())
+    neighbour = {key: value for key, value in requests[0].items() if key != "history"}
+    found = problem(served.post("/score", [*requests[:2], neighbour | change]), 422)
+    (fault,) = found.errors
+    assert (fault.row, fault.field) == (2, field) and detail in fault.detail
+    assert len(served.log()) == before
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_a_number_that_is_none_is_refused(served, number):
+    body = f'{{"applications": [{{"SK_ID_CURR": 1, "AMT_CREDIT": {number}}}]}}'
+    response = served.http.post("/score", content=body, headers={"content-type": "application/json"})
+    (fault,) = problem(response, 422).errors
+    assert (fault.row, fault.field) == (0, "AMT_CREDIT")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'{"applications": [{"CODE_GENDER": "\xff"}]}'])
+def test_what_is_not_json_is_a_400(served, body):
+    response = served.http.post("/score", content=body, headers={"content-type": "application/json"})
+    assert "not JSON" in problem(response, 400).detail
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b"{}", b'{"applications": []}', b'{"applications": {}}'])
+def test_what_holds_no_application_is_a_422(served, body):
+    response = served.http.post("/score", content=body, headers={"content-type": "application/json"})
+    assert problem(response, 422).errors
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/vnd.bentoml+pickle"]
+)
+def test_only_json_is_taken(served, kind):
+    body = json.dumps(EXAMPLE)
+    problem(served.http.post("/score", content=body, headers={"content-type": kind}), 415)
+
+
+def test_a_request_has_its_limits(served):
+    rows = [{"SK_ID_CURR": 1}]
+    assert "1001 applications" in problem(served.post("/score", rows * 1001), 422).detail
+    assert "101 applications" in problem(served.post("/explain", rows * 101), 422).detail
+    chunks = (b" " * 2**20 for _ in range(65))
+    problem(served.http.post("/score", content=chunks, headers={"content-type": "application/json"}), 413)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("POST", "/score/bulk", 404), ("GET", "/score", 405), ("PUT", "/model", 405)],
+)
+def test_every_error_has_one_shape(served, method, path, status):
+    problem(served.http.request(method, path), status)
+
+
+@pytest.mark.parametrize("given", ["x" * 129, "a b", "<script>", "é".encode()])
+def test_an_unsafe_request_id_is_replaced(served, requests, given):
+    response = served.post("/score", requests[:1], headers={"X-Request-ID": given})
+    assert len(response.headers["x-request-id"]) == 32
+
+
+def test_without_a_log_nothing_is_decided_and_the_service_heals(served, requests):
+    log, away = served.home / "log", served.home / "away"
+    served.post("/score", requests[:1])
+    before = len(served.log())
+    log.rename(away)
+    try:
+        response = served.post("/score", requests[:1])
+        assert "recorded" in problem(response, 503).detail and int(response.headers["retry-after"]) > 0
+        assert served.http.get("/readyz").status_code == 503
+        assert served.http.get("/livez").status_code == 200
+    finally:
+        away.rename(log)
+    assert served.http.get("/readyz").status_code == 200
+    assert served.post("/score", requests[:1]).status_code == 200
+    assert len(served.log()) == before + 1
+
+
+def test_a_category_never_seen_is_scored_and_said(served, requests):
+    odd = {**requests[0], "NAME_INCOME_TYPE": "Astronaut"}
+    (decision,) = served.post("/score", [odd]).json()
+    assert ("NAME_INCOME_TYPE", "unseen category", "Astronaut") in [
+        (warning["feature"], warning["problem"], warning["value"]) for warning in decision["warnings"]
+    ]
+    assert "Astronaut" not in served.stdout()
+
+
+def test_no_applicant_is_quoted_on_the_output(served, requests):
+    canary = 918_273_645
+    served.post("/score", [{**requests[0], "SK_ID_CURR": canary}])
+    served.post("/score", [{**requests[0], "SK_ID_CURR": canary, "AMT_CREDIT": "canary"}])
+    response = served.post("/score", [{**requests[0], "SK_ID_CURR": -canary}])
+    for text in (served.stdout(), response.text, *(f.read_text() for f in (served.home / "log").iterdir())):
+        assert str(canary) not in text and "canary" not in text
+
+
+def test_the_openapi_document_is_true(served):
+    document = served.http.get("/docs.json").json()
+    assert {"/score", "/explain", "/model"} <= document["paths"].keys()
+    assert "/score/bulk" not in document["paths"]
+    for path in ("/score", "/explain"):
+        responses = document["paths"][path]["post"]["responses"]
+        assert {"200", "400", "413", "415", "422", "429", "503", "504"} <= responses.keys()
+        assert "application/problem+json" in responses["422"]["content"]
+    text = json.dumps(document)
+    named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert named <= document["components"]["schemas"].keys()
+    assert served.http.post("/score", json=EXAMPLE).status_code == 200
+
+
+def test_the_model_is_described(served):
+    model = served.http.get("/model").json()
+    assert model["model"] == TAG and model["policy"] == ["gender", "family_status"]
+    assert [f["name"] for f in model["features"]] == features.names(model["policy"])
+    assert model["history_features"] == list(features.HISTORY_FEATURES)
+
+
+def test_the_first_page_asks_nothing_of_other_sites(served):
+    page = served.http.get("/")
+    assert page.status_code == 200 and TAG in page.text
+    assert "http:" not in page.text and "https:" not in page.text and "<script" not in page.text
+
+
+def test_start_up_says_what_is_served(served):
+    (line,) = [line for line in served.stdout().splitlines() if "serving" in line and TAG in line]
+    assert "threshold 0.3500" in line and str(served.home / "log") in line
+
+
+def refusal(home: Path, **changes: str) -> str:
+    server = bentoml(
+        "serve", "service:CreditScoring", "--port", str(free_port()), env=environment(home, **changes)
+    )
+    try:
+        output, _ = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert server.returncode not in (0, None)
+    assert "Traceback" not in output
+    return " ".join(output.split())
+
+
+def test_without_a_model_the_service_says_how_to_get_one(tmp_path):
+    said = refusal(tmp_path)
+    assert f"no model {TAG}" in said and "import_model.py" in said
+
+
+def test_a_model_of_other_features_is_not_served(tmp_path, scorer_folder):
+    changed = tmp_path / "changed"
+    shutil.copytree(scorer_folder, changed)
+    booster, description = changed / "booster.txt", changed / "scorer.json"
+    before = hashlib.sha256(booster.read_bytes()).hexdigest()
+    for file in (booster, description):
+        file.write_text(file.read_text().replace("ext_mean", "ext_average"))
+    after = hashlib.sha256(booster.read_bytes()).hexdigest()
+    description.write_text(description.read_text().replace(before, after))
+    put_in_store(changed, tmp_path)
+    said = refusal(tmp_path)
+    assert "cannot start" in said and "ext_mean" in said
+
+
+def test_the_bento_holds_what_the_service_imports_and_nothing_else():
+    def imported(path: Path) -> set[str]:
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "scoring":
+                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        return names
+
+    def files(name: str) -> set[Path]:
+        path = ROOT / name.replace(".", "/")
+        return set(path.glob("*.py")) if path.is_dir() and name != "scoring" else {path.with_suffix(".py")}
+
+    needed, waiting = {ROOT / "scoring" / "__init__.py"}, {ROOT / "service.py"}
+    while waiting:
+        path = waiting.pop()
+        needed.add(path)
+        waiting |= {f for name in imported(path) for f in files(name) if f.is_file()} - needed
+    patterns = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
+    assert {f for pattern in patterns for f in ROOT.glob(pattern)} == needed
