@@ -6,7 +6,7 @@ and its own records only, so an applicant scores the same alone, in a batch, fro
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import polars as pl
 
@@ -54,6 +54,20 @@ READS: dict[str, tuple[str, ...]] = {
 DTYPES = {"number": pl.Float64, "category": pl.String}
 
 
+def _typed(features: Iterable[Feature]) -> list[pl.Expr]:
+    return [f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in features]
+
+
+# Put together once: at one row, making expressions would cost more than computing them.
+ROW_WISE_EXPRESSIONS = _typed(ROW_WISE)
+EXPRESSIONS = {table.name: _typed(table.features) for table in TABLES}
+NOTHING = {
+    t.name: pl.DataFrame({f.name: pl.Series([None], dtype=DTYPES[f.kind]) for f in t.features})
+    for t in TABLES
+}
+NAMES = list(FEATURE_BY_NAME)
+
+
 EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
 STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves
 
@@ -80,8 +94,7 @@ def build(portfolio: Portfolio) -> pl.DataFrame:
         history = _overlay(history, portfolio.history_features, rows)
     history = history.with_columns(pl.col(EMPTY_IS_ZERO).fill_null(0.0))
     wide = pl.concat([raw, history], how="horizontal").lazy()
-    computed = wide.with_columns(f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in ROW_WISE)
-    return computed.select(list(FEATURE_BY_NAME)).collect()
+    return wide.with_columns(ROW_WISE_EXPRESSIONS).select(NAMES).collect()
 
 
 def names(protect: Collection[str]) -> list[str]:
@@ -117,16 +130,9 @@ def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -
     """Sum one history table up, one line per application by position."""
     records = portfolio.history.get(table.name)
     if records is None or records.is_empty():
-        return pl.DataFrame(
-            [
-                pl.Series(f.name, dtype=DTYPES[f.kind]).extend_constant(None, rows.height)
-                for f in table.features
-            ]
-        )
+        return NOTHING[table.name][[0] * rows.height]
     prepared = table.prepare(records.lazy().select("row", *table.reads))
-    summed = prepared.group_by("row").agg(
-        f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in table.features
-    )
+    summed = prepared.group_by("row").agg(EXPRESSIONS[table.name])
     found = summed.collect(engine="streaming" if records.height >= STREAM_FROM else "in-memory")
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
 
