@@ -1,0 +1,178 @@
+"""The layout of previous_application: how its 37 columns follow from what was drawn for a request."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from scoring.synthetic import chance
+from scoring.synthetic.chance import Flags, Floats, Ints
+from scoring.synthetic.previous_levels import CARD, KINDS, Kind
+from scoring.synthetic.request import WEEKDAYS
+
+NEVER = 365_243.0
+"""The source writes an event that has not happened as a thousand years ahead."""
+_CASH_FACTOR = (1.0, 1.0, 1.0, 1.0, 1.058, 1.102, 1.172, 1.25, 1.309, 1.40, 1.50)
+_SHOP_FACTOR = (0.90, 0.96, 1.0, 1.0, 1.0, 1.0, 1.08, 1.13, 1.158, 1.25, 1.36)
+NORMALISED = 1.089
+"""RATE_DOWN_PAYMENT is down payment / (credit + down payment) times this."""
+Codes = tuple[list[str], Ints]
+"""Level names of a category, and the level number of each row."""
+
+
+def by_kind(kind: Ints, draw: Callable[[Kind, Flags], Floats]) -> Floats:
+    """Fill an array kind by kind."""
+    values = np.zeros(len(kind))
+    for number, known in enumerate(KINDS):
+        here = kind == number
+        if here.any():
+            values[here] = draw(known, here)
+    return values
+
+
+def lay_out(
+    rng: np.random.Generator, client: Ints, prev_id: Ints, days: Ints, kind: Ints, empty: Flags,
+    credit: Floats,
+    annuity: Floats, term: Ints, down_rate: Floats, first_due: Floats, last_due: Floats, dated: Flags,
+    codes: dict[str, Codes],
+) -> pl.DataFrame:  # fmt: skip
+    """Lay out previous_application with its gaps and codes."""
+    n = len(kind)
+    contract = np.array([k.contract for k in KINDS])[kind]
+    shop, card = contract == "Consumer loans", contract == "Revolving loans"
+    factor_latent = rng.standard_normal(n)
+    factor = np.where(
+        shop, chance.quantile(factor_latent, _SHOP_FACTOR), chance.quantile(factor_latent, _CASH_FACTOR)
+    )
+    factor = np.where(card | (kind == 5), 1.0, factor)
+    down_share = np.nan_to_num(down_rate) / NORMALISED
+    down = chance.amount(credit * down_share / (1 - down_share), 0.045)
+    asked = chance.amount((credit + down) / factor)
+    not_asked = card & chance.flags(rng, 0.41, n)
+    unpriced = empty | (card & chance.flags(rng, 0.30, n))
+    no_offer = empty | ((kind == 5) & chance.flags(rng, 0.98, n)) | ((kind == 4) & chance.flags(rng, 0.17, n))
+    told_down = ~np.isnan(down_rate) & ~empty
+    interest = shop & chance.flags(rng, 0.01, n)
+    names = _names(codes, no_offer)
+    yield_name, product_name = names["yields"].to_numpy(), names["product"].to_numpy()
+    dates = _date_columns(rng, days, kind, term, first_due, last_due, dated)
+    industry = names["seller"].to_numpy()
+    places = by_kind(
+        kind, lambda k, here: chance.quantile(rng.standard_normal(int(here.sum())), k.sellerplace)
+    )
+    insured = chance.flags(rng, np.array([k.insured for k in KINDS])[kind], n)
+    portfolio = np.select([no_offer, shop, card], ["XNA", "POS", "Cards"], "Cash")
+    return pl.DataFrame({
+        "SK_ID_PREV": prev_id,
+        "SK_ID_CURR": client,
+        "NAME_CONTRACT_TYPE": _strings(contract),
+        "AMT_ANNUITY": chance.number(annuity, no_offer),
+        "AMT_APPLICATION": np.where(empty | not_asked, 0.0, asked),
+        "AMT_CREDIT": credit,
+        "AMT_DOWN_PAYMENT": chance.number(down, ~told_down),
+        "AMT_GOODS_PRICE": chance.number(asked, unpriced),
+        "WEEKDAY_APPR_PROCESS_START": chance.named(
+            WEEKDAYS, chance.pick(rng, (0.1511, 0.1573, 0.1520, 0.1482, 0.1533, 0.1414, 0.0968), n)
+        ),
+        "HOUR_APPR_PROCESS_START": np.clip(np.round(12.5 + 3.3 * rng.standard_normal(n)), 0,
+        23).astype(np.int64),
+        "FLAG_LAST_APPL_PER_CONTRACT": chance.named(("N", "Y"), chance.flags(rng, 0.9958,
+        n).astype(np.int64)),
+        "NFLAG_LAST_APPL_IN_DAY": chance.flags(rng, 0.9967, n).astype(np.int64),
+        "RATE_DOWN_PAYMENT": chance.number(np.where(told_down, down_rate, np.nan)),
+        "RATE_INTEREST_PRIMARY": chance.number(0.1892 + 0.02 * rng.standard_normal(n), ~interest),
+        "RATE_INTEREST_PRIVILEGED": chance.number(
+            np.asarray((0.6379, 0.7156, 0.8351, 0.8525, 0.8673))[chance.pick(rng, (1, 2, 4, 2, 3), n)],
+            ~interest
+        ),
+        "NAME_CASH_LOAN_PURPOSE": names["purpose"],
+        "NAME_CONTRACT_STATUS": _strings(np.array([k.status for k in KINDS])[kind]),
+        "DAYS_DECISION": -days,
+        "NAME_PAYMENT_TYPE": names["payment"],
+        "CODE_REJECT_REASON": names["reject"],
+        "NAME_TYPE_SUITE": names["suite"],
+        "NAME_CLIENT_TYPE": names["client"],
+        "NAME_GOODS_CATEGORY": names["goods"],
+        "NAME_PORTFOLIO": _strings(portfolio),
+        "NAME_PRODUCT_TYPE": names["product"],
+        "CHANNEL_TYPE": names["channel"],
+        "SELLERPLACE_AREA": places.round().astype(np.int64),
+        "NAME_SELLER_INDUSTRY": names["seller"],
+        "CNT_PAYMENT": chance.number(term, no_offer),
+        "NAME_YIELD_GROUP": names["yields"],
+        "PRODUCT_COMBINATION": _combination(contract, product_name, industry, yield_name),
+        **dates,
+        "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~dated),
+    })  # fmt: skip
+
+
+def _names(codes: dict[str, Codes], no_offer: Flags) -> dict[str, pl.Series]:
+    """Return the category columns; without an offer yield group and product type are XNA."""
+    names: dict[str, pl.Series] = {}
+    for column, (levels, numbers) in codes.items():
+        if column in ("yields", "product"):
+            numbers = np.where(no_offer, levels.index("XNA"), numbers)
+        names[column] = chance.named(levels, numbers)
+    return names
+
+
+def _strings(values: np.ndarray) -> pl.Series:
+    """Return a String column of an array with few distinct texts."""
+    levels, codes = np.unique(values, return_inverse=True)
+    return chance.named([str(level) for level in levels], codes.astype(np.int64))
+
+
+def _date_columns(
+    rng: np.random.Generator, days: Ints, kind: Ints, term: Ints, first_due: Floats, last_due: Floats,
+    dated: Flags
+) -> dict[str, pl.Series]:  # fmt: skip
+    """Return the five DAYS_ columns of approved loans; what has not happened yet is `NEVER`."""
+    n = len(kind)
+    card = kind == CARD
+    drawn = np.where(
+        card & chance.flags(rng, 0.62, n), np.minimum(first_due - 20 + rng.integers(0, 90, n), -1.0), NEVER
+    )
+    first = np.where((first_due >= -1) | (card & chance.flags(rng, 0.39, n)), NEVER, first_due)
+    planned = first_due + 30.0 * (term - 1)
+    closed_card = chance.flags(rng, 0.22, n)
+    last_card = np.where(closed_card, -np.ceil(days * rng.random(n) * 0.8) - 1, NEVER)
+    last = np.where(card, last_card, np.where(last_due >= -1, NEVER, last_due))
+    after = 2.0 + np.minimum(rng.poisson(5.0, n), 15)
+    ended = np.where((last == NEVER) | (last + after >= -1), NEVER, last + after)
+    return {
+        "DAYS_FIRST_DRAWING": chance.number(drawn, ~dated),
+        "DAYS_FIRST_DUE": chance.number(first, ~dated),
+        "DAYS_LAST_DUE_1ST_VERSION": chance.number(np.where(card, NEVER, planned), ~dated),
+        "DAYS_LAST_DUE": chance.number(last, ~dated),
+        "DAYS_TERMINATION": chance.number(ended, ~dated),
+    }
+
+
+_SHOP_WORDS = {"Consumer electronics": "household", "Connectivity": "mobile", "Furniture": "industry",
+               "Construction": "industry", "Clothing": "industry", "Industry": "industry"}  # fmt: skip
+
+
+def _combination(
+    contract: np.ndarray, product: np.ndarray, industry: np.ndarray, yields: np.ndarray
+) -> pl.Series:
+    """Return PRODUCT_COMBINATION, nearly a function of contract, product, seller and yield."""
+    frame = pl.DataFrame({"contract": contract, "product": product, "industry": industry, "yields": yields})
+    price = pl.col("yields").replace_strict(
+        {"low_action": "low", "low_normal": "low", "middle": "middle", "high": "high"}, default=""
+    )
+    way = pl.when(pl.col("product") == "walk-in").then(pl.lit("Street")).otherwise(pl.lit("X-Sell"))
+    card = pl.when(pl.col("product") == "x-sell").then(pl.lit("Card X-Sell")).otherwise(pl.lit("Card Street"))
+    shop = pl.col("industry").replace_strict(_SHOP_WORDS, default="other")
+    interest = pl.when(pl.col("yields") == "low_action").then(pl.lit("without")).otherwise(pl.lit("with"))
+    shop = pl.when((shop == "other") & (interest == "without")).then(pl.lit("others")).otherwise(shop)
+    return frame.select(
+        pl.when(pl.col("contract") == "Revolving loans")
+        .then(card)
+        .when(pl.col("contract") == "Consumer loans")
+        .then(pl.concat_str(pl.lit("POS "), shop, pl.lit(" "), interest, pl.lit(" interest")))
+        .when(pl.col("contract") == "XNA")
+        .then(None)
+        .when(pl.col("product") == "XNA")
+        .then(pl.lit("Cash"))
+        .otherwise(pl.concat_str(pl.lit("Cash "), way, pl.lit(": "), price))
+    ).to_series()  # fmt: skip
