@@ -1,0 +1,145 @@
+"""A small HTTP server that answers in the service's shapes, for tests of its clients."""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+MODEL = "credit_scoring:stand-in"
+THRESHOLD = 0.0909
+BASE = -2.4
+REFUSED_NUMBER = 666  # an application that the service does not accept
+FEATURES = [
+    {"name": name, "en": en, "fr": fr, "unit": unit, "group": group}
+    for name, en, fr, unit, group in (
+        ("EXT_SOURCE_2", "External score 2", "Score externe 2", "ratio", "external_score"),
+        ("AMT_CREDIT", "Amount of the loan", "Montant du prêt", "amount", "request"),
+        ("age", "Age", "Âge", "years", "person"),
+    )
+]
+GROUPS = {
+    "external_score": {"en": "Outside score", "fr": "Note externe"},
+    "request": {"en": "Present request", "fr": "Demande actuelle"},
+    "person": {"en": "Person", "fr": "Personne"},
+}
+DESCRIPTION = {
+    "model": MODEL,
+    "family": "linear",
+    "threshold": THRESHOLD,
+    "costs": {"false_negative": 10.0, "false_positive": 1.0},
+    "points": {"base": 600.0, "odds": 50.0, "double": 20.0},
+    "policy": ["gender"],
+    "metrics": {"auc": {"value": 0.78, "low": 0.77, "high": 0.79}},
+    "lineage": {"applications": 1_000, "created": "2026-11-21T03:10:00+00:00"},
+    "groups": GROUPS,
+    "features": [feature | {"importance": 1.0} for feature in FEATURES],
+}
+
+
+def explain(application: dict[str, Any]) -> dict[str, Any]:
+    """Decide by two facts: a better outside score lowers the risk, a larger loan raises it."""
+    outside, credit = application.get("EXT_SOURCE_2"), application.get("AMT_CREDIT")
+    contributions = [-3 * ((outside or 0.5) - 0.5), ((credit or 5e5) - 5e5) / 1e6, 0.0]
+    raw = BASE + sum(contributions)
+    p = 1 / (1 + math.exp(-raw))
+    values = [outside, credit, None]
+    return {
+        "event_id": f"event-{application['SK_ID_CURR']}",
+        "SK_ID_CURR": application["SK_ID_CURR"],
+        "probability_of_default": p,
+        "score": round(487.1229 - 28.8539 * raw),
+        "threshold": THRESHOLD,
+        "decision": "refused" if p >= THRESHOLD else "granted",
+        "model": MODEL,
+        "warnings": [],
+        "base_value": BASE,
+        "raw_score": raw,
+        "contributions": [
+            {"feature": feature["name"], "value": value, "contribution": contribution}
+            for feature, value, contribution in zip(FEATURES, values, contributions, strict=True)
+        ],
+        "reasons": [
+            {
+                "group": "external_score",
+                "feature": "EXT_SOURCE_2",
+                "value": outside,
+                "contribution": 0.4,
+                "en": "The score received from an outside agency is low.",
+                "fr": "La note reçue d'un organisme externe est basse.",
+            }
+        ],
+    }
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The endpoints; `trouble` makes every answer this status."""
+
+    server: "StandIn"
+
+    def log_message(self, *arguments: object) -> None:
+        """Keep quiet."""
+
+    def do_GET(self) -> None:
+        self._send(200, DESCRIPTION)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.server.trouble:
+            self._problem(self.server.trouble, "Traceback (most recent call last)", [])
+            return
+        applications = json.loads(body)["applications"]
+        self.server.asked += len(applications)
+        wrong = [row for row, a in enumerate(applications) if a["SK_ID_CURR"] == REFUSED_NUMBER]
+        if wrong:
+            faults = [{"row": row, "field": "AMT_CREDIT", "detail": "is not accepted"} for row in wrong]
+            self._problem(422, "1 application is refused.", faults)
+            return
+        answers = [explain(application) for application in applications]
+        if self.path == "/score":
+            kept = list(answers[0])[:8]
+            answers = [{name: answer[name] for name in kept} for answer in answers]
+        self._send(200, answers)
+
+    def _problem(self, status: int, detail: str, errors: list[dict[str, Any]]) -> None:
+        self._send(
+            status,
+            {"type": "about:blank", "title": "x", "status": status, "detail": detail, "errors": errors},
+        )
+
+    def _send(self, status: int, answer: object) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class StandIn(ThreadingHTTPServer):
+    """The server; `asked` counts the applications that it decided."""
+
+    daemon_threads = True
+    trouble: int = 0
+    asked: int = 0
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def serving() -> Iterator[StandIn]:
+    """Serve on a free loopback port until the end of the block."""
+    server = StandIn(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

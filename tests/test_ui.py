@@ -1,0 +1,521 @@
+"""The page: the form keeps what it shows, sentences are right in both languages, files come back whole."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from string import Formatter
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stand_in import REFUSED_NUMBER, StandIn, serving
+from typer.testing import CliRunner
+
+from scoring import synthetic
+from scoring.client import ServiceError
+from scoring.decision import Points
+from scoring.schema import Application, Explanation, columns
+from ui import about, batch, charts, figures, form, levels, result
+from ui.__main__ import app, keep_private
+from ui.clients import Clients, UnknownClient
+from ui.desk import Desk, Opened, guarded
+from ui.service import Service
+from ui.words import LANGUAGES, TEXTS, say
+
+NB = "\u00a0"
+POINTS = Points()
+languages = st.sampled_from(LANGUAGES)
+
+
+@pytest.fixture(scope="module")
+def service_process():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def stand_in(service_process: StandIn):
+    service_process.trouble = service_process.asked = 0
+    return service_process
+
+
+@pytest.fixture
+def service(stand_in: StandIn):
+    return Service(stand_in.url)
+
+
+@pytest.fixture(scope="module")
+def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("portfolio")
+    for name, table in synthetic.generate(30, 3, "test").items():
+        table.write_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def desk(lang: str, service: Service, portfolio: Path | None = None) -> Desk:
+    return Desk(lang, service, Clients(portfolio))
+
+
+class Controls(HTMLParser):
+    """What a browser would send of a form: the text of every named control."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: dict[str, str] = {}
+        self.seen: Counter[str] = Counter()
+        self.labelled: set[str] = set()
+        self._select = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag == "label":
+            self.labelled.add(str(found["for"]))
+        if name := found.get("name"):
+            self.seen[name] += 1
+            self.texts[name] = found.get("value") or ""
+            self._select = name if tag == "select" else ""
+        if tag == "option" and self._select and "selected" in found:
+            self.texts[self._select] = found.get("value") or ""
+
+
+def value_of(column) -> st.SearchStrategy:
+    """Any value that the schema takes for a column."""
+    if column.kind == "category":
+        return st.sampled_from(column.levels) | st.text("abc =<>&\"'é/,.", min_size=1, max_size=9).map(
+            str.strip
+        ).filter(bool)
+    low = -30_000 if column.minimum is None else int(column.minimum)
+    high = 400_000 if column.maximum is None else int(column.maximum)
+    if column.kind == "number":
+        return st.floats(low, high, allow_nan=False).map(lambda x: x + 0.0)
+    return st.integers(low, high)
+
+
+applications = st.fixed_dictionaries(
+    {"SK_ID_CURR": st.integers(0, 2**40)},
+    optional={name: value_of(column) for name, column in form.fields().items()},
+)
+
+
+# Numbers
+
+
+@given(st.decimals(-(10**12), 10**12, places=2, allow_nan=False), languages)
+def test_a_number_that_is_shown_is_read_back(value, lang) -> None:
+    assert figures.parse(figures.number(float(value), lang, 2), lang) == float(value)
+
+
+def test_numbers_follow_the_language() -> None:
+    assert figures.number(406597.5, "en", 2, trim=True) == "406,597.5"
+    assert figures.number(406597.5, "fr", 2, trim=True) == f"406{NB}597,5"
+    assert figures.percent(0.0814, "fr") == f"8,1{NB}%"
+    assert figures.parse("406 597,5", "fr") == figures.parse("406,597.5", "en") == 406597.5
+
+
+@pytest.mark.parametrize("text", ["0,5", "1,23", "12a", "", "1.2.3", "nan", "inf", "--1"])
+def test_a_doubtful_number_is_asked_again(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        figures.parse(text, "en")
+
+
+# The form
+
+
+def test_every_column_but_the_number_stands_once_in_the_form() -> None:
+    expected = {name for name, column in columns(Application).items() if column.kind != "id"}
+    for lang in LANGUAGES:
+        controls = Controls(form.render(form.NEW_APPLICATION, lang))
+        assert controls.seen == Counter(expected)
+        assert controls.labelled == {f"fact-{name}" for name in expected}
+
+
+@settings(max_examples=25)
+@given(applications, languages)
+def test_an_unedited_form_gives_the_exact_request_back(application, lang) -> None:
+    opened = application | {"history": {"bureau": [{"SK_ID_BUREAU": 1}]}}
+    texts = Controls(form.render(opened, lang)).texts
+    assert form.read(texts, opened, lang) == (opened, [])
+
+
+@settings(max_examples=25)
+@given(applications, st.sampled_from(sorted(form.fields())), languages)
+def test_an_edit_changes_its_own_fact_only(application, name, lang) -> None:
+    texts = Controls(form.render(application, lang)).texts
+    edited, faults = form.read(texts | {name: ""}, application, lang)
+    assert not faults
+    assert edited == {key: value for key, value in application.items() if key != name}
+
+
+def test_an_officer_writes_years_where_the_files_count_days() -> None:
+    opened = {"SK_ID_CURR": 1, "DAYS_BIRTH": -9461, "DAYS_EMPLOYED": 365243}
+    texts = Controls(form.render(opened, "en")).texts
+    assert (texts["DAYS_BIRTH"], texts["DAYS_EMPLOYED"]) == ("25.9", "not employed")
+    edited, _ = form.read(texts | {"DAYS_BIRTH": "40", "DAYS_EMPLOYED": "2"}, opened, "en")
+    assert (edited["DAYS_BIRTH"], edited["DAYS_EMPLOYED"]) == (-14610, -730)
+    back, _ = form.read(texts | {"DAYS_EMPLOYED": "Not employed"}, edited, "en")
+    assert back["DAYS_EMPLOYED"] == 365243
+
+
+def test_a_category_may_be_one_that_nobody_knew() -> None:
+    opened = {"SK_ID_CURR": 1, "OCCUPATION_TYPE": "Managers"}
+    edited, faults = form.read({"OCCUPATION_TYPE": "Astronaut"}, opened, "fr")
+    assert (edited["OCCUPATION_TYPE"], faults) == ("Astronaut", [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("AMT_CREDIT", "much", "écrivez un nombre"),
+        ("AMT_CREDIT", "-1", "au moins 0"),
+        ("EXT_SOURCE_2", "1,2", "au plus 1"),
+        ("CNT_CHILDREN", "1,5", "nombre entier"),
+        ("DAYS_BIRTH", "-3", "au moins 0"),
+    ],
+)
+def test_a_fault_names_the_fact_and_the_remedy(name: str, text: str, sentence: str) -> None:
+    edited, (fault,) = form.read({name: text}, {"SK_ID_CURR": 1}, "fr")
+    assert edited == {"SK_ID_CURR": 1}
+    assert fault.name == name
+    assert sentence in fault.sentence
+
+
+def test_what_an_applicant_typed_cannot_become_markup() -> None:
+    html = form.render({"SK_ID_CURR": 1, "OCCUPATION_TYPE": '"><script>alert(1)</script>'}, "en")
+    assert "<script" not in html
+
+
+# The words
+
+
+def test_every_text_exists_in_both_languages_with_the_same_values() -> None:
+    for key, (en, fr) in TEXTS.items():
+        assert en, key
+        assert fr, key
+        named = [{field for _, field, _, _ in Formatter().parse(text) if field} for text in (en, fr)]
+        assert named[0] == named[1], key
+
+
+def test_every_known_level_has_words() -> None:
+    for column in form.fields().values():
+        for level in column.levels:
+            assert level in levels.LEVELS or levels.words(level, "fr") != level, level
+
+
+# The result
+
+
+def answer(p: float = 0.107, **changed) -> Explanation:
+    score = round(float(POINTS.of(p)))
+    base = {
+        "event_id": "e1",
+        "SK_ID_CURR": 1,
+        "probability_of_default": p,
+        "score": score,
+        "threshold": 0.0925,
+        "decision": "refused" if p >= 0.0925 else "granted",
+        "model": "credit_scoring:stand-in",
+        "base_value": -2.4,
+        "raw_score": -2.0,
+        "contributions": [],
+        "reasons": [],
+    }
+    return Explanation.model_validate(base | changed)
+
+
+def test_the_distance_to_the_threshold_is_a_sentence() -> None:
+    en, points = result.distance(answer(), POINTS, "en")
+    assert (
+        en
+        == f"The probability of default is 10.7{NB}%, 1.5 percentage points above the threshold of 9.2{NB}%."
+    )
+    assert (
+        points
+        == "That is 548 points, 5 fewer than the 553 points of the threshold; more points mean less risk."
+    )
+    fr, _ = result.distance(answer(0.062), POINTS, "fr")
+    assert (
+        fr
+        == f"La probabilité de défaut est de 6,2{NB}%, 3,0 points de pourcentage sous le seuil de 9,2{NB}%."
+    )
+
+
+def test_two_close_probabilities_are_never_told_as_equal() -> None:
+    en, _ = result.distance(answer(0.09251), POINTS, "en")
+    assert f"9.251{NB}%" in en
+
+
+def test_a_change_is_told_against_the_first_score() -> None:
+    first, now = answer(0.094), answer(0.081)
+    en, fr = result.change(first, now, "en"), result.change(first, now, "fr")
+    assert en == (
+        f"Against the first score, the probability falls from 9.4{NB}% to 8.1{NB}% "
+        "and the loan is now granted."
+    )
+    assert fr == (
+        f"Par rapport au premier calcul, la probabilité baisse de 9,4{NB}% à 8,1{NB}% "
+        "et le prêt est désormais accordé."
+    )
+    lines = result.edits({"AMT_CREDIT": 5e5}, {"AMT_CREDIT": 4.5e5, "FLAG_OWN_CAR": "Y"}, "en")
+    assert lines == ["Amount of the loan: 500,000 → 450,000", "Owns a car: Not known → Yes"]
+
+
+@given(st.lists(st.floats(-1.5, 1.5), max_size=30), st.floats(-3, 0))
+def test_the_points_of_the_facts_add_up_to_the_score(contributions, base) -> None:
+    points = POINTS
+    raw = base + sum(contributions)
+    parts = [{"feature": f"f{i}", "value": None, "contribution": c} for i, c in enumerate(contributions)]
+    explained = answer(
+        base_value=base, contributions=parts, score=round(points.offset - points.factor * raw), raw_score=raw
+    )
+    start, facts, others, n_others = result.ledger(explained, points)
+    assert start + sum(whole for _, whole in facts) + others == explained.score
+    assert len(facts) + n_others == len(contributions)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_gauge_says_in_text_what_it_draws(lang: str) -> None:
+    svg = charts.gauge(0.107, 0.0925, "refused", lang)
+    p, t = figures.percent(0.107, lang), figures.percent(0.0925, lang)
+    assert 'role="img" aria-labelledby="gauge-title gauge-text"' in svg
+    title, text = re.findall(r"<(?:title|desc)[^>]*>(.*?)<", svg)
+    assert p in title
+    assert t in title
+    assert say("refused_side", lang) in text
+    assert f"{say('threshold', lang)} {t}" in svg
+    assert 'class="limit"' in svg
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_probability_never_stands_further_left(a, b) -> None:
+    low, high = sorted((charts.place(a), charts.place(b)))
+    assert 0 <= low <= high <= 1
+    assert (charts.place(a) <= charts.place(b)) or a > b
+
+
+def test_the_result_shows_decision_reasons_and_a_table_beside_the_chart(service: Service) -> None:
+    explained = service.explain({"SK_ID_CURR": 7, "EXT_SOURCE_2": 0.2, "AMT_CREDIT": 600_000.0})
+    html = result.render(explained, "fr", service.model())
+    assert "Prêt refusé" in html
+    assert "La note reçue d'un organisme externe est basse." in html.replace("&#x27;", "'")
+    assert html.count('role="img"') == 2
+    assert '<th scope="row">Score externe 2</th><td>0,2</td>' in html
+    assert "event-7" in html
+
+
+# What is pressed
+
+
+def test_an_officer_opens_a_client_edits_and_scores_again(service: Service, portfolio: Path) -> None:
+    page = desk("en", service, portfolio)
+    number = page.clients.examples()[1]
+    message, heading, _, shown, opened, typed = page.open(f" {number:,} ")
+    assert (message, typed) == ("", str(number))
+    assert f"Client {number}" in heading
+    assert opened.application["SK_ID_CURR"] == number
+    texts = Controls(form.render(opened.application, "en")).texts
+    _, same, _ = page.score(opened, texts)
+    assert same == shown
+    _, changed, _ = page.score(opened, texts | {"AMT_CREDIT": "4,000,000"})
+    assert "Against the first score, the probability rises" in changed
+    assert "→ 4,000,000" in changed
+
+
+def test_two_officers_do_not_see_each_others_client(service: Service, portfolio: Path) -> None:
+    page = desk("en", service, portfolio)
+    one, two = page.clients.examples()[:2]
+    first, second = page.open(str(one))[4], page.open(str(two))[4]
+    assert (first.application["SK_ID_CURR"], second.application["SK_ID_CURR"]) == (one, two)
+    assert not [value for value in vars(page).values() if isinstance(value, Opened)]
+
+
+def test_a_client_that_is_not_there_is_a_sentence(service: Service, portfolio: Path) -> None:
+    assert "There is no client 7" in desk("en", service, portfolio).open("7")[0]
+    assert "n'est pas un numéro de client" in desk("fr", service, portfolio).open("Dupont")[0].replace(
+        "&#x27;", "'"
+    )
+    assert "No portfolio is at hand" in desk("en", service).open("7")[0]
+    with pytest.raises(UnknownClient):
+        Clients(None).open(7)
+
+
+def test_a_new_application_is_scored_without_typing(service: Service) -> None:
+    message, heading, drawn, shown, opened, number = desk("fr", service).open_new()
+    assert (message, number) == ("", "")
+    assert "Nouvelle demande" in heading
+    assert "513\u00a0000" in drawn
+    assert 'class="gauge"' in shown
+    assert opened.first is not None
+
+
+@pytest.mark.parametrize(
+    ("status", "en", "fr"),
+    [
+        (503, "too much to do just now", "trop sollicité"),
+        (500, "failed on this request", "a échoué sur cette demande"),
+    ],
+)
+def test_a_service_in_trouble_is_a_sentence(stand_in: StandIn, status: int, en: str, fr: str) -> None:
+    stand_in.trouble = status
+    for lang, sentence in (("en", en), ("fr", fr)):
+        message = desk(lang, Service(stand_in.url)).open_new()[0]
+        assert sentence in message
+        assert "Traceback" not in message
+
+
+def test_a_service_that_is_down_is_a_sentence() -> None:
+    page = desk("fr", Service("http://127.0.0.1:9"))
+    message, heading, *_ = page.open_new()
+    assert "ne répond pas" in message
+    assert "Nouvelle demande" in heading
+    assert "Service injoignable" in page.greet()[0]
+
+
+def test_a_failure_of_the_page_is_a_sentence_without_a_stack(service: Service, caplog) -> None:
+    def broken() -> list:
+        raise KeyError("secret")
+
+    message, *rest = guarded(desk("en", service), broken, 3)()
+    assert "This page could not do that" in message
+    assert "secret" not in message
+    assert len(rest) == 2
+    assert "the page failed" in caplog.text
+
+
+def test_the_model_is_described_in_words(service: Service) -> None:
+    html = about.render(service.model(), "fr")
+    for words in (
+        "Régression logistique",
+        f"9,09{NB}%",
+        "sexe",
+        "21/11/2026 03:10 UTC",
+        "Note externe",
+        "0,7800",
+    ):
+        assert words in html
+
+
+# Files
+
+
+CSV = (
+    "SK_ID_CURR,AMT_CREDIT,EXT_SOURCE_2,OCCUPATION_TYPE\n"
+    "5,450000,0.6,Laborers\n"
+    "4,abc,0.6,=cmd|' /C calc'!A0\n"
+    f"{REFUSED_NUMBER},450000,0.6,Laborers\n"
+    "2,450000,1.6,-Laborers\n"
+    ",450000,0.6,+1\n"
+    "1,450000,0.1,@Laborers\n"
+)
+
+
+def scored(path: Path, service: Service, lang: str = "en", **options) -> batch.Scored:
+    return batch.score(batch.read(path, lang), service.score, lang, **options)
+
+
+def test_a_wrong_row_has_its_error_and_harms_no_other(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "a.csv").write_text(CSV)
+    done = scored(tmp_path / "a.csv", service)
+    assert done.table["SK_ID_CURR"].to_list() == ["5", "4", str(REFUSED_NUMBER), "2", None, "1"]
+    assert done.table["decision"].to_list() == ["granted", None, None, None, None, "refused"]
+    assert done.table["error"].to_list() == [
+        None,
+        "AMT_CREDIT: not a number",
+        "AMT_CREDIT: is not accepted",
+        "EXT_SOURCE_2: not an allowed value",
+        "SK_ID_CURR: is required",
+        None,
+    ]
+    assert (done.count("granted"), done.count("refused"), done.faulty) == (1, 1, 4)
+
+
+def test_no_cell_of_the_answer_is_a_formula(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "a.csv").write_text(CSV.replace("\n5,", "\n5,").replace("450000,0.6,L", "450000,6e-1,L"))
+    out = scored(tmp_path / "a.csv", service).write(tmp_path / "out.csv")
+    cells = pl.read_csv(out, infer_schema=False)["OCCUPATION_TYPE"].to_list()
+    assert cells == ["Laborers", "'=cmd|' /C calc'!A0", "Laborers", "'-Laborers", "+1", "'@Laborers"]
+
+
+@given(st.text(min_size=1, max_size=12))
+def test_only_numbers_may_begin_like_a_formula(text: str) -> None:
+    (cell,) = pl.DataFrame({"cell": [text]}).select(batch.harmless(pl.col(pl.String)))["cell"]
+    assert cell in (text, f"'{text}")
+    if cell[0] in "=+-@\t\r":
+        float(cell.replace(",", "."))
+
+
+def test_a_french_spreadsheet_comes_back_as_one(tmp_path: Path, service: Service) -> None:
+    text = "SK_ID_CURR;AMT_CREDIT;DAYS_BIRTH;OCCUPATION_TYPE\n1;450000,5;-12000;Employé\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
+    out = scored(tmp_path / "a.csv", service, "fr").write(tmp_path / "out.csv")
+    head, row = out.read_text(encoding="utf-8-sig").splitlines()
+    assert head.startswith("SK_ID_CURR;AMT_CREDIT;DAYS_BIRTH;OCCUPATION_TYPE;probability_of_default")
+    assert row.startswith("1;450000,5;-12000;Employé;0,")
+
+
+def test_parquet_and_csv_are_decided_alike(tmp_path: Path, service: Service) -> None:
+    table = synthetic.generate(25, 4, "test")["application_test"]
+    table.write_parquet(tmp_path / "a.parquet")
+    table.write_csv(tmp_path / "a.csv")
+    told = []
+    one = scored(tmp_path / "a.parquet", service, progress=lambda done, total: told.append((done, total)))
+    two = scored(tmp_path / "a.csv", service)
+    assert one.faulty == two.faulty == 0
+    assert one.table["probability_of_default"].equals(two.table["probability_of_default"])
+    assert told == [(25, 25)]
+    again = pl.read_parquet(one.write(tmp_path / "scored.parquet"))
+    assert again.columns == [*table.columns, *batch.ANSWERS]
+    assert batch.read(tmp_path / "scored.parquet", "en").table.columns == table.columns
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("a.txt", "x", "neither CSV nor Parquet"),
+        ("a.csv", "AMT_CREDIT\n1\n", "no column SK_ID_CURR"),
+        ("a.csv", "SK_ID_CURR,SHOE_SIZE\n1,44\n", "does not know: SHOE_SIZE"),
+        ("a.csv", "SK_ID_CURR\n", "holds no application"),
+        ("a.csv", "", "cannot be read as CSV"),
+        ("a.parquet", "x", "cannot be read as PARQUET"),
+    ],
+)
+def test_a_file_that_is_none_is_a_sentence(tmp_path: Path, name: str, text: str, sentence: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(batch.FileProblem, match=sentence):
+        batch.read(tmp_path / name, "en")
+
+
+def test_a_service_that_stops_during_a_file_is_an_error_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("SK_ID_CURR\n1\n")
+    with pytest.raises(ServiceError):
+        scored(tmp_path / "a.csv", Service("http://127.0.0.1:9"))
+
+
+# The page as a program
+
+
+def test_uploads_are_private(tmp_path: Path) -> None:
+    keep_private(tmp_path / "a" / "uploads")
+    assert (tmp_path / "a" / "uploads").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--api", "localhost"], "is no address"),
+        (["--portfolio", "nowhere"], "does not exist"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_a_sentence(options: list[str], sentence: str) -> None:
+    outcome = CliRunner().invoke(app, options)
+    assert outcome.exit_code == 2
+    assert sentence in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+def test_a_taken_port_is_a_sentence(service_process: StandIn) -> None:
+    outcome = CliRunner().invoke(app, ["--port", str(service_process.server_port)])
+    assert outcome.exit_code == 2
+    assert "choose another --port" in outcome.output

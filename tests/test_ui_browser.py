@@ -1,0 +1,197 @@
+"""The page in a browser: what an officer does from the first look to the scored file, in both languages."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from stand_in import serving
+
+from scoring import synthetic
+
+ROOT = Path(__file__).parent.parent
+pytestmark = [pytest.mark.browser, pytest.mark.served, pytest.mark.xdist_group("ui")]
+
+OPEN = {"en": "Open", "fr": "Ouvrir"}
+AGAIN = {"en": "Score again", "fr": "Recalculer"}
+CHANGE = {"en": "Against the first score", "fr": "Par rapport au premier calcul"}
+TITLE = {"en": "Credit scoring", "fr": "Score de crédit"}
+
+
+@pytest.fixture(scope="module")
+def stand_in():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def page_url(stand_in, tmp_path_factory):
+    """The page as `python -m ui` serves it."""
+    folder = tmp_path_factory.mktemp("portfolio")
+    for name, table in synthetic.generate(20, 3, "test").items():
+        table.write_parquet(folder / f"{name}.parquet")
+    uploads = tmp_path_factory.mktemp("uploads")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "ui", "--api", stand_in.url, "--portfolio", str(folder), "--port", port]
+    with (folder / "log").open("wb") as log:
+        program = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=os.environ | {"TMPDIR": str(uploads)}
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        end = monotonic() + 60
+        while True:
+            try:
+                fetch(f"{url}/en/config")
+                break
+            except URLError:
+                assert program.poll() is None, (folder / "log").read_text()
+                assert monotonic() < end, "the page does not start within a minute"
+                sleep(0.1)
+        yield url
+    finally:
+        program.terminate()
+        program.wait(20)
+    assert "Traceback" not in (folder / "log").read_text()
+    assert not list(uploads.iterdir()), "uploads outlive the page"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium: `make browser` installs Debian's (as root)")
+    with sync_api.sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield program
+        program.close()
+
+
+def fetch(url: str, **headers: str) -> tuple[str, str, Mapping[str, str]]:
+    """Return the address that answered, its text and its headers."""
+    direct = build_opener(ProxyHandler({}))
+    with direct.open(Request(url, headers=headers), timeout=10) as answer:
+        return answer.url, answer.read().decode(), answer.headers
+
+
+@pytest.fixture
+def visit(chromium, page_url, stand_in):
+    """Open the page in a language; nothing may be asked of anyone else."""
+    stand_in.trouble = 0
+    foreign, contexts = [], []
+
+    def go(lang: str, **options):
+        context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        ours = (page_url, "data:", "blob:")
+        page.on("request", lambda asked: asked.url.startswith(ours) or foreign.append(asked.url))
+        page.goto(f"{page_url}/{lang}/")
+        page.locator(".examples").get_by_role("button").first.wait_for()
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert not foreign
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_an_officer_opens_a_client_and_sees_what_a_change_does(visit, lang: str) -> None:
+    page = visit(lang)
+    assert page.title() == TITLE[lang]
+    assert page.evaluate("document.documentElement.lang") == lang
+    page.locator("input:visible").first.fill("100002")
+    page.get_by_role("button", name=OPEN[lang], exact=True).click()
+    page.get_by_role("heading", name="Client 100002").wait_for()
+    page.locator(".gauge").wait_for()
+    assert page.get_by_role("img").count() == 2
+    page.locator("#fact-AMT_CREDIT").fill("2000000")
+    assert page.locator(".field.changed .was").is_visible()
+    page.get_by_role("button", name=AGAIN[lang]).click()
+    page.get_by_text(CHANGE[lang]).wait_for()
+    assert (
+        "2\u00a0000\u00a0000" in (changed := page.locator(".change").inner_text()) or "2,000,000" in changed
+    )
+
+
+def test_a_change_of_language_keeps_the_client(visit) -> None:
+    page = visit("en")
+    page.locator(".examples").get_by_role("button").nth(2).click()
+    page.locator(".verdict").wait_for()
+    heading = page.locator("[data-client]").inner_text()
+    page.get_by_role("link", name="Français").click()
+    page.get_by_text("Ce qui pèse contre la demande").wait_for()
+    assert page.locator("[data-client]").inner_text() == heading
+    assert "#" not in page.url
+
+
+def test_a_fault_leads_to_its_field(visit) -> None:
+    page = visit("en")
+    page.locator("#fact-AMT_CREDIT").fill("much")
+    page.locator("#fact-AMT_CREDIT").press("Enter")
+    page.get_by_role("alert").get_by_role("link", name="Amount of the loan").click()
+    assert page.evaluate("document.activeElement.id") == "fact-AMT_CREDIT"
+
+
+def test_a_service_in_trouble_is_a_sentence_on_the_page(visit, stand_in) -> None:
+    page = visit("fr")
+    stand_in.trouble = 500
+    page.get_by_role("button", name="Nouvelle demande").click()
+    alert = page.get_by_role("alert")
+    alert.wait_for()
+    assert "Le service de score a échoué" in alert.inner_text()
+    assert "Traceback" not in page.content()
+
+
+def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n1,abc\n")
+    page = visit("fr")
+    page.get_by_role("tab", name="Fichier").click()
+    page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_text("mine.csv").wait_for()
+    page.get_by_role("button", name="Calculer le fichier").click()
+    page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Télécharger").click()
+    download.value.save_as(tmp_path / "back.csv")
+    rows = (tmp_path / "back.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [row.split(",")[0] for row in rows] == ["SK_ID_CURR", "2", "1"]
+    assert rows[2].endswith("AMT_CREDIT : n'est pas un nombre")
+
+
+def test_the_page_fits_a_phone(visit) -> None:
+    page = visit("fr", color_scheme="dark")
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.locator(".examples").get_by_role("button").first.click()
+    page.locator(".verdict").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_the_front_door_speaks_the_language_of_the_browser(page_url) -> None:
+    for accepted, lang in (("fr-CA,fr;q=0.9", "fr"), ("de-DE,en;q=0.5", "en"), ("xx", "en")):
+        assert fetch(page_url, **{"accept-language": accepted})[0] == f"{page_url}/{lang}/"
+    assert TITLE["fr"] in fetch(f"{page_url}/fr/")[1]
+
+
+def test_the_page_asks_nobody_else_and_offers_nothing_else(page_url) -> None:
+    policy = fetch(f"{page_url}/en/")[2]["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert json.loads(fetch(f"{page_url}/en/gradio_api/info")[1])["named_endpoints"] == {}
+    config = json.loads(fetch(f"{page_url}/en/config")[1])
+    assert (config["analytics_enabled"], config["run_history"], config["footer_links"]) == (False, False, [])
+    with pytest.raises(HTTPError, match="403"):
+        fetch(f"{page_url}/en/monitoring")

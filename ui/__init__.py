@@ -1,0 +1,4 @@
+"""The officer's page: opens a client, shows the decision and its reasons, scores files.
+
+It speaks HTTP to the service through `scoring.client` and loads no model.
+"""

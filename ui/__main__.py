@@ -1,0 +1,85 @@
+"""`python -m ui`: serve the officer's page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+PORTFOLIO = Path("var/demo")
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Languages(StrEnum):
+    """The languages of the page."""
+
+    EN = "en"
+    FR = "fr"
+
+
+@app.command()
+def serve(
+    api: Annotated[str, typer.Option(help="Address of the scoring service.")] = "http://127.0.0.1:3000",
+    portfolio: Annotated[
+        Path, typer.Option(help="Folder or zip of Home Credit tables whose clients can be opened.")
+    ] = PORTFOLIO,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    lang: Annotated[Languages | None, typer.Option(help="First language; else the browser's.")] = None,
+) -> None:
+    """Serve the officer's page, in English and French.
+
+    Example: python -m ui --api http://127.0.0.1:3000 --portfolio var/demo
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not api.startswith(("http://", "https://")):
+        _stop(f"--api {api!r} is no address; write it like http://127.0.0.1:3000.")
+    if portfolio != PORTFOLIO and not portfolio.exists():
+        _stop(f"--portfolio {portfolio} does not exist; make one with python -m scoring.synthetic.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            _stop(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port.")
+    # Uvicorn raises the signal again when it has stopped: as an exit it lets the uploads be deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with tempfile.TemporaryDirectory(prefix="credit-scoring-ui-") as temporary:
+        keep_private(Path(os.environ.setdefault("GRADIO_TEMP_DIR", temporary)))
+        import uvicorn  # late, like the page itself: --help and mistakes answer at once
+
+        from ui.clients import Clients
+        from ui.server import page
+        from ui.service import Service
+
+        web = page(Service(api), Clients(portfolio), None if lang is None else lang.value)
+        err.print(f"The page is on http://{host}:{port} and asks {api}. Stop it with Ctrl-C.")
+        uvicorn.run(web, host=host, port=port, log_level="warning", server_header=False)
+
+
+def keep_private(uploads: Path) -> None:
+    """Set what Gradio reads once, at its import: no telemetry, uploads where nobody else can read them."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    uploads.mkdir(parents=True, exist_ok=True)
+    uploads.chmod(0o700)
+
+
+def _stop(sentence: str) -> None:
+    """Say what is wrong with the command, and end."""
+    err.print(f"error: {sentence}", style="red", markup=False)
+    raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,122 @@
+"""The page as a web application: one address per language, nothing asked from outside, nothing kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import fastapi
+import gradio as gr
+from fastapi.responses import RedirectResponse
+
+from ui.app import build
+from ui.clients import Clients
+from ui.figures import Language
+from ui.frame import LOGO
+from ui.service import Service
+from ui.words import LANGUAGES, say
+
+HERE = Path(__file__).parent
+FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
+LARGEST_UPLOAD = "200mb"
+OFFICERS = 8  # requests of one kind at a time; the service has its own limit
+
+HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+        b"style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
+        b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+# Gradio names these controls in English, whatever the language.
+CONTROLS = {
+    '.upload input[type="file"]': "batch_file",
+    ".upload .icon-button": "batch_remove",
+}
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def theme() -> gr.themes.Base:
+    """Return the quiet ground that `look.css` stands on."""
+    return gr.themes.Base(
+        primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=["ui-monospace", "monospace"]
+    )
+
+
+def page(service: Service, clients: Clients, lang: Language | None = None) -> fastapi.FastAPI:
+    """Return the application: `/en/` and `/fr/`, and `/` that leads to one of them.
+
+    Parameters
+    ----------
+    lang : {"en", "fr"}, optional
+        Where `/` leads. None follows the browser.
+    """
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/")
+    def front(request: fastapi.Request) -> RedirectResponse:
+        return RedirectResponse(f"{lang or preferred(request.headers.get('accept-language', ''))}/")
+
+    @app.get("/favicon.ico")
+    def icon() -> fastapi.Response:
+        return fastapi.Response(LOGO, media_type="image/svg+xml")
+
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("look.css", "page.js"))
+    for code in LANGUAGES:
+        blocks = build(code, service, clients)
+        blocks.queue(default_concurrency_limit=OFFICERS)
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path=f"/{code}",
+            footer_links=[],
+            run_history=False,  # otherwise Gradio keeps every call, with its values, in the browser's storage
+            show_error=False,
+            max_file_size=LARGEST_UPLOAD,
+            ssr_mode=False,
+            enable_monitoring=False,
+            theme=theme(),
+            head=f"<style>{style}</style><script>{{const PAGE = {texts(code)};\n{script}}}</script>",
+        )
+    app.add_middleware(Guard)
+    return app
+
+
+def texts(lang: Language) -> str:
+    """Return what the page's script says in Gradio's place, as JSON."""
+    labels = {selector: say(key, lang) for selector, key in CONTROLS.items()}
+    return json.dumps({"language": lang, "texts": {"drop": say("batch_drop", lang), "labels": labels}})
+
+
+def preferred(accepted: str) -> Language:
+    """Return the language of an Accept-Language header, as far as the page has it."""
+    for item in accepted.split(","):
+        code = item.split(";")[0].strip()[:2].lower()
+        if code in LANGUAGES:
+            return code
+    return "en"
+
+
+class Guard:
+    """Adds the headers that keep the page from asking outside and from being framed."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Send) -> None:
+        """Pass the request on; answers leave with the headers."""
+
+        async def guarded(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, guarded if scope["type"] == "http" else send)

@@ -1,0 +1,89 @@
+"""What the page asks of the service, and the sentence it says when there is no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scoring.client import Client, Refused, ServiceError
+from scoring.decision import Points
+from scoring.schema import Decision, Explanation
+from ui.figures import Language
+from ui.words import say
+
+PATIENCE_S = 30.0  # an officer waits; a batch of rows is asked in small requests
+ATTEMPTS = 2
+SENTENCES = {
+    "down": "service_down",
+    "busy": "service_busy",
+    "refused": "service_refuses",
+    "failed": "service_fails",
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the service says of the model that decides, as `GET /model` gives it."""
+
+    facts: Mapping[str, Any]
+
+    @property
+    def tag(self) -> str:
+        """Exact tag."""
+        return str(self.facts["model"])
+
+    @property
+    def points(self) -> Points:
+        """The scale of the score."""
+        return Points(**self.facts["points"])
+
+    def feature(self, name: str) -> Mapping[str, Any]:
+        """Return the description of a feature: its words, unit, group; empty for an unknown name."""
+        return next((item for item in self.facts["features"] if item["name"] == name), {})
+
+
+class Service:
+    """The service that decides; holds no answer and no application.
+
+    Parameters
+    ----------
+    api : str
+        Its address.
+
+    Raises
+    ------
+    ServiceError
+        By every method, if there is no answer; `sentence` puts it into words.
+    """
+
+    def __init__(self, api: str) -> None:
+        self.api = api
+        self._client = Client(api, timeout_s=PATIENCE_S, attempts=ATTEMPTS)
+        self._model: Model | None = None
+
+    def explain(self, application: Mapping[str, Any]) -> Explanation:
+        """Return the decision on one application, explained."""
+        return self._client.explain([application])[0]
+
+    def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision | str]:
+        """Return decisions in order; where the service refuses a row, what is wrong with it."""
+        answers = self._client.score_many(applications)
+        return [answer.detail if isinstance(answer, Refused) else answer for answer in answers]
+
+    def model(self, tag: str | None = None) -> Model:
+        """Return the model in service; with the tag of a decision, asked again only when it changed."""
+        if self._model is None or tag is None or self._model.tag != tag:
+            self._model = Model(self._client.model())
+        return self._model
+
+
+def sentence(error: ServiceError, api: str, lang: Language) -> str:
+    """Return what an officer is told when the service gives no decision."""
+    return say(SENTENCES[error.kind], lang, api=api)
+
+
+def details(error: ServiceError) -> list[tuple[str, str]]:
+    """Return the fields that the service refused, each with what is wrong with it."""
+    faults = error.problem.errors if error.problem and error.kind == "refused" else []
+    return [(fault.field, f"{fault.field}: {fault.detail}") for fault in faults]

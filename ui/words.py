@@ -1,0 +1,348 @@
+"""Every text of the page in English and French, side by side."""
+
+from __future__ import annotations
+
+from ui.figures import Language
+
+LANGUAGES: tuple[Language, ...] = ("en", "fr")
+
+# DAYS_* columns count days backwards; an officer reads and writes years.
+YEARS_FIELDS: dict[str, tuple[str, str]] = {
+    "DAYS_BIRTH": ("Age", "Âge"),
+    "DAYS_EMPLOYED": ("Time in the present job", "Ancienneté dans l'emploi actuel"),
+    "DAYS_ID_PUBLISH": (
+        "Time since the identity document changed",
+        "Temps depuis le changement de pièce d'identité",
+    ),
+    "DAYS_REGISTRATION": (
+        "Time since the registration changed",
+        "Temps depuis le changement d'enregistrement",
+    ),
+    "DAYS_LAST_PHONE_CHANGE": ("Time since the phone changed", "Temps depuis le changement de téléphone"),
+}
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # the page
+    "title": ("Credit scoring", "Score de crédit"),
+    "tagline": (
+        "An estimate, its reasons, and what would change it",
+        "Une estimation, ses raisons, et ce qui la ferait changer",
+    ),
+    "language": ("Language", "Langue"),
+    "skip": ("Go to the content", "Aller au contenu"),
+    "tab_client": ("Client", "Client"),
+    "tab_batch": ("File", "Fichier"),
+    "tab_about": ("Model", "Modèle"),
+    "connected": ("Service ready", "Service prêt"),
+    "not_connected": ("Service not reachable", "Service injoignable"),
+    "footer": (
+        "The estimate supports a decision; it does not replace the person who takes it.",
+        "L'estimation éclaire une décision ; elle ne remplace pas la personne qui la prend.",
+    ),
+    # opening
+    "open_heading": ("Open a file", "Ouvrir un dossier"),
+    "client_number": ("Client number", "Numéro de client"),
+    "open": ("Open", "Ouvrir"),
+    "random": ("Any client", "Client au hasard"),
+    "new": ("New application", "Nouvelle demande"),
+    "for_example": ("For example", "Par exemple"),
+    "no_portfolio": (
+        "No portfolio is at hand: enter a new application. Start the page with --portfolio to open clients.",
+        "Aucun portefeuille n'est disponible : saisissez une nouvelle demande. Lancez la page avec "
+        "--portfolio pour ouvrir des clients.",
+    ),
+    "unknown_client": (
+        "There is no client {id} in this portfolio. Choose one of the examples, or press “Any client”.",
+        "Il n'y a pas de client {id} dans ce portefeuille. Choisissez un exemple, ou « Un client au "
+        "hasard ».",
+    ),
+    "not_a_number": (
+        "“{text}” is no client number: write digits only, such as {example}.",
+        "« {text} » n'est pas un numéro de client : n'écrivez que des chiffres, comme {example}.",
+    ),
+    "client_is": ("Client {id}", "Client {id}"),
+    "new_is": ("New application", "Nouvelle demande"),
+    "new_note": (
+        "It starts from typical values, without credit history: change what differs.",
+        "Elle part de valeurs courantes, sans historique de crédit : modifiez ce qui diffère.",
+    ),
+    "no_history": ("No credit history in the file.", "Aucun historique de crédit au dossier."),
+    "history": ("In the file: {tables}.", "Au dossier : {tables}."),
+    "table_bureau": ("credits elsewhere: {n}", "crédits ailleurs : {n}"),
+    "table_bureau_balance": ("monthly statuses of these: {n}", "états mensuels de ceux-ci : {n}"),
+    "table_previous_application": ("earlier requests: {n}", "demandes antérieures : {n}"),
+    "table_POS_CASH_balance": ("monthly balances of loans: {n}", "soldes mensuels de prêts : {n}"),
+    "table_credit_card_balance": ("monthly balances of cards: {n}", "soldes mensuels de cartes : {n}"),
+    "table_installments_payments": ("instalments paid: {n}", "échéances payées : {n}"),
+    # the form
+    "facts": ("Facts of the application", "Données de la demande"),
+    "facts_note": ("Change any fact and score again.", "Modifiez une donnée et recalculez."),
+    "find_fact": ("Find a fact", "Chercher une donnée"),
+    "known_of": ("{known} of {all} known", "{known} sur {all} connues"),
+    "score": ("Score again", "Recalculer"),
+    "undo": ("Undo changes", "Rétablir"),
+    "missing": ("Not known", "Non connu"),
+    "other_value": ("Another value…", "Autre valeur…"),
+    "free_value": ("{fact}: another value", "{fact} : autre valeur"),
+    "was": ("was", "avant :"),
+    "yes": ("Yes", "Oui"),
+    "no": ("No", "Non"),
+    "unit_years": ("years", "ans"),
+    "unit_days": ("days", "jours"),
+    "unit_months": ("months", "mois"),
+    "unit_share": ("from 0 to 1", "de 0 à 1"),
+    "unit_amount": ("money units", "unités monétaires"),
+    "not_employed": ("not employed", "sans emploi"),
+    "fault_number": ("write a number, such as {example}", "écrivez un nombre, comme {example}"),
+    "fault_whole": ("write a whole number", "écrivez un nombre entier"),
+    "fault_low": ("must be at least {bound}", "doit être au moins {bound}"),
+    "fault_high": ("must be at most {bound}", "doit être au plus {bound}"),
+    "faults": ("Nothing was scored. Please correct:", "Rien n'a été calculé. À corriger :"),
+    "fault": ("{fact}: {sentence}.", "{fact} : {sentence}."),
+    # the result
+    "result": ("Decision", "Décision"),
+    "waiting": (
+        "Open a client or enter a new application.",
+        "Ouvrez un client ou saisissez une nouvelle demande.",
+    ),
+    "waiting_note": (
+        "The decision, its distance to the threshold and its reasons will stand here.",
+        "La décision, sa distance au seuil et ses raisons s'afficheront ici.",
+    ),
+    "granted": ("Loan granted", "Prêt accordé"),
+    "refused": ("Loan refused", "Prêt refusé"),
+    "granted_side": ("granted", "accordé"),
+    "refused_side": ("refused", "refusé"),
+    "threshold": ("threshold", "seuil"),
+    "probability": ("probability of default", "probabilité de défaut"),
+    "points": ("points", "points"),
+    "below": (
+        "The probability of default is {p}, {gap} below the threshold of {t}.",
+        "La probabilité de défaut est de {p}, {gap} sous le seuil de {t}.",
+    ),
+    "above": (
+        "The probability of default is {p}, {gap} above the threshold of {t}.",
+        "La probabilité de défaut est de {p}, {gap} au-dessus du seuil de {t}.",
+    ),
+    "at": (
+        "The probability of default is {p}, exactly at the threshold; an application at the threshold is "
+        "refused.",
+        "La probabilité de défaut est de {p}, exactement au seuil ; une demande au seuil est refusée.",
+    ),
+    "score_is": (
+        "That is {score} points, {gap} than the {line} points of the threshold; more points mean less risk.",
+        "Cela fait {score} points, {gap} que les {line} points du seuil ; plus de points veut dire moins "
+        "de risque.",
+    ),
+    "gap_one": ("{gap} percentage point", "{gap} point de pourcentage"),
+    "gap_many": ("{gap} percentage points", "{gap} points de pourcentage"),
+    "points_more": ("{n} more", "{n} de plus"),
+    "points_fewer": ("{n} fewer", "{n} de moins"),
+    "points_same": ("no fewer and no more", "ni plus ni moins"),
+    "change": ("Against the first score", "Par rapport au premier calcul"),
+    "falls": ("the probability falls from {first} to {now}", "la probabilité baisse de {first} à {now}"),
+    "rises": ("the probability rises from {first} to {now}", "la probabilité monte de {first} à {now}"),
+    "stays": ("the probability stays at {now}", "la probabilité reste à {now}"),
+    "turns_granted": ("and the loan is now granted", "et le prêt est désormais accordé"),
+    "turns_refused": ("and the loan is now refused", "et le prêt est désormais refusé"),
+    "same_granted": ("and the loan stays granted", "et le prêt reste accordé"),
+    "same_refused": ("and the loan stays refused", "et le prêt reste refusé"),
+    "edited": ("{fact}: {before} → {after}", "{fact} : {before} → {after}"),
+    "reasons": ("What speaks against the application", "Ce qui pèse contre la demande"),
+    "no_reasons": ("Nothing weighs noticeably against it.", "Rien ne pèse sensiblement contre elle."),
+    "warnings": ("Check these values", "Valeurs à vérifier"),
+    "small_print": ("Model {model} · decision {event}", "Modèle {model} · décision {event}"),
+    "gauge_title": ("Probability of default {p}, threshold {t}", "Probabilité de défaut {p}, seuil {t}"),
+    "gauge_text": (
+        "Gauge from low risk on the left to high risk on the right. The threshold is at {t}; this "
+        "application is at "
+        "{p}, on the {side} side.",
+        "Jauge du risque faible à gauche au risque fort à droite. Le seuil est à {t} ; cette demande est "
+        "à {p}, "
+        "du côté {side}.",
+    ),
+    "contributions": ("How the facts move the score", "Comment les données déplacent le score"),
+    "contributions_note": (
+        "The average application has {base} points; the facts of this one lead to {score}. The heaviest: "
+        "{most} ({points}).",
+        "La demande moyenne a {base} points ; les données de celle-ci mènent à {score}. La plus lourde : "
+        "{most} ({points}).",
+    ),
+    "no_contributions": (
+        "This model gives every application the same score.",
+        "Ce modèle donne le même score à toute demande.",
+    ),
+    "chart_title": (
+        "The facts that move the score most, in points",
+        "Les données qui déplacent le plus le score, en points",
+    ),
+    "lowers": ("lowers the score", "baisse le score"),
+    "raises": ("raises the score", "relève le score"),
+    "fact": ("Fact", "Donnée"),
+    "value": ("Value", "Valeur"),
+    "effect": ("Points", "Points"),
+    "base": ("Average application", "Demande moyenne"),
+    "other_facts": ("{n} other facts", "{n} autres données"),
+    "total": ("Score", "Score"),
+    # batch
+    "batch_heading": ("Score a file of applications", "Calculer un fichier de demandes"),
+    "batch_note": (
+        "CSV or Parquet, one application a row, columns as in application_train.csv; unknown values empty. "
+        "The rows are scored without credit history. The file comes back in the same order, with the "
+        "decision, or "
+        "with what is wrong, in new columns.",
+        "CSV ou Parquet, une demande par ligne, colonnes comme dans application_train.csv ; valeurs "
+        "inconnues vides. "
+        "Les lignes sont calculées sans historique de crédit. Le fichier revient dans le même ordre, avec "
+        "la décision, "
+        "ou avec ce qui ne va pas, dans de nouvelles colonnes.",
+    ),
+    "batch_file": ("File (CSV or Parquet)", "Fichier (CSV ou Parquet)"),
+    "batch_drop": (
+        "Drop a file here, or press to choose one",
+        "Déposez un fichier ici, ou appuyez pour en choisir un",
+    ),
+    "batch_remove": ("Remove the file", "Retirer le fichier"),
+    "batch_score": ("Score the file", "Calculer le fichier"),
+    "batch_download": ("Download the scored file", "Télécharger le fichier calculé"),
+    "batch_none": ("Choose a file first.", "Choisissez d'abord un fichier."),
+    "batch_reading": ("Reading the file", "Lecture du fichier"),
+    "batch_progress": ("{done} of {all} applications", "{done} demandes sur {all}"),
+    "batch_done": (
+        "{all} applications: {granted} granted, {refused} refused, {faulty} with an error.",
+        "{all} demandes – accordées : {granted}, refusées : {refused}, en erreur : {faulty}.",
+    ),
+    "batch_preview": ("The first {n} rows", "Les {n} premières lignes"),
+    "batch_suffix": ("scored", "calcule"),
+    "tile_all": ("applications", "demandes"),
+    "tile_granted": ("granted", "accordées"),
+    "tile_refused": ("refused", "refusées"),
+    "tile_faulty": ("with an error", "en erreur"),
+    "points_head": ("Points", "Points"),
+    "batch_row": ("Row", "Ligne"),
+    "batch_id": ("Number", "Numéro"),
+    "batch_decision": ("Decision", "Décision"),
+    "batch_probability": ("Probability", "Probabilité"),
+    "batch_error": ("Error", "Erreur"),
+    "file_kind": ("{name} is neither CSV nor Parquet.", "{name} n'est ni CSV ni Parquet."),
+    "file_unreadable": (
+        "{name} cannot be read as {kind}. Export it again, with a header line, and try once more.",
+        "{name} ne se lit pas comme {kind}. Exportez-le de nouveau, avec une ligne d'en-tête, et réessayez.",
+    ),
+    "file_empty": ("{name} holds no application.", "{name} ne contient aucune demande."),
+    "file_long": (
+        "{name} holds {n} rows, and this page takes {most}. For more, use python -m scoring.client.",
+        "{name} contient {n} lignes, et cette page en prend {most}. Au-delà, utilisez python -m "
+        "scoring.client.",
+    ),
+    "file_no_number": (
+        "{name} has no column SK_ID_CURR, the number of the application.",
+        "{name} n'a pas de colonne SK_ID_CURR, le numéro de la demande.",
+    ),
+    "file_columns": (
+        "{name} has columns that an application does not know: {columns}. Remove or rename them.",
+        "{name} a des colonnes qu'une demande ne connaît pas : {columns}. Supprimez-les ou renommez-les.",
+    ),
+    "cell": ("{column}: {sentence}", "{column} : {sentence}"),
+    "cell_number": ("not a number", "n'est pas un nombre"),
+    "cell_value": ("not an allowed value", "n'est pas une valeur permise"),
+    "cell_required": ("is required", "est obligatoire"),
+    # about
+    "about_model": ("The model in service", "Le modèle en service"),
+    "about_tag": ("Model", "Modèle"),
+    "about_family": ("Family", "Famille"),
+    "about_threshold": ("Refused from a probability of", "Refus à partir d'une probabilité de"),
+    "about_costs": (
+        "Cost of granting a default, of refusing a good client",
+        "Coût d'accorder un défaut, de refuser un bon client",
+    ),
+    "about_protected": ("Kept out of the model", "Tenu hors du modèle"),
+    "about_applications": ("Applications learned from", "Demandes d'apprentissage"),
+    "about_created": ("Trained at", "Entraîné le"),
+    "about_git_revision": ("Code revision", "Révision du code"),
+    "about_data_sha256": ("Fingerprint of the data", "Empreinte des données"),
+    "about_metrics": ("How good it is", "Sa qualité"),
+    "about_metrics_note": (
+        "Measured in training on applications that the model had not learned from.",
+        "Mesurée à l'entraînement sur des demandes dont le modèle n'a rien appris.",
+    ),
+    "about_features": ("What it reads", "Ce qu'il lit"),
+    "about_features_note": (
+        "{n} facts and derived figures, by theme.",
+        "{n} données et grandeurs dérivées, par thème.",
+    ),
+    "about_measure": ("Measure", "Mesure"),
+    "about_interval": ("95 % interval", "Intervalle à 95 %"),
+    "about_weight": ("Weight", "Poids"),
+    "about_name": ("Name", "Nom"),
+    "about_count": ("{n} facts", "{n} données"),
+    "family_lightgbm": ("Gradient-boosted trees (LightGBM)", "Arbres de décision boostés (LightGBM)"),
+    "family_linear": ("Logistic regression", "Régression logistique"),
+    "metric_business_score": (
+        "Business score: share of the worst cost avoided",
+        "Score métier : part du pire coût évitée",
+    ),
+    "metric_cost_per_1000": (
+        "Cost per 1,000 applications (lower is better)",
+        "Coût pour 1 000 demandes (plus bas est meilleur)",
+    ),
+    "metric_auc": (
+        "AUC: a default is ranked above a repaid loan",
+        "AUC : un défaut est classé au-dessus d'un prêt remboursé",
+    ),
+    "metric_gini": ("Gini", "Gini"),
+    "metric_ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov-Smirnov"),
+    "metric_average_precision": ("Average precision", "Précision moyenne"),
+    "metric_brier": ("Brier score (lower is better)", "Score de Brier (plus bas est meilleur)"),
+    "metric_calibration_error": (
+        "Calibration error (lower is better)",
+        "Erreur de calibration (plus bas est meilleur)",
+    ),
+    "metric_share_granted": ("Applications granted", "Demandes accordées"),
+    "metric_default_rate_granted": (
+        "Defaults among granted applications",
+        "Défauts parmi les demandes accordées",
+    ),
+    "metric_recall": ("Defaults that are refused", "Défauts qui sont refusés"),
+    "metric_precision": ("Defaults among refused applications", "Défauts parmi les demandes refusées"),
+    "metric_f1": ("F1", "F1"),
+    "metric_accuracy": ("Accuracy", "Exactitude"),
+    "gender": ("gender", "sexe"),
+    "family_status": ("family status", "situation familiale"),
+    "age": ("age", "âge"),
+    "household": ("household", "ménage"),
+    # the service in trouble
+    "service_down": (
+        "The scoring service at {api} does not answer, or not in time. Start it, or ask your "
+        "administrator, and try again.",
+        "Le service de score à {api} ne répond pas, ou pas à temps. Démarrez-le, ou demandez à votre "
+        "administrateur, "
+        "puis réessayez.",
+    ),
+    "service_busy": (
+        "The scoring service has too much to do just now. Try again in a few seconds.",
+        "Le service de score est trop sollicité en ce moment. Réessayez dans quelques secondes.",
+    ),
+    "service_refuses": (
+        "The scoring service did not accept the application.",
+        "Le service de score n'a pas accepté la demande.",
+    ),
+    "service_fails": (
+        "The scoring service failed on this request. Its log says why; the page goes on working.",
+        "Le service de score a échoué sur cette demande. Son journal dit pourquoi ; la page continue de "
+        "fonctionner.",
+    ),
+    "page_fails": (
+        "This page could not do that. The details are in its log.",
+        "Cette page n'a pas pu le faire. Les détails sont dans son journal.",
+    ),
+    "portfolio_fails": (
+        "The portfolio cannot be read: {detail}",
+        "Le portefeuille ne peut pas être lu : {detail}",
+    ),
+}
+
+
+def say(key: str, lang: Language, **values: object) -> str:
+    """Return a text of the page in a language, with its values filled in."""
+    return TEXTS[key][1 if lang == "fr" else 0].format(**values)
