@@ -19,6 +19,7 @@ from scoring.scorer import Scorer
 
 MOST = 4  # reasons a person is told: Regulation B, commentary on 1002.9(b)(2)
 TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %
+WEIGHTY = 0.25  # of the group's heaviest feature: a fact lighter than that does not stand for the group
 NEVER = frozenset(f.name for f in declared.FEATURES if declared.protected_by(f))
 """Features that read a protected attribute: never in a reason, whatever the policy lets the model read."""
 
@@ -102,9 +103,9 @@ def reasons(scorer: Scorer, values: Mapping[str, Value], contributions: Mapping[
 def _reason(
     scorer: Scorer, group: str, members: Mapping[str, float], weight: float, values: Mapping[str, Value]
 ) -> Reason:
-    strongest = max(members, key=lambda name: members[name])
-    feature, words = declared.FEATURE_BY_NAME[strongest], declared.GROUPS[group]
-    value, usual = values[strongest], scorer.granted_values.get(strongest)
+    fact = _telling(scorer, members, values)
+    feature, words = declared.FEATURE_BY_NAME[fact], declared.GROUPS[group]
+    value, usual = values[fact], scorer.granted_values.get(fact)
     en = f"{_lower(feature.en)}: {in_words(feature, value, 'en')}"
     fr = f"{_lower(feature.fr)}{_NO_BREAK}: {in_words(feature, value, 'fr')}"
     if usual is not None:
@@ -112,12 +113,31 @@ def _reason(
         fr += f"{_NO_BREAK}; demandes accordées{_NO_BREAK}: {in_words(feature, usual, 'fr')}"
     return Reason(
         group=group,
-        feature=strongest,
+        feature=fact,
         value=value,
         contribution=weight,
         en=f"{words.reason_en} ({en}).",
         fr=f"{words.reason_fr} ({fr}).",
     )
+
+
+def _telling(scorer: Scorer, members: Mapping[str, float], values: Mapping[str, Value]) -> str:
+    """Choose the fact that a group is told by: among its weighty ones, one that bears its sentence out.
+
+    Best is a value that means something to a person and lies on the risky side of what is usual, then one
+    that at least differs from the usual, then the weightiest.
+    """
+
+    def fit(name: str) -> int:
+        feature, value, usual = declared.FEATURE_BY_NAME[name], values[name], scorer.granted_values.get(name)
+        if not feature.is_plain or value is None or value == usual:
+            return 0
+        if feature.direction and isinstance(value, int | float) and isinstance(usual, int | float):
+            return 2 if (value - usual) * feature.direction > 0 else 0
+        return 1
+
+    weighty = WEIGHTY * max(members.values())
+    return max((name for name in members if members[name] >= weighty), key=lambda n: (fit(n), members[n]))
 
 
 def in_words(feature: declared.Feature, value: Value, language: str) -> str:

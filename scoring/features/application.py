@@ -74,7 +74,7 @@ HOUSING = [
 
 
 def weighted(weights: tuple[float, float, float]) -> pl.Expr:
-    """Give the weighted mean of the outside scores that are present, never counting a missing one as zero."""
+    """Give the weighted mean of the external scores that are present, never counting a missing one as zero."""
     pairs = list(zip(EXT, weights, strict=True))
     present = pl.sum_horizontal(pl.when(e.is_not_null()).then(w) for e, w in pairs)
     return ratio(pl.sum_horizontal(e * w for e, w in pairs), present)
@@ -95,36 +95,37 @@ EXTERNAL: list[Feature] = [
     raw("EXT_SOURCE_1", "points", "external_score", -1),
     raw("EXT_SOURCE_2", "points", "external_score", -1),
     raw("EXT_SOURCE_3", "points", "external_score", -1),
-    feature("ext_mean", ext_mean, "points", "external_score", "Average of the outside scores", "Moyenne des notes externes", -1),
-    feature("ext_min", pl.min_horizontal(EXT), "points", "external_score", "Lowest outside score", "Note externe la plus basse", -1),
-    feature("ext_max", pl.max_horizontal(EXT), "points", "external_score", "Highest outside score", "Note externe la plus haute", -1),
-    feature("ext_std", ext_squares.sqrt(), "points", "external_score", "Spread of the outside scores", "Écart entre les notes externes"),
-    feature("ext_count", ext_count, "count", "external_score", "Number of outside scores known", "Nombre de notes externes connues"),
-    feature("ext_product", product(EXT), "points", "external_score", "Product of the three outside scores", "Produit des trois notes externes", -1),
-    feature("ext_weighted", weighted((2, 1, 3)), "points", "external_score", "Weighted average of the outside scores", "Moyenne pondérée des notes externes", -1),
+    feature("ext_mean", ext_mean, "points", "external_score", "Average of the external scores", "Moyenne des notes externes", -1),
+    feature("ext_min", pl.min_horizontal(EXT), "points", "external_score", "Lowest external score", "Note externe la plus basse", -1),
+    feature("ext_max", pl.max_horizontal(EXT), "points", "external_score", "Highest external score", "Note externe la plus haute", -1),
+    feature("ext_std", ext_squares.sqrt(), "points", "external_score", "Spread of the external scores", "Écart entre les notes externes", is_plain=False),
+    feature("ext_count", ext_count, "count", "external_score", "Number of external scores known", "Nombre de notes externes connues", is_plain=False),
+    feature("ext_product", product(EXT), "points", "external_score", "Product of the three external scores", "Produit des trois notes externes", -1, is_plain=False),
+    feature("ext_weighted", weighted((2, 1, 3)), "points", "external_score", "Weighted average of the external scores", "Moyenne pondérée des notes externes", -1, is_plain=False),
     *(
         feature(
             f"ext_{i}_times_{j}",
             EXT[i - 1] * EXT[j - 1],
             "points",
             "external_score",
-            f"Outside score {i} times outside score {j}",
+            f"External score {i} times external score {j}",
             f"Note externe {i} fois note externe {j}",
             -1,
+            is_plain=False,
         )
         for i, j in combinations((1, 2, 3), 2)
     ),
     *(
-        feature(f"ext_{i}_squared", EXT[i - 1] ** 2, "points", "external_score", f"Outside score {i}, squared", f"Note externe {i}, au carré", -1)
+        feature(f"ext_{i}_squared", EXT[i - 1] ** 2, "points", "external_score", f"External score {i}, squared", f"Note externe {i}, au carré", -1, is_plain=False)
         for i in (2, 3)
     ),
     # Polynomial terms with age: kept apart from the others because they fall with it under an age policy.
     *(
-        feature(f"ext_{i}_times_age", EXT[i - 1] * age, "points", "external_score", f"Outside score {i} times age", f"Note externe {i} fois l'âge")
+        feature(f"ext_{i}_times_age", EXT[i - 1] * age, "points", "external_score", f"External score {i} times age", f"Note externe {i} fois l'âge", is_plain=False)
         for i in (1, 2, 3)
     ),
-    feature("credit_to_ext_3", ratio(credit, EXT[2]), "amount", "external_score", "Loan amount over outside score 3", "Montant du prêt sur note externe 3"),
-    feature("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", "external_score", "Instalment over outside score 3", "Mensualité sur note externe 3"),
+    feature("credit_to_ext_3", ratio(credit, EXT[2]), "amount", "external_score", "Loan amount over external score 3", "Montant du prêt sur note externe 3", is_plain=False),
+    feature("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", "external_score", "Instalment over external score 3", "Mensualité sur note externe 3", is_plain=False),
 ]
 
 REQUEST: list[Feature] = [
@@ -198,10 +199,10 @@ HOME: list[Feature] = [
 ]
 
 CIRCLE: list[Feature] = [
-    raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "delays"),
-    raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "delays", 1),
-    raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "delays", 1),
-    feature("circle_default_share", ratio(pl.col("DEF_30_CNT_SOCIAL_CIRCLE"), pl.col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "delays", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
+    raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "circle"),
+    raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
+    raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
+    feature("circle_default_share", ratio(pl.col("DEF_30_CNT_SOCIAL_CIRCLE"), pl.col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "circle", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
 ]
 
 PAPERS: list[Feature] = [

@@ -43,6 +43,8 @@ class Feature:
         +1: a higher value raises the risk by domain knowledge; used as a monotone constraint. 0: not known.
     table : str
         Kaggle name of the table it sums up, ``application``, or ``cross`` for a mix.
+    is_plain : bool
+        Whether its value means something to a person; False for products and other terms made for the model.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Feature:
     fr: str
     direction: Direction = 0
     table: str = "application"
+    is_plain: bool = True
 
     @property
     def kind(self) -> Literal["number", "category"]:

@@ -27,7 +27,7 @@ GROUPS: dict[str, Group] = {
     "external_score": Group(
         "Outside score",
         "Note externe",
-        "The score received from an outside agency is low",
+        "The score received from an external agency is low",
         "La note reçue d'un organisme externe est basse",
     ),
     "request": Group(
@@ -86,4 +86,6 @@ GROUPS: dict[str, Group] = {
     ),
     # Age, household, gender: never a reason, whatever the policy lets the model read (Reg B, GDPR art. 22).
     "person": Group("Person", "Personne"),
+    # What acquaintances owe is known to the model, but nobody is told that they answer for others.
+    "circle": Group("Social circle", "Entourage"),
 }

@@ -31,7 +31,7 @@ FORM_GROUPS: dict[str, tuple[str, str]] = {
     "person": ("The person", "La personne"),
     "work": ("Work and income", "Travail et revenus"),
     "home": ("Home and region", "Logement et région"),
-    "external_scores": ("External scores", "Scores externes"),
+    "external_scores": ("External scores", "Notes externes"),
     "enquiries": ("Enquiries at the credit bureau", "Consultations du bureau de crédit"),
     "circle": ("Social circle", "Entourage"),
     "contact": ("Contact details", "Coordonnées"),
@@ -111,9 +111,9 @@ class Application(Record):
     REG_CITY_NOT_WORK_CITY: Flag = column("Registered and work address in different cities", "Adresses d'enregistrement et de travail dans des villes différentes", group="home")
     LIVE_CITY_NOT_WORK_CITY: Flag = column("Home and work address in different cities", "Adresses de résidence et de travail dans des villes différentes", group="home")
 
-    EXT_SOURCE_1: Share = column("External score 1", "Score externe 1", group="external_scores")
-    EXT_SOURCE_2: Share = column("External score 2", "Score externe 2", group="external_scores")
-    EXT_SOURCE_3: Share = column("External score 3", "Score externe 3", group="external_scores")
+    EXT_SOURCE_1: Share = column("External score 1", "Note externe 1", group="external_scores")
+    EXT_SOURCE_2: Share = column("External score 2", "Note externe 2", group="external_scores")
+    EXT_SOURCE_3: Share = column("External score 3", "Note externe 3", group="external_scores")
 
     AMT_REQ_CREDIT_BUREAU_HOUR: Count = column("Enquiries in the last hour", "Consultations dans la dernière heure", group="enquiries")
     AMT_REQ_CREDIT_BUREAU_DAY: Count = column("Enquiries in the day before", "Consultations dans la journée précédente", group="enquiries")
