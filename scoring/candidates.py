@@ -22,9 +22,10 @@ Outcomes = NDArray[np.int8]
 Progress = Callable[[int, int], None]  # rounds done, rounds at most
 
 LEVEL_PRIOR = 50.0  # applications: a level's default rate is shrunk towards the mean as by so many more
-EARLY_STOP_SHARE = 0.1  # of the fitting rows, held back to choose the number of rounds
-EARLY_STOP_ROUNDS = 100
-REFIT_BELOW_ROWS = 100_000  # below it, the rows held back are missed, so the booster is fitted again on all
+# The number of trees is chosen on rows held back: a fifth, but no more than are needed to see the minimum.
+JUDGE_SHARE, JUDGE_MOST_ROWS = 0.2, 20_000
+PATIENCE = 200  # trees without a better log-loss; the minimum is flat and noisy
+REFIT_BELOW_ROWS = 100_000  # below it, the rows held back are missed: all rows are fitted with more trees
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def fit(
     seed : int
         Same seed and same rows: same model, bit for bit.
     rounds : int, optional
-        Boosted only: the number of trees. If not given, it is chosen on a tenth of the rows given here.
+        Boosted only: the number of trees. If not given, it is chosen on a part of the rows given here.
     progress : callable, optional
         Called with the rounds done and the most rounds there can be.
 
@@ -222,21 +223,22 @@ def _fit_boosted(
     rounds: int | None,
     progress: Progress | None,
 ) -> Boosted:
-    """Grow the trees; where their number is not given, a tenth of the rows chooses it."""
+    """Grow the trees; where their number is not given, rows held back choose it."""
     report = [_report(progress, rounds or most)] if progress else []
 
     def dataset(rows: NDArray[np.intp] | slice) -> lgb.Dataset:
         return lgb.Dataset(matrix[rows], y[rows], feature_name=list(names), params=dict(settings))
 
     if rounds is None:
-        held = hold_back(y, EARLY_STOP_SHARE, seed)
+        held = hold_back(y, min(JUDGE_SHARE, JUDGE_MOST_ROWS / len(y)), seed)
         kept, judge = dataset(np.flatnonzero(~held)), dataset(np.flatnonzero(held))
         judge.set_reference(kept)
-        stop = lgb.early_stopping(EARLY_STOP_ROUNDS, verbose=False)
+        stop = lgb.early_stopping(PATIENCE, verbose=False)
         booster = lgb.train(dict(settings), kept, most, valid_sets=[judge], callbacks=[stop, *report])
         if len(y) >= REFIT_BELOW_ROWS:
             return Boosted(booster.model_to_string(num_iteration=booster.best_iteration))
-        rounds = booster.best_iteration
+        # More rows bear proportionally more trees before they are learned by heart.
+        rounds = min(most, round(booster.best_iteration * len(y) / np.count_nonzero(~held)))
     booster = lgb.train(dict(settings), dataset(slice(None)), rounds, callbacks=report)
     return Boosted(booster.model_to_string())
 

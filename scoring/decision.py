@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 # Attributes that a policy can keep out of a model, and the raw columns that carry each of them.
 PROTECTED: dict[str, tuple[str, ...]] = {
     "gender": ("CODE_GENDER",),
-    "family_status": ("NAME_FAMILY_STATUS",),
+    # The source counts 1 + children + a spouse as members, so their number gives the status away.
+    "family_status": ("NAME_FAMILY_STATUS", "CNT_FAM_MEMBERS"),
     "age": ("DAYS_BIRTH",),
     "household": ("CNT_CHILDREN", "CNT_FAM_MEMBERS"),
 }

@@ -1,0 +1,205 @@
+"""Promises of scoring/candidates.py and scoring/model.py."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring.candidates import (
+    CANDIDATES,
+    DUMMY,
+    LIGHTGBM,
+    LOGISTIC_REGRESSION,
+    fit,
+    hold_back,
+    learn_encoding,
+    vectorise,
+)
+from scoring.model import Boosted, Encoding, Linear, probability
+
+SMALL = replace(LIGHTGBM, rounds=40, settings={**LIGHTGBM.settings, "learning_rate": 0.1, "lambda_l2": 1.0})
+DIRECTIONS = {"outside_score": -1, "debt": 1}
+
+
+def portfolio(n: int = 1_500, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
+    """Made-up features: a score, a debt with gaps and a job carry risk, ``noise`` and ``empty`` none."""
+    random = np.random.default_rng(seed)
+    score, debt = random.uniform(0, 1, n), random.exponential(1, n)
+    job = random.choice(["driver", "cook", "judge"], n, p=[0.3, 0.5, 0.2])
+    log_odds = -1.5 - 3 * score + 0.6 * debt + np.where(job == "driver", 0.8, 0.0)
+    y = (random.random(n) < probability(log_odds)).astype(np.int8)
+    debts = [None if random.random() < 0.2 else float(v) for v in debt]
+    features = pl.DataFrame(
+        {
+            "outside_score": score,
+            "debt": debts,
+            "job": job,
+            "noise": random.normal(size=n),
+            "empty": [None] * n,
+        },
+        schema_overrides={"empty": pl.Float64},
+    )
+    return features, y
+
+
+FEATURES, Y = portfolio()
+
+
+@pytest.fixture(scope="module", params=["dummy", "logistic_regression", "lightgbm"])
+def model(request):
+    candidate = {c.name: c for c in (DUMMY, LOGISTIC_REGRESSION, SMALL)}[request.param]
+    return fit(candidate, FEATURES, Y, DIRECTIONS, seed=1, rounds=40)
+
+
+def test_contributions_sum_to_the_raw_score(model):
+    matrix = model.encoding.encode(FEATURES)
+    values, base = model.function.contributions(matrix)
+    assert values.shape == (len(FEATURES), 5)
+    np.testing.assert_allclose(values.sum(axis=1) + base, model.function.raw(matrix), atol=1e-9)
+
+
+def test_a_row_alone_scores_as_in_a_batch(model):
+    batch = model.raw(FEATURES[:50])
+    alone = [model.raw(FEATURES[i])[0] for i in range(50)]
+    assert batch.tolist() == alone
+
+
+def test_no_rows_give_no_scores(model):
+    assert model.raw(FEATURES.clear()).shape == (0,)
+    assert model.function.contributions(model.encoding.encode(FEATURES.clear()))[0].shape == (0, 5)
+
+
+def test_an_unseen_category_and_missing_values_are_scored(model):
+    row = FEATURES[:1].with_columns(
+        job=pl.lit("astronaut"), debt=pl.lit(None, pl.Float64), outside_score=pl.lit(None, pl.Float64)
+    )
+    assert np.isfinite(model.raw(row)).all()
+
+
+def test_the_dummy_gives_everybody_the_default_rate():
+    dummy = fit(DUMMY, FEATURES, Y, {})
+    assert probability(dummy.raw(FEATURES)) == pytest.approx(np.full(len(Y), Y.mean()))
+
+
+@pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
+def test_a_candidate_orders_the_risk(candidate):
+    learned = fit(candidate, FEATURES, Y, DIRECTIONS)
+    fresh, outcome = portfolio(seed=9)
+    raw = learned.raw(fresh)
+    assert raw[outcome == 1].mean() > raw[outcome == 0].mean() + 0.3
+
+
+@pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
+def test_the_same_seed_gives_the_same_model(candidate):
+    first, second = (fit(candidate, FEATURES, Y, DIRECTIONS, seed=3, rounds=20) for _ in range(2))
+    assert first.raw(FEATURES).tolist() == second.raw(FEATURES).tolist()
+
+
+def test_a_declared_direction_holds_everywhere():
+    learned = fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=40)
+    start = FEATURES[:40]
+    for name, direction in DIRECTIONS.items():
+        path = [learned.raw(start.with_columns(pl.lit(v).alias(name))) for v in np.linspace(0, 1, 9)]
+        assert (direction * np.diff(path, axis=0) >= 0).all(), name
+
+
+def test_a_direction_on_a_category_is_refused():
+    with pytest.raises(ValueError, match="category feature cannot have a monotone direction"):
+        fit(SMALL, FEATURES, Y, {"job": 1}, rounds=2)
+
+
+def test_without_a_number_of_trees_the_rows_given_choose_it():
+    learned = fit(SMALL, FEATURES, Y, DIRECTIONS)
+    assert isinstance(learned.function, Boosted)
+    assert 1 <= learned.function.trees <= 40
+
+
+def test_progress_is_told():
+    told = []
+    fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=20, progress=lambda done, most: told.append((done, most)))
+    assert told == [(10, 20), (20, 20)]
+
+
+def test_inputs_are_not_modified():
+    before, outcome = FEATURES.clone(), Y.copy()
+    fit(LOGISTIC_REGRESSION, FEATURES, Y, {})
+    assert FEATURES.equals(before)
+    assert (outcome == Y).all()
+
+
+def test_levels_are_ordered_by_default_rate_and_a_rare_one_stands_in_the_middle():
+    job = ["good"] * 200 + ["bad"] * 200 + ["rare"]
+    y = np.array([0] * 190 + [1] * 10 + [0] * 100 + [1] * 100 + [1], dtype=np.int8)
+    encoding = learn_encoding(pl.DataFrame({"job": job}), y)
+    # One rare application, and it defaulted: its raw rate of 100 % would put it last.
+    assert encoding.levels["job"] == ("good", "rare", "bad")
+
+
+def test_a_feature_never_missing_in_training_reads_a_gap_as_its_median():
+    # LightGBM would read it as zero, the safest level.
+    encoding = learn_encoding(FEATURES, Y)
+    gaps = FEATURES[:1].with_columns(outside_score=pl.lit(None, pl.Float64), job=pl.lit("astronaut"))
+    matrix = encoding.encode(gaps)
+    assert matrix[0, 0] == FEATURES["outside_score"].median()
+    assert matrix[0, 2] == np.median(encoding.codes(FEATURES)[:, 2])
+    assert np.isnan(matrix[0, 4])
+
+
+def test_a_feature_that_was_missing_in_training_keeps_its_gaps():
+    encoding = learn_encoding(FEATURES, Y)
+    assert np.isnan(encoding.encode(FEATURES)[FEATURES["debt"].is_null().to_numpy(), 1]).all()
+
+
+@given(st.lists(st.sampled_from(["a", "b", "é", "never seen", "", None]), min_size=1, max_size=20))
+def test_a_code_is_the_position_of_the_level(values):
+    levels = ("a", "é", "b")
+    matrix = Encoding(("x",), {"x": levels}, {}).encode(pl.DataFrame({"x": values}, schema={"x": pl.String}))
+    expected = [float(levels.index(v)) if v in levels else np.nan for v in values]
+    np.testing.assert_array_equal(matrix[:, 0], expected)
+
+
+def test_the_columns_are_taken_by_name():
+    learned = fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=10)
+    shuffled = FEATURES.select("noise", "job", "empty", "debt", "outside_score", pl.lit(1.0).alias("other"))
+    assert learned.raw(shuffled).tolist() == learned.raw(FEATURES).tolist()
+
+
+def test_a_linear_function_reads_its_own_json():
+    function = fit(LOGISTIC_REGRESSION, FEATURES, Y, {}).function
+    matrix = learn_encoding(FEATURES, Y).encode(FEATURES)
+    again = Linear.from_json(function.to_json(FEATURES.columns), FEATURES.columns)
+    assert again.raw(matrix).tolist() == function.raw(matrix).tolist()
+
+
+def test_one_outcome_is_refused():
+    with pytest.raises(ValueError, match="0 defaults among 1500 applications: a model needs both"):
+        fit(DUMMY, FEATURES, np.zeros(len(Y), np.int8), {})
+
+
+@pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
+def test_constant_features_are_refused(candidate):
+    constant = FEATURES.select("empty", pl.lit(1.0).alias("one"))
+    with pytest.raises(ValueError, match="none of the 2 features varies"):
+        fit(candidate, constant, Y, {})
+
+
+@pytest.mark.parametrize("values", [[0, 1, None], [0, 1, 2]])
+def test_a_target_that_is_no_outcome_is_refused(values):
+    with pytest.raises(ValueError, match="TARGET must be 0"):
+        vectorise(pl.Series(values))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0.01, 0.5))
+def test_what_is_held_back_has_both_outcomes(defaults, repaid, share):
+    y = np.array([1] * defaults + [0] * repaid)
+    held = hold_back(y, share, seed=0)
+    assert 1 <= held[y == 1].sum() <= max(1, round(share * defaults))
+    assert 1 <= held[y == 0].sum() <= max(1, round(share * repaid))
+
+
+def test_no_candidate_weights_the_classes():
+    words = {"scale_pos_weight", "is_unbalance", "class_weight"}
+    assert not any(words & set(candidate.settings) for candidate in CANDIDATES)

@@ -1,0 +1,193 @@
+"""Promises of import_model.py: what decides otherwise than in training never reaches the store."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import bentoml
+import mlflow
+import pytest
+import small
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models.model import ModelStore
+from typer.testing import CliRunner
+
+import import_model
+import tracking
+from scoring.scorer import Scorer, read_examples
+
+pytestmark = [
+    pytest.mark.xdist_group("import"),
+    # bentoml 1.4.39 with pathspec 1
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+    # mlflow 3.17 with sqlalchemy 2.1
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return small.save(tmp_path_factory.mktemp("saved") / "scorer")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def client(uri):
+    return tracking.connect(uri)
+
+
+def log(client, uri, folder, auc=0.7):
+    with tracking.start_run(client, uri, "credit-scoring", "small") as run_id:
+        mlflow.log_artifacts(str(folder), tracking.SCORER)
+        mlflow.log_metric("auc", auc)
+    return tracking.find_run(client, run_id)
+
+
+@pytest.fixture(scope="module")
+def run(uri, saved):
+    client = tracking.connect(uri)
+    run = log(client, uri, saved)
+    tracking.crown(client, run.id, f"runs:/{run.id}/{tracking.SCORER}")
+    return run
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path):
+    """An empty model store."""
+    BentoMLContainer.model_store.set(ModelStore(tmp_path))
+    yield
+    BentoMLContainer.model_store.reset()
+
+
+def invoke(*words):
+    got = CliRunner().invoke(import_model.app, [*words])
+    return got.exit_code, " ".join(got.output.split())
+
+
+def altered(saved, tmp_path, change):
+    """A copy of the scorer with other golden examples, whose description knows of the change."""
+    folder = Path(shutil.copytree(saved, tmp_path / "altered"))
+    examples = read_examples(folder)
+    change(examples)
+    (folder / "examples.json").write_text(json.dumps(examples))
+    description = json.loads((folder / "scorer.json").read_text())
+    description["files"]["examples.json"] = hashlib.sha256(
+        (folder / "examples.json").read_bytes()
+    ).hexdigest()
+    (folder / "scorer.json").write_text(json.dumps(description))
+    return folder
+
+
+def test_the_champion_is_imported_once(run, uri):
+    tag = f"credit_scoring:{run.id}"
+    assert invoke("--tracking-uri", uri) == (
+        0,
+        f"{tag}: imported; 25 examples decided as in training.",
+    )
+    code, text = invoke("--tracking-uri", uri)
+    assert code == 0
+    assert f"{tag}: is already there" in text
+    assert [str(model.tag) for model in bentoml.models.list()] == [tag]
+
+
+def test_the_store_holds_the_whole_scorer_and_its_figures(run, saved, uri):
+    invoke("--tracking-uri", uri)
+    model = bentoml.models.get("credit_scoring:latest")
+    assert model.info.labels == {"mlflow_run_id": run.id, "candidate": "lightgbm"}
+    assert model.info.metadata["auc"] == 0.7
+    assert model.info.metadata["threshold"] == 0.35
+    ours, theirs = Scorer.load(saved), Scorer.load(Path(model.path))
+    assert ours.feature_names == theirs.feature_names
+
+
+@pytest.mark.usefixtures("run")
+def test_a_dry_run_imports_nothing(uri):
+    code, text = invoke("--dry-run", "--tracking-uri", uri)
+    assert (code, "would be imported" in text) == (0, True)
+    assert bentoml.models.list() == []
+
+
+def test_a_run_is_found_by_id_and_by_metric(client, run, saved, uri):
+    better = log(client, uri, saved, auc=0.9)
+    assert better.id in invoke("--best", "auc", "--dry-run", "--tracking-uri", uri)[1]
+    assert run.id in invoke("--run", run.id, "--dry-run", "--tracking-uri", uri)[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda examples: examples[4].update(
+                probability_of_default=examples[4]["probability_of_default"] + 1e-8
+            ),
+            "example 5: training gave the probability",
+        ),
+        (
+            lambda examples: examples[0].update(
+                decision="granted" if examples[0]["decision"] == "refused" else "refused"
+            ),
+            "example 1: training",
+        ),
+        (
+            lambda examples: examples[2]["request"].update(AMT_CREDIT="much"),
+            "example 3 is no valid request any more",
+        ),
+        (lambda examples: examples.clear(), "no golden example"),
+    ],
+)
+def test_a_scorer_that_decides_otherwise_is_refused(client, saved, uri, tmp_path, change, reason):
+    run = log(client, uri, altered(saved, tmp_path, change))
+    code, text = invoke("--run", run.id, "--tracking-uri", uri)
+    assert code == 3
+    assert reason in text
+    assert bentoml.models.list() == []
+
+
+def test_a_difference_below_a_billionth_is_none(saved):
+    scorer, examples = Scorer.load(saved), read_examples(saved)
+    examples[0]["probability_of_default"] += 1e-12
+    import_model.check(scorer, examples)
+
+
+def test_a_scorer_of_other_features_is_refused(saved, monkeypatch):
+    monkeypatch.setattr("scoring.features.names", lambda _: ["AMT_CREDIT"])
+    with pytest.raises(import_model.Refused, match="the model reads"):
+        import_model.check(Scorer.load(saved), read_examples(saved))
+
+
+def test_a_damaged_scorer_is_refused(client, saved, uri, tmp_path):
+    folder = Path(shutil.copytree(saved, tmp_path / "damaged"))
+    (folder / "booster.txt").write_text((folder / "booster.txt").read_text() + " ")
+    code, text = invoke("--run", log(client, uri, folder).id, "--tracking-uri", uri)
+    assert (code, "booster.txt was changed after training" in text) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--run", "nobody"], "the store has no run 'nobody'"),
+        (["--best", "beauty"], "has a metric 'beauty'"),
+        (["--run", "a", "--best", "auc"], "not both"),
+    ],
+)
+@pytest.mark.usefixtures("run")
+def test_a_run_that_is_not_there_exits_2(uri, words, reason):
+    code, text = invoke(*words, "--tracking-uri", uri)
+    assert (code, reason in text) == (2, True), text
+
+
+def test_without_a_champion_the_remedy_is_named(tmp_path):
+    code, text = invoke("--tracking-uri", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert (code, "run train.py first" in text) == (2, True)
+
+
+def test_a_run_without_a_scorer_is_refused(client, uri):
+    with tracking.start_run(client, uri, "credit-scoring", "empty") as run_id:
+        pass
+    code, text = invoke("--run", run_id, "--tracking-uri", uri)
+    assert (code, "keeps no scorer; train again" in text) == (2, True)

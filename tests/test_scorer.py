@@ -1,0 +1,233 @@
+"""Promises of scoring/scorer.py: what is saved is what is loaded, and it decides alike."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import small
+
+from scoring import features
+from scoring.candidates import LOGISTIC_REGRESSION, fit
+from scoring.decision import Costs, Points
+from scoring.model import Calibration, Encoding, Linear, Model, probability
+from scoring.scorer import Scorer, ScorerError, read_examples, read_reference
+
+
+@pytest.fixture(scope="module")
+def learned():
+    scorer, table, _ = small.scorer()
+    return replace(scorer, calibration=Calibration(1.1, -0.2)), table
+
+
+@pytest.fixture(scope="module")
+def linear(learned):
+    boosted, table = learned
+    y = (boosted.probability(table) > np.median(boosted.probability(table))).astype(np.int8)
+    return replace(boosted, model=fit(LOGISTIC_REGRESSION, table, y, {})), table
+
+
+@pytest.fixture(params=["learned", "linear"])
+def scorer(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return small.save(tmp_path_factory.mktemp("saved") / "scorer")
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return Path(shutil.copytree(saved, tmp_path / "scorer"))
+
+
+def test_a_loaded_scorer_is_the_saved_one(scorer, tmp_path):
+    ours, table = scorer
+    ours.save(tmp_path / "s", table.head(0), [])
+    again = Scorer.load(tmp_path / "s")
+    assert again.probability(table).tolist() == ours.probability(table).tolist()
+    for name in ("feature_names", "categories", "family", "threshold", "costs", "points", "policy"):
+        assert getattr(again, name) == getattr(ours, name), name
+    assert again.ranges == {name: tuple(pair) for name, pair in ours.ranges.items()}
+    assert again.granted_values == ours.granted_values
+    assert {k: v for k, v in again.granted_contributions.items() if v} == {
+        k: v for k, v in ours.granted_contributions.items() if v
+    }
+
+
+def test_contributions_and_base_sum_to_the_raw_score(scorer):
+    ours, table = scorer
+    values, base = ours.contributions(table)
+    assert values.shape == (len(table), len(ours.feature_names))
+    np.testing.assert_allclose(values.sum(axis=1) + base, ours.raw_score(table), atol=1e-9)
+    assert ours.probability(table).tolist() == probability(ours.raw_score(table)).tolist()
+
+
+def test_a_decision_follows_from_the_probability_alone(scorer):
+    ours, table = scorer
+    decided = ours.decide(table)
+    p = ours.probability(table)
+    assert decided.columns == ["probability_of_default", "score", "threshold", "decision"]
+    assert decided["probability_of_default"].to_list() == p.tolist()
+    assert (decided["decision"] == "refused").to_list() == (p >= ours.threshold).tolist()
+    assert decided["score"].to_list() == ours.points.of(p).tolist()
+    assert decided["threshold"].unique().to_list() == [ours.threshold]
+
+
+def test_a_row_alone_is_decided_as_in_a_batch(scorer):
+    ours, table = scorer
+    batch = ours.decide(table[:20]).rows()
+    assert [ours.decide(table[i]).row(0) for i in range(20)] == batch
+
+
+def test_no_applications_give_an_empty_table(scorer):
+    ours, table = scorer
+    assert ours.decide(table.clear()).shape == (0, 4)
+    assert ours.warnings(table.clear()) == []
+
+
+def test_training_rows_have_no_warning(learned):
+    ours, table = learned
+    assert not any(ours.warnings(table))
+
+
+def test_what_training_never_saw_is_named_in_both_languages(learned):
+    ours, table = learned
+    odd = table[:3].with_columns(
+        NAME_EDUCATION_TYPE=pl.Series(["Higher education", "Doctor of pies", None], dtype=pl.String),
+        AMT_CREDIT=pl.Series([100_000.0, 100_000.0, 12_345_678.5]),
+    )
+    first, second, third = ours.warnings(odd)
+    assert first == []
+    assert [(w["feature"], w["problem"], w["value"]) for w in second] == [
+        ("NAME_EDUCATION_TYPE", "unseen category", "Doctor of pies")
+    ]
+    assert "never saw “Doctor of pies”" in second[0]["en"]
+    assert "n'a jamais vu « Doctor of pies »" in second[0]["fr"]
+    assert [(w["feature"], w["problem"], w["value"]) for w in third] == [
+        ("AMT_CREDIT", "outside range", 12_345_678.5)
+    ]
+    assert "lies outside the values of training" in third[0]["en"]
+    assert set(third[0]) == {"feature", "problem", "value", "en", "fr"}
+
+
+def test_the_description_is_strict_sorted_readable_json(folder):
+    text = (folder / "scorer.json").read_text(encoding="utf-8")
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    description = json.loads(text, parse_constant=refuse)
+    assert text == json.dumps(description, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    assert [column["name"] for column in description["features"]] == Scorer.load(folder).feature_names
+
+
+def test_the_folder_holds_no_pickle(folder):
+    assert sorted(f.name for f in folder.iterdir()) == [
+        "booster.txt",
+        "examples.json",
+        "reference.parquet",
+        "scorer.json",
+    ]
+
+
+def test_reference_and_examples_are_read_back(folder):
+    reference, examples = read_reference(folder), read_examples(folder)
+    assert reference.columns[-len(Scorer.load(folder).feature_names) :] == Scorer.load(folder).feature_names
+    assert set(examples[0]) == {"request", "probability_of_default", "decision"}
+
+
+def test_a_folder_that_exists_is_not_overwritten(folder, learned):
+    ours, table = learned
+    with pytest.raises(ScorerError, match="exists already"):
+        ours.save(folder, table, [])
+
+
+def test_a_save_that_fails_leaves_nothing_behind(tmp_path, learned):
+    ours, table = learned
+    broken = replace(ours, lineage={"auc": float("nan")})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        broken.save(tmp_path / "s", table, [])
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("name", ["booster.txt", "reference.parquet", "examples.json"])
+def test_a_missing_or_changed_file_is_refused(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content + b" ")
+    with pytest.raises(ScorerError, match=f"{name} was changed after training"):
+        Scorer.load(folder)
+    (folder / name).unlink()
+    with pytest.raises(ScorerError, match=f"{name} is missing"):
+        Scorer.load(folder)
+
+
+def rewrite(folder, **changes):
+    path = folder / "scorer.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "is not of format 1; train again"),
+        ({"features": [{"name": "x"}]}, "reads other features than scorer.json says"),
+        ({"calibration": {"slant": 1}}, "import the model again"),
+        ({"threshold": None}, "import the model again"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(folder, changes, message):
+    rewrite(folder, **changes)
+    with pytest.raises(ScorerError, match=message):
+        Scorer.load(folder)
+
+
+def test_a_folder_that_is_no_scorer_is_refused(tmp_path):
+    with pytest.raises(ScorerError, match=r"holds no scorer\.json; give the folder of a scorer"):
+        Scorer.load(tmp_path)
+    (tmp_path / "scorer.json").write_text("{")
+    with pytest.raises(ScorerError, match="is not JSON"):
+        Scorer.load(tmp_path)
+
+
+def test_the_features_of_the_code_fit(learned):
+    ours, _ = learned
+    ours.check_features(features.names(ours.policy))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda names: [*names, "new"], "has a feature 'new' that the model was not trained on"),
+        (lambda names: names[1:], "the model reads 'AMT_.*' under its policy|the model reads"),
+        (lambda names: names[::-1], "stand in another order"),
+    ],
+)
+def test_other_features_than_those_of_training_are_refused(learned, change, message):
+    ours, _ = learned
+    with pytest.raises(ScorerError, match=message):
+        ours.check_features(change(ours.feature_names))
+
+
+def test_points_and_contributions_are_on_the_scale_of_the_decision():
+    # One feature, log-odds x: calibrated to 2x + 1, so half a unit of x is one unit of log-odds.
+    one, zero = np.ones(1), np.zeros(1)
+    function = Linear(0.0, one, np.array([-10.0]), np.array([10.0]), zero, zero, one, zero, zero)
+    ours = Scorer(
+        Model(Encoding(("x",), {}, {}), function),
+        Calibration(2.0, 1.0),
+        0.5,
+        Costs(),
+        Points(),
+        (),
+        {"x": (-1, 1)},
+    )
+    table = pl.DataFrame({"x": [-0.5, 0.5]})
+    values, base = ours.contributions(table)
+    assert (values[:, 0].tolist(), base) == ([-1.0, 1.0], 1.0)
+    assert ours.probability(table) == pytest.approx([0.5, 1 / (1 + np.exp(-2))])
+    assert ours.decide(table)["score"].to_list() == [487, 429]

@@ -1,0 +1,222 @@
+"""Promises of train.py and tracking.py, on one small training."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import tracking
+import train
+from scoring import features, synthetic
+from scoring.evaluation import LeakSuspected
+from scoring.inference_log import COLUMNS
+from scoring.metrics import MEASURES
+from scoring.scorer import Scorer, read_examples, read_reference
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+pytestmark = [
+    pytest.mark.xdist_group("training"),
+    # mlflow 3.17 with sqlalchemy 2.1
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "portfolio").mkdir()
+    for name, table in synthetic.generate(1_000, seed=3).items():
+        if name != "bureau_balance":  # a missing history table is no error
+            table.write_parquet(folder / "portfolio" / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plan(home):
+    uri = f"sqlite:///{home / 'var' / 'mlflow.db'}"
+    return train.Plan(
+        home / "portfolio", folds=2, tracking_uri=uri, most_rounds=15, allow_leak="a tiny portfolio"
+    )
+
+
+@pytest.fixture(scope="module")
+def results(plan):
+    with (plan.portfolio.parent / "output.txt").open("w") as output:
+        return train.run(plan, NOW, Console(file=output, width=120))
+
+
+@pytest.fixture(scope="module")
+def client(plan, results):  # noqa: ARG001 - there is nothing to ask before a training
+    return tracking.connect(plan.tracking_uri)
+
+
+@pytest.fixture(scope="module")
+def champion(client):
+    return tracking.find_champion(client)
+
+
+@pytest.fixture(scope="module")
+def folder(champion, tmp_path_factory):
+    place = tmp_path_factory.mktemp("scorer")
+    return Path(
+        mlflow.artifacts.download_artifacts(run_id=champion.id, artifact_path="scorer", dst_path=str(place))
+    )
+
+
+def test_each_candidate_is_a_finished_run(results, client):
+    assert {result.candidate.name for result in results} == {"dummy", "logistic_regression", "lightgbm"}
+    assert {client.get_run(result.run_id).info.status for result in results} == {"FINISHED"}
+
+
+def test_the_cheapest_candidate_is_champion(results, champion):
+    costs = [result.evaluation.metrics["cost_per_1000"].value for result in results]
+    assert costs == sorted(costs)
+    assert champion.id == results[0].run_id
+
+
+def test_a_run_keeps_parameters_metrics_intervals_folds_and_figures(results, client):
+    result = next(r for r in results if r.candidate.name == "lightgbm")
+    run = client.get_run(result.run_id)
+    assert {"learning_rate", "rounds", "seed", "protect", "n_features"} <= set(run.data.params)
+    for name in MEASURES:
+        assert {name, f"{name}_low", f"{name}_high"} <= set(run.data.metrics)
+    assert {"threshold", "uncalibrated_slope", "uncalibrated_brier"} <= set(run.data.metrics)
+    assert len(client.get_metric_history(result.run_id, "fold_auc")) == 2
+    figures = {Path(item.path).name for item in client.list_artifacts(result.run_id, "figures")}
+    assert figures == {"roc.png", "precision_recall.png", "calibration.png", "cost.png", "importance.png"}
+
+
+def test_the_lineage_says_data_code_and_libraries(folder, plan, champion):
+    lineage = Scorer.load(folder).lineage
+    assert lineage["data_sha256"] == train.data_sha256(plan.portfolio)
+    assert lineage["created"] == NOW.isoformat(timespec="seconds")
+    assert lineage["run_id"] == champion.id
+    assert lineage["missing_tables"] == ["bureau_balance"]
+    assert set(lineage["libraries"]) >= {"python", "lightgbm", "polars", "scikit-learn"}
+    assert lineage["git_revision"]
+
+
+def test_a_protected_attribute_is_no_input_of_the_champion(folder):
+    scorer = Scorer.load(folder)
+    assert scorer.policy == ("gender", "family_status")
+    assert not {"CODE_GENDER", "NAME_FAMILY_STATUS"} & set(scorer.feature_names)
+    scorer.check_features(features.names(scorer.policy))
+
+
+def test_the_reference_has_the_columns_of_the_log(folder):
+    scorer, reference = Scorer.load(folder), read_reference(folder)
+    assert reference.columns == [*COLUMNS, *scorer.feature_names]
+    assert {name: reference.schema[name] for name in COLUMNS} == COLUMNS
+    assert len(reference) == 1_000
+    assert reference["model"].unique().to_list() == [f"credit_scoring:{scorer.lineage['run_id']}"]
+    refused = reference["probability_of_default"] >= reference["threshold"]
+    assert (refused == (reference["decision"] == "refused")).all()
+    assert reference["applicant"].null_count() == 1_000
+
+
+def test_golden_examples_name_no_client(folder):
+    examples = read_examples(folder)
+    assert [example["request"]["SK_ID_CURR"] for example in examples] == list(range(1, 26))
+    assert {example["decision"] for example in examples} == {"granted", "refused"}
+    assert any("history" in example["request"] for example in examples)
+
+
+def test_an_mlflow_model_gives_the_probabilities_of_training(folder):
+    examples = read_examples(folder)
+    frame = pd.DataFrame([example["request"] for example in examples])  # gaps turn whole numbers to floats
+    model = mlflow.pyfunc.load_model("models:/credit_scoring@champion")
+    answer = model.predict(frame)
+    expected = [example["probability_of_default"] for example in examples]
+    assert answer["probability_of_default"].to_numpy() == pytest.approx(expected, abs=1e-12)
+    assert answer["decision"].to_list() == [example["decision"] for example in examples]
+
+
+@pytest.mark.usefixtures("results")
+def test_an_mlflow_model_holds_no_pickle(plan):
+    files = [file for file in (plan.portfolio.parent / "var").rglob("*") if file.is_file()]
+    assert any(file.name == "MLmodel" for file in files)
+    assert not [file for file in files if file.suffix in (".pkl", ".pickle", ".joblib", ".cloudpickle")]
+
+
+@pytest.mark.usefixtures("results")
+def test_artefacts_lie_beside_the_store_and_nowhere_else(plan):
+    assert (plan.portfolio.parent / "var" / "mlartifacts").is_dir()
+    assert not (ROOT / "mlruns").exists()
+    assert not Path("mlruns").exists()
+
+
+@pytest.mark.usefixtures("results")
+def test_piped_output_is_a_table_without_a_progress_bar(plan):
+    text = (plan.portfolio.parent / "output.txt").read_text()
+    assert "business score" in text
+    assert "Champion:" in text
+    assert "\x1b" not in text
+    assert "━━ 0:00" not in text
+
+
+def test_the_best_run_by_a_metric_is_found(client, results):
+    by_cost = tracking.find_best(client, "credit-scoring", "cost_per_1000", ["cost_per_1000"])
+    assert by_cost.id == results[0].run_id
+    by_auc = tracking.find_best(client, "credit-scoring", "auc", ["cost_per_1000"])
+    assert by_auc.metrics["auc"] == max(r.evaluation.metrics["auc"].value for r in results)
+
+
+@pytest.mark.parametrize(("experiment", "metric"), [("none such", "auc"), ("credit-scoring", "none_such")])
+def test_an_unknown_experiment_or_metric_is_named(client, experiment, metric):
+    with pytest.raises(tracking.TrackingError, match=r"none.such"):
+        tracking.find_best(client, experiment, metric, [])
+
+
+def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path):
+    monkeypatch.setattr("scoring.evaluation.LEAK_AUC", 0.4)
+    leaking = train.Plan(
+        plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2
+    )
+    with pytest.raises(LeakSuspected):
+        train.run(leaking, NOW, Console(quiet=True))
+    with pytest.raises(tracking.TrackingError, match=r"run train\.py first"):
+        tracking.find_champion(tracking.connect(leaking.tracking_uri))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give either --portfolio PATH or --demo N"),
+        (["--portfolio", "nowhere"], "nowhere"),
+        (["--portfolio", "PORTFOLIO", "--protect", "religion"], "unknown protected attribute 'religion'"),
+        (["--portfolio", "PORTFOLIO", "--folds", "90"], "for 90 folds: each needs two"),
+    ],
+)
+def test_bad_input_exits_2_and_says_what_is_wrong(words, message, home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [str(home / "portfolio") if word == "PORTFOLIO" else word for word in words]
+    got = CliRunner().invoke(train.app, words)
+    assert got.exit_code == 2
+    assert message in " ".join(got.output.split())
+    assert "Traceback" not in got.output
+
+
+def test_the_hash_of_a_portfolio_is_that_of_its_files(tmp_path):
+    (tmp_path / "a.csv").write_text("1")
+    one = train.data_sha256(tmp_path)
+    (tmp_path / "notes.txt").write_text("not data")
+    assert train.data_sha256(tmp_path) == one
+    (tmp_path / "b.csv").write_text("1")
+    assert train.data_sha256(tmp_path) != one
+    assert train.data_sha256(tmp_path / "a.csv") == train.data_sha256(tmp_path / "b.csv")
+
+
+def test_help_shows_an_example():
+    done = subprocess.run(
+        [sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "Example: python train.py --portfolio" in done.stdout
+    assert json.dumps(done.stderr) == '""'

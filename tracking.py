@@ -1,0 +1,205 @@
+"""What is kept of a training: MLflow runs, and the registry's champion.
+
+The store is a sqlite file; artefacts lie beside it, so that nothing is written to the working directory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema
+
+from scoring.evaluation import Evaluation, OutOfFold
+from scoring.figures import draw
+from scoring.scorer import Scorer
+
+HERE = Path(__file__).resolve().parent
+STORE = "sqlite:///var/mlflow.db"
+EXPERIMENT = "credit-scoring"
+MODEL = "credit_scoring"  # name in the registry and in the BentoML store
+CHAMPION = "champion"
+SCORER = "scorer"  # artefact of each run
+SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
+LIBRARIES = (*SERVING, "scikit-learn")
+# Outputs only: the inputs are checked by scoring.schema, where MLflow's own check would drop unknown
+# columns without a word and refuse whole numbers where a column has gaps.
+SIGNATURE = ModelSignature(
+    outputs=Schema([ColSpec("double", "probability_of_default"), ColSpec("string", "decision")])
+)
+
+
+class TrackingError(ValueError):
+    """The store has no such run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and what is known about it."""
+
+    id: str
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+
+
+def libraries() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python, **{name: version(name) for name in LIBRARIES}}
+
+
+def connect(uri: str) -> MlflowClient:
+    """Point MLflow at a store, making the folder of a sqlite file; return its client."""
+    if folder := _sqlite_folder(uri):
+        folder.mkdir(parents=True, exist_ok=True)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return MlflowClient()
+
+
+@contextmanager
+def start_run(client: MlflowClient, uri: str, experiment: str, name: str) -> Iterator[str]:
+    """Open a run, in an experiment that is made at its first use; give its id."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        folder = _sqlite_folder(uri)
+        place = (folder / "mlartifacts").as_uri() if folder else None
+        experiment_id = client.create_experiment(experiment, artifact_location=place)
+    else:
+        experiment_id = found.experiment_id
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
+        yield run.info.run_id
+
+
+def log_result(
+    y: Any, out_of_fold: OutOfFold, evaluation: Evaluation, scorer: Scorer, params: Mapping[str, Any]
+) -> None:
+    """Log a candidate's parameters, metrics with intervals, folds and figures to the open run."""
+    mlflow.log_params(dict(params))
+    metrics = {"threshold": evaluation.threshold, "theoretical_threshold": scorer.costs.threshold}
+    for name, metric in evaluation.metrics.items():
+        metrics |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
+    metrics |= {f"uncalibrated_{name}": value for name, value in evaluation.before.items()}
+    mlflow.log_metrics(metrics)
+    for fold, auc in enumerate(out_of_fold.fold_auc):
+        mlflow.log_metric("fold_auc", auc, step=fold)
+    for name, figure in draw(y, evaluation.probability, evaluation.threshold, scorer.importance).items():
+        mlflow.log_figure(figure, f"figures/{name}.png")
+    mlflow.set_tags({key: str(scorer.lineage[key]) for key in ("data_sha256", "git_revision", "libraries")})
+    mlflow.log_dict(dict(scorer.lineage), "lineage.json")
+
+
+def log_scorer(folder: Path) -> str:
+    """Log a scorer folder to the open run, as it is and as an MLflow model; return the model's URI."""
+    mlflow.log_artifacts(str(folder), SCORER)
+    with warnings.catch_warnings():
+        # mlflow 3.17 asks for an input example, and then infers a signature in place of ours.
+        warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(HERE / "mlflow_model.py"),
+            artifacts={"scorer": str(folder)},
+            code_paths=[str(HERE / "scoring")],
+            signature=SIGNATURE,
+            pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+        )
+    return str(info.model_uri)
+
+
+def crown(client: MlflowClient, run_id: str, model_uri: str) -> str:
+    """Register a run's model and make it the champion; return its version."""
+    with suppress(MlflowException):  # it is there since the first training
+        client.create_registered_model(MODEL)
+    registered = client.create_model_version(MODEL, model_uri, run_id=run_id)
+    client.set_registered_model_alias(MODEL, CHAMPION, registered.version)
+    return str(registered.version)
+
+
+def find_champion(client: MlflowClient) -> Run:
+    """Return the run behind the registry's champion.
+
+    Raises
+    ------
+    TrackingError
+        If nobody was crowned yet.
+    """
+    try:
+        registered = client.get_model_version_by_alias(MODEL, CHAMPION)
+    except MlflowException as error:
+        raise TrackingError(f"the registry has no {MODEL}@{CHAMPION}; run train.py first.") from error
+    return find_run(client, registered.run_id)
+
+
+def find_run(client: MlflowClient, run_id: str) -> Run:
+    """Return a finished run by its id.
+
+    Raises
+    ------
+    TrackingError
+        If it does not exist or did not finish.
+    """
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise TrackingError(f"the store has no run {run_id!r}; look at the runs with mlflow ui.") from error
+    if run.info.status != "FINISHED":
+        raise TrackingError(f"run {run_id!r} is {run.info.status.lower()}, not finished; choose another one.")
+    return Run(run.info.run_id, run.data.metrics, run.data.params)
+
+
+def find_best(client: MlflowClient, experiment: str, metric: str, lower_is_better: Sequence[str]) -> Run:
+    """Return the finished run that is best by a metric.
+
+    Raises
+    ------
+    TrackingError
+        If the experiment or the metric is not there.
+    """
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise TrackingError(f"the store has no experiment {experiment!r}; run train.py or give --experiment.")
+    runs = client.search_runs([found.experiment_id], "attributes.status = 'FINISHED'", max_results=1_000)
+    finished = [run for run in runs if metric in run.data.metrics]
+    if not finished:
+        raise TrackingError(f"no finished run of {experiment!r} has a metric {metric!r}; try auc.")
+    sign = 1 if metric in lower_is_better else -1
+    best = min(finished, key=lambda run: sign * run.data.metrics[metric])
+    return Run(best.info.run_id, best.data.metrics, best.data.params)
+
+
+@contextmanager
+def fetch_scorer(run: Run) -> Iterator[Path]:
+    """Give a run's scorer folder, for as long as it is needed.
+
+    Raises
+    ------
+    TrackingError
+        If the run has none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            place = mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=SCORER, dst_path=folder)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"run {run.id!r} keeps no scorer; train again.") from error
+        yield Path(place)
+
+
+def _sqlite_folder(uri: str) -> Path | None:
+    """Return the absolute folder of a sqlite store; None for a server."""
+    return Path(uri.removeprefix("sqlite:///")).resolve().parent if uri.startswith("sqlite:///") else None
