@@ -63,7 +63,8 @@ def serve(
         from ui.server import page
         from ui.service import Service
 
-        web = page(Service(api), Clients(portfolio), None if lang is None else lang.value)
+        service = Service(api, os.environ.get("CREDIT_SCORING_API_KEY"))
+        web = page(service, Clients(portfolio), None if lang is None else lang.value)
         err.print(f"The page is on http://{host}:{port} and asks {api}. Stop it with Ctrl-C.")
         uvicorn.run(web, host=host, port=port, log_level="warning", server_header=False)
 

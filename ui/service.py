@@ -50,6 +50,8 @@ class Service:
     ----------
     api : str
         Its address.
+    api_key : str, optional
+        Sent with every request, where the service asks for one.
 
     Raises
     ------
@@ -57,9 +59,9 @@ class Service:
         By every method, if there is no answer; `sentence` puts it into words.
     """
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, api_key: str | None = None) -> None:
         self.api = api
-        self._client = Client(api, timeout_s=PATIENCE_S, attempts=ATTEMPTS)
+        self._client = Client(api, timeout_s=PATIENCE_S, attempts=ATTEMPTS, api_key=api_key)
         self._model: Model | None = None
 
     def explain(self, application: Mapping[str, Any]) -> Explanation:
