@@ -6,6 +6,12 @@ endpoints, the start-up and the settings, which are environment variables:
 CREDIT_SCORING_MODEL     tag in the BentoML model store; a bento always uses the model that it was built with
 CREDIT_SCORING_LOG       folder of the inference log; "off" for a pure demo
 CREDIT_SCORING_KEY_FILE  key of the pseudonyms, made at the first start
+CREDIT_SCORING_LOG_HEADS  folder of the log's anchors
+CREDIT_SCORING_LOG_DAYS  days that the log is kept
+CREDIT_SCORING_API_KEYS, CREDIT_SCORING_API_KEY_FILE  keys of those who may ask, see `scoring.access`
+CREDIT_SCORING_HOSTS, CREDIT_SCORING_ORIGINS  names of the service, and web origins whose pages may ask
+CREDIT_SCORING_PRIVATE_PAGES  "on": documents and metrics need a key too
+CREDIT_SCORING_TABLE_ROWS  most applications in one Arrow table; each may take 4 KiB of memory
 """
 
 import os
@@ -30,10 +36,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route as Page
 
 from scoring import features, pages
+from scoring.access import AccessError, Guard, KeyRing
+from scoring.bulk import Bulk, faults
 from scoring.decider import Decider
-from scoring.door import JOB, Door, Job, Limits, Refusal, Route
+from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Limits, Refusal, Route
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
-from scoring.schema import ApplicationRequest, Decision, Explanation, ScoreRequest
+from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 
 NAME = "credit_scoring"
@@ -43,10 +51,9 @@ IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
 HOME = (
     Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"
 )  # never inside a bento: an export would carry it away
-ROUTES = {"/score": Route(rows=1_000, bulk="/score/bulk"), "/explain": Route(rows=100)}
-LIMITS = Limits()
-HISTORY_FEATURES = frozenset(features.HISTORY_FEATURES)
-BENTOML_TIMEOUT_S = 2 * LIMITS.answer_s + LIMITS.body_s  # BentoML's own deadlines stand behind the door's
+ROUTES = {"/score": Route(rows=1_000, bulk="/score/bulk", arrow="/score/table"), "/explain": Route(rows=100)}
+LIMITS = Limits(arrow_rows=int(os.environ.get("CREDIT_SCORING_TABLE_ROWS") or Limits.arrow_rows))
+BENTOML_TIMEOUT_S = 2 * LIMITS.arrow_s + LIMITS.body_s  # BentoML's own deadlines stand behind the door's
 BENTOML_TIMEOUT_MS = int(
     1_000 * BENTOML_TIMEOUT_S
 )  # bentoml 1.4.39: max_latency_ms is a deadline, not a wait
@@ -58,23 +65,58 @@ logger = logging.getLogger(
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the service writes; ``log`` is None for a pure demo."""
+    """Where the service writes; ``log`` is None for a pure demo, ``log_days`` None keeps all."""
 
     log: Path | None
+    log_heads: Path | None
+    log_days: int | None
     key_file: Path
 
     @classmethod
     def read(cls) -> "Settings":
         """Read the environment; a relative path counts from this file, wherever the server was started."""
         log = os.environ.get("CREDIT_SCORING_LOG") or str(HOME / "log")
+        heads = os.environ.get("CREDIT_SCORING_LOG_HEADS")
+        days = os.environ.get("CREDIT_SCORING_LOG_DAYS")
         key_file = os.environ.get("CREDIT_SCORING_KEY_FILE") or str(HOME / "pseudonym.key")
-        return cls(None if log == "off" else ROOT / log, ROOT / key_file)
+        if days and not (days.isdecimal() and int(days) > 0):
+            raise BentoMLException(f"CREDIT_SCORING_LOG_DAYS={days} is no number of days; give 1 or more.")
+        return cls(
+            None if log == "off" else ROOT / log,
+            ROOT / heads if heads else None,
+            int(days) if days else None,
+            ROOT / key_file,
+        )
 
     def open_log(self, worker: str, model: str, categories: Iterable[str]) -> InferenceLog | None:
         """Open the inference log for one worker process."""
         if self.log is None:
             return None
-        return InferenceLog(self.log, worker, pseudonym_key(self.key_file), model, list(categories))
+        key = pseudonym_key(self.key_file)
+        return InferenceLog(
+            self.log,
+            worker,
+            key,
+            model,
+            list(categories),
+            self.log_heads,
+            keep_days=self.log_days,
+            announce=logger.info,
+        )
+
+
+def guard() -> Guard:
+    """Return the guard that the environment asks for."""
+    file = os.environ.get("CREDIT_SCORING_API_KEY_FILE")
+    try:
+        keys = KeyRing(os.environ.get("CREDIT_SCORING_API_KEYS", ""), ROOT / file if file else None)
+    except AccessError as error:
+        raise BentoMLException(f"The service cannot start: {error}") from None
+    hosts, origins = (
+        os.environ.get(name, "").lower().replace(",", " ").split()
+        for name in ("CREDIT_SCORING_HOSTS", "CREDIT_SCORING_ORIGINS")
+    )
+    return Guard(keys, hosts, origins, os.environ.get("CREDIT_SCORING_PRIVATE_PAGES") == "on")
 
 
 def find_model() -> str:
@@ -108,15 +150,6 @@ def load(folder: Path, tag: str) -> Decider:
     return decider
 
 
-def faults(application: ApplicationRequest) -> list[tuple[str, str]]:
-    """Give what the type of an application cannot tell: aggregates that no feature has the name of."""
-    return [
-        (f"history_features.{name[:100]}", "Not a history aggregate; GET /model lists them")
-        for name in application.history_features or ()
-        if name not in HISTORY_FEATURES
-    ]
-
-
 class Applications(ScoreRequest, bentoml.IODescriptor):
     """What POST /score and POST /explain take; the door has checked it before BentoML asks for it."""
 
@@ -124,6 +157,9 @@ class Applications(ScoreRequest, bentoml.IODescriptor):
     async def from_http_request(cls, request: Request, _serde: object) -> "Applications":
         """Hand the request on as one item: the unit of a batch is a request, so that none is ever split."""
         return cls.model_construct(applications=[request.scope[JOB]])
+
+
+Reply = tuple[bytes, str]  # an answer and its media type
 
 
 class _Answer:
@@ -139,6 +175,19 @@ class _Answer:
 
 class Decisions(_Answer, bentoml.IODescriptor, RootModel[list[Decision]]):
     """Decisions, in the order of the applications."""
+
+
+class TableDecisions(bentoml.IODescriptor, RootModel[list[Decision]]):
+    """Decisions on a table, in the order of its rows: Arrow, or JSON if the client accepts it."""
+
+    @classmethod
+    async def to_http_response(cls, answers: Sequence[Reply | Refusal], _serde: object) -> Response:
+        """Write the one answer, or its refusal."""
+        (answer,) = answers
+        if isinstance(answer, Refusal):
+            return Response(answer.body(), answer.status, answer.headers())
+        body, kind = answer
+        return Response(body, media_type=kind)
 
 
 class Explanations(_Answer, bentoml.IODescriptor, RootModel[list[Explanation]]):
@@ -167,16 +216,19 @@ class CreditScoring:
         worker = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
         self.decider.log = settings.open_log(worker, tag, self.decider.scorer.categories)
         self.bulk = anyio.CapacityLimiter(1)
+        self.table = anyio.CapacityLimiter(1)
+        self.tables = Bulk(self.decider.scorer, tag, self.decider.log, LIMITS.arrow_rows)
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
         logger.info(
-            "serving %s: %s, %d features, threshold %.4f, log %s",
+            "serving %s: %s, %d features, threshold %.4f, log %s, %s",
             tag,
             self.decider.scorer.family,
             len(self.decider.scorer.feature_names),
             self.decider.scorer.threshold,
             settings.log or "off: NO DECISION IS RECORDED",
+            f"{len(GUARD.keys)} API keys" if GUARD.keys else "no API key: answering on this machine only",
         )
 
     @bentoml.on_deployment
@@ -228,8 +280,17 @@ class CreditScoring:
         """Decide a large request, one at a time and beside the batches: the door leads it here."""
         return await anyio.to_thread.run_sync(self.decider.answer, applications, limiter=self.bulk)
 
+    @bentoml.api(route="/score/table", input_spec=Applications, output_spec=TableDecisions)
+    async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:
+        """Decide a table, one at a time and beside the batches: the door leads it here."""
+        (job,) = applications
+        answer = await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)
+        kind = "application/json" if job.is_json else ARROW
+        return [answer if isinstance(answer, Refusal) else (answer, kind)]
+
 
 MODEL = str(CreditScoring.inner.model.tag)
+GUARD = guard()
 
 
 async def _landing(_: Request) -> Response:
@@ -247,4 +308,4 @@ async def _openapi(_: Request) -> Response:
 
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
-CreditScoring.add_asgi_middleware(Door, routes=ROUTES, check=faults, limits=LIMITS)
+CreditScoring.add_asgi_middleware(Door, routes=ROUTES, check=faults, limits=LIMITS, admit=GUARD)

@@ -63,16 +63,21 @@ image() {  # BUILDKIT makes BentoML write cache mounts, which podman understands
     --opt network=host --opt volume="$CA:$CA:ro" >"$STATE/image.log" 2>&1 || { tail -20 "$STATE/image.log"; return 1; }
 }
 
+key() {  # the container is asked from outside it
+  [ -s "$STATE/api.key" ] || (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/api.key")
+  cat "$STATE/api.key"
+}
+
 run() {
   podman rm -f -i credit-scoring >/dev/null
   podman run -d --name credit-scoring -p "127.0.0.1:$PORT:3000" --read-only --tmpfs /scratch:rw,mode=1777 \
     -e TMPDIR=/scratch -e BENTOML_HOME=/scratch/bentoml -e CREDIT_SCORING_LOG=/scratch/log \
-    -e CREDIT_SCORING_KEY_FILE=/scratch/pseudonym.key \
+    -e CREDIT_SCORING_KEY_FILE=/scratch/pseudonym.key -e CREDIT_SCORING_API_KEYS="$(key)" \
     --cap-drop all --security-opt no-new-privileges --memory 2g --pids-limit 512 "$IMAGE" >/dev/null
 }
 
 check() {
-  deploy/check-api.sh "http://127.0.0.1:$PORT" || { podman logs credit-scoring 2>&1 | tail -20; return 1; }
+  CREDIT_SCORING_API_KEY=$(key) deploy/check-api.sh "http://127.0.0.1:$PORT" || { podman logs credit-scoring 2>&1 | tail -20; return 1; }
   podman exec credit-scoring id
 }
 

@@ -136,7 +136,7 @@ def fit(
     settings = dict(candidate.settings) | {
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # with a fifth of the features a tree, twice as fast as row-wise
         "num_threads": THREADS,
         "verbosity": -1,
     }

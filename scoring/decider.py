@@ -67,10 +67,12 @@ class Decider:
         applications: Sequence[ApplicationRequest],
         request_ids: Sequence[str],
         is_explained: bool = False,
+        operators: Sequence[str | None] = (),
     ) -> list[Decision]:
         """Score, decide and record applications; return the decisions in order, once they are on the disk.
 
-        ``request_ids`` has one id per application: a batch merges requests.
+        ``request_ids`` has one id per application: a batch merges requests. So have ``operators``, the names
+        of the API keys that asked, if there are any.
 
         Raises
         ------
@@ -93,7 +95,9 @@ class Decider:
                 Decision(**decision) if explanations is None else Explanation(**decision, **explanations[i])
             )
             decisions.append(found)
-        self._record(decisions, request_ids, table)  # the last step: what fails before it has left no trace
+        self._record(
+            decisions, request_ids, operators, table
+        )  # the last step: what fails before it has left no trace
         return decisions
 
     def answer(self, jobs: Sequence[Job], is_explained: bool = False) -> list[bytes | Refusal]:
@@ -110,7 +114,8 @@ class Decider:
         try:
             applications = [application for job in jobs for application in job.applications]
             request_ids = [job.request_id for job in jobs for _ in job.applications]
-            decided = iter(self.decide(applications, request_ids, is_explained))
+            operators = [job.operator for job in jobs for _ in job.applications]
+            decided = iter(self.decide(applications, request_ids, is_explained, operators))
             return {id(job): _json(islice(decided, len(job.applications))) for job in jobs}
         except LogError as error:
             logger.error("nothing is decided: %s", error)
@@ -148,10 +153,17 @@ class Decider:
         table = features.build(tables.from_requests(applications, columns=features.READS))
         return table, self.scorer.decide(table).to_dicts()
 
-    def _record(self, decisions: Sequence[Decision], request_ids: Sequence[str], table: pl.DataFrame) -> None:
+    def _record(
+        self,
+        decisions: Sequence[Decision],
+        request_ids: Sequence[str],
+        operators: Sequence[str | None],
+        table: pl.DataFrame,
+    ) -> None:
         if self.log is None:
             return
         inputs = table.select(self.scorer.feature_names).iter_rows(named=True)
+        askers = operators or [None] * len(decisions)
         entries = [
             Entry(
                 event_id=decision.event_id,
@@ -161,10 +173,21 @@ class Decider:
                 threshold=decision.threshold,
                 decision=decision.decision,
                 features=row,
+                operator=operator,
+                reasons=_reasons(decision),
             )
-            for decision, request_id, row in zip(decisions, request_ids, inputs, strict=True)
+            for decision, request_id, operator, row in zip(
+                decisions, request_ids, askers, inputs, strict=True
+            )
         ]
         self.log.record(entries, self._clock())
+
+
+def _reasons(decision: Decision) -> tuple[str, ...] | None:
+    """Name the features of the reasons that are given, None where nobody asked for reasons."""
+    if isinstance(decision, Explanation):
+        return tuple(reason.feature for reason in decision.reasons)
+    return None
 
 
 def _json(decisions: Iterable[Decision]) -> bytes:

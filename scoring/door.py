@@ -29,6 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the door
+ARROW = "application/vnd.apache.arrow.stream"
 PROBLEM_TYPE = b"application/problem+json"
 SLICE = 50  # applications validated at a stretch: other threads get their turn in between
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
@@ -40,6 +41,7 @@ WORDS = {  # where pydantic speaks of Python
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 Check = Callable[[ApplicationRequest], Iterable[tuple[str, str]]]
+Admit = Callable[[Scope], str | None]
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,58 @@ class Limits:
     concurrent: int = 256  # requests inside; the next one is told to come back
     body_s: float = 30.0  # to send the body
     answer_s: float = 60.0  # to answer it
+    arrow_rows: int = 100_000  # applications in a table
+    arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
+    arrow_concurrent: int = 3  # tables inside: one is decided, the others are kept in memory meanwhile
+    arrow_s: float = 120.0  # to send a table, and to answer it
     retry_after_s: int = 1
+
+    @property
+    def arrow_bytes(self) -> int:
+        """Largest body that a table may have."""
+        return max(self.body_bytes, self.arrow_rows * self.arrow_row_bytes)
 
 
 @dataclass(frozen=True)
 class Route:
-    """One POST endpoint: rows a request may bring, and the twin that large requests are led to."""
+    """One POST endpoint: rows a request may bring, and the twins for large requests and for tables."""
 
     rows: int
     bulk: str | None = None
+    arrow: str | None = None
+
+    @property
+    def twins(self) -> set[str]:
+        """Paths that only the door leads to."""
+        return {twin for twin in (self.bulk, self.arrow) if twin}
 
 
 @dataclass
 class Job:
-    """A request that passed the door. ``is_abandoned``: nobody waits for the answer any more."""
+    """A request that passed the door.
+
+    ``is_abandoned``: nobody waits for the answer any more; ``operator``: name of the API key it came with.
+    """
 
     request_id: str
     applications: list[ApplicationRequest]
     is_abandoned: bool = field(default=False, compare=False)
+    operator: str | None = None
+
+
+@dataclass
+class ArrowJob:
+    """A table that came to the bulk door, not looked at yet.
+
+    ``key`` is the client's Idempotency-Key, "" without one; ``is_json``: it wants its answer as JSON.
+    """
+
+    request_id: str
+    body: bytearray = field(repr=False)
+    is_json: bool
+    key: str
+    is_abandoned: bool = field(default=False, compare=False)
+    operator: str | None = None
 
 
 class Refusal(Exception):
@@ -94,7 +130,8 @@ class Refusal(Exception):
     def headers(self) -> dict[str, str]:
         """Give the headers that belong to the problem."""
         retry = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
-        return {"content-type": PROBLEM_TYPE.decode(), **retry}
+        key = {"www-authenticate": "X-API-Key"} if self.status == 401 else {}
+        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key}
 
 
 class Door:
@@ -109,16 +146,25 @@ class Door:
     check : callable
         Gives (field, detail) for each fault of an application that its type cannot tell.
     limits : Limits
+    admit : callable
+        Gives the name of the API key that a request came with, or raises the `Refusal` of who may not ask.
     """
 
     def __init__(
-        self, app: App, routes: Mapping[str, Route], check: Check, limits: Limits = Limits()
+        self,
+        app: App,
+        routes: Mapping[str, Route],
+        check: Check,
+        limits: Limits = Limits(),
+        admit: Admit = lambda _: None,
     ) -> None:
         self.app = app
         self.routes = routes
         self.check = check
         self.limits = limits
+        self.admit = admit
         self._inside = 0
+        self._tables = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -129,11 +175,12 @@ class Door:
         send = partial(_numbered, send, request_id)
         route = self.routes.get(scope["path"])
         try:
-            if scope["path"] in {twin.bulk for twin in self.routes.values()}:
+            operator = self.admit(scope)
+            if any(scope["path"] in other.twins for other in self.routes.values()):
                 raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, _Uniform(send))
-            await self._through(scope, headers, receive, send, route, request_id)
+            await self._through(scope, headers, receive, send, route, request_id, operator)
         except Refusal as refusal:
             await _answer(send, refusal)
 
@@ -145,6 +192,7 @@ class Door:
         send: Send,
         route: Route,
         request_id: str,
+        operator: str | None,
     ) -> None:
         if self._inside >= self.limits.concurrent:
             raise Refusal(
@@ -152,52 +200,82 @@ class Door:
             )
         self._inside += 1
         try:
-            _check_headers(headers, self.limits)
-            body = await self._body(receive)
-            job = Job(request_id, await self._applications(body, route.rows))
+            if route.arrow is not None and _content_type(headers) == ARROW:
+                await self._table(scope, headers, receive, send, route.arrow, request_id, operator)
+                return
+            _check_headers(headers, "application/json", self.limits.body_bytes)
+            body = bytes(await self._body(receive, self.limits.body_bytes, self.limits.body_s))
+            job = Job(request_id, await self._applications(body, route.rows), operator=operator)
             is_bulk = route.bulk is not None and len(body) > self.limits.bulk_bytes
             inner = {**scope, JOB: job}
             if is_bulk:
                 inner |= {"path": route.bulk, "raw_path": str(route.bulk).encode()}
-            await self._inner(inner, receive, _Uniform(send), job)
+            await self._inner(inner, receive, _Uniform(send), job, self.limits.answer_s)
         finally:
             self._inside -= 1
 
-    async def _inner(self, scope: Scope, receive: Receive, send: _Uniform, job: Job) -> None:
+    async def _table(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, str],
+        receive: Receive,
+        send: Send,
+        path: str,
+        request_id: str,
+        operator: str | None,
+    ) -> None:
+        """Lead a table round the batch; a few are let in at a time, for each is kept in memory whole."""
+        limits = self.limits
+        _check_headers(headers, ARROW, limits.arrow_bytes)
+        key = headers.get(b"idempotency-key", "")
+        if key and not _SAFE_ID.fullmatch(key):
+            raise Refusal(400, "The Idempotency-Key is not 1 to 128 letters, digits and ._:+/=- signs.")
+        if self._tables >= limits.arrow_concurrent:
+            raise Refusal(
+                429, "Too many tables at once; try again shortly.", retry_after_s=limits.retry_after_s
+            )
+        self._tables += 1
+        try:
+            body = await self._body(receive, limits.arrow_bytes, limits.arrow_s)
+            is_json = "application/json" in headers.get(b"accept", "")
+            job = ArrowJob(request_id, body, is_json, key, operator=operator)
+            inner = {**scope, JOB: job, "path": path, "raw_path": path.encode()}
+            await self._inner(inner, receive, _Uniform(send), job, limits.arrow_s)
+        finally:
+            self._tables -= 1
+
+    async def _inner(
+        self, scope: Scope, receive: Receive, send: _Uniform, job: Job | ArrowJob, answer_s: float
+    ) -> None:
         # Not cancelled when the time is up: bentoml 1.4.39's batch queue answers a cancelled call itself.
         task = asyncio.ensure_future(self.app(scope, receive, send))
         try:
-            await asyncio.wait({task}, timeout=self.limits.answer_s)
+            await asyncio.wait({task}, timeout=answer_s)
             if not task.done() and not send.has_started:
                 send.is_closed = True
-                detail = (
-                    f"No answer within {self.limits.answer_s:g} seconds; send fewer applications at a time."
-                )
+                detail = f"No answer within {answer_s:g} seconds; send fewer applications at a time."
                 raise Refusal(504, detail, retry_after_s=self.limits.retry_after_s)
             await task
         finally:
             job.is_abandoned = not send.has_started
             task.add_done_callback(_seen)
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive, most_bytes: int, most_s: float) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
-        chunks: list[bytes] = []
-        seen = 0
+        body = bytearray()
         try:
-            async with asyncio.timeout(self.limits.body_s):
+            async with asyncio.timeout(most_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise Refusal(400, "The request ended before its body did.")
-                    chunk = message.get("body", b"")
-                    seen += len(chunk)
-                    if seen > self.limits.body_bytes:
-                        raise _too_large(self.limits)
-                    chunks.append(chunk)
+                    body += message.get("body", b"")
+                    if len(body) > most_bytes:
+                        raise _too_large(most_bytes)
                     if not message.get("more_body", False):
-                        return b"".join(chunks)
+                        return body
         except TimeoutError:
-            raise Refusal(408, f"The body did not arrive within {self.limits.body_s:g} seconds.") from None
+            raise Refusal(408, f"The body did not arrive within {most_s:g} seconds.") from None
 
     async def _applications(self, body: bytes, rows: int) -> list[ApplicationRequest]:
         if len(body) <= self.limits.bulk_bytes:
@@ -226,10 +304,7 @@ def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
         try:
             valid = ScoreRequest.model_validate(part).applications
         except ValidationError as error:
-            errors += [
-                _field_error(fault["loc"], WORDS.get(fault["type"], fault["msg"]), start)
-                for fault in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
+            errors += _field_errors(error, start)
         else:
             errors += [
                 FieldError(row=start + i, field=name, detail=detail)
@@ -238,26 +313,43 @@ def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
             ]
             applications += valid
     if errors:
-        more = f" (the first {ERRORS_NAMED} are named)" if len(errors) > ERRORS_NAMED else ""
-        fault = "1 fault" if len(errors) == 1 else f"{len(errors)} faults"
-        raise Refusal(422, f"The request has {fault}{more}; nothing was decided.", errors[:ERRORS_NAMED])
+        raise faulty(len(errors), errors)
     return applications
 
 
-def _check_headers(headers: Mapping[bytes, str], limits: Limits) -> None:
-    kind = headers.get(b"content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refusal(415, "Send the applications as Content-Type: application/json.")
+def errors_of(application: Mapping[str, Any], row: int, check: Check) -> list[FieldError]:
+    """Return what is wrong with one application, as `parse` would say it."""
+    try:
+        (valid,) = ScoreRequest.model_validate({"applications": [application]}).applications
+    except ValidationError as error:
+        return _field_errors(error, row)
+    return [FieldError(row=row, field=name, detail=detail) for name, detail in check(valid)]
+
+
+def faulty(count: int, errors: Sequence[FieldError]) -> Refusal:
+    """Return the refusal of a request with so many faults, the first of which are named."""
+    more = f" (the first {ERRORS_NAMED} are named)" if count > ERRORS_NAMED else ""
+    fault = "1 fault" if count == 1 else f"{count} faults"
+    return Refusal(422, f"The request has {fault}{more}; nothing was decided.", errors[:ERRORS_NAMED])
+
+
+def _content_type(headers: Mapping[bytes, str]) -> str:
+    return headers.get(b"content-type", "").split(";")[0].strip().lower()
+
+
+def _check_headers(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> None:
+    if _content_type(headers) != kind:
+        raise Refusal(415, f"Send the applications as Content-Type: {kind}.")
     if headers.get(b"content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "Send the body without Content-Encoding.")
     length = headers.get(b"content-length", "0")
-    if length.isdecimal() and int(length) > limits.body_bytes:
-        raise _too_large(limits)
+    if length.isdecimal() and int(length) > most_bytes:
+        raise _too_large(most_bytes)
 
 
-def _too_large(limits: Limits) -> Refusal:
+def _too_large(most_bytes: int) -> Refusal:
     return Refusal(
-        413, f"The body is larger than {limits.body_bytes // 2**20} MiB; send fewer applications at a time."
+        413, f"The body is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
     )
 
 
@@ -271,6 +363,14 @@ def _at(message: str) -> str:
     """Keep the place of a JSON error; its other words could quote the body."""
     place = re.search(r"line \d+ column \d+", message)
     return f"see {place.group()}" if place else "it cannot be read"
+
+
+def _field_errors(error: ValidationError, start: int) -> list[FieldError]:
+    """Return what pydantic found, in our words; ``start`` is the row of the first application."""
+    return [
+        _field_error(fault["loc"], WORDS.get(fault["type"], fault["msg"]), start)
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 def _field_error(location: tuple[int | str, ...], detail: str, start: int) -> FieldError:

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from scoring.door import Route
+from scoring.door import ARROW, Route
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.schema import Problem
 from scoring.scorer import Scorer
 
 ERRORS = {
     400: "The body is not JSON",
+    401: "The API key is missing or not valid",
+    403: "The Host or the Origin is not known",
     408: "The body did not arrive in time",
     413: "The body is too large",
-    415: "The body is not sent as application/json",
+    415: "The body is sent as another content type",
     422: "An application is refused: the errors name row and field, and nothing was decided",
     429: "Too many requests at once",
     500: "The service failed",
@@ -27,6 +29,13 @@ REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
     "description": "Stands in the log with each decision, and in the answer's header; made if absent.",
+    "schema": {"type": "string", "maxLength": 128},
+}
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Arrow only: the same key and body again give the same event ids, logged once.",
     "schema": {"type": "string", "maxLength": 128},
 }
 
@@ -76,17 +85,26 @@ def openapi(generated: dict[str, Any], tag: str, routes: Mapping[str, Route]) ->
     """
     paths, schemas = generated["paths"], generated["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=REFERENCE)
+    generated["components"]["securitySchemes"] = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    }
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     refused = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
     errors = {str(status): {"description": words, "content": refused} for status, words in ERRORS.items()}
     for path, route in routes.items():
-        paths.pop(route.bulk, None)
+        for twin in route.twins:
+            paths.pop(twin, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
         endpoint["parameters"] = [REQUEST_ID]
+        endpoint["security"] = [{"key": []}, {}]  # without keys, this machine may ask as it is
         body = endpoint["requestBody"]["content"]["application/json"]["schema"]
         body["properties"]["applications"]["maxItems"] = route.rows
         endpoint["requestBody"]["required"] = True
+        if route.arrow is not None:
+            endpoint["parameters"] = [REQUEST_ID, IDEMPOTENCY_KEY]
+            for part in (endpoint["requestBody"], endpoint["responses"]["200"]):
+                part["content"][ARROW] = {"schema": {"type": "string", "format": "binary"}}
     paths["/model"] = {
         "get": {"summary": "The model that decides", "responses": {"200": {"description": "OK"}}}
     }

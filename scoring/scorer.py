@@ -183,7 +183,9 @@ class Scorer:
         reference.write_parquet(draft / REFERENCE)
         (draft / EXAMPLES).write_text(_json(list(examples)), encoding="utf-8")
         files = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
-        (draft / DESCRIPTION).write_text(_json(_describe(self) | {"files": files}), encoding="utf-8")
+        description = _describe(self) | {"files": files}
+        whole = description | {"sha256": _own_hash(description)}
+        (draft / DESCRIPTION).write_text(_json(whole), encoding="utf-8")
         draft.rename(folder)
 
     @classmethod
@@ -209,6 +211,8 @@ class Scorer:
             raise ScorerError(
                 f"{folder / DESCRIPTION} is not of format {FORMAT}; train again with this version."
             )
+        if description.get("sha256") != _own_hash(description):
+            raise ScorerError(f"{folder / DESCRIPTION} was changed after training; import the model again.")
         try:
             for name, digest in description["files"].items():
                 _check_file(folder / name, digest)
@@ -300,6 +304,12 @@ def _check_file(file: Path, digest: str) -> None:
         raise ScorerError(f"{file} is missing; import the model again.")
     if _sha256(file) != digest:
         raise ScorerError(f"{file} was changed after training; import the model again.")
+
+
+def _own_hash(description: Mapping[str, Any]) -> str:
+    """Return the hash of what scorer.json says, but for the hash itself."""
+    said = {name: value for name, value in description.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:

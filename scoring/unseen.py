@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
 from scoring.model import Encoding
@@ -38,6 +40,52 @@ def unseen(
         for row in np.flatnonzero(gaps & features[name].is_not_null().to_numpy()):
             found[row].append(_unseen(name, str(features[name][int(row)])))
     return found
+
+
+def marks(
+    encoding: Encoding, ranges: Mapping[str, tuple[float, float]], features: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the same as `unseen` for many applications at once, and without words.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``row`` (position), ``feature``, ``number`` (outside the range of training) or ``word`` (an unseen
+        category), in the order of the rows, and of the features in each.
+    """
+    numbers = [name for name in encoding.names if name in ranges and name not in encoding.levels]
+    # Least and greatest of each column first: most columns have nothing odd, and are then done with.
+    least = features.select(pl.col(numbers).min()).row(0)
+    greatest = features.select(pl.col(numbers).max()).row(0)
+    found: list[tuple[str, NDArray[np.intp]]] = []
+    for name, bottom, top in zip(numbers, least, greatest, strict=True):
+        low, high = ranges[name]
+        if bottom is not None and (bottom < low or top > high):
+            value = features[name].to_numpy()  # a null becomes NaN, which lies nowhere
+            found.append((name, np.flatnonzero((value < low) | (value > high))))
+    for name, levels in encoding.levels.items():
+        word = features[name]
+        if strange := set(word.unique().drop_nulls()) - set(levels):
+            found.append((name, word.is_in(list(strange)).fill_null(False).arg_true().to_numpy()))
+    rows = np.concatenate([rows for _, rows in found]) if found else np.empty(0, np.intp)
+    names = [name for name, places in found for _ in places]
+    is_word = [name in encoding.levels for name in names]
+    values = [features[name].gather(places).to_list() for name, places in found]
+    flat: list[Any] = [value for column in values for value in column]
+    columns = {
+        "row": pl.Series(rows.astype(np.uint32), dtype=pl.UInt32),
+        "feature": pl.Series(names, dtype=pl.String),
+        "number": pl.Series([None if w else v for v, w in zip(flat, is_word, strict=True)], dtype=pl.Float64),
+        "word": pl.Series([v if w else None for v, w in zip(flat, is_word, strict=True)], dtype=pl.String),
+    }
+    return pl.DataFrame(columns).sort("row", maintain_order=True)
+
+
+def words(
+    ranges: Mapping[str, tuple[float, float]], feature: str, number: float | None, word: str | None
+) -> Remark:
+    """Return one of the `marks` with the keys of ``schema.InputWarning``."""
+    return _unseen(feature, str(word)) if number is None else _outside(feature, number, *ranges[feature])
 
 
 def _labels(name: str) -> tuple[str, str]:

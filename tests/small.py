@@ -1,5 +1,7 @@
 """Made-up applications and a scorer trained on them in seconds, for tests of what comes after training."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from scoring.candidates import LIGHTGBM, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest
-from scoring.scorer import Calibration, Scorer
+from scoring.scorer import DESCRIPTION, Calibration, Scorer, _own_hash
 
 Request = dict[str, Any]
 
@@ -112,6 +114,16 @@ def scorer(
         lineage={"candidate": "lightgbm"},
     )
     return learned, table, requests
+
+
+def sign(folder: Path) -> None:
+    """Make a scorer that a test has changed whole again, as if it had been saved so."""
+    path = folder / DESCRIPTION
+    description = json.loads(path.read_text(encoding="utf-8"))
+    for name in description["files"]:
+        description["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    description["sha256"] = _own_hash(description)
+    path.write_text(json.dumps(description), encoding="utf-8")
 
 
 def save(folder: Path) -> Path:

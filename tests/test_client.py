@@ -2,15 +2,27 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import polars as pl
 import pytest
 import small
 from typer.testing import CliRunner
 
-from scoring.client import Client, Refused, ServiceError, app
+from scoring import features
+from scoring.bulk import Bulk
+from scoring.client import Client, FileError, JobError, Refused, ServiceError, score_file
+from scoring.client.__main__ import app
+from scoring.client.files import Source
+from scoring.door import ArrowJob, Refusal
+from scoring.inference_log import InferenceLog, read
 from scoring.schema import Decision
 
 
@@ -183,27 +195,6 @@ def portfolio(tmp_path_factory):
     return folder
 
 
-def test_the_command_line_scores_a_portfolio_with_its_histories(portfolio, tmp_path):
-    out = tmp_path / "decisions.csv"
-    seen: list[dict] = []
-
-    def respond(applications):
-        seen.extend(applications)
-        return answer(applications)
-
-    with serving(respond) as (url, _):
-        result = CliRunner().invoke(
-            app, ["score", str(portfolio), "--url", url, "--out", str(out), "--chunk", "10", "--limit", "22"]
-        )
-    assert result.exit_code == 0, result.output
-    assert "22 applications" in result.output and "rows/s" in result.output
-    with out.open() as file:
-        lines = list(csv.DictReader(file))
-    assert [int(line["SK_ID_CURR"]) for line in lines] == list(range(1, 23))
-    assert lines[3]["probability_of_default"] == "0.04" and lines[3]["error"] == ""
-    assert any("bureau" in application.get("history", {}) for application in seen)
-
-
 def test_a_service_that_is_down_ends_the_command_without_a_half_written_file(portfolio, tmp_path):
     out = tmp_path / "decisions.csv"
     result = CliRunner().invoke(
@@ -216,3 +207,278 @@ def test_a_service_that_is_down_ends_the_command_without_a_half_written_file(por
 def test_a_portfolio_that_cannot_be_read_is_an_error_not_a_traceback(tmp_path):
     result = CliRunner().invoke(app, ["score", str(tmp_path)])
     assert result.exit_code == 1 and "application_test" in result.output
+
+
+# --- files, through the bulk door ---
+
+
+class Tables:
+    """The bulk door on a loopback port, with a real scorer and a real log.
+
+    `script` holds what happens to the next tables: a status, "lost" (decided and logged, the answer cut off),
+    or None for an answer.
+    """
+
+    def __init__(self, scorer, log=None) -> None:
+        self.bulk = Bulk(scorer, "credit_scoring:m", log, 100_000)
+        self.script: list = []
+        self.keys: list[str] = []
+        self.api_key: str | None = None
+        self.pause_s = 0.0
+        lock = threading.Lock()
+        ours = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send(200, b"{}", {})
+
+            def do_POST(self):
+                body = bytearray(self.rfile.read(int(self.headers["content-length"])))
+                key = self.headers.get("idempotency-key", "")
+                with lock:
+                    ours.keys.append(key)
+                    ours.api_key = self.headers.get("x-api-key")
+                    turn = ours.script.pop(0) if ours.script else None
+                    if isinstance(turn, int):
+                        self.send(turn, Refusal(turn, "Busy.").body(), {"retry-after": "0"})
+                        return
+                    time.sleep(ours.pause_s)
+                    answer = ours.bulk.answer(ArrowJob("r", body, False, key))
+                if turn == "lost":
+                    self.connection.close()
+                elif isinstance(answer, Refusal):
+                    self.send(answer.status, answer.body(), {})
+                else:
+                    self.send(200, answer, {})
+
+            def send(self, status, content, headers):
+                self.send_response(status)
+                for name, value in {"content-length": str(len(content)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_):
+                pass  # an answer that is cut off on purpose
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return small.scorer()[0]
+
+
+@pytest.fixture
+def tables(scorer):
+    with Tables(scorer) as server:
+        yield server
+
+
+REQUESTS = small.applications(95, seed=6)
+
+
+def table() -> pl.DataFrame:
+    whole = small.portfolio(REQUESTS)
+    raw = whole.applications.drop("row")
+    keep = [name for name in raw.columns if raw[name].null_count() < raw.height]
+    return raw.select(keep).hstack(features.build(whole).select(features.HISTORY_FEATURES))
+
+
+@pytest.fixture(scope="module")
+def expected(scorer):
+    return scorer.probability(features.build(small.portfolio(REQUESTS))).tolist()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("kind", [".csv", ".parquet"])
+def test_a_file_is_decided_in_its_order_bit_for_bit(tables, expected, tmp_path, kind, suffix):
+    path, out = tmp_path / f"applications{kind}", tmp_path / f"decisions{suffix}"
+    whole = table().with_columns(TARGET=pl.lit(1))
+    whole.write_csv(path) if kind == ".csv" else whole.write_parquet(path)
+    told: list[tuple[int, int]] = []
+    summary = score_file(path, out, tables.url, rows=20, parallel=3, progress=lambda *n: told.append(n))
+    found = pl.read_csv(out) if suffix == ".csv" else pl.read_parquet(out)
+    assert found["row"].to_list() == list(range(1, 96))
+    assert found["SK_ID_CURR"].to_list() == [request["SK_ID_CURR"] for request in REQUESTS]
+    assert found["probability_of_default"].to_list() == expected
+    assert (summary.rows, summary.rejected, summary.resumed) == (95, 0, 0) and told[-1] == (95, 95)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, out.name])
+    assert len(tables.keys) == len(set(tables.keys)) == 5
+
+
+def test_a_portfolio_is_summed_up_here_and_decided_like_its_raw_histories(
+    tables, scorer, portfolio, tmp_path
+):
+    out = tmp_path / "decisions.csv"
+    result = CliRunner().invoke(
+        app,
+        ["score", str(portfolio), "--url", tables.url, "--out", str(out), "--chunk", "10", "--limit", "22"],
+    )
+    assert result.exit_code == 0, result.output
+    assert "22 applications" in result.output and "rows/s" in result.output
+    raw = scorer.probability(features.build(small.portfolio(small.applications(25))))
+    assert pl.read_csv(out)["probability_of_default"].to_list() == raw.tolist()[:22]
+
+
+def test_rejected_rows_stand_apart_with_their_reasons(tables, expected, tmp_path):
+    path, out = tmp_path / "a.csv", tmp_path / "d.csv"
+    lines = table().select(pl.all().cast(pl.String)).to_dicts()
+    lines[4]["AMT_CREDIT"] = "much"
+    lines[30] |= {"AMT_CREDIT": "-1", "EXT_SOURCE_2": "1.5"}
+    lines[31]["SK_ID_CURR"] = ""
+    lines[60]["DAYS_BIRTH"] = "-1.5"
+    pl.DataFrame(lines).write_csv(path, separator=";")
+    result = CliRunner().invoke(
+        app, ["score", str(path), "--url", tables.url, "--out", str(out), "--chunk", "40"]
+    )
+    assert result.exit_code == 3 and "4 of them are invalid" in result.output.replace("\n", " ")
+    with (tmp_path / "d-rejected.csv").open() as file:
+        rejected = [(int(r["row"]), r["field"], r["detail"]) for r in csv.DictReader(file)]
+    assert rejected[0] == (5, "AMT_CREDIT", "Input should be a valid number")
+    assert {(row, field) for row, field, _ in rejected[1:]} == {
+        (31, "AMT_CREDIT"), (31, "EXT_SOURCE_2"), (32, "SK_ID_CURR"), (61, "DAYS_BIRTH")
+    }  # fmt: skip
+    assert "much" not in (tmp_path / "d-rejected.csv").read_text()
+    kept = pl.read_csv(out)
+    assert kept["row"].to_list() == [row for row in range(1, 96) if row not in (5, 31, 32, 61)]
+    assert kept["probability_of_default"].to_list() == [expected[row - 1] for row in kept["row"].to_list()]
+
+
+def test_a_busy_or_lost_answer_is_asked_for_again_and_decided_once(scorer, expected, tmp_path):
+    log = InferenceLog(tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", list(scorer.categories))
+    path, out = tmp_path / "a.parquet", tmp_path / "d.parquet"
+    table().write_parquet(path)
+    with Tables(scorer, log) as server:
+        server.script = [429, "lost", 503, None, "lost"]
+        score_file(path, out, server.url, rows=30, parallel=1)
+    log.close()
+    found, logged = pl.read_parquet(out), read(tmp_path / "log")
+    assert found["probability_of_default"].to_list() == expected
+    assert len(server.keys) > len(set(server.keys)) == 4
+    assert logged.table.height == 95 and logged.duplicates == 0
+    assert set(logged.table["event_id"]) == set(found["event_id"])
+
+
+def test_a_run_that_fails_goes_on_where_it_stopped(tables, expected, tmp_path):
+    path, out = tmp_path / "a.parquet", tmp_path / "d.csv"
+    table().write_parquet(path)
+    tables.script = [None, None, 500]
+    with pytest.raises(ServiceError):
+        score_file(path, out, tables.url, rows=20, parallel=1)
+    assert not out.exists() and (tmp_path / "d.csv.part").is_dir()
+    with pytest.raises(JobError, match="rows"):
+        score_file(path, out, tables.url, rows=30)
+    summary = score_file(path, out, tables.url, rows=20)
+    assert summary.resumed == 40 and len(set(tables.keys)) == 5 and len(tables.keys) == 6
+    assert pl.read_csv(out)["probability_of_default"].to_list() == expected
+    assert not (tmp_path / "d.csv.part").exists()
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tables, expected, tmp_path):
+    path, out = tmp_path / "a.parquet", tmp_path / "d.parquet"
+    table().write_parquet(path)
+    tables.pause_s = 0.2
+    options = ("--url", tables.url, "--out", str(out), "--chunk", "10", "--parallel", "1")
+    run = [sys.executable, "-m", "scoring.client", "score", str(path), *options]
+    process = subprocess.Popen(run, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    while len(list((tmp_path / "d.parquet.part").glob("[0-9]*"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    tables.pause_s = 0
+    summary = score_file(path, out, tables.url, rows=10, parallel=2)
+    assert summary.resumed >= 30 and len(set(tables.keys)) == 10
+    assert pl.read_parquet(out)["probability_of_default"].to_list() == expected
+
+
+def test_a_changed_file_is_no_resumed_job(tables, tmp_path):
+    path, out = tmp_path / "a.parquet", tmp_path / "d.csv"
+    table().write_parquet(path)
+    tables.script = [None, 500]
+    with pytest.raises(ServiceError):
+        score_file(path, out, tables.url, rows=20, parallel=1)
+    table().head(90).write_parquet(path)
+    with pytest.raises(JobError, match="--fresh"):
+        score_file(path, out, tables.url, rows=20)
+    assert score_file(path, out, tables.url, rows=20, is_fresh=True).rows == 90
+
+
+def test_no_cell_of_the_answer_is_a_formula(tables, tmp_path):
+    path, out = tmp_path / "a.csv", tmp_path / "d.csv"
+    evil = '=HYPERLINK("x")'
+    table().with_columns(NAME_INCOME_TYPE=pl.lit(evil)).write_csv(path)
+    score_file(path, out, tables.url)
+    warnings = pl.read_csv(out)["warnings"].to_list()
+    assert all(evil in cell for cell in warnings)
+    with out.open() as file:
+        cells = [cell for line in csv.reader(file) for cell in line]
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and len(cell) > 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.xlsx", b"PK", "save it as CSV"),
+        ("a.txt", b"", "neither .csv nor .parquet"),
+        ("a.csv", b"", "cannot be read"),
+        ("a.csv", b"AMT_CREDIT\n1\n", "no column SK_ID_CURR"),
+        ("a.csv", b"SK_ID_CURR,INCOME\n1,2\n", "'INCOME'"),
+        ("a.csv", b"SK_ID_CURR\n", "no row"),
+        ("a.parquet", b"no parquet", "cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_scored_says_why(tmp_path, name, content, says):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=says):
+        Source(path)
+    result = CliRunner().invoke(app, ["score", str(path)])
+    assert result.exit_code == 1 and "error:" in result.output
+
+
+def test_words_of_a_parquet_dictionary_are_words(tmp_path):
+    path = tmp_path / "a.parquet"
+    words = pl.Series(["F", None, "M"], dtype=pl.Categorical)
+    pl.DataFrame({"SK_ID_CURR": [1, 2, 3], "CODE_GENDER": words}).write_parquet(path)
+    (chunk,) = Source(path).chunks(10)
+    assert chunk.rejected.is_empty() and chunk.table["CODE_GENDER"].to_list() == ["F", None, "M"]
+
+
+def test_blanks_and_nan_are_missing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("SK_ID_CURR,AMT_CREDIT,CODE_GENDER,CNT_CHILDREN\n 1 , ,,NaN\n2,3.5,F,1.0\n")
+    (chunk,) = Source(path).chunks(10)
+    assert chunk.rejected.is_empty()
+    assert chunk.table.to_dicts() == [
+        {"SK_ID_CURR": 1, "AMT_CREDIT": None, "CODE_GENDER": None, "CNT_CHILDREN": None},
+        {"SK_ID_CURR": 2, "AMT_CREDIT": 3.5, "CODE_GENDER": "F", "CNT_CHILDREN": 1.0},
+    ]
+
+
+def test_the_api_key_is_sent_from_the_environment_and_shown_nowhere(tables, tmp_path):
+    path, out = tmp_path / "a.parquet", tmp_path / "d.csv"
+    table().write_parquet(path)
+    result = CliRunner().invoke(
+        app,
+        ["score", str(path), "--url", tables.url, "--out", str(out)],
+        env={"CREDIT_SCORING_API_KEY": "a-secret-of-16-signs"},
+    )
+    assert result.exit_code == 0 and tables.api_key == "a-secret-of-16-signs"
+    assert "secret" not in result.output

@@ -410,5 +410,11 @@ def test_a_number_beyond_belief_does_not_fail_its_batch(requests):
     assert line[1].equals(build([requests[0]]))
 
 
+def test_a_ratio_beyond_all_numbers_is_missing():
+    line = build([request(AMT_CREDIT=1.7e308, AMT_INCOME_TOTAL=5e-324, AMT_ANNUITY=0.0)])
+    assert line["credit_to_income"][0] is None
+    assert line["credit_to_annuity"][0] is None
+
+
 def test_the_documented_table_is_the_declared_one():
     assert Path("docs/FEATURES.md").read_text() == feature_table()

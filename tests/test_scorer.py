@@ -169,6 +169,7 @@ def test_a_missing_or_changed_file_is_refused(folder, name):
 def rewrite(folder, **changes):
     path = folder / "scorer.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    small.sign(folder)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,16 @@ def rewrite(folder, **changes):
 def test_a_description_that_does_not_fit_is_refused(folder, changes, message):
     rewrite(folder, **changes)
     with pytest.raises(ScorerError, match=message):
+        Scorer.load(folder)
+
+
+@pytest.mark.parametrize("name", ["threshold", "calibration", "features", "policy", "costs", "files"])
+def test_a_tampered_description_is_refused(folder, name):
+    path = folder / "scorer.json"
+    description = json.loads(path.read_text())
+    description[name] = 0.99 if name == "threshold" else type(description[name])()
+    path.write_text(json.dumps(description))
+    with pytest.raises(ScorerError, match=r"scorer\.json was changed after training"):
         Scorer.load(folder)
 
 

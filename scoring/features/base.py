@@ -86,8 +86,9 @@ class HistoryTable:
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """Give ``numerator / denominator``, null where the denominator is 0 or either is null."""
-    return pl.when(denominator != 0).then(numerator / denominator)
+    """Give ``numerator / denominator``, null where either is null or the result is no finite number."""
+    value = numerator / denominator
+    return pl.when(value.is_finite()).then(value)
 
 
 def divided(value: pl.Expr, number: float) -> pl.Expr:

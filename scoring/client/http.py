@@ -1,30 +1,22 @@
-"""A typed client of the service, and the command line that scores a portfolio through it.
-
-    python -m scoring.client score var/demo --population test --out decisions.csv
-
-Exit codes: 0 all decided, 1 the service cannot decide, 2 wrong use, 3 some applications are invalid.
-"""
+"""The HTTP client: typed answers, in order, and an error that is a sentence."""
 
 from __future__ import annotations
 
-import csv
-import os
+import io
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
-import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import polars as pl
+import pyarrow as pa
 
-from scoring import tables
+from scoring.door import ARROW
 from scoring.schema import Decision, Explanation, Problem
 
 URL = "http://127.0.0.1:3000"
@@ -94,6 +86,8 @@ class Client:
         How often a busy service (429, 503) is asked before that is an error.
     sleep : callable
         Waits for seconds.
+    api_key : str, optional
+        For a service that asks for one.
 
     Raises
     ------
@@ -107,12 +101,14 @@ class Client:
         timeout_s: float = 90.0,
         attempts: int = 5,
         sleep: Callable[[float], None] = time.sleep,
+        api_key: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self.attempts = attempts
         self._sleep = sleep
         # trust_env=False: a loopback service is not reached through a proxy.
-        self._http = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False)
+        headers = {"x-api-key": api_key} if api_key else {}
+        self._http = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False, headers=headers)
 
     def __enter__(self) -> Client:
         """Return the client itself."""
@@ -135,6 +131,34 @@ class Client:
     def explain(self, applications: Sequence[Mapping[str, Any]]) -> list[Explanation]:
         """Have applications decided and explained, in order."""
         return self._post("/explain", applications, Explanation)
+
+    def score_table(self, table: pl.DataFrame | pa.Table, key: str = "") -> pl.DataFrame:
+        """Have a table of applications decided by the bulk door, in one request.
+
+        Parameters
+        ----------
+        table : polars.DataFrame or pyarrow.Table
+            Raw columns, and aggregates of the history (``features.HISTORY_FEATURES``) under their names.
+        key : str
+            Idempotency key: the same table sent again with it gives the same decisions, logged once. With a
+            key a lost connection is tried again, too.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per row of the table, in order, with the columns ``scoring.bulk.ANSWER``.
+        """
+        whole = table.to_arrow() if isinstance(table, pl.DataFrame) else table
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, whole.schema) as writer:
+            writer.write_table(whole)
+        headers = {"content-type": ARROW, "accept": ARROW} | ({"idempotency-key": key} if key else {})
+        response = self._request(
+            "POST", "/score", content=sink.getvalue(), headers=headers, is_safe=bool(key)
+        )
+        found = pl.from_arrow(pa.ipc.open_stream(response.content).read_all())
+        assert isinstance(found, pl.DataFrame)
+        return found
 
     def model(self) -> dict[str, Any]:
         """Describe the model that decides."""
@@ -211,21 +235,27 @@ class Client:
     def _post(
         self, path: str, applications: Sequence[Mapping[str, Any]], answer: type[Answer]
     ) -> list[Answer]:
-        response = self._request("POST", path, {"applications": list(applications)})
+        response = self._request("POST", path, json={"applications": list(applications)})
         return [answer.model_validate(row) for row in response.json()]
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        for left in reversed(range(self.attempts)):
+    def _request(self, method: str, path: str, is_safe: bool = False, **content: Any) -> httpx.Response:
+        """Ask until there is an answer; a lost one is asked for again where to ask twice harms nobody."""
+        for turn in range(self.attempts):
+            is_last = turn == self.attempts - 1
             try:
-                response = self._http.request(method, path, json=body)
+                response = self._http.request(method, path, **content)
             except httpx.HTTPError as error:
-                raise ServiceError("down", self.url) from error
+                if is_last or not is_safe:
+                    raise ServiceError("down", self.url) from error
+                self._sleep(min(2.0**turn, LONGEST_WAIT_S))
+                continue
             if response.is_success:
                 return response
             refusal = _error(self.url, response)
-            if refusal.retry_after_s is None or refusal.kind != "busy" or not left:
+            if refusal.kind != "busy" or is_last or (refusal.retry_after_s is None and not is_safe):
                 raise refusal
-            self._sleep(min(refusal.retry_after_s, LONGEST_WAIT_S))
+            wait = 2.0**turn if refusal.retry_after_s is None else refusal.retry_after_s
+            self._sleep(min(wait, LONGEST_WAIT_S))
         raise AssertionError("attempts is less than 1")
 
 
@@ -283,126 +313,3 @@ def _detail(problem: Problem) -> str:
     first = problem.errors[0]
     row = "" if first.row is None else f"application {first.row + 1}, "
     return f"{problem.detail} {row}{first.field}: {first.detail}."
-
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-err = Console(stderr=True)
-
-PortfolioPath = Annotated[
-    Path, typer.Argument(help="Kaggle folder, Kaggle zip or Parquet folder.", exists=True)
-]
-Url = Annotated[str, typer.Option(help="Where the service is.")]
-Out = Annotated[Path, typer.Option(help="CSV file to write.", dir_okay=False)]
-Population = Annotated[Literal["train", "test"], typer.Option(help="Which applications.")]
-Limit = Annotated[int | None, typer.Option(help="Only the first N applications.", min=1)]
-Chunk = Annotated[int | None, typer.Option(help="Applications in a request.", min=1)]
-Parallel = Annotated[int, typer.Option(help="Requests at a time.", min=1, max=32)]
-
-
-@app.command()
-def score(
-    portfolio: PortfolioPath,
-    url: Url = URL,
-    out: Out = Path("decisions.csv"),
-    population: Population = "test",
-    limit: Limit = None,
-    chunk: Chunk = None,
-    parallel: Parallel = 2,
-) -> None:
-    """Have a portfolio's applications decided, with their raw histories, and write the decisions.
-
-    Example: python -m scoring.client score var/demo --population test --out decisions.csv
-    """
-    with Client(url) as client:
-        _run(client.score_many, portfolio, population, limit, chunk or CHUNK, parallel, out, _decision)
-
-
-@app.command()
-def explain(
-    portfolio: PortfolioPath,
-    url: Url = URL,
-    out: Out = Path("explanations.csv"),
-    population: Population = "test",
-    limit: Limit = 100,
-    chunk: Chunk = None,
-    parallel: Parallel = 2,
-) -> None:
-    """Have a portfolio's applications decided and explained, and write the reasons.
-
-    Example: python -m scoring.client explain var/demo --limit 100 --out explanations.csv
-    """
-    with Client(url) as client:
-        _run(client.explain_many, portfolio, population, limit, chunk or 20, parallel, out, _explanation)
-
-
-def _run(
-    ask: Callable[..., Iterator[Decision | Refused]],
-    path: Path,
-    population: Literal["train", "test"],
-    limit: int | None,
-    chunk: int,
-    parallel: int,
-    out: Path,
-    line: Callable[[Any], dict[str, Any]],
-) -> None:
-    """Send a portfolio, write the answers, and say how it went."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        portfolio = tables.read(path, population=population)
-        rows = min(limit or portfolio.applications.height, portfolio.applications.height)
-        ids = portfolio.applications["SK_ID_CURR"].head(rows).to_list()
-        refused = 0
-        start = time.perf_counter()
-        with _bar() as bar, draft.open("w", newline="", encoding="utf-8") as file:
-            task = bar.add_task(f"{path.name}", total=rows)
-            writer = csv.DictWriter(file, ["SK_ID_CURR", *line(None), "error"], restval="")
-            writer.writeheader()
-            answers = ask(_requests(portfolio, rows, chunk), chunk, parallel, lambda n: bar.advance(task, n))
-            for client_id, answer in zip(ids, answers, strict=True):
-                refused += isinstance(answer, Refused)
-                found = {"error": answer.detail} if isinstance(answer, Refused) else line(answer)
-                writer.writerow({"SK_ID_CURR": client_id, **found})
-        seconds = time.perf_counter() - start
-        draft.replace(out)
-    except (tables.TableError, ServiceError, OSError) as error:
-        err.print(f"error: {error}", style="red", highlight=False, markup=False)
-        raise typer.Exit(1) from None
-    finally:
-        draft.unlink(missing_ok=True)
-    typer.echo(f"{rows} applications in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {out}")
-    if refused:
-        err.print(f"{refused} of them were refused as invalid; the column error says why", highlight=False)
-        raise typer.Exit(3)
-
-
-def _requests(portfolio: tables.Portfolio, rows: int, chunk: int) -> Iterator[dict[str, Any]]:
-    """Give the requests of a portfolio's first rows, made a chunk at a time."""
-    for start in range(0, rows, chunk):
-        yield from tables.to_requests(portfolio, range(start, min(start + chunk, rows)))
-
-
-def _decision(answer: Decision | None) -> dict[str, Any]:
-    """Give the columns of a decision; without one, their names."""
-    names = ("event_id", "probability_of_default", "score", "threshold", "decision", "model")
-    if answer is None:
-        return dict.fromkeys([*names, "warnings"])
-    return {name: getattr(answer, name) for name in names} | {"warnings": len(answer.warnings)}
-
-
-def _explanation(answer: Explanation | None) -> dict[str, Any]:
-    """Give the columns of an explanation: the decision's, and its reasons in both languages."""
-    reasons = {f"reason_{i + 1}_{language}": "" for i in range(4) for language in ("en", "fr")}
-    if answer is not None:
-        for i, reason in enumerate(answer.reasons):
-            reasons |= {f"reason_{i + 1}_en": reason.en, f"reason_{i + 1}_fr": reason.fr}
-    return _decision(answer) | reasons
-
-
-def _bar() -> Progress:
-    """Return a progress bar that shows itself on a terminal only."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=err, disable=not err.is_terminal)
-
-
-if __name__ == "__main__":
-    app()

@@ -1,0 +1,204 @@
+"""Who may ask: API keys, and no web page that is not ours.
+
+A service without keys answers on the loopback address only. Even there a web page that the user has open
+could post to it, so an unknown Host (DNS rebinding) and a foreign Origin (cross-site posts) are refused. No
+key is ever logged or answered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from scoring.door import Refusal, Scope
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
+
+HEALTH = frozenset({"/livez", "/readyz", "/healthz"})  # for probes, which know no key and no name
+PAGES = frozenset({"/", "/model", "/docs.json", "/metrics"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_ENTRY = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,64}):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})")
+
+Keys = Mapping[bytes, str]  # SHA-256 of a key -> name of its owner
+
+
+class AccessError(ValueError):
+    """The settings of the access cannot be used."""
+
+
+def parse_keys(text: str, source: str) -> Keys:
+    """Read keys, ``name:key`` or ``key``, one a line or between commas; ``#`` begins a comment.
+
+    An owner without a name is called by the first digits of the key's hash.
+
+    Raises
+    ------
+    AccessError
+        If an entry is no key of 16 to 256 letters, digits and ``._~+/=-``; it is named by its position.
+    """
+    lines = (line.split("#")[0] for line in text.splitlines())
+    entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
+    keys: dict[bytes, str] = {}
+    for number, entry in enumerate(entries, start=1):
+        found = _ENTRY.fullmatch(entry)
+        if found is None:
+            raise AccessError(
+                f"key {number} of {source} cannot be used; give 16 to 256 letters, digits and ._~+/=- signs, "
+                "as `openssl rand -hex 32` makes them, perhaps with name: in front."
+            )
+        digest = hashlib.sha256(found["key"].encode()).digest()
+        keys[digest] = found["name"] or f"key-{digest.hex()[:8]}"
+    return keys
+
+
+class KeyRing:
+    """The keys that open the service. A key file is read again when it changes.
+
+    Parameters
+    ----------
+    text : str
+        Keys as `parse_keys` takes them, from the environment.
+    file : Path, optional
+        A file of more keys.
+
+    Raises
+    ------
+    AccessError
+        If a key, or the file, cannot be used.
+    """
+
+    def __init__(self, text: str = "", file: Path | None = None) -> None:
+        self._fixed = parse_keys(text, "CREDIT_SCORING_API_KEYS")
+        self._file = file
+        self._stamp = self._look()
+        self._keys = self._read()
+
+    def __len__(self) -> int:
+        """Count the keys."""
+        return len(self._keys)
+
+    def owner(self, given: str) -> str | None:
+        """Return the name of a key's owner, or None; the time taken says nothing of how much is right."""
+        self._refresh()
+        digest, owner = hashlib.sha256(given.encode()).digest(), None
+        for known, name in self._keys.items():
+            if hmac.compare_digest(known, digest):
+                owner = name
+        return owner
+
+    def _refresh(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._keys = self._read()
+        except AccessError as error:  # half-written, or gone: an empty ring would open or shut the door
+            logger.warning("%s The keys from before stay.", error)
+        else:
+            logger.info("the API keys were read again: there are %d", len(self._keys))
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = self._file.stat() if self._file else None
+        except OSError:
+            return ()
+        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else ()
+
+    def _read(self) -> Keys:
+        if self._file is None:
+            return self._fixed
+        try:
+            more = parse_keys(self._file.read_text(encoding="ascii"), str(self._file))
+        except OSError as error:
+            raise AccessError(f"the API key file {self._file} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise AccessError(f"the API key file {self._file} is not plain ASCII text.") from error
+        if not more:
+            raise AccessError(f"the API key file {self._file} holds no key; add one or unset it.")
+        return {**self._fixed, **more}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Admits a request, or refuses it before its body is read.
+
+    Attributes
+    ----------
+    keys : KeyRing
+        Empty: requests that arrive at a loopback address are admitted, others are not.
+    hosts : collection of str
+        Names by which the service is called, beside those of the loopback address. With keys and without
+        names here, any name will do: who has a key is no strange web page.
+    origins : collection of str
+        Web origins, as ``https://desk.example``, whose pages may ask; a page of the service itself may.
+    are_pages_private : bool
+        Whether documents, model description and metrics need a key too.
+    """
+
+    keys: KeyRing
+    hosts: Collection[str] = ()
+    origins: Collection[str] = ()
+    are_pages_private: bool = False
+
+    def __call__(self, scope: Scope) -> str | None:
+        """Return the name of the key's owner, None where no key is needed.
+
+        Raises
+        ------
+        Refusal
+            401 without a right key, 403 for an unknown Host or a foreign Origin.
+        """
+        if scope["path"] in HEALTH:
+            return None
+        self._check_host(scope)
+        owner = self.keys.owner(_header(scope, b"x-api-key"))
+        if owner is not None:
+            return owner
+        if not self.keys:
+            if _is_local(scope.get("server")):
+                return None
+            raise Refusal(401, "This service has no API keys, so it answers on its own machine only.")
+        if scope["path"] in PAGES and scope["method"] in ("GET", "HEAD") and not self.are_pages_private:
+            return None
+        raise Refusal(401, "Send an API key that is valid, in the header X-API-Key.")
+
+    def _check_host(self, scope: Scope) -> None:
+        host = _header(scope, b"host").lower()
+        name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+        if (self.hosts or not self.keys) and name not in LOOPBACK and name not in self.hosts:
+            raise Refusal(
+                403, "The service is not known by this Host; CREDIT_SCORING_HOSTS names those it has."
+            )
+        origin = _header(scope, b"origin").lower()
+        if origin and origin not in self.origins and urlsplit(origin).netloc != host:
+            raise Refusal(
+                403, "Pages of this Origin may not ask; CREDIT_SCORING_ORIGINS names those that may."
+            )
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return a header, "" without one; one that is sent twice is none that we know."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0].decode("latin-1") if len(values) == 1 else ("\0" if values else "")
+
+
+def _is_local(server: Any) -> bool:
+    """Say whether the address that a request came to is a loopback address, or a Unix socket."""
+    if server is None or server[1] is None:
+        return True
+    try:
+        address = ip_address(server[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_loopback

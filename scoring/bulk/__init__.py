@@ -1,0 +1,12 @@
+"""The bulk door: an Arrow table of applications in, a table of decisions out.
+
+A row has the raw columns of an application under their Kaggle names and, if there is a history, its
+aggregates (`features.HISTORY_FEATURES`) as columns under theirs: lower case, so the two never meet. What
+the door accepts and refuses is what `schema.ApplicationRequest` does, value by value; null is missing.
+"""
+
+from scoring.bulk.check import RULES, Checker, faults
+from scoring.bulk.decide import ANSWER, Bulk, check, explain
+from scoring.bulk.stream import Table
+
+__all__ = ["ANSWER", "RULES", "Bulk", "Checker", "Table", "check", "explain", "faults"]

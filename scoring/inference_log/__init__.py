@@ -1,0 +1,53 @@
+"""The inference log: every decision on the disk before it is given, chained, anchored, and read back.
+
+A worker writes files of its own, ``DAY.WORKER.jsonl`` (UTC; ``DAY.WORKER.1.jsonl`` when the first is full),
+and opens no file twice. A record is one line of strict JSON::
+
+    {"seq": 1, "prev": "…", "schema_version": 1, "event_id": "…", "time": "2026-11-21T09:30:00.000000Z",
+     "model": "credit_scoring:…", "probability_of_default": 0.042, "threshold": 0.09, "decision": "granted",
+     "audit": {"applicant": "…", "request_id": "…", "operator": null, "inputs_sha256": "…", "reasons": null},
+     "inputs": {"numbers": {"ext_mean": 0.51, …}, "categories": {"NAME_INCOME_TYPE": "Working", …}},
+     "hash": "…"}
+
+The two streams are two parts of one record, so that they can never disagree: ``audit`` says who was decided
+(a keyed pseudonym), by whom and why; ``inputs`` says what the model read. ``read`` gives the table that
+monitoring needs, ``python -m scoring.inference_log export`` writes either stream without the other.
+
+``hash`` is the SHA-256 of the line before it, ``prev`` the hash of the line above. The last hash of each
+file stands, signed, in the folder of heads: see `scoring.inference_log.chain`.
+"""
+
+from scoring.inference_log.chain import (
+    Anchor,
+    Fault,
+    Verdict,
+    heads_folder,
+    purge,
+    verify,
+)
+from scoring.inference_log.keys import pseudonym, pseudonym_key
+from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
+from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash
+from scoring.inference_log.writer import InferenceLog
+
+__all__ = [
+    "COLUMNS",
+    "SCHEMA_VERSION",
+    "Anchor",
+    "Entry",
+    "Fault",
+    "InferenceLog",
+    "Log",
+    "LogError",
+    "Quarantined",
+    "Verdict",
+    "audit_table",
+    "find",
+    "heads_folder",
+    "inputs_hash",
+    "pseudonym",
+    "pseudonym_key",
+    "purge",
+    "read",
+    "verify",
+]

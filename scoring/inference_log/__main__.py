@@ -1,0 +1,198 @@
+"""Check, show, export and purge the inference log: ``python -m scoring.inference_log verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from scoring.inference_log.chain import Fault, files_before, heads_folder, verify
+from scoring.inference_log.chain import purge as purge_files
+from scoring.inference_log.keys import pseudonym_key
+from scoring.inference_log.reader import audit_table, read
+from scoring.inference_log.record import LogError
+
+FAULTY, BAD_INPUT = 1, 2
+FAULTS_SHOWN = 50
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Stream(StrEnum):
+    """The two parts of the log."""
+
+    monitoring = "monitoring"
+    audit = "audit"
+
+
+LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar="CREDIT_SCORING_LOG")]
+Heads = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar="CREDIT_SCORING_LOG_HEADS"),
+]
+KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar="CREDIT_SCORING_KEY_FILE")]
+LOG, KEY_FILE = Path("var/log"), Path("var/pseudonym.key")
+
+console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what a user can mend in one line, and end with code 2."""
+    try:
+        yield
+    except (LogError, FileNotFoundError, pl.exceptions.ComputeError) as error:
+        errors.print(f"[bold red]Not done:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def _show(faults: list[Fault]) -> None:
+    for fault in faults[:FAULTS_SHOWN]:
+        place = fault.file.name if fault.line is None else f"{fault.file.name}, line {fault.line}"
+        console.print(f"[red]{escape(place)}[/]: {escape(fault.why)}.")
+    if len(faults) > FAULTS_SHOWN:
+        console.print(f"... and {len(faults) - FAULTS_SHOWN} more.")
+
+
+@app.command("verify", epilog="Example: python -m scoring.inference_log verify --log var/log")
+def verify_command(log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE) -> None:
+    """Say whether the log is as it was written: every record by its chain, every file by its anchor.
+
+    Exit codes: 0 it is, 1 it is not (file and line are named), 2 no such log.
+    """
+    with _told():
+        if not log.is_dir():
+            raise FileNotFoundError(
+                f"there is no inference log in {log}; give the service's folder with --log."
+            )
+        key = pseudonym_key(key_file, is_new_allowed=False) if key_file.exists() else None
+        with errors.status("Checking the log"):
+            verdict = verify(log, heads or heads_folder(log), key)
+    for note in verdict.notes:
+        console.print(f"note: {escape(note)}")
+    _show(verdict.faults)
+    counts = f"{verdict.files} files, {verdict.records} records, {verdict.purged} files purged"
+    if verdict.faults:
+        console.print(f"[bold red]{len(verdict.faults)} faults[/] in {counts}.")
+        raise typer.Exit(FAULTY)
+    console.print(f"As written: {counts}.")
+
+
+@app.command(epilog="Example: python -m scoring.inference_log tail --rows 20")
+def tail(log: LogFolder = LOG, rows: Annotated[int, typer.Option("--rows", "-n", min=1)] = 10) -> None:
+    """Show the last decisions: when, which, for whom (a pseudonym), how.
+
+    Exit codes: 0 shown, 2 no such log.
+    """
+    with _told():
+        last = audit_table(log).tail(rows)
+    for row in last.iter_rows(named=True):
+        parts = (
+            f"{row['time']:%Y-%m-%d %H:%M:%S}",
+            row["event_id"],
+            row["model"],
+            row["applicant"],
+            f"{row['probability_of_default']:.4f}",
+            row["decision"],
+            row["operator"] or "-",
+        )
+        console.print("  ".join(parts), markup=False)
+
+
+@app.command(
+    epilog="Example: python -m scoring.inference_log export --stream monitoring --out decisions.parquet"
+)
+def export(
+    out: Annotated[Path, typer.Option(help="A .parquet or .csv file that does not exist yet.")],
+    log: LogFolder = LOG,
+    stream: Annotated[Stream, typer.Option(help="Model inputs without a person, or who and why.")] = (
+        Stream.monitoring
+    ),
+) -> None:
+    """Write one stream of the log to a table.
+
+    monitoring: event, time, model, probability, threshold, decision and the model's inputs; nobody is named.
+    audit: the same decisions with the applicant's pseudonym, the request, the operator, the hash of the
+    inputs and the reasons that were given; no input. In CSV a word that a spreadsheet would take for a
+    formula gets a ' in front.
+
+    Exit codes: 0 written, 2 no such log, or the file exists.
+    """
+    with _told():
+        if out.suffix not in (".parquet", ".csv"):
+            raise LogError(f"{out} is neither .parquet nor .csv; give one of the two.")
+        if out.exists():
+            raise LogError(f"{out} exists already; give another name.")
+        if not out.parent.is_dir():
+            raise LogError(f"there is no folder {out.parent} for {out.name}; make it first.")
+        if stream is Stream.audit:
+            table = audit_table(log)
+        else:
+            table = read(log).table.drop("applicant", "request_id")
+        draft = out.with_name(f".{out.name}.draft")
+        try:
+            if out.suffix == ".csv":
+                _harmless(table).write_csv(draft)
+            else:
+                table.write_parquet(draft)
+            draft.rename(out)
+        except OSError as error:
+            raise LogError(f"{out} cannot be written: {error.strerror}.") from error
+        finally:
+            draft.unlink(missing_ok=True)
+    console.print(f"{out}: {table.height} decisions, {table.width} columns.")
+
+
+def _harmless(table: pl.DataFrame) -> pl.DataFrame:
+    words = pl.col(pl.String)
+    risky = words.str.slice(0, 1).is_in(list(_FORMULA))
+    return table.with_columns(pl.when(risky).then(pl.lit("'") + words).otherwise(words).name.keep())
+
+
+@app.command(epilog="Example: python -m scoring.inference_log purge --days 365")
+def purge(
+    days: Annotated[
+        int,
+        typer.Option(min=1, help="Keep so many days before today (UTC).", envvar="CREDIT_SCORING_LOG_DAYS"),
+    ],
+    log: LogFolder = LOG,
+    heads: Heads = None,
+    key_file: KeyFile = KEY_FILE,
+    is_forced: Annotated[bool, typer.Option("--force", help="Purge even what does not verify.")] = False,
+) -> None:
+    """Delete what is older than the retention; a signed tombstone of each file stays, and verify passes.
+
+    Exit codes: 0 done, 1 nothing purged because an old file is not as it was written, 2 wrong use.
+    """
+    now = datetime.now(UTC)
+    before = now.date() - timedelta(days=days)
+    with _told():
+        if not log.is_dir():
+            raise FileNotFoundError(
+                f"there is no inference log in {log}; give the service's folder with --log."
+            )
+        place, key = heads or heads_folder(log), pseudonym_key(key_file, is_new_allowed=False)
+        old = {path.name for path in files_before(log, before)}
+        faults = [fault for fault in verify(log, place, key).faults if fault.file.name in old]
+        if faults and not is_forced:
+            _show(faults)
+            console.print(
+                "[bold red]Nothing is purged[/]: the evidence would go. --force purges all the same."
+            )
+            raise typer.Exit(FAULTY)
+        gone = purge_files(log, place, key, before, now)
+    console.print(
+        f"{len(gone)} files from before {before} are gone; {len(old) - len(gone)} stay for want of an anchor."
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,68 @@
+"""The key of the log: it makes pseudonyms of clients and signs the heads of the chains."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import threading
+from pathlib import Path
+
+from scoring.inference_log.record import LogError
+
+KEY_BYTES = 32  # as long as the digest of HMAC-SHA-256: RFC 2104 asks for no less
+_SIGNING = b"credit_scoring: heads of the inference log"  # so that no pseudonym can pass for a signature
+
+
+def pseudonym_key(path: Path, is_new_allowed: bool = True) -> bytes:
+    """Return the key of the pseudonyms, made at the first call with access for its owner only.
+
+    Deleting the file makes the log anonymous: no pseudonym can be traced to a client any more, and no
+    signature can be checked.
+
+    Raises
+    ------
+    LogError
+        If the file cannot be made or read, is too short, or is open to other users.
+    """
+    try:
+        if is_new_allowed:
+            _make(path)
+        key, mode = path.read_bytes(), path.stat().st_mode
+    except OSError as error:
+        raise LogError(f"the pseudonym key {path} cannot be used: {error.strerror}.") from error
+    if mode & 0o077:
+        raise LogError(f"the pseudonym key {path} is open to other users; run: chmod 600 {path}")
+    if len(key) < KEY_BYTES:
+        raise LogError(
+            f"the pseudonym key {path} has {len(key)} bytes, not {KEY_BYTES}; delete it for a new one."
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    """Write a new key unless there is one: beside and linked into place, so that nobody reads a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(os.urandom(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another worker was first: its key is the key
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def pseudonym(key: bytes, applicant: int) -> str:
+    """Return the keyed pseudonym of a client: 32 hexadecimal digits of HMAC-SHA-256."""
+    return hmac.new(key, str(applicant).encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def signature(key: bytes, content: bytes) -> str:
+    """Return the HMAC-SHA-256 of a head, under a key of its own that comes from the log's key."""
+    return hmac.new(hmac.digest(key, _SIGNING, "sha256"), content, hashlib.sha256).hexdigest()

@@ -1,0 +1,359 @@
+"""The writing end of the log: durable before it returns, one sync for all that wait, chained, rotated."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import threading
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from scoring.inference_log.chain import Anchor, State, first_hash, heads_folder, link, purge
+from scoring.inference_log.keys import pseudonym
+from scoring.inference_log.record import Entry, LogError, body
+
+FILE_BYTES = 64 * 2**20
+PROBE_BYTES = 2**16  # about the size of a merged batch
+ANNOUNCE_EVERY = timedelta(minutes=1)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass
+class _Batch:
+    """What one thread brought; ``failure`` is None once it is on the disk."""
+
+    bodies: list[bytes]
+    time: datetime
+    is_done: bool = False
+    failure: str | None = "the write was interrupted"
+
+
+@dataclass
+class _File:
+    """The file being written: how far it is whole, synced and anchored."""
+
+    path: Path
+    anchor_path: Path
+    descriptor: int
+    anchor_descriptor: int
+    day: date
+    head: str
+    seq: int = 0
+    size: int = 0
+    time: str = ""
+
+    def is_in_place(self) -> bool:
+        """Say whether the names still lead to what is written: a folder may be moved under us."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self.descriptor)) and os.path.samestat(
+                self.anchor_path.stat(), os.fstat(self.anchor_descriptor)
+            )
+        except FileNotFoundError:
+            return False
+
+    def anchor(self, state: State, key: bytes) -> None:
+        anchor = Anchor(self.path.name, self.seq, self.head, state, self.time)
+        os.pwrite(self.anchor_descriptor, anchor.to_bytes(key), 0)
+
+
+class InferenceLog:
+    """Writes the records of one worker process.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files go; made if absent.
+    worker : str
+        Name of the one writing process; part of the file name.
+    key : bytes
+        Key of the pseudonyms and of the anchors' signatures, see `pseudonym_key`.
+    model : str
+        Exact tag of the model whose decisions are recorded.
+    categories : collection of str
+        Names of the inputs that are words; all others are numbers.
+    heads : Path, optional
+        Folder of the anchors; ``FOLDER-heads`` beside the log's folder by default.
+    file_bytes : int
+        Size after which a new file is begun; a new UTC day begins one too.
+    keep_days : int, optional
+        Files older than this are purged, at the first record of each day. None keeps all.
+    announce : callable, optional
+        Told the head of the chain when a file ends and once a minute: an anchor beyond this machine, if what
+        it writes is collected elsewhere.
+
+    Raises
+    ------
+    LogError
+        If the folders cannot be made or written.
+
+    Notes
+    -----
+    Threads may share a log: those that come while the disk is busy are written together, with one sync. What
+    was not written whole is cut off again, so that a record is in the log if and only if `record` returned,
+    or its process died before it could answer.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: str,
+        key: bytes,
+        model: str,
+        categories: Collection[str] = (),
+        heads: Path | None = None,
+        file_bytes: int = FILE_BYTES,
+        keep_days: int | None = None,
+        announce: Callable[[str], None] | None = None,
+    ) -> None:
+        if not _SAFE_NAME.fullmatch(worker):
+            raise ValueError(f"worker {worker!r} is no file name; use letters, digits, '.', '_' and '-'.")
+        if keep_days is not None and keep_days < 1:
+            raise ValueError(f"a log cannot be kept for {keep_days} days; give 1 or more.")
+        self.folder = folder
+        self.heads = heads or heads_folder(folder)
+        self.worker = worker
+        self.model = model
+        self._categories = frozenset(categories)
+        self._key = key
+        self._file_bytes = file_bytes
+        self._keep_days = keep_days
+        self._announce = announce
+        self._announced: datetime | None = None
+        self._waiting: list[_Batch] = []
+        self._queue = threading.Lock()  # held for an instant, to stand in line
+        self._disk = threading.Lock()  # held while writing, for all that stand in line
+        self._file: _File | None = None
+        self._purged: date | None = None
+        self._has_failed = False
+        for place in (self.folder, self.heads):
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LogError(f"the log folder {place} cannot be made: {error.strerror}.") from error
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise LogError(
+                    f"the log folder {place} cannot be written; give a folder that this user owns."
+                )
+
+    def record(self, entries: Iterable[Entry], now: datetime) -> None:
+        """Write entries to the disk and return when they are there: all of them, or none.
+
+        Raises
+        ------
+        LogError
+            If they could not be written and synced. The next call tries afresh.
+        ValueError
+            If a number is not finite, or ``now`` has no time zone.
+        """
+        if now.tzinfo is None:
+            raise ValueError("the time of a decision needs a time zone; give datetime.now(UTC).")
+        time = now.astimezone(UTC)
+        bodies = [
+            body(entry, self.model, pseudonym(self._key, entry.applicant), time, self._categories)
+            for entry in entries
+        ]
+        if not bodies:
+            return
+        batch = _Batch(bodies, time)
+        with self._queue:
+            self._waiting.append(batch)
+        with self._disk:  # whoever gets here first writes for all who came meanwhile
+            if not batch.is_done:
+                with self._queue:
+                    batches, self._waiting = self._waiting, []
+                self._commit(batches)
+        if batch.failure is not None:
+            raise LogError(f"the inference log in {self.folder} cannot be written: {batch.failure}.")
+
+    def check(self) -> None:
+        """Try to write to the folders, and leave nothing behind.
+
+        Raises
+        ------
+        LogError
+            If that fails.
+        """
+        for place in (self.folder, self.heads):
+            probe = place / f".{self.worker}.probe"
+            try:
+                try:
+                    probe.write_bytes(b"\n" * PROBE_BYTES)
+                finally:
+                    probe.unlink(missing_ok=True)
+            except OSError as error:
+                raise LogError(
+                    f"the inference log in {place} cannot be written: {error.strerror}."
+                ) from error
+
+    def is_healthy(self) -> bool:
+        """Say whether the last batch could be written or, if not, whether the next one could be."""
+        if not self._has_failed:
+            return True
+        try:
+            self.check()
+        except LogError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the file. Nothing is pending: every record was synced when it was made."""
+        with self._disk:
+            self._close()
+
+    def _commit(self, batches: list[_Batch]) -> None:
+        try:
+            for day, group in groupby(batches, key=lambda batch: batch.time.date()):
+                part = list(group)
+                try:
+                    self._append(day, [line for batch in part for line in batch.bodies], part[-1].time)
+                except OSError as error:
+                    self._has_failed = True
+                    self._undo(error)
+                    for batch in part:
+                        batch.failure = error.strerror or type(error).__name__
+                else:
+                    self._has_failed = False
+                    for batch in part:
+                        batch.failure = None
+        finally:
+            for batch in batches:
+                batch.is_done = True
+
+    def _append(self, day: date, bodies: list[bytes], time: datetime) -> None:
+        file = self._file
+        if file is None or file.day != day or file.size >= self._file_bytes or not file.is_in_place():
+            self._close()
+            self._purge(day, time)
+            file = self._file = self._create(day)
+        lines, seq, head = [], file.seq, file.head
+        for one in bodies:
+            seq += 1
+            line, head = link(seq, head, one)
+            lines.append(line)
+        content = b"".join(lines)
+        _write(file.descriptor, content)
+        os.fsync(file.descriptor)
+        before = (file.seq, file.head, file.time)
+        file.seq, file.head, file.time = seq, head, f"{time:%Y-%m-%dT%H:%M:%SZ}"
+        try:
+            file.anchor("open", self._key)  # after the sync: an anchor is never ahead of its records
+        except OSError:
+            file.seq, file.head, file.time = before
+            raise
+        file.size += len(content)
+        if self._announced is None or abs(time - self._announced) >= ANNOUNCE_EVERY:
+            self._announced = time
+            self._say(file)
+
+    def _create(self, day: date) -> _File:
+        """Begin a file of its own name, and its anchor: what another process left is never written on."""
+        part = 0
+        while True:
+            name = f"{day}.{self.worker}.{part}.jsonl" if part else f"{day}.{self.worker}.jsonl"
+            path, anchor_path = self.folder / name, self.heads / f"{name}.head"
+            if not path.exists() and not anchor_path.exists():
+                break
+            part += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags | os.O_APPEND, 0o640)
+        try:
+            anchor_descriptor = os.open(anchor_path, flags, 0o640)
+        except OSError:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        file = _File(path, anchor_path, descriptor, anchor_descriptor, day, first_hash(name))
+        try:
+            file.anchor("open", self._key)
+            os.fsync(anchor_descriptor)
+            _sync_folder(self.heads)
+            _sync_folder(self.folder)
+        except OSError:
+            _discard(file)
+            raise
+        return file
+
+    def _purge(self, day: date, time: datetime) -> None:
+        if self._keep_days is not None and self._purged != day:
+            self._purged = day
+            try:
+                purge(self.folder, self.heads, self._key, day - timedelta(days=self._keep_days), time)
+            except OSError as error:  # what is too old must not stop what is new
+                self._tell(
+                    f"log {self.folder}: what is older than {self._keep_days} days stays: {error.strerror}"
+                )
+
+    def _undo(self, cause: OSError) -> None:
+        """Cut a half-written batch off. After anything but a full disk the next batch gets a new file."""
+        file = self._file
+        if file is None:
+            return
+        try:
+            os.ftruncate(file.descriptor, file.size)
+            os.fsync(file.descriptor)
+        except OSError:
+            self._abandon()
+        else:
+            if cause.errno not in _FULL:
+                self._close()
+
+    def _close(self) -> None:
+        """Close the file and say so in its anchor; a file without a record leaves no trace."""
+        file = self._file
+        if file is None:
+            return
+        if file.seq == 0:
+            self._file = None
+            _discard(file)
+            return
+        try:
+            if file.is_in_place():  # else it was moved, or purged: its tombstone is not ours to write on
+                file.anchor("closed", self._key)
+                os.fsync(file.anchor_descriptor)
+        except OSError:
+            pass  # the anchor stays open: its records are safe, and `verify` checks them as before
+        self._say(file)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            os.close(self._file.descriptor)
+            os.close(self._file.anchor_descriptor)
+        self._file = None
+
+    def _say(self, file: _File) -> None:
+        self._tell(f"log {file.path.name}: {file.seq} records, head {file.head}")
+
+    def _tell(self, words: str) -> None:
+        if self._announce is not None:
+            self._announce(words)
+
+
+def _discard(file: _File) -> None:
+    for descriptor, path in (
+        (file.descriptor, file.path),
+        (file.anchor_descriptor, file.anchor_path),
+    ):
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """Write all of the content: a nearly full disk takes a part and says so only by the count."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name as durable as its content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,187 @@
+"""Score a logged decision again with the very model that made it: ``python -m scoring.replay EVENT_ID``.
+
+A row depends on its own inputs only, and the log keeps them with every bit, so the same model must answer
+with the same bits. Where it does not, what differs is named.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from scoring.explanation import explain
+from scoring.inference_log import LogError, find, inputs_hash
+from scoring.scorer import Scorer, ScorerError
+
+DIFFERENT, BAD_INPUT = 1, 2
+_TAG = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)")
+
+
+class ReplayError(ValueError):
+    """A decision cannot be scored again."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A decision, as it was logged and as it comes out now.
+
+    Attributes
+    ----------
+    event_id, model : str
+    logged, again : mapping
+        ``probability_of_default``, ``threshold``, ``decision`` and, if they were given, ``reasons``.
+    differences : tuple of str
+        What is not the same, bit for bit; empty if all is.
+    """
+
+    event_id: str
+    model: str
+    logged: Mapping[str, Any]
+    again: Mapping[str, Any]
+    differences: tuple[str, ...]
+
+
+def stored(tag: str, store: Path) -> Path:
+    """Return the folder of a model in a BentoML model store.
+
+    Raises
+    ------
+    ReplayError
+        If the store has no such model.
+    """
+    found = _TAG.fullmatch(tag)
+    folder = store / "models" / found[1] / found[2] if found else None
+    if folder is None or not folder.is_dir():
+        raise ReplayError(
+            f"the model store {store} has no model {tag}; give the service's store with --model-store, or "
+            "import the model again from its MLflow run."
+        )
+    return folder
+
+
+def replay(record: Mapping[str, Any], scorer: Scorer) -> Replay:
+    """Score a record of the log again, and compare.
+
+    Parameters
+    ----------
+    record : mapping
+        As `inference_log.find` gives it.
+    scorer : Scorer
+        The one of the record's ``model``.
+
+    Raises
+    ------
+    ReplayError
+        If the record does not hold the features that the scorer reads.
+    """
+    numbers, categories = record["inputs"]["numbers"], record["inputs"]["categories"]
+    inputs = {**numbers, **categories}
+    if lost := [name for name in scorer.feature_names if name not in inputs]:
+        raise ReplayError(
+            f"the model reads {lost[0]!r}, which the record does not hold: it is another model."
+        )
+    if extra := sorted(inputs.keys() - set(scorer.feature_names)):
+        raise ReplayError(
+            f"the record holds {extra[0]!r}, which the model does not read: it is another model."
+        )
+    if wrong := [name for name in categories if name not in scorer.categories]:
+        raise ReplayError(f"{wrong[0]!r} is a word in the record and a number to the model.")
+    table = pl.DataFrame(
+        [
+            pl.Series(name, [inputs[name]], pl.String if name in scorer.categories else pl.Float64)
+            for name in scorer.feature_names
+        ]
+    )
+    decided = scorer.decide(table).row(0, named=True)
+    again = {name: decided[name] for name in ("probability_of_default", "threshold", "decision")}
+    if record["audit"]["reasons"] is not None:
+        again["reasons"] = [reason.feature for reason in explain(scorer, table)[0]["reasons"]]
+    logged = {name: {**record, **record["audit"]}[name] for name in again}
+    differences = [
+        f"{name} was {logged[name]!r} and is {again[name]!r}"
+        for name in again
+        if not _is_same(logged[name], again[name])
+    ]
+    if inputs_hash(record["inputs"]) != record["audit"]["inputs_sha256"]:
+        differences.insert(0, "the inputs in the record are not those that were scored: it was changed")
+    if differences:
+        differences += _versions(scorer)
+    return Replay(record["event_id"], record["model"], logged, again, tuple(differences))
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Compare bit for bit: 0.1 + 0.2 is not 0.3."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return struct.pack("<d", one) == struct.pack("<d", other)
+    return one == other
+
+
+def _versions(scorer: Scorer) -> list[str]:
+    """Name the libraries that are not those of the training."""
+    found = []
+    for library, then in dict(scorer.lineage.get("libraries") or {}).items():
+        try:
+            now = version(library)
+        except PackageNotFoundError:
+            now = "absent"
+        if now != then:
+            found.append(f"{library} was {then} at training and is {now} here")
+    return found
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog="Example: python -m scoring.replay 3f0c2a... --log var/log")
+def main(
+    event_id: Annotated[str, typer.Argument(help="Id of the decision, as the service answered it.")],
+    log: Annotated[Path, typer.Option(help="Folder of the log.", envvar="CREDIT_SCORING_LOG")] = Path(
+        "var/log"
+    ),
+    model_store: Annotated[Path, typer.Option(help="BentoML's home.", envvar="BENTOML_HOME")] = Path(
+        "~/bentoml"
+    ),
+) -> None:
+    """Score a logged decision again with its own model, and say whether it comes out the same, bit for bit.
+
+    Exit codes: 0 the same, 1 different (it is said what), 2 no such decision or model.
+    """
+    console, errors = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True)
+    try:
+        record = find(log, event_id)
+        if record is None:
+            raise ReplayError(f"there is no decision {event_id} in the log {log}.")
+        done = replay(record, Scorer.load(stored(record["model"], model_store.expanduser())))
+    except (ReplayError, ScorerError, LogError, FileNotFoundError) as error:
+        errors.print(f"[bold red]Not replayed:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(BAD_INPUT) from None
+    console.print(f"{done.event_id}, {record['time']:%Y-%m-%d %H:%M:%S} UTC, {done.model}", markup=False)
+    for name, value in done.logged.items():
+        mark = "=" if _is_same(value, done.again[name]) else "≠"
+        console.print(f"  {name:22}  {_shown(value)}  {mark}  {_shown(done.again[name])}", markup=False)
+    if done.differences:
+        console.print("[bold red]Different[/]:")
+        for difference in done.differences:
+            console.print(f"  {difference}", markup=False)
+        raise typer.Exit(DIFFERENT)
+    console.print("The same, bit for bit.")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value!r} ({value.hex()})"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    app()

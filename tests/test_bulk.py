@@ -1,0 +1,423 @@
+"""The bulk door: a table is decided, or refused, exactly as the same applications in JSON would be."""
+
+import asyncio
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+import small
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring import features, unseen
+from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table, faults
+from scoring.decider import Decider
+from scoring.door import ARROW, JOB, ArrowJob, Door, Limits, Refusal, Route, parse
+from scoring.inference_log import InferenceLog, LogError, read
+from scoring.schema import Decision
+
+TAG = "credit_scoring:tested"
+ROWS = 100_000
+
+
+def stream(table: pa.Table | pl.DataFrame, **options: Any) -> bytearray:
+    """Write a table as an Arrow stream."""
+    arrow = table.to_arrow() if isinstance(table, pl.DataFrame) else table
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, arrow.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(arrow)
+    return bytearray(sink.getvalue())
+
+
+def job(table: pa.Table | pl.DataFrame | bytearray, **changes: Any) -> ArrowJob:
+    body = table if isinstance(table, bytearray) else stream(table)
+    return ArrowJob(**{"request_id": "r", "body": body, "is_json": False, "key": ""} | changes)
+
+
+def flat(requests: list[dict[str, Any]]) -> pl.DataFrame:
+    """What a lender's side makes of applications with raw history: their columns and their aggregates."""
+    whole = small.portfolio(requests)
+    raw = whole.applications.drop("row")
+    return raw.hstack(features.build(whole).select(features.HISTORY_FEATURES))
+
+
+def odd(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put rare values into applications: unseen words, far numbers, the edges of each kind."""
+    random = np.random.default_rng(3)
+    strange = [
+        {"NAME_INCOME_TYPE": "Astronaut"},
+        {"OCCUPATION_TYPE": "", "AMT_CREDIT": 0.0},
+        {"AMT_CREDIT": 1.7e308, "AMT_ANNUITY": 5e-324},
+        {"DAYS_EMPLOYED": 365243, "DAYS_BIRTH": 0},
+        {"CNT_CHILDREN": 2**31 - 1, "EXT_SOURCE_2": 1},
+        {"CODE_GENDER": "é" * 100, "EXT_SOURCE_2": None},
+        {"SK_ID_CURR": 2**63 - 1, "AMT_GOODS_PRICE": -0.0},
+    ]
+    return [
+        request | (strange[i % len(strange)] if random.random() < 0.3 else {})
+        for i, request in enumerate(requests)
+    ]
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return small.scorer()[0]
+
+
+@pytest.fixture(scope="module")
+def bulk(scorer):
+    return Bulk(scorer, TAG, None, ROWS)
+
+
+def decisions(answer: bytes | Refusal) -> pl.DataFrame:
+    assert isinstance(answer, bytes), answer
+    found = pl.from_arrow(pa.ipc.open_stream(answer).read_all())
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def test_a_table_is_decided_like_its_applications_bit_for_bit(scorer, bulk):
+    requests = odd(small.applications(500, seed=11))
+    alone = Decider(scorer, TAG).decide(
+        parse(json.dumps({"applications": requests}).encode(), 500, faults), ["r"] * 500
+    )
+    table = decisions(bulk.answer(job(flat(requests))))
+    for name in ("SK_ID_CURR", "probability_of_default", "score", "threshold", "decision", "model"):
+        assert table[name].to_list() == [getattr(decision, name) for decision in alone], name
+    listed = [[(w.feature, w.problem) for w in decision.warnings] for decision in alone]
+    marked = [[(w["feature"], w["problem"]) for w in row or []] for row in table["warnings"].to_list()]
+    assert [sorted(row) for row in marked] == [sorted(row) for row in listed]
+    assert any(marked) and table["event_id"].n_unique() == 500
+
+
+def test_a_client_that_accepts_json_gets_what_the_json_door_gives(scorer, bulk):
+    requests = odd(small.applications(80, seed=5))
+    answer = bulk.answer(job(flat(requests), is_json=True))
+    alone = Decider(scorer, TAG).decide(
+        parse(json.dumps({"applications": requests}).encode(), 80, faults), ["r"] * 80
+    )
+    found = [Decision.model_validate(row) for row in json.loads(answer)]
+    assert [list(row) for row in json.loads(answer)] == [list(Decision.model_fields)] * 80
+    for one, other in zip(found, alone, strict=True):
+        assert one.model_dump(exclude={"event_id", "warnings"}) == other.model_dump(
+            exclude={"event_id", "warnings"}
+        )
+        key = lambda w: w.feature  # noqa: E731
+        assert sorted(one.warnings, key=key) == sorted(other.warnings, key=key)
+
+
+def test_slices_batches_and_types_of_the_stream_change_nothing(bulk):
+    table = flat(odd(small.applications(120, seed=2))).to_arrow()
+    words = [
+        name
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
+        if pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    ]
+    as_dictionary = pa.table(
+        {
+            name: table[name].cast(pa.string()).dictionary_encode() if name in words else table[name]
+            for name in table.column_names
+        }
+    )
+    in_parts = pa.Table.from_batches(as_dictionary.to_batches(max_chunksize=7))
+    wide = table.cast(
+        pa.schema([(f.name, pa.float64() if pa.types.is_int32(f.type) else f.type) for f in table.schema])
+    )
+    backwards = table.select(table.column_names[::-1])
+    expected = decisions(bulk.answer(job(table))).drop("event_id")
+    for other in (as_dictionary, in_parts, wide, backwards):
+        assert decisions(bulk.answer(job(other))).drop("event_id").equals(expected)
+
+
+def test_marks_are_the_warnings_without_words(scorer):
+    table = features.build(small.portfolio(odd(small.applications(300, seed=9))))
+    encoding = scorer.model.encoding
+    listed = unseen.unseen(encoding, scorer.ranges, table)
+    marks = unseen.marks(encoding, scorer.ranges, table)
+    found: list[list[Any]] = [[] for _ in range(300)]
+    for row, feature, number, word in marks.iter_rows():
+        found[row].append(unseen.words(scorer.ranges, feature, number, word))
+    order = lambda remark: remark["feature"]  # noqa: E731
+    assert [sorted(row, key=order) for row in found] == [sorted(row, key=order) for row in listed]
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.integers(-5, 40),
+    st.sampled_from([2**31 - 1, 2**31, -(2**31), -(2**31) + 1, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 365243]),
+    st.floats(),
+    st.sampled_from([0.0, -0.0, 1.0, 5.5, 2.0**53, 2.0**53 + 2, 2.0**31, float(2**31 - 1)]),
+    st.text(max_size=4),
+    st.sampled_from(["", "x" * 100, "x" * 101, "é" * 100, "40", "nan"]),
+)
+NAMES = [
+    *("SK_ID_CURR", "AMT_CREDIT", "EXT_SOURCE_1", "CNT_CHILDREN", "DAYS_BIRTH", "FLAG_MOBIL"),
+    *("HOUR_APPR_PROCESS_START", "CODE_GENDER", "REGION_RATING_CLIENT_W_CITY"),
+    *("bureau_count", "previous_last_status"),
+]
+
+
+def is_taken(name: str, value: Any) -> bool:
+    """Whether the JSON door takes this value in this column."""
+    row = {"SK_ID_CURR": 1} | ({"history_features": {name: value}} if name.islower() else {name: value})
+    try:
+        parse(json.dumps({"applications": [row]}).encode(), 1, faults)
+    except Refusal:
+        return False
+    return True
+
+
+def column(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except OverflowError:  # above 64 bits with a sign
+        return pa.array(values, pa.uint64())
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(NAMES), VALUES)
+def test_both_doors_take_and_refuse_the_same_values(name, value):
+    table = pl.DataFrame(pl.from_arrow(pa.table({name: column([value])})))
+    found = Checker(dict(table.schema)).faults(table)
+    assert found.is_empty() == is_taken(name, value), (name, value)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(RULES)), st.lists(VALUES, min_size=1, max_size=5))
+def test_every_column_has_the_rule_of_its_record(name, values):
+    kind = type(next((value for value in values if value is not None), None))
+    kept = [value for value in values if value is None or type(value) is kind]
+    if (
+        kind is int
+        and min(v for v in kept if v is not None) < 0
+        and max(v for v in kept if v is not None) >= 2**63
+    ):
+        kept = [value for value in kept if value is None or value < 2**63]
+    table = pl.DataFrame(pl.from_arrow(pa.table({name: column(kept)})))
+    bad = Checker(dict(table.schema)).faults(table)["row"].to_list()
+    assert bad == [i for i, value in enumerate(kept) if not is_taken(name, value)]
+
+
+def test_a_fault_is_named_by_row_and_column_in_the_words_of_the_json_door(bulk):
+    requests = [
+        {"SK_ID_CURR": i, "AMT_CREDIT": 1.0, "CODE_GENDER": "F", "DAYS_BIRTH": -1} for i in range(6_000)
+    ]
+    requests[3]["AMT_CREDIT"] = -1.0
+    requests[5_500] |= {"DAYS_BIRTH": 7, "CODE_GENDER": "x" * 101}
+    refused = bulk.answer(job(pl.DataFrame(requests)))
+    with pytest.raises(Refusal) as caught:
+        parse(json.dumps({"applications": requests}).encode(), 6_000, faults)
+    assert isinstance(refused, Refusal) and refused.status == 422 and str(refused) == str(caught.value)
+    order = lambda e: (e.row, e.field)  # noqa: E731
+    assert sorted(refused.errors, key=order) == sorted(caught.value.errors, key=order)
+
+
+def test_the_first_fifty_of_many_faults_are_named(bulk):
+    refused = bulk.answer(
+        job(pl.DataFrame({"SK_ID_CURR": range(20_000), "AMT_CREDIT": [float("nan")] * 20_000}))
+    )
+    assert "20000 faults (the first 50 are named)" in str(refused)
+    assert [error.row for error in refused.errors] == list(range(50))
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "detail"),
+    [
+        ({"SK_ID_CURR": [1], "AMT_CREDITS": [1.0]}, "AMT_CREDITS", "is it AMT_CREDIT?"),
+        ({"SK_ID_CURR": [1], "history": [None]}, "history", "aggregates"),
+        ({"AMT_CREDIT": [1.0]}, "SK_ID_CURR", "required"),
+        ({"SK_ID_CURR": [1], "bureau_count": ["x"]}, "bureau_count", "finite number"),
+        ({"SK_ID_CURR": [1], "previous_last_status": [1.0]}, "previous_last_status", "valid string"),
+        ({"SK_ID_CURR": [1], "AMT_CREDIT": [datetime(2026, 1, 1)]}, "AMT_CREDIT", "valid number"),
+        ({"SK_ID_CURR": [1], "AMT_CREDIT": [[1.0]]}, "AMT_CREDIT", "valid number"),
+        ({"SK_ID_CURR": [None], "AMT_CREDIT": [1.0]}, "SK_ID_CURR", "required"),
+    ],
+)
+def test_a_column_that_no_application_has_is_named(bulk, table, field, detail):
+    refused = bulk.answer(job(pa.table(table)))
+    assert isinstance(refused, Refusal) and refused.status == 422
+    assert field in [error.field for error in refused.errors]
+    assert detail in next(error.detail for error in refused.errors if error.field == field)
+
+
+def test_a_column_that_stands_twice_is_refused(bulk):
+    table = pa.Table.from_arrays(
+        [pa.array([1]), pa.array([1.0]), pa.array([2.0])], ["SK_ID_CURR", "AMT_CREDIT", "AMT_CREDIT"]
+    )
+    refused = bulk.answer(job(table))
+    assert isinstance(refused, Refusal) and refused.errors[0].detail == "The column stands twice"
+
+
+WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (bytearray(), 400),
+        (bytearray(b"not arrow"), 400),
+        (WHOLE[:-8], 400),
+        (WHOLE[: len(WHOLE) // 2], 400),
+        (stream(pl.DataFrame({"SK_ID_CURR": [1]}), compression="zstd"), 422),
+        (stream(pl.DataFrame({"SK_ID_CURR": pl.Series([], dtype=pl.Int64)})), 422),
+        (stream(pa.table({"SK_ID_CURR": pa.array(range(2_000))}).slice(0, 0)), 422),
+    ],
+)
+def test_what_is_no_whole_plain_stream_is_refused(bulk, body, status):
+    refused = bulk.answer(job(body))
+    assert isinstance(refused, Refusal) and refused.status == status
+
+
+def test_words_that_are_no_unicode_are_refused(bulk):
+    body = stream(pa.table({"SK_ID_CURR": [1], "CODE_GENDER": ["FFFFFFFF"]}))
+    place = body.index(b"FFFFFFFF")
+    body[place] = 0xFF
+    refused = bulk.answer(job(body))
+    assert isinstance(refused, Refusal) and refused.status == 400
+
+
+@settings(max_examples=150)
+@given(st.integers(0, len(WHOLE) - 1), st.integers(0, 255))
+def test_no_flipped_byte_brings_the_service_down(place, value):
+    body = bytearray(WHOLE)
+    body[place] = value
+    try:
+        found = Table(body, 10)
+        for part in found.slices():
+            Checker(found.schema).faults(part)
+    except Refusal:
+        pass
+
+
+def test_a_table_has_most_rows(scorer):
+    refused = Bulk(scorer, TAG, None, 10).answer(job(pl.DataFrame({"SK_ID_CURR": range(11)})))
+    assert isinstance(refused, Refusal) and "More than 10 applications" in str(refused)
+
+
+def logged(folder, scorer) -> InferenceLog:
+    return InferenceLog(folder, "w", b"k" * 32, TAG, list(scorer.categories))
+
+
+def test_a_key_sent_again_gives_the_same_decisions_and_one_record_each(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    bulk = Bulk(scorer, TAG, log, ROWS, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    table, other = flat(small.applications(30)), flat(small.applications(30, seed=4))
+    first, again = (decisions(bulk.answer(job(table, key="job-1:0"))) for _ in range(2))
+    assert again.equals(first)
+    changed = decisions(bulk.answer(job(other, key="job-1:0")))
+    keyless = decisions(bulk.answer(job(table)))
+    assert not set(first["event_id"]) & (set(changed["event_id"]) | set(keyless["event_id"]))
+    log.close()
+    found = read(tmp_path / "log")
+    assert found.table.height == 90 and found.duplicates == 0
+    mine = found.table.filter(pl.col("event_id").is_in(first["event_id"].to_list()))
+    assert mine.height == 30 and set(mine["request_id"]) == {"r"}
+
+
+def test_a_table_that_was_logged_in_part_is_completed_when_it_comes_again(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    bulk = Bulk(scorer, TAG, log, ROWS)
+    table = pl.concat([flat(small.applications(50))] * 50)
+    whole, calls = log.record, []
+
+    def fails_at_the_third(entries, now):
+        calls.append(now)
+        if len(calls) == 3:
+            raise LogError("the disk is full")
+        whole(entries, now)
+
+    log.record = fails_at_the_third
+    refused = bulk.answer(job(table, key="k"))
+    assert isinstance(refused, Refusal) and refused.status == 503
+    first = decisions(bulk.answer(job(table, key="k")))
+    assert len(calls) == 6  # two pieces of 500, the one that failed, and the last three
+    log.close()
+    found = read(tmp_path / "log")
+    assert found.table.height == 2_500 and found.duplicates == 0
+    assert set(found.table["event_id"]) == set(first["event_id"])
+
+
+def test_the_log_holds_what_the_decision_was_made_of(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    requests = small.applications(40, seed=8)
+    answer = decisions(Bulk(scorer, TAG, log, ROWS).answer(job(flat(requests))))
+    log.close()
+    inputs = features.build(small.portfolio(requests))
+    found = answer.select("event_id").join(read(tmp_path / "log").table, on="event_id", maintain_order="left")
+    for name in scorer.feature_names:
+        assert found[name].equals(inputs[name]), name
+
+
+def test_without_a_log_no_table_is_decided(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    (tmp_path / "log").chmod(0o500)
+    (tmp_path / "log").rename(tmp_path / "away")
+    refused = Bulk(scorer, TAG, log, ROWS).answer(job(flat(small.applications(3))))
+    assert isinstance(refused, Refusal) and refused.status == 503 and refused.retry_after_s
+
+
+def test_the_answer_has_the_columns_that_are_promised(bulk):
+    answer = bulk.answer(job(flat(small.applications(3))))
+    assert pa.ipc.open_stream(answer).schema == ANSWER
+
+
+# --- the way in ---
+
+
+async def echo(scope, _, send):
+    """Answer with what the door handed on, after a moment."""
+    handed: ArrowJob = scope[JOB]
+    await asyncio.sleep(0.05)
+    said = [scope["path"], len(handed.body), handed.is_json, handed.key]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
+
+
+def ask(*calls: dict[str, str], body: bytes = b"12345678", path: str = "/score", **limits: Any):
+    """Bring tables to the door, all at the same time, each with its headers."""
+
+    async def run() -> list[httpx.Response]:
+        routes = {"/score": Route(rows=10, arrow="/table"), "/explain": Route(rows=10)}
+        door = Door(echo, routes, faults, Limits(**limits))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+            asked = (
+                client.post(path, content=body, headers={"content-type": ARROW} | call) for call in calls
+            )
+            return await asyncio.gather(*asked)
+
+    return asyncio.run(run())
+
+
+def test_a_table_is_led_round_the_batch_whole():
+    plain, with_key = ask({}, {"accept": "application/json", "idempotency-key": "job:7"})
+    assert plain.json() == ["/table", 8, False, ""]
+    assert with_key.json() == ["/table", 8, True, "job:7"]
+
+
+def test_only_a_few_tables_are_inside_at_a_time():
+    statuses = [response.status_code for response in ask(*[{}] * 5, arrow_concurrent=2)]
+    assert sorted(statuses) == [200, 200, 429, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("headers", "options", "status"),
+    [
+        ({"idempotency-key": "a b"}, {}, 400),
+        ({"content-encoding": "gzip"}, {}, 415),
+        ({}, {"path": "/explain"}, 415),
+        ({}, {"path": "/table"}, 404),
+        ({}, {"body": b"x" * 101, "arrow_rows": 1, "arrow_row_bytes": 100, "body_bytes": 100}, 413),
+    ],
+)
+def test_what_is_no_table_for_this_door_is_refused(headers, options, status):
+    (response,) = ask(headers, **options)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,316 @@
+"""What is done to the log afterwards is seen, named by file and line; what is purged leaves a stone."""
+
+import json
+import random
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from scoring.inference_log import Entry, InferenceLog, heads_folder, pseudonym_key, purge, read, verify
+from scoring.inference_log.__main__ import app
+from scoring.inference_log.chain import first_hash, link
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NAME = "2026-11-21.w1.jsonl"
+
+
+def entry(number: int, **changes) -> Entry:
+    features = {"ext_mean": number / 7, "income_type": "Working"}
+    values = {"event_id": f"e{number}", "applicant": 700_000 + number, "request_id": "r"}
+    scored = {"probability_of_default": 0.25, "threshold": 0.09, "decision": "refused", "features": features}
+    return Entry(**(values | scored | changes))
+
+
+def write(folder: Path, key: bytes, records: int = 12, now: datetime = NOON, worker: str = "w1", **options):
+    log = InferenceLog(folder, worker, key, "credit_scoring:abc", ("income_type",), **options)
+    for number in range(records):
+        log.record([entry(number, event_id=f"{worker}-{now:%d}-{number}")], now)
+    return log
+
+
+@pytest.fixture
+def key(tmp_path) -> bytes:
+    return pseudonym_key(tmp_path / "pseudonym.key")
+
+
+@pytest.fixture
+def folder(tmp_path, key) -> Path:
+    write(tmp_path / "log", key).close()
+    return tmp_path / "log"
+
+
+def lines(folder: Path) -> list[bytes]:
+    return (folder / NAME).read_bytes().splitlines(keepends=True)
+
+
+def faults(folder: Path, key: bytes) -> list[tuple[str, int | None]]:
+    return [(fault.file.name, fault.line) for fault in verify(folder, heads_folder(folder), key).faults]
+
+
+def test_a_log_left_alone_is_as_written(folder, key):
+    verdict = verify(folder, heads_folder(folder), key)
+    assert (verdict.files, verdict.records, verdict.faults, verdict.notes) == (1, 12, [], [])
+
+
+def test_a_log_being_written_is_as_written(tmp_path, key):
+    log = write(tmp_path / "log", key)
+    assert faults(tmp_path / "log", key) == []
+    log.close()
+
+
+def test_an_edited_record_is_named(folder, key):
+    written = lines(folder)
+    written[4] = written[4].replace(b'"refused"', b'"granted"')
+    (folder / NAME).write_bytes(b"".join(written))
+    assert faults(folder, key) == [(NAME, 5)]
+
+
+def test_an_edited_record_with_a_new_hash_is_named_by_the_one_that_follows_it(folder, key):
+    written = lines(folder)
+    changed = json.loads(written[4]) | {"decision": "granted"}
+    body = {name: value for name, value in changed.items() if name not in ("seq", "prev", "hash")}
+    written[4], _ = link(5, changed["prev"], json.dumps(body, separators=(",", ":")).encode())
+    (folder / NAME).write_bytes(b"".join(written))
+    assert faults(folder, key) == [(NAME, 6)]
+
+
+def test_a_deleted_record_is_named(folder, key):
+    written = lines(folder)
+    (folder / NAME).write_bytes(b"".join(written[:4] + written[5:]))
+    assert faults(folder, key) == [(NAME, 5)]
+
+
+def test_swapped_records_are_named(folder, key):
+    written = lines(folder)
+    written[3], written[7] = written[7], written[3]
+    (folder / NAME).write_bytes(b"".join(written))
+    assert {(NAME, 4), (NAME, 8)} <= set(faults(folder, key))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 11])
+def test_a_cut_tail_is_found_by_the_anchor(folder, key, kept):
+    (folder / NAME).write_bytes(b"".join(lines(folder)[:kept]))
+    assert faults(folder, key) == [(NAME, kept + 1)]
+
+
+def test_a_file_written_afresh_is_found_by_the_anchor(folder, key):
+    head, afresh = first_hash(NAME), []
+    for number, line in enumerate(lines(folder), start=1):
+        record = json.loads(line) | {"decision": "granted"}
+        body = {name: value for name, value in record.items() if name not in ("seq", "prev", "hash")}
+        one, head = link(number, head, json.dumps(body).encode())
+        afresh.append(one)
+    (folder / NAME).write_bytes(b"".join(afresh))
+    assert faults(folder, key) == [(NAME, 12)]
+
+
+def test_an_anchor_cannot_be_forged_without_the_key(folder, key):
+    head = heads_folder(folder) / f"{NAME}.head"
+    anchor = json.loads(head.read_bytes())
+    written = lines(folder)[:6]
+    (folder / NAME).write_bytes(b"".join(written))
+    head.write_text(json.dumps(anchor | {"seq": 6, "hash": json.loads(written[-1])["hash"]}))
+    assert faults(folder, key) == [(NAME, None)]
+    unsigned = verify(folder, heads_folder(folder), None)
+    assert unsigned.faults == [] and "no key" in unsigned.notes[0]
+
+
+def test_a_file_that_is_gone_renamed_or_added_is_named(folder, key):
+    other = "2026-11-20.w9.jsonl"
+    (folder / NAME).rename(folder / other)
+    assert {(NAME, None), (other, None), (other, 1)} == set(faults(folder, key))
+
+
+def test_what_is_added_to_a_closed_file_is_named(folder, key):
+    head = json.loads(lines(folder)[-1])["hash"]
+    added, _ = link(13, head, b'{"event_id":"forged"}')
+    with (folder / NAME).open("ab") as file:
+        file.write(added)
+    assert faults(folder, key) == [(NAME, 13)]
+
+
+def test_a_thousand_mutations_are_all_found(folder, key):
+    chance, whole = random.Random(4), (folder / NAME).read_bytes()
+    written = whole.splitlines(keepends=True)
+
+    def flip() -> bytes:
+        at = chance.randrange(len(whole))
+        return whole[:at] + bytes([whole[at] ^ (1 << chance.randrange(8))]) + whole[at + 1 :]
+
+    def cut() -> bytes:
+        return whole[: chance.randrange(len(whole))]
+
+    def lose() -> bytes:
+        at = chance.randrange(len(whole))
+        return whole[:at] + whole[at + chance.randrange(1, 400) :]
+
+    def add() -> bytes:
+        at = chance.randrange(len(whole) + 1)
+        return whole[:at] + chance.randbytes(chance.randrange(1, 40)) + whole[at:]
+
+    def double() -> bytes:
+        at = chance.randrange(len(written))
+        return b"".join([*written[: at + 1], *written[at:]])
+
+    def shuffle() -> bytes:
+        first, second = sorted(chance.sample(range(len(written)), 2))
+        moved = list(written)
+        moved[first], moved[second] = moved[second], moved[first]
+        return b"".join(moved)
+
+    mutations = [flip, cut, lose, add, double, shuffle]
+    for number in range(1_000):
+        mutation = mutations[number % len(mutations)]
+        (folder / NAME).write_bytes(mutation())
+        found = faults(folder, key)
+        assert found, (number, mutation.__name__)
+        assert all(name == NAME and line is not None for name, line in found)
+
+
+def test_a_file_torn_at_a_thousand_bytes_gives_every_whole_record(tmp_path, key):
+    log = write(tmp_path / "log", key)
+    whole = (tmp_path / "log" / NAME).read_bytes()
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == 10]
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    chance = random.Random(5)
+    for at in chance.sample(range(len(whole)), 1_000):
+        (torn / NAME).write_bytes(whole[:at])
+        found = read(torn)
+        complete = sum(end <= at for end in ends)
+        assert found.table.height == complete
+        assert len(found.quarantined) == (at not in (0, *ends))
+    log.close()
+
+
+def test_a_tail_torn_by_a_crash_is_a_note_and_no_fault(tmp_path, key):
+    log = write(tmp_path / "log", key)
+    with (tmp_path / "log" / NAME).open("ab") as file:
+        file.write(b'{"seq":13,"prev":"')
+    verdict = verify(tmp_path / "log", tmp_path / "log-heads", key)
+    assert verdict.faults == [] and "torn by a crash" in verdict.notes[0]
+    log.close()
+
+
+def test_purging_leaves_a_signed_stone_and_the_rest_verifies(folder, key):
+    write(folder, key, records=3, now=NOON - timedelta(days=40), worker="old").close()
+    gone = purge(folder, heads_folder(folder), key, NOON.date() - timedelta(days=30), NOON)
+    assert gone == ["2026-10-12.old.jsonl"]
+    verdict = verify(folder, heads_folder(folder), key)
+    assert (verdict.files, verdict.records, verdict.purged, verdict.faults) == (1, 12, 1, [])
+    stone = heads_folder(folder) / "2026-10-12.old.jsonl.head"
+    anchor = json.loads(stone.read_bytes())
+    assert (anchor["state"], anchor["seq"]) == ("purged", 3)
+    stone.write_text(json.dumps(anchor | {"seq": 2}))
+    assert faults(folder, key) == [("2026-10-12.old.jsonl", None)]
+
+
+def test_a_deleted_file_cannot_pass_for_a_purged_one(folder, key):
+    head = heads_folder(folder) / f"{NAME}.head"
+    (folder / NAME).unlink()
+    head.write_text(json.dumps(json.loads(head.read_bytes()) | {"state": "purged"}))
+    assert faults(folder, key) == [(NAME, None)]
+
+
+def test_what_is_too_old_goes_when_a_new_day_begins(tmp_path, key):
+    said = []
+    log = write(tmp_path / "log", key, now=NOON, keep_days=10, announce=said.append)
+    for days in (9, 10, 11):
+        log.record([entry(100 + days)], NOON + timedelta(days=days))
+    log.close()
+    names = sorted(file.name for file in (tmp_path / "log").iterdir())
+    assert names == ["2026-11-30.w1.jsonl", "2026-12-01.w1.jsonl", "2026-12-02.w1.jsonl"]
+    assert faults(tmp_path / "log", key) == []
+    heads = [words.split()[-1] for words in said]
+    assert json.loads((tmp_path / "log" / names[-1]).read_text())["hash"] == heads[-1]
+
+
+def test_a_worker_that_slept_through_the_purge_leaves_the_stone_alone(tmp_path, key):
+    sleeper = write(tmp_path / "log", key, records=2, worker="sleeper")
+    write(tmp_path / "log", key, now=NOON + timedelta(days=20), keep_days=10).close()
+    sleeper.record([entry(7)], NOON + timedelta(days=20))
+    sleeper.close()
+    verdict = verify(tmp_path / "log", tmp_path / "log-heads", key)
+    assert (verdict.files, verdict.purged, verdict.faults) == (2, 1, [])
+
+
+def test_a_log_is_kept_for_one_day_at_least(tmp_path, key):
+    with pytest.raises(ValueError, match="0 days"):
+        InferenceLog(tmp_path, "w1", key, "m", keep_days=0)
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_command_verifies_and_names_the_line(folder, tmp_path):
+    options = ("--log", folder, "--key-file", tmp_path / "pseudonym.key")
+    good = run("verify", *options)
+    assert good.exit_code == 0 and "As written: 1 files, 12 records" in good.stdout
+    written = lines(folder)
+    (folder / NAME).write_bytes(b"".join([*written[:2], *written[3:]]))
+    bad = run("verify", *options)
+    assert bad.exit_code == 1 and f"{NAME}, line 3: record 4 stands where 3 belongs" in bad.stdout
+
+
+def test_the_command_says_what_is_missing(tmp_path):
+    for arguments in (("verify",), ("tail",), ("export", "--out", tmp_path / "x.csv")):
+        missing = run(*arguments, "--log", tmp_path / "nowhere")
+        assert missing.exit_code == 2 and "no inference log" in " ".join(missing.stderr.split())
+
+
+def test_the_command_shows_the_last_decisions(folder):
+    shown = run("tail", "--log", folder, "-n", "2")
+    assert shown.exit_code == 0
+    assert "w1-21-9" in shown.stdout and "w1-21-11" not in shown.stdout and "700011" not in shown.stdout
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_the_command_exports_each_stream_without_the_other(folder, tmp_path, suffix):
+    tables = {}
+    for stream in ("monitoring", "audit"):
+        out = tmp_path / f"{stream}.{suffix}"
+        done = run("export", "--log", folder, "--stream", stream, "--out", out)
+        assert done.exit_code == 0, done.stderr
+        tables[stream] = pl.read_parquet(out) if suffix == "parquet" else pl.read_csv(out)
+    assert {"ext_mean", "income_type", "event_id"} <= set(tables["monitoring"].columns)
+    assert not {"applicant", "request_id", "operator"} & set(tables["monitoring"].columns)
+    assert {"applicant", "operator", "inputs_sha256", "reasons"} <= set(tables["audit"].columns)
+    assert not {"ext_mean", "income_type"} & set(tables["audit"].columns)
+    assert tables["monitoring"].height == tables["audit"].height == 12
+    again = run("export", "--log", folder, "--out", tmp_path / f"audit.{suffix}")
+    assert again.exit_code == 2 and "exists already" in " ".join(again.stderr.split())
+
+
+def test_no_spreadsheet_runs_what_a_client_wrote(tmp_path, key):
+    log = write(tmp_path / "log", key, records=0)
+    log.record([entry(0, features={"income_type": '=HYPERLINK("x")'})], NOON)
+    log.close()
+    run("export", "--log", tmp_path / "log", "--out", tmp_path / "x.csv")
+    assert pl.read_csv(tmp_path / "x.csv")["income_type"][0] == '\'=HYPERLINK("x")'
+
+
+def test_the_command_purges_and_the_log_verifies(folder, tmp_path, key):
+    write(folder, key, now=datetime.now(UTC), worker="now").close()
+    options = ("--log", folder, "--key-file", tmp_path / "pseudonym.key")
+    written = (folder / NAME).read_bytes()
+    old = folder / "2001-01-01.w1.jsonl"
+    write(folder, key, now=datetime(2001, 1, 1, tzinfo=UTC), records=2).close()
+    whole = old.read_bytes()
+    old.write_bytes(whole.replace(b"refused", b"granted"))
+    kept = run("purge", "--days", "3650", *options)
+    assert kept.exit_code == 1 and "Nothing is purged" in kept.stdout and old.exists()
+    old.write_bytes(whole)
+    done = run("purge", "--days", "3650", *options)
+    assert done.exit_code == 0 and "1 files" in done.stdout and not old.exists()
+    assert (folder / NAME).read_bytes() == written
+    assert run("verify", *options).exit_code == 0
+
+
+def test_a_stolen_folder_of_heads_is_not_taken_for_a_whole_log(folder, key):
+    shutil.rmtree(heads_folder(folder))
+    assert faults(folder, key) == [(NAME, None)]
