@@ -5,35 +5,24 @@ Example: ``python import_model.py`` imports the champion.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read when bentoml is imported
 
 import bentoml
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
 import tracking
-from scoring import features, tables
-from scoring.schema import ApplicationRequest
+from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
 
-TOLERANCE = (
-    1e-9  # in probability: one machine gives bit-equal numbers, another's exponential may round otherwise
-)
 BAD_INPUT, REFUSED = 2, 3
 LOWER_IS_BETTER = ("cost_per_1000", "brier", "calibration_error", "default_rate_granted")
-
-
-class Refused(ValueError):
-    """A scorer that does not decide here as it did in training."""
 
 
 @dataclass(frozen=True)
@@ -45,58 +34,20 @@ class Imported:
     is_new: bool
 
 
-def check(scorer: Scorer, examples: Sequence[Mapping[str, Any]]) -> None:
-    """Score the golden examples as the service would, and compare.
-
-    Raises
-    ------
-    Refused
-        At the first example that differs, with what was expected and what came.
-    """
-    if not examples:
-        raise Refused("the scorer has no golden example, so nothing shows that it decides as in training.")
-    try:
-        scorer.check_features(features.names(scorer.policy))
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    requests = []
-    for number, example in enumerate(examples, start=1):
-        try:
-            requests.append(ApplicationRequest.model_validate_json(json.dumps(example["request"])))
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise Refused(
-                f"example {number} is no valid request any more: {place}: {first['msg']}."
-            ) from error
-    table = features.build(tables.from_requests(requests, columns=features.READS))
-    decided = scorer.decide(table).iter_rows(named=True)
-    for number, (example, got) in enumerate(zip(examples, decided, strict=True), start=1):
-        expected, probability = example["probability_of_default"], got["probability_of_default"]
-        if not abs(expected - probability) <= TOLERANCE:
-            raise Refused(
-                f"example {number}: training gave the probability {expected!r}, this code {probability!r}."
-            )
-        if example["decision"] != got["decision"]:
-            raise Refused(
-                f"example {number}: training {example['decision']} it, this code: {got['decision']}."
-            )
-
-
 def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
     """Check a run's scorer and copy it into the model store under ``credit_scoring:<run id>``.
 
     Raises
     ------
-    Refused
-        If it does not decide as in training; nothing is imported then.
-    ScorerError, tracking.TrackingError
-        If the run keeps no whole scorer.
+    ScorerError
+        If the scorer is not whole, or does not decide here as it did in training; nothing is imported then.
+    tracking.TrackingError
+        If the run keeps no scorer.
     """
     tag = f"{tracking.MODEL}:{run.id}"
     with tracking.fetch_scorer(run) as folder:
         scorer, examples = Scorer.load(folder), read_examples(folder)
-        check(scorer, examples)
+        Decider(scorer, tag).check(examples)
         is_new = not _is_in_store(tag)
         if is_new and not is_dry:
             metadata = {name: metric["value"] for name, metric in scorer.metrics.items()}
@@ -150,7 +101,7 @@ def main(
             chosen = tracking.find_champion(client)
         with console.status(f"Checking run {chosen.id}"):
             imported = import_run(chosen, dry_run)
-    except (Refused, ScorerError) as error:
+    except ScorerError as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(REFUSED) from error
     except tracking.TrackingError as error:

@@ -35,7 +35,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route as Page
 
-from scoring import features, pages
+from scoring import pages
 from scoring.access import AccessError, Guard, KeyRing
 from scoring.bulk import Bulk, faults
 from scoring.decider import Decider
@@ -143,9 +143,7 @@ def load(folder: Path, tag: str) -> Decider:
     ScorerError
         If it reads other features than this code makes, or its golden examples score otherwise.
     """
-    scorer = Scorer.load(folder)
-    scorer.check_features(features.names(scorer.policy))
-    decider = Decider(scorer, tag)
+    decider = Decider(Scorer.load(folder), tag)
     decider.check(read_examples(folder))
     return decider
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import resource
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
@@ -175,6 +177,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     LeakSuspected
         If a candidate is too good to be true.
     """
+    started = perf_counter()
     client = tracking.connect(plan.tracking_uri)
     with console.status("Reading the portfolio, computing features"):
         material = prepare(plan, now)
@@ -197,6 +200,8 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     results.sort(key=lambda result: result.evaluation.metrics["cost_per_1000"].value)
     version = tracking.crown(client, results[0].run_id, results[0].model_uri)
     _show(results, console)
+    seconds, gibibytes = perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    console.print(f"{seconds:.0f} s, peak memory {gibibytes:.1f} GiB.")
     console.print(
         f"Champion: {results[0].candidate.name}, run {results[0].run_id}, "
         f"{tracking.MODEL} version {version}. Next: python import_model.py",
@@ -310,7 +315,9 @@ def main(
     # A pipe has no width: wide enough for the table.
     console, errors = Console(width=None if sys.stdout.isatty() else 120), Console(stderr=True)
     logging.basicConfig(
-        level=logging.WARNING, handlers=[RichHandler(console=errors, show_time=False, show_path=False)]
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_time=False, show_path=False)],
     )
     if (portfolio is None) == (demo is None):
         raise typer.BadParameter("give either --portfolio PATH or --demo N.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 import uuid
@@ -132,20 +133,25 @@ class Decider:
             return {id(jobs[0]): Refusal(500, "The service failed on this request; its log says where.")}
 
     def check(self, examples: Sequence[Mapping[str, Any]]) -> None:
-        """Score golden examples and compare with what training saw; `scorer.read_examples` gives them.
+        """Prove that this code decides as training did; `scorer.read_examples` gives the golden examples.
 
         Raises
         ------
         ScorerError
-            At the first difference.
+            If the scorer reads other features than this code makes, has no example, or at the first example
+            that is refused or decided otherwise.
         """
-        requests = [ApplicationRequest.model_validate(example["request"]) for example in examples]
-        for i, (example, now) in enumerate(zip(examples, self._score(requests)[1], strict=True)):
+        self.scorer.check_features(features.names(self.scorer.policy))
+        if not examples:
+            raise ScorerError("the scorer has no golden example to show that it decides as in training.")
+        requests = [_request(number, example) for number, example in enumerate(examples, start=1)]
+        _, decided = self._score(requests)
+        for number, (example, now) in enumerate(zip(examples, decided, strict=True), start=1):
             expected, found = example["probability_of_default"], now["probability_of_default"]
-            if abs(found - expected) > TOLERANCE or now["decision"] != example["decision"]:
+            if not abs(found - expected) <= TOLERANCE or now["decision"] != example["decision"]:
                 raise ScorerError(
-                    f"golden example {i} scores {found:.12f}, in training {expected:.12f}: this code or its "
-                    "libraries decide otherwise; train again, or install the pinned versions."
+                    f"golden example {number}: training gave {expected!r}, {example['decision']}; here it is "
+                    f"{found!r}, {now['decision']}. Train again, or install the pinned versions."
                 )
 
     def _score(self, applications: Sequence[ApplicationRequest]) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
@@ -181,6 +187,14 @@ class Decider:
             )
         ]
         self.log.record(entries, self._clock())
+
+
+def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
+    """Read the request of a golden example as the door reads a request: from JSON."""
+    try:
+        return ApplicationRequest.model_validate_json(json.dumps(example["request"]))
+    except ValueError as error:  # pydantic's, which must not quote a value
+        raise ScorerError(f"golden example {number} is no valid request any more; train again.") from error
 
 
 def _reasons(decision: Decision) -> tuple[str, ...] | None:

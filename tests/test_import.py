@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import import_model
 import tracking
-from scoring.scorer import Scorer, read_examples
+from scoring.decider import Decider
+from scoring.scorer import Scorer, ScorerError, read_examples
 
 pytestmark = [
     pytest.mark.xdist_group("import"),
@@ -120,13 +121,13 @@ def test_a_run_is_found_by_id_and_by_metric(client, run, saved, uri):
             lambda examples: examples[4].update(
                 probability_of_default=examples[4]["probability_of_default"] + 1e-8
             ),
-            "example 5: training gave the probability",
+            "golden example 5: training gave",
         ),
         (
             lambda examples: examples[0].update(
                 decision="granted" if examples[0]["decision"] == "refused" else "refused"
             ),
-            "example 1: training",
+            "golden example 1: training gave",
         ),
         (
             lambda examples: examples[2]["request"].update(AMT_CREDIT="much"),
@@ -146,13 +147,13 @@ def test_a_scorer_that_decides_otherwise_is_refused(client, saved, uri, tmp_path
 def test_a_difference_below_a_billionth_is_none(saved):
     scorer, examples = Scorer.load(saved), read_examples(saved)
     examples[0]["probability_of_default"] += 1e-12
-    import_model.check(scorer, examples)
+    Decider(scorer, "m").check(examples)
 
 
 def test_a_scorer_of_other_features_is_refused(saved, monkeypatch):
     monkeypatch.setattr("scoring.features.names", lambda _: ["AMT_CREDIT"])
-    with pytest.raises(import_model.Refused, match="the model reads"):
-        import_model.check(Scorer.load(saved), read_examples(saved))
+    with pytest.raises(ScorerError, match="the model reads"):
+        Decider(Scorer.load(saved), "m").check(read_examples(saved))
 
 
 def test_a_damaged_scorer_is_refused(client, saved, uri, tmp_path):
