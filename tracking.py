@@ -21,6 +21,8 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 import mlflow
+import numpy as np
+import polars as pl
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -36,6 +38,7 @@ EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
 CHAMPION = "champion"
 SCORER = "scorer"  # artefact of each run
+OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
 LIBRARIES = (*SERVING, "scikit-learn")
 # Outputs only: the inputs are checked by scoring.schema, where MLflow's own check would drop unknown
@@ -88,19 +91,43 @@ def start_run(client: MlflowClient, uri: str, experiment: str, name: str) -> Ite
 
 
 def log_result(
-    y: Any, out_of_fold: OutOfFold, evaluation: Evaluation, scorer: Scorer, params: Mapping[str, Any]
+    y: Any,
+    folds: Any,
+    out_of_fold: OutOfFold,
+    evaluation: Evaluation,
+    scorer: Scorer,
+    params: Mapping[str, Any],
 ) -> None:
-    """Log a candidate's parameters, metrics with intervals, folds and figures to the open run."""
-    mlflow.log_params(dict(params))
-    metrics = {"threshold": evaluation.threshold, "theoretical_threshold": scorer.costs.threshold}
+    """Log parameters, metrics with intervals, folds, figures and predictions to the open run."""
+    mlflow.log_params({**params, "calibration": evaluation.choice.kind})
+    choice = evaluation.choice
+    metrics = {
+        "threshold": choice.threshold,
+        "optimum_threshold": evaluation.optimum,
+        "theoretical_threshold": scorer.costs.threshold,
+    }
+    metrics |= {f"log_loss_{kind}": loss for kind, loss in choice.log_loss.items()}
     for name, metric in evaluation.metrics.items():
         metrics |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
     metrics |= {f"uncalibrated_{name}": value for name, value in evaluation.before.items()}
     mlflow.log_metrics(metrics)
     for fold, auc in enumerate(out_of_fold.fold_auc):
         mlflow.log_metric("fold_auc", auc, step=fold)
-    for name, figure in draw(y, evaluation.probability, evaluation.threshold, scorer.importance).items():
+    for name, figure in draw(
+        y, evaluation.probability, evaluation.choice.threshold, scorer.importance
+    ).items():
         mlflow.log_figure(figure, f"figures/{name}.png")
+    predictions = {
+        "row": np.arange(len(y)),
+        "fold": folds,
+        "y": y,
+        "raw": out_of_fold.raw,
+        "probability": evaluation.probability,
+        "threshold": evaluation.thresholds,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        pl.DataFrame(predictions).write_parquet(Path(folder) / OUT_OF_FOLD)
+        mlflow.log_artifact(str(Path(folder) / OUT_OF_FOLD))
     mlflow.set_tags({key: str(scorer.lineage[key]) for key in ("data_sha256", "git_revision", "libraries")})
     mlflow.log_dict(dict(scorer.lineage), "lineage.json")
 
@@ -198,6 +225,28 @@ def fetch_scorer(run: Run) -> Iterator[Path]:
         except (MlflowException, OSError) as error:
             raise TrackingError(f"run {run.id!r} keeps no scorer; train again.") from error
         yield Path(place)
+
+
+def read_out_of_fold(run_id: str) -> pl.DataFrame:
+    """Return what a run said of each application out of fold.
+
+    Columns: row (position in the portfolio, from 0), fold, y (1 = default), raw (the model's log-odds),
+    probability (calibrated, of default) and threshold; model, calibration and threshold come from the other
+    folds.
+
+    Raises
+    ------
+    TrackingError
+        If the run keeps none.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            place = mlflow.artifacts.download_artifacts(
+                run_id=run_id, artifact_path=OUT_OF_FOLD, dst_path=folder
+            )
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"run {run_id!r} keeps no out-of-fold predictions; train again.") from error
+        return pl.read_parquet(place)
 
 
 def _sqlite_folder(uri: str) -> Path | None:

@@ -144,14 +144,16 @@ def try_candidate(
     m = material
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name) as run_id:
         out_of_fold = cross_validate(candidate, m.features, m.y, m.folds, m.directions, plan.seed, report)
-        evaluation = evaluate(m.y, out_of_fold.raw, seed=plan.seed)
+        evaluation = evaluate(m.y, out_of_fold.raw, m.folds, seed=plan.seed)
         check_leak(evaluation.metrics["auc"].value, plan.allow_leak)
         lineage = m.lineage | {"candidate": candidate.name, "run_id": run_id}
         scorer = assemble(
             candidate, m.features, m.y, m.directions, out_of_fold, evaluation,
             plan.protect, lineage, plan.seed, report(plan.folds),
         )  # fmt: skip
-        tracking.log_result(m.y, out_of_fold, evaluation, scorer, _params(candidate, plan, m, out_of_fold))
+        tracking.log_result(
+            m.y, m.folds, out_of_fold, evaluation, scorer, _params(candidate, plan, m, out_of_fold)
+        )
         with tempfile.TemporaryDirectory() as folder:
             save_scorer(scorer, m, evaluation, f"{tracking.MODEL}:{run_id}", Path(folder) / tracking.SCORER)
             model_uri = tracking.log_scorer(Path(folder) / tracking.SCORER)
@@ -160,7 +162,7 @@ def try_candidate(
 
 def save_scorer(scorer: Scorer, material: Material, evaluation: Evaluation, model: str, folder: Path) -> None:
     """Write a scorer with its reference and its golden examples."""
-    rows = example_rows(evaluation.probability[material.pool_rows], evaluation.threshold)
+    rows = example_rows(evaluation.probability[material.pool_rows], evaluation.choice.threshold)
     golden = examples(
         scorer, material.features[material.pool_rows[rows]], tables.to_requests(material.pool, rows)
     )
@@ -283,7 +285,7 @@ def _show(results: list[Result], console: Console) -> None:
             *(f"{m[n].value:.3f} ({m[n].low:.3f}–{m[n].high:.3f})" for n in ("auc", "business_score")),
             f"{m['cost_per_1000'].value:.0f} ({m['cost_per_1000'].low:.0f}–{m['cost_per_1000'].high:.0f})",
             f"{m['f1'].value:.3f}",
-            f"{result.evaluation.threshold:.4f}",
+            f"{result.evaluation.choice.threshold:.4f}",
         )
     console.print(table)
 

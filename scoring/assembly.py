@@ -46,17 +46,18 @@ def assemble(
         JSON values to keep with the scorer.
     """
     model = fit(candidate, features, y, directions, seed, out_of_fold.best_rounds, progress)
-    bare = Scorer(model, evaluation.calibration, evaluation.threshold, COSTS, POINTS, tuple(policy), {})
+    choice = evaluation.choice
+    bare = Scorer(model, choice.calibration, choice.threshold, COSTS, POINTS, tuple(policy), {})
     sample = _sample(len(features), EXPLAINED_ROWS, seed)
     shown = features[sample]
     contributions, _ = bare.contributions(shown)
-    granted = evaluation.probability[sample] < evaluation.threshold
+    granted = evaluation.probability[sample] < choice.threshold
     granted = granted if granted.any() else np.ones(len(sample), dtype=bool)
     names = bare.feature_names
     return Scorer(
         model=model,
-        calibration=evaluation.calibration,
-        threshold=evaluation.threshold,
+        calibration=choice.calibration,
+        threshold=choice.threshold,
         costs=COSTS,
         points=POINTS,
         policy=tuple(policy),
@@ -82,8 +83,8 @@ def reference(features: pl.DataFrame, evaluation: Evaluation, model: str, seed: 
     known = {
         "model": pl.lit(model),
         "probability_of_default": pl.lit(pl.Series(default)),
-        "threshold": pl.lit(evaluation.threshold),
-        "decision": pl.lit(pl.Series(decide(default, evaluation.threshold).tolist())),
+        "threshold": pl.lit(evaluation.choice.threshold),
+        "decision": pl.lit(pl.Series(decide(default, evaluation.choice.threshold).tolist())),
     }
     log = [known.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in COLUMNS.items()]
     return features[rows].select(*log, pl.all())

@@ -13,10 +13,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scoring.calibrating import Choice, choose, regression
 from scoring.candidates import Candidate, Outcomes, Progress, fit
 from scoring.decision import COSTS, Costs, best_threshold
 from scoring.metrics import REPLICATES, Measured, measure, with_intervals
-from scoring.model import Boosted, Calibration, Vector, probability
+from scoring.model import Boosted, Vector, probability
 
 LEAK_AUC = 0.82  # the best public result on these tables is 0.807; more tells of a leak of TARGET
 
@@ -41,13 +42,30 @@ class OutOfFold:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Everything measured out of fold, on the calibrated probability."""
+    """Everything measured out of fold, and what the scorer gets.
+
+    Attributes
+    ----------
+    probability, thresholds : ndarray of shape (n_applications,)
+        Calibrated probability of default and threshold of each application; model, calibration and threshold
+        come from the other folds.
+    metrics : mapping of str to Measured
+        Of those probabilities and thresholds: keys ``MEASURES``, ``calibration_slope`` and
+        ``calibration_intercept``.
+    before : mapping of str to float
+        The same calibration measures before calibration.
+    choice : Choice
+        Calibration and threshold of the scorer, from all folds.
+    optimum : float
+        The very cheapest threshold on these applications, noise included.
+    """
 
     probability: Vector
-    calibration: Calibration
-    threshold: float
+    thresholds: Vector
     metrics: Mapping[str, Measured]
     before: Mapping[str, float]
+    choice: Choice
+    optimum: float
 
 
 def deal_folds(y: Outcomes, n_folds: int = 5, seed: int = 0) -> NDArray[np.int8]:
@@ -118,26 +136,43 @@ def cross_validate(
 
 
 def evaluate(
-    y: Outcomes, raw: Vector, costs: Costs = COSTS, replicates: int = REPLICATES, seed: int = 0
+    y: Outcomes,
+    raw: Vector,
+    folds: NDArray[np.int8],
+    costs: Costs = COSTS,
+    replicates: int = REPLICATES,
+    seed: int = 0,
 ) -> Evaluation:
-    """Calibrate out-of-fold log-odds, choose the threshold on them and measure the decisions.
+    """Calibrate out-of-fold log-odds, choose the threshold and measure the decisions.
 
-    The threshold has one degree of freedom on all rows, so judging it on the same rows flatters it by
-    about the cost of one application in thousands; the folds keep everything else honest.
+    Kind of calibration, its fit and the threshold of each fold are chosen on the other folds, so the
+    metrics are those of a rule that never saw the applications that it is judged on.
     """
-    calibration = calibrate(y, raw)
-    calibrated = probability(calibration.of(raw))
-    threshold = best_threshold(y, calibrated, costs)
-    plain = measure(y, probability(raw), threshold, costs)
-    slope = _platt(y, raw)
-    before = {
-        "brier": plain["brier"],
-        "calibration_error": plain["calibration_error"],
-        "slope": slope.slope,
-        "intercept": slope.intercept,
-    }
-    metrics = with_intervals(y, calibrated, threshold, costs, replicates, seed)
-    return Evaluation(calibrated, calibration, threshold, metrics, before)
+    calibrated, thresholds = np.empty(len(y)), np.empty(len(y))
+    for fold in np.unique(folds):
+        outside = folds == fold
+        choice = choose(y[~outside], raw[~outside], folds[~outside], costs)
+        calibrated[outside] = choice.calibration.of(raw[outside])
+        thresholds[outside] = choice.threshold
+    p = probability(calibrated)
+    metrics = with_intervals(y, p, thresholds, costs, replicates, seed)
+    plain = measure(y, probability(raw), thresholds, costs)
+    before = {name: plain[name] for name in ("brier", "log_loss", "calibration_error")}
+    for name, value, error in _line(y, calibrated):
+        metrics[name] = Measured(value, value - 1.96 * error, value + 1.96 * error)
+    before |= {name: value for name, value, _ in _line(y, raw)}
+    return Evaluation(
+        p, thresholds, metrics, before, choose(y, raw, folds, costs), best_threshold(y, p, costs)
+    )
+
+
+def _line(y: Outcomes, log_odds: Vector) -> list[tuple[str, float, float]]:
+    """Return slope and intercept of the outcomes on the log-odds, with their standard errors."""
+    line, errors = regression(y, log_odds)
+    return [
+        ("calibration_slope", line.slope, errors[0]),
+        ("calibration_intercept", line.intercept, errors[1]),
+    ]
 
 
 def check_leak(auc: float, reason: str | None = None) -> None:
@@ -153,35 +188,3 @@ def check_leak(auc: float, reason: str | None = None) -> None:
             f"out-of-fold AUC {auc:.4f} is above {LEAK_AUC}: a feature probably knows TARGET. Look at the "
             "most important features; if the portfolio explains it, say so with --allow-leak REASON."
         )
-
-
-def calibrate(y: Outcomes, raw: Vector) -> Calibration:
-    """Fit the affine map of log-odds that makes them calibrated (Platt 1999), by maximum likelihood.
-
-    Log-odds that do not order the risk (a constant, or a slope that is not positive) say nothing: their
-    slope is 0 and every application gets the mean default rate.
-    """
-    platt = _platt(y, raw)
-    return platt if platt.slope > 0 else _mean_rate(y)
-
-
-def _mean_rate(y: Outcomes) -> Calibration:
-    return Calibration(0.0, float(np.log(y.mean() / (1 - y.mean()))))
-
-
-def _platt(y: Outcomes, raw: Vector) -> Calibration:
-    """Regress the outcome on the log-odds; slope 0 where they are constant."""
-    centre, spread = float(raw.mean()), float(raw.std())
-    if spread < 1e-3:  # a dummy's log-odds differ among folds by rounding only
-        return _mean_rate(y)
-    design = np.column_stack([np.ones(len(raw)), (raw - centre) / spread])
-    weights = np.array([_mean_rate(y).intercept, 0.0])
-    for _ in range(50):  # Newton on two parameters; the likelihood is concave
-        p = probability(design @ weights)
-        hessian = (design * (p * (1 - p))[:, None]).T @ design
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), design.T @ (y - p))
-        weights += np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
-            break
-    slope = float(weights[1]) / spread
-    return Calibration(slope, float(weights[0]) - slope * centre)

@@ -18,12 +18,14 @@ Outcomes = NDArray[np.int8]
 
 BINS = 10  # bins of equal count for the calibration error
 REPLICATES = 200  # bootstrap samples: enough for the first digit of an interval's width
+SURE = 1e-15  # a probability of 0 or 1 counts as this far from it for the log-loss, which is then finite
 MEASURES = (
     "auc",
     "gini",
     "ks",
     "average_precision",
     "brier",
+    "log_loss",
     "calibration_error",
     "business_score",
     "cost_per_1000",
@@ -48,7 +50,7 @@ class Measured:
 def with_intervals(
     y: Outcomes,
     probability: Vector,
-    threshold: float,
+    threshold: float | Vector,
     costs: Costs = COSTS,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -59,6 +61,7 @@ def with_intervals(
     """
     order = np.argsort(probability, kind="stable")
     y, probability = y[order], probability[order]
+    threshold = threshold if isinstance(threshold, float) else threshold[order]
     values = measure(y, probability, threshold, costs)
     random = np.random.default_rng(seed)
     drawn: list[list[float]] = []
@@ -74,7 +77,7 @@ def with_intervals(
 def measure(
     y: Outcomes,
     probability: Vector,
-    threshold: float,
+    threshold: float | Vector,
     costs: Costs = COSTS,
     weights: Vector | None = None,
 ) -> dict[str, float]:
@@ -86,8 +89,8 @@ def measure(
         1 = default, 0 = repaid.
     probability : ndarray of shape (n_applications,)
         Probability of default, in [0, 1].
-    threshold : float
-        Applications at or above it are refused.
+    threshold : float or ndarray of shape (n_applications,)
+        Applications at or above it, or each at or above its own, are refused.
     costs : Costs
     weights : ndarray of shape (n_applications,), optional
         How many times each application counts.
@@ -102,11 +105,14 @@ def measure(
     Raises
     ------
     ValueError
-        If one of the two outcomes is absent.
+        If one of the two outcomes is absent, or a probability is not a number.
     """
+    if not np.isfinite(probability).all():
+        raise ValueError("a probability is not a number: the model cannot score every application.")
     if (probability[1:] < probability[:-1]).any():
         order = np.argsort(probability, kind="stable")
         y, probability = y[order], probability[order]
+        threshold = threshold if isinstance(threshold, float) else threshold[order]
         weights = None if weights is None else weights[order]
     weights = np.ones(len(y)) if weights is None else weights
     bad = weights * y
@@ -124,8 +130,8 @@ def measure(
     caught = n_bad - bads + new_bads  # defaults at or above each distinct value
     flagged = caught + n_good - goods + np.diff(goods, prepend=0.0)
     precision_at = np.divide(caught, flagged, out=np.zeros_like(caught), where=flagged > 0)
-    cut = int(np.searchsorted(probability, threshold, side="left"))  # first refused
-    hits, alarms = float(bad[cut:].sum()), float(good[cut:].sum())
+    refused = probability >= threshold
+    hits, alarms = float(bad @ refused), float(good @ refused)
     misses, granted = n_bad - hits, n_bad + n_good - hits - alarms
     cost = costs.false_negative * misses + costs.false_positive * alarms
     total = n_bad + n_good
@@ -135,6 +141,7 @@ def measure(
         "ks": ks,
         "average_precision": float((precision_at * new_bads).sum()) / n_bad,
         "brier": float((weights * (probability - y) ** 2).sum()) / total,
+        "log_loss": _log_loss(bad, good, probability) / total,
         "calibration_error": _calibration_error(bad, probability, weights),
         "business_score": 1 - cost / (costs.false_negative * n_bad + costs.false_positive * n_good),
         "cost_per_1000": 1_000 * cost / total,
@@ -145,6 +152,12 @@ def measure(
         "share_granted": granted / total,
         "default_rate_granted": misses / granted if granted else 0.0,
     }
+
+
+def _log_loss(bad: Vector, good: Vector, probability: Vector) -> float:
+    """Return the weighted sum of log-losses, in nats."""
+    p = np.clip(probability, SURE, 1 - SURE)
+    return -float(bad @ np.log(p) + good @ np.log1p(-p))
 
 
 def _calibration_error(bad: Vector, probability: Vector, weights: Vector) -> float:

@@ -204,18 +204,6 @@ class Model:
         return self.function.raw(self.encoding.encode(features))
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """An affine map of the log-odds (Platt 1999): contributions stay additive through it."""
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def of(self, log_odds: Vector) -> Vector:
-        """Return the calibrated log-odds."""
-        return self.slope * log_odds + self.intercept
-
-
 def probability(log_odds: Vector) -> Vector:
     """Return the probability of log-odds, without overflow at either end."""
     return np.asarray(np.exp(-np.logaddexp(0.0, -log_odds)))

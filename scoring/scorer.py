@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from scoring import calibration as calibrated
+from scoring.calibration import Calibration
 from scoring.decision import Costs, Points, decide
-from scoring.model import Boosted, Calibration, Encoding, Linear, Matrix, Model, Vector, probability
+from scoring.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
 from scoring.unseen import unseen
 
 FORMAT = 1
@@ -39,7 +41,7 @@ class Scorer:
     model : Model
         Encoding and function.
     calibration : Calibration
-        From the function's log-odds to calibrated ones.
+        From the function's log-odds to calibrated ones; contributions stay additive through it.
     threshold : float
         Applications whose probability of default is at or above it are refused.
     costs, points : Costs, Points
@@ -103,10 +105,10 @@ class Scorer:
     def contributions(self, features: pl.DataFrame) -> tuple[Matrix, float]:
         """Return exact contributions in log-odds, shape (n_applications, n_features), and their base.
 
-        Each row plus the base sums to ``raw_score``; a positive contribution raises the risk.
+        Each row plus the base sums to ``raw_score``; a positive contribution raises the risk. The function's
+        own contributions pass through the calibration as `scoring.calibration` says.
         """
-        values, base = self.model.function.contributions(self.encode(features))
-        return values * self.calibration.slope, self.calibration.slope * base + self.calibration.intercept
+        return self.calibration.apportion(*self.model.function.contributions(self.encode(features)))
 
     def decide(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return probability_of_default, score (points), threshold and decision, one row per application."""
@@ -254,7 +256,7 @@ def _describe(scorer: Scorer) -> dict[str, Any]:
         "family": scorer.family,
         "features": columns,
         "linear": function.to_json(encoding.names) if isinstance(function, Linear) else None,
-        "calibration": asdict(scorer.calibration),
+        "calibration": calibrated.to_json(scorer.calibration),
         "threshold": scorer.threshold,
         "costs": asdict(scorer.costs),
         "points": asdict(scorer.points),
@@ -284,7 +286,7 @@ def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
         function = Linear.from_json(description["linear"], names)
     return Scorer(
         Model(encoding, function),
-        Calibration(**description["calibration"]),
+        calibrated.from_json(description["calibration"]),
         float(description["threshold"]),
         Costs(**description["costs"]),
         Points(**description["points"]),

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from scoring import features, tables
+from scoring.calibration import Affine
 from scoring.candidates import LIGHTGBM, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest
-from scoring.scorer import DESCRIPTION, Calibration, Scorer, _own_hash
+from scoring.scorer import DESCRIPTION, Scorer, _own_hash
 
 Request = dict[str, Any]
 
@@ -89,7 +90,7 @@ def scorer(
     y = (random.random(len(requests)) < 1 / (1 + np.exp(-(1.5 - 6 * outside + 0.15 * late)))).astype(np.int8)
     directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
     model = fit(LIGHTGBM, table, y, directions, rounds=60)
-    bare = Scorer(model, Calibration(), 0.35, COSTS, POINTS, policy, {})
+    bare = Scorer(model, Affine(), 0.35, COSTS, POINTS, policy, {})
     granted = bare.probability(table) < bare.threshold
     contributions, _ = bare.contributions(table)
     numbers = [name for name, dtype in table.schema.items() if dtype == pl.Float64]

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     5: {"service", "train", "tracking", "import_model", "mlflow_model", "ui", "monitoring", "run"},
     4: {
+        "scoring.calibration",
+        "scoring.calibrating",
         "scoring.model",
         "scoring.unseen",
         "scoring.scorer",
@@ -64,7 +66,7 @@ DOORS = {
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
     "pandas": {"train", "tracking", "import_model", "mlflow_model", "ui", "monitoring"},
-    "sklearn": {"scoring.candidates", "scoring.evaluation"},
+    "sklearn": {"scoring.candidates", "scoring.calibrating"},
     "lightgbm": {"scoring.candidates", "scoring.model"},
     "httpx": {"scoring.client", "scoring.download"},
     "pydantic": {"scoring.schema", "scoring.door", "service", "import_model"},

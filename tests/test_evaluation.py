@@ -13,7 +13,6 @@ from scoring.candidates import DUMMY, LIGHTGBM, LOGISTIC_REGRESSION
 from scoring.decision import COSTS, business_score, expected_cost
 from scoring.evaluation import (
     LeakSuspected,
-    calibrate,
     check_leak,
     cross_validate,
     deal_folds,
@@ -66,6 +65,7 @@ def test_metrics_agree_with_scikit_learn_ties_and_weights_included():
     assert ours["f1"] == pytest.approx(sk.f1_score(y, refused, **rank))
     assert ours["precision"] == pytest.approx(sk.precision_score(y, refused, **rank))
     assert ours["recall"] == pytest.approx(sk.recall_score(y, refused, **rank))
+    assert ours["log_loss"] == pytest.approx(sk.log_loss(y, np.clip(p, 1e-15, 1 - 1e-15), **rank))
     assert ours["accuracy"] == pytest.approx(sk.accuracy_score(y, refused, **rank))
     far, tpr, _ = sk.roc_curve(y, p, drop_intermediate=False, **rank)
     assert ours["ks"] == pytest.approx((tpr - far).max())
@@ -100,6 +100,12 @@ def test_metrics_do_not_depend_on_the_order_of_rows():
     assert measure(y, probability(raw), 0.1) == pytest.approx(measure(y[order], probability(raw)[order], 0.1))
 
 
+def test_each_application_can_have_its_own_threshold():
+    y, p = np.array([0, 1, 0, 1], dtype=np.int8), np.array([0.4, 0.3, 0.2, 0.1])
+    got = measure(y, p, np.array([0.5, 0.2, 0.1, 0.2]))  # granted, refused, refused, granted
+    assert got["cost_per_1000"] == 1_000 * (10 + 1) / 4
+
+
 def test_one_outcome_has_no_metrics():
     with pytest.raises(ValueError, match="0 defaults among 3 applications: metrics need both"):
         measure(np.zeros(3, np.int8), np.array([0.1, 0.2, 0.3]), 0.5)
@@ -126,26 +132,32 @@ def test_the_interval_of_the_auc_is_as_wide_as_theory_says():
     assert got.high - got.low == pytest.approx(2 * 1.96 * error, rel=0.25)
 
 
-def test_calibration_finds_the_map_that_made_the_outcomes():
-    raw, y = drawn(40_000, slope=0.6)
-    found = calibrate(y, raw)
-    assert found.slope == pytest.approx(0.6, abs=0.04)
-    assert found.intercept == pytest.approx(0.0, abs=0.1)
-    assert probability(found.of(raw)).mean() == pytest.approx(y.mean(), abs=1e-6)
-
-
-@pytest.mark.parametrize("sign", [0.0, -1.0])
-def test_log_odds_that_do_not_order_the_risk_get_the_mean_rate(sign):
-    raw, y = drawn()
-    assert probability(calibrate(y, sign * raw).of(sign * raw)) == pytest.approx(np.full(len(y), y.mean()))
-
-
 def test_the_threshold_of_a_calibrated_model_is_near_theory():
     raw, y = drawn(60_000, slope=0.7)
-    got = evaluate(y, raw, replicates=10)
-    assert got.threshold == pytest.approx(1 / 11, abs=0.015)
+    got = evaluate(y, raw, deal_folds(y), replicates=10)
+    assert got.choice.threshold == pytest.approx(1 / 11, rel=0.1)
     assert got.metrics["calibration_error"].value < 0.01 < got.before["calibration_error"]
-    assert got.before["slope"] == pytest.approx(0.7, abs=0.05)
+    assert got.before["calibration_slope"] == pytest.approx(0.7, abs=0.05)
+    slope = got.metrics["calibration_slope"]
+    assert slope.low < 1 < slope.high
+    assert got.metrics["log_loss"].value < got.before["log_loss"]
+
+
+def test_no_application_has_a_say_in_its_own_calibration_or_threshold():
+    raw, y = drawn(3_000)
+    folds = deal_folds(y, 3)
+    before = evaluate(y, raw, folds, replicates=2)
+    other = y.copy()
+    other[folds == 1] = 1 - other[folds == 1]
+    after = evaluate(other, raw, folds, replicates=2)
+    assert (after.probability == before.probability)[folds == 1].all()
+    assert (after.thresholds == before.thresholds)[folds == 1].all()
+    assert not (after.thresholds == before.thresholds)[folds == 0].all()
+
+
+def test_a_model_that_cannot_score_everybody_is_an_error_and_no_silent_nan():
+    with pytest.raises(ValueError, match="a probability is not a number"):
+        measure(np.array([0, 1, 0], np.int8), np.array([0.1, np.nan, 0.3]), 0.5)
 
 
 def test_an_auc_that_is_too_good_stops_the_run_unless_a_reason_is_given():

@@ -11,16 +11,17 @@ import pytest
 import small
 
 from scoring import features
+from scoring.calibration import Affine, Beta, Isotonic
 from scoring.candidates import LOGISTIC_REGRESSION, fit
 from scoring.decision import Costs, Points
-from scoring.model import Calibration, Encoding, Linear, Model, probability
+from scoring.model import Encoding, Linear, Model, probability
 from scoring.scorer import Scorer, ScorerError, read_examples, read_reference
 
 
 @pytest.fixture(scope="module")
 def learned():
     scorer, table, _ = small.scorer()
-    return replace(scorer, calibration=Calibration(1.1, -0.2)), table
+    return replace(scorer, calibration=Affine(1.1, -0.2)), table
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,19 @@ def linear(learned):
     return replace(boosted, model=fit(LOGISTIC_REGRESSION, table, y, {})), table
 
 
-@pytest.fixture(params=["learned", "linear"])
+@pytest.fixture(scope="module")
+def beta(learned):
+    boosted, table = learned
+    return replace(boosted, calibration=Beta(1.3, 0.6, 0.2)), table
+
+
+@pytest.fixture(scope="module")
+def isotonic(learned):
+    boosted, table = learned
+    return replace(boosted, calibration=Isotonic((-3.0, -1.0, -0.5, 1.0), (-4.0, -1.5, -1.5, 0.0))), table
+
+
+@pytest.fixture(params=["learned", "linear", "beta", "isotonic"])
 def scorer(request):
     return request.getfixturevalue(request.param)
 
@@ -50,7 +63,9 @@ def test_a_loaded_scorer_is_the_saved_one(scorer, tmp_path):
     ours.save(tmp_path / "s", table.head(0), [])
     again = Scorer.load(tmp_path / "s")
     assert again.probability(table).tolist() == ours.probability(table).tolist()
-    for name in ("feature_names", "categories", "family", "threshold", "costs", "points", "policy"):
+    for name in (
+        "feature_names", "categories", "family", "calibration", "threshold", "costs", "points", "policy"
+    ):  # fmt: skip
         assert getattr(again, name) == getattr(ours, name), name
     assert again.ranges == {name: tuple(pair) for name, pair in ours.ranges.items()}
     assert again.granted_values == ours.granted_values
@@ -230,7 +245,7 @@ def test_points_and_contributions_are_on_the_scale_of_the_decision():
     function = Linear(0.0, one, np.array([-10.0]), np.array([10.0]), zero, zero, one, zero, zero)
     ours = Scorer(
         Model(Encoding(("x",), {}, {}), function),
-        Calibration(2.0, 1.0),
+        Affine(2.0, 1.0),
         0.5,
         Costs(),
         Points(),

@@ -17,7 +17,7 @@ import train
 from scoring import features, synthetic
 from scoring.evaluation import LeakSuspected
 from scoring.inference_log import COLUMNS
-from scoring.metrics import MEASURES
+from scoring.metrics import MEASURES, measure
 from scoring.scorer import Scorer, read_examples, read_reference
 
 ROOT = Path(__file__).parent.parent
@@ -88,10 +88,18 @@ def test_a_run_keeps_parameters_metrics_intervals_folds_and_figures(results, cli
     assert {"learning_rate", "rounds", "seed", "protect", "n_features"} <= set(run.data.params)
     for name in MEASURES:
         assert {name, f"{name}_low", f"{name}_high"} <= set(run.data.metrics)
-    assert {"threshold", "uncalibrated_slope", "uncalibrated_brier"} <= set(run.data.metrics)
+    assert {"threshold", "uncalibrated_calibration_slope", "uncalibrated_brier"} <= set(run.data.metrics)
     assert len(client.get_metric_history(result.run_id, "fold_auc")) == 2
     figures = {Path(item.path).name for item in client.list_artifacts(result.run_id, "figures")}
     assert figures == {"roc.png", "precision_recall.png", "calibration.png", "cost.png", "importance.png"}
+
+
+def test_a_run_keeps_what_it_said_of_each_application_out_of_fold(results, client):  # noqa: ARG001
+    said = tracking.read_out_of_fold(results[0].run_id)
+    assert said.columns == ["row", "fold", "y", "raw", "probability", "threshold"]
+    assert said["row"].to_list() == list(range(1_000))
+    again = measure(*(said[name].to_numpy() for name in ("y", "probability", "threshold")))
+    assert again["cost_per_1000"] == results[0].evaluation.metrics["cost_per_1000"].value
 
 
 def test_the_lineage_says_data_code_and_libraries(folder, plan, champion):

@@ -61,7 +61,7 @@ class Explanation(Decision):
     """A decision with its exact decomposition: base value + contributions = raw score."""
 
     base_value: float = Field(description="Raw score of the average application, in log-odds.")
-    raw_score: float = Field(description="Log-odds of the probability of default.")
+    raw_score: float = Field(description="Log-odds of the probability of default, calibrated.")
     contributions: list[Contribution] = Field(description="One per feature of the model.")
     reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
 
