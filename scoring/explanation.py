@@ -7,7 +7,6 @@ asks what sets them apart from those (Nair et al., arXiv 2204.12365).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,22 +15,13 @@ import polars as pl
 from scoring import features as declared
 from scoring.schema import Contribution, Reason
 from scoring.scorer import Scorer
+from scoring.wording import NO_BREAK, Value, in_words
 
 MOST = 4  # reasons a person is told: Regulation B, commentary on 1002.9(b)(2)
 TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %
 WEIGHTY = 0.25  # of the group's heaviest feature: a fact lighter than that does not stand for the group
 NEVER = frozenset(f.name for f in declared.FEATURES if declared.protected_by(f))
 """Features that read a protected attribute: never in a reason, whatever the policy lets the model read."""
-
-_NO_BREAK = "\u00a0"  # between a number and its unit
-_UNITS = {
-    "years": ("year", "years", "an", "ans"),
-    "days": ("day", "days", "jour", "jours"),
-    "months": ("month", "months", "mois", "mois"),
-}
-_DATE = re.compile(r"(Day|Month|First month|Latest month)\b")  # "Day of …" is a date, "Days late" a length
-
-Value = float | str | None
 
 
 def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
@@ -107,10 +97,10 @@ def _reason(
     feature, words = declared.FEATURE_BY_NAME[fact], declared.GROUPS[group]
     value, usual = values[fact], scorer.granted_values.get(fact)
     en = f"{_lower(feature.en)}: {in_words(feature, value, 'en')}"
-    fr = f"{_lower(feature.fr)}{_NO_BREAK}: {in_words(feature, value, 'fr')}"
+    fr = f"{_lower(feature.fr)}{NO_BREAK}: {in_words(feature, value, 'fr')}"
     if usual is not None:
         en += f"; granted applicants: {in_words(feature, usual, 'en')}"
-        fr += f"{_NO_BREAK}; demandes accordées{_NO_BREAK}: {in_words(feature, usual, 'fr')}"
+        fr += f"{NO_BREAK}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
     return Reason(
         group=group,
         feature=fact,
@@ -138,49 +128,6 @@ def _telling(scorer: Scorer, members: Mapping[str, float], values: Mapping[str, 
 
     weighty = WEIGHTY * max(members.values())
     return max((name for name in members if members[name] >= weighty), key=lambda n: (fit(n), members[n]))
-
-
-def in_words(feature: declared.Feature, value: Value, language: str) -> str:
-    """Write a feature's value as a person would: ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``.
-
-    ``language`` is ``"en"`` or ``"fr"``.
-    """
-    is_english = language == "en"
-    if value is None:
-        return "not known" if is_english else "non connu"
-    if isinstance(value, str):
-        return value
-    match feature.unit:
-        case "share":
-            return f"{_number(100 * value, 0 if abs(value) >= 0.095 else 1, language)}{_NO_BREAK}%"
-        case "flag":
-            return ("yes" if value else "no") if is_english else ("oui" if value else "non")
-        case "amount" | "count":
-            return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language)
-        case "years" | "days" | "months":
-            return _time(feature, value, language)
-        case _:
-            return _number(value, 2, language)
-
-
-def _time(feature: declared.Feature, value: float, language: str) -> str:
-    """Write a length of time, or the day or month of a date counted back from the application."""
-    digits = 0 if (feature.unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
-    is_past = value < 0 and _DATE.match(feature.en) is not None
-    number = _number(abs(value) if is_past else value, digits, language)
-    one_en, many_en, one_fr, many_fr = _UNITS[feature.unit]
-    if language == "en":
-        length = f"{number}{_NO_BREAK}{one_en if number == '1' else many_en}"
-        return f"{length} ago" if is_past else length
-    length = f"{number}{_NO_BREAK}{one_fr if abs(value) < 2 else many_fr}"
-    return f"il y a {length}" if is_past else length
-
-
-def _number(value: float, digits: int, language: str) -> str:
-    text = f"{value:,.{digits}f}"
-    if float(text.replace(",", "")) == 0:
-        text = text.lstrip("-")
-    return text if language == "en" else text.replace(",", _NO_BREAK).replace(".", ",")
 
 
 def _lower(label: str) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
 from scoring.model import Encoding
+from scoring.wording import LANGUAGES, NO_BREAK, Language, in_words
 
 Remark = dict[str, str | float]
 
@@ -101,19 +102,31 @@ def _unseen(name: str, value: str) -> Remark:
         "problem": "unseen category",
         "value": value,
         "en": f"{en}: the model never saw “{value}”, which counts as unknown.",
-        "fr": f"{fr} : le modèle n'a jamais vu « {value} », qui compte comme inconnu.",
+        "fr": f"{fr}{NO_BREAK}: le modèle n'a jamais vu «{NO_BREAK}{value}{NO_BREAK}», "
+        "qui compte comme inconnu.",
     }
 
 
 def _outside(name: str, value: float, low: float, high: float) -> Remark:
     en, fr = _labels(name)
-    now, least, most = (f"{number:,.6g}" for number in (value, low, high))
-    comma = str.maketrans({",": "\u202f", ".": ","})  # French: narrow space between thousands, decimal comma
+    (now_en, least_en, most_en), (now_fr, least_fr, most_fr) = (
+        _written(name, language, value, low, high) for language in LANGUAGES
+    )
     return {
         "feature": name,
         "problem": "outside range",
         "value": value,
-        "en": f"{en}: {now} lies outside the values of training, {least} to {most}.",
-        "fr": f"{fr} : {now.translate(comma)} sort des valeurs de l'entraînement, "
-        f"de {least.translate(comma)} à {most.translate(comma)}.",
+        "en": f"{en}: {now_en} lies outside the values of training, {least_en} to {most_en}.",
+        "fr": f"{fr}{NO_BREAK}: {now_fr} sort des valeurs de l'entraînement, de {least_fr} à {most_fr}.",
     }
+
+
+def _written(name: str, language: Language, value: float, low: float, high: float) -> list[str]:
+    """Write a value and its bounds as people do, or with more digits where that would hide the difference."""
+    feature = FEATURE_BY_NAME.get(name)
+    if feature:
+        value_in_words, *bounds = (in_words(feature, number, language) for number in (value, low, high))
+        if value_in_words not in bounds:
+            return [value_in_words, *bounds]
+    plain = [f"{number:,.6g}" for number in (value, low, high)]
+    return plain if language == "en" else [text.replace(",", NO_BREAK).replace(".", ",") for text in plain]

@@ -19,6 +19,7 @@ FLOORS = {
         "scoring.calibrating",
         "scoring.model",
         "scoring.unseen",
+        "scoring.wording",
         "scoring.scorer",
         "scoring.explanation",
         "scoring.candidates",

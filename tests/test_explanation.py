@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 import small
 
-from scoring.explanation import NEVER, TINY, explain, in_words, reasons
+from scoring.explanation import NEVER, TINY, explain, reasons
 from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS, Feature
+from scoring.wording import in_words
 
 NO_BREAK = "\u00a0"
 
@@ -40,7 +41,7 @@ def feature(unit: str, en: str = "Thing", group: str = "delays") -> Feature:
         ("points", "Outside score", 0.5, "0.50", "0,50"),
         ("flag", "Owns a car", 1.0, "yes", "oui"),
         ("flag", "Owns a car", 0.0, "no", "non"),
-        ("category", "Income", "Working", "Working", "Working"),
+        ("category", "Income", "Working", "Employee", "Salarié(e)"),
         ("amount", "Debt", None, "not known", "non connu"),
     ],
 )
@@ -145,3 +146,9 @@ def test_reasons_speak_against_and_quote_the_applicants_own_value(learned):
         for reason in explanation["reasons"]:
             assert reason.contribution >= TINY and reason.value == row[reason.feature]
             assert in_words(FEATURE_BY_NAME[reason.feature], reason.value, "en") in reason.en
+
+
+def test_a_category_is_told_in_the_reader_s_language():
+    education = FEATURE_BY_NAME["NAME_EDUCATION_TYPE"]
+    assert in_words(education, "Higher education", "fr") == "Supérieur"
+    assert in_words(education, "A level nobody knew", "fr") == "A level nobody knew"

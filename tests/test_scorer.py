@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import small
 
-from scoring import features
+from scoring import features, unseen
 from scoring.calibration import Affine, Beta, Isotonic
 from scoring.candidates import LOGISTIC_REGRESSION, fit
 from scoring.decision import Costs, Points
@@ -122,7 +122,7 @@ def test_what_training_never_saw_is_named_in_both_languages(learned):
         ("NAME_EDUCATION_TYPE", "unseen category", "Doctor of pies")
     ]
     assert "never saw “Doctor of pies”" in second[0]["en"]
-    assert "n'a jamais vu « Doctor of pies »" in second[0]["fr"]
+    assert "n'a jamais vu «\u00a0Doctor of pies\u00a0»" in second[0]["fr"]
     assert [(w["feature"], w["problem"], w["value"]) for w in third] == [
         ("AMT_CREDIT", "outside range", 12_345_678.5)
     ]
@@ -257,3 +257,16 @@ def test_points_and_contributions_are_on_the_scale_of_the_decision():
     assert (values[:, 0].tolist(), base) == ([-1.0, 1.0], 1.0)
     assert ours.probability(table) == pytest.approx([0.5, 1 / (1 + np.exp(-2))])
     assert ours.decide(table)["score"].to_list() == [487, 429]
+
+
+def test_what_lies_outside_the_range_is_told_as_people_write_it():
+    marked = unseen.words(
+        {"AMT_INCOME_TOTAL": (25_650.0, 1_575_000.0)}, "AMT_INCOME_TOTAL", 117_000_000.0, None
+    )
+    assert ": 117,000,000 lies outside the values of training, 25,650 to 1,575,000." in str(marked["en"])
+    assert "de 25\u00a0650 à 1\u00a0575\u00a0000." in str(marked["fr"])
+
+
+def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
+    marked = unseen.words({"EXT_SOURCE_2": (0.1, 0.7)}, "EXT_SOURCE_2", 0.7004, None)
+    assert "0.7004 lies outside the values of training, 0.1 to 0.7." in str(marked["en"])

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from stand_in import REFUSED_NUMBER, StandIn, serving
 from typer.testing import CliRunner
 
-from scoring import synthetic
+from scoring import synthetic, wording
 from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.schema import Application, Explanation, columns
-from ui import about, batch, charts, figures, form, levels, result
+from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.desk import Desk, Opened, guarded
@@ -201,7 +201,7 @@ def test_every_text_exists_in_both_languages_with_the_same_values() -> None:
 def test_every_known_level_has_words() -> None:
     for column in form.fields().values():
         for level in column.levels:
-            assert level in levels.LEVELS or levels.words(level, "fr") != level, level
+            assert level in wording.LEVELS or wording.level(level, "fr") != level, level
 
 
 # The result

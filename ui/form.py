@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from scoring.schema import FORM_GROUPS, Application, Column, columns
-from ui import levels
+from scoring.wording import level as level_in_words
 from ui.figures import Language, number, parse
 from ui.words import YEARS_FIELDS, say
 
@@ -161,7 +161,7 @@ def in_words(column: Column, value: Value, lang: Language) -> str:
         return say("yes" if value else "no", lang)
     text = show(column, value, lang)
     if column.kind == "category":
-        return levels.words(text, lang)
+        return level_in_words(text, lang)
     behind = say("unit_years", lang) if column.name in YEARS_FIELDS and text[:1].isdigit() else ""
     return f"{text} {behind}".strip()
 
@@ -222,7 +222,7 @@ def _choice(column: Column, shown: str, identity: str, lang: Language) -> str:
         choices = {"1": say("yes", lang), "0": say("no", lang)}
     else:
         known = column.levels if not shown or shown in column.levels else (*column.levels, shown)
-        choices = {level: levels.words(level, lang) for level in known}
+        choices = {level: level_in_words(level, lang) for level in known}
     choices = {"": say("missing", lang)} | choices
     if column.kind == "category":
         choices[OTHER] = say("other_value", lang)

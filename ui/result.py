@@ -8,7 +8,8 @@ from typing import Any
 
 from scoring.decision import Points
 from scoring.schema import Contribution, Explanation
-from ui import form, levels
+from scoring.wording import level as level_in_words
+from ui import form
 from ui.charts import Bar, bars, gauge
 from ui.figures import NO_BREAK, Language, digits_to_tell, number, percent
 from ui.service import Model
@@ -73,7 +74,7 @@ def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: L
     if value is None:
         return say("missing", lang)
     if isinstance(value, str):
-        return levels.words(value, lang)
+        return level_in_words(value, lang)
     unit = feature.get("unit")
     if unit == "flag":
         return say("yes" if value else "no", lang)

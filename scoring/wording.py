@@ -1,10 +1,23 @@
-"""Words for the levels of the source's categories; a level without words is shown as it is."""
+"""Values in words, in English and French: numbers with their unit, and the levels of categories."""
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from ui.figures import Language
+from scoring.features import Feature
+
+Value = float | str | None
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, Language] = ("en", "fr")
+
+NO_BREAK = "\u00a0"  # between a number and its unit
+_UNITS = {
+    "years": ("year", "years", "an", "ans"),
+    "days": ("day", "days", "jour", "jours"),
+    "months": ("month", "months", "mois", "mois"),
+}
+_DATE = re.compile(r"(Day|Month|First month|Latest month)\b")  # "Day of …" is a date, "Days late" a length
 
 LEVELS: dict[str, tuple[str, str]] = {
     "Y": ("Yes", "Oui"),
@@ -136,12 +149,52 @@ NUMBERED: dict[str, tuple[str, str]] = {
 FAMILY = re.compile(r"(.*) (\d+)")
 
 
-def words(level: str, lang: Language) -> str:
-    """Return the words for a level of a category."""
-    at = 1 if lang == "fr" else 0
-    if level in LEVELS:
-        return LEVELS[level][at]
-    numbered = FAMILY.fullmatch(level)
+def in_words(feature: Feature, value: Value, language: Language) -> str:
+    """Write a value as people do: ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``."""
+    is_english = language == "en"
+    if value is None:
+        return "not known" if is_english else "non connu"
+    if isinstance(value, str):
+        return level(value, language)
+    match feature.unit:
+        case "share":
+            return f"{_number(100 * value, 0 if abs(value) >= 0.095 else 1, language)}{NO_BREAK}%"
+        case "flag":
+            return ("yes" if value else "no") if is_english else ("oui" if value else "non")
+        case "amount" | "count":
+            return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language)
+        case "years" | "days" | "months":
+            return _time(feature, value, language)
+        case _:
+            return _number(value, 2, language)
+
+
+def _time(feature: Feature, value: float, language: Language) -> str:
+    """Write a length of time, or the day or month of a date counted back from the application."""
+    digits = 0 if (feature.unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
+    is_past = value < 0 and _DATE.match(feature.en) is not None
+    number = _number(abs(value) if is_past else value, digits, language)
+    one_en, many_en, one_fr, many_fr = _UNITS[feature.unit]
+    if language == "en":
+        length = f"{number}{NO_BREAK}{one_en if number == '1' else many_en}"
+        return f"{length} ago" if is_past else length
+    length = f"{number}{NO_BREAK}{one_fr if abs(value) < 2 else many_fr}"
+    return f"il y a {length}" if is_past else length
+
+
+def _number(value: float, digits: int, language: Language) -> str:
+    text = f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text if language == "en" else text.replace(",", NO_BREAK).replace(".", ",")
+
+
+def level(name: str, language: Language) -> str:
+    """Write a level of a category; one without words is shown as it is."""
+    at = 1 if language == "fr" else 0
+    if name in LEVELS:
+        return LEVELS[name][at]
+    numbered = FAMILY.fullmatch(name)
     if numbered and numbered[1] in NUMBERED:
         return f"{NUMBERED[numbered[1]][at]} {numbered[2]}"
-    return level
+    return name
