@@ -37,7 +37,7 @@ from starlette.routing import Route as Page
 
 from scoring import pages
 from scoring.access import AccessError, Guard, KeyRing
-from scoring.bulk import Bulk, faults
+from scoring.bulk import DECODER, Bulk
 from scoring.decider import Decider
 from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Limits, Refusal, Route
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
@@ -306,4 +306,4 @@ async def _openapi(_: Request) -> Response:
 
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
-CreditScoring.add_asgi_middleware(Door, routes=ROUTES, check=faults, limits=LIMITS, admit=GUARD)
+CreditScoring.add_asgi_middleware(Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD)

@@ -17,7 +17,7 @@ from scoring import features, tables
 from scoring.door import Job, Refusal
 from scoring.explanation import explain
 from scoring.inference_log import Entry, InferenceLog, LogError
-from scoring.schema import ApplicationRequest, Decision, Explanation
+from scoring.schema import ApplicationRequest, Decision, Explanation, Request
 from scoring.scorer import Scorer, ScorerError
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Decider:
 
     def decide(
         self,
-        applications: Sequence[ApplicationRequest],
+        applications: Sequence[Request | ApplicationRequest],
         request_ids: Sequence[str],
         is_explained: bool = False,
         operators: Sequence[str | None] = (),
@@ -154,7 +154,9 @@ class Decider:
                     f"{found!r}, {now['decision']}. Train again, or install the pinned versions."
                 )
 
-    def _score(self, applications: Sequence[ApplicationRequest]) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+    def _score(
+        self, applications: Sequence[Request | ApplicationRequest]
+    ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
         """Return the features and what the scorer says of them."""
         table = features.build(tables.from_requests(applications, columns=features.READS))
         return table, self.scorer.decide(table).to_dicts()

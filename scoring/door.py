@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from scoring.schema import ApplicationRequest, FieldError, Problem, ScoreRequest
+from scoring.schema import Decoder, FieldError, Location, Problem, Request, ScoreRequest, repeated_keys
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,7 +40,6 @@ WORDS = {  # where pydantic speaks of Python
 }
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
-Check = Callable[[ApplicationRequest], Iterable[tuple[str, str]]]
 Admit = Callable[[Scope], str | None]
 
 
@@ -87,7 +86,7 @@ class Job:
     """
 
     request_id: str
-    applications: list[ApplicationRequest]
+    applications: list[Request]
     is_abandoned: bool = field(default=False, compare=False)
     operator: str | None = None
 
@@ -143,8 +142,8 @@ class Door:
         Reads ``scope[JOB]`` on the given routes.
     routes : mapping of path to Route
         The POST endpoints that take applications.
-    check : callable
-        Gives (field, detail) for each fault of an application that its type cannot tell.
+    decoder : Decoder
+        Reads the bodies.
     limits : Limits
     admit : callable
         Gives the name of the API key that a request came with, or raises the `Refusal` of who may not ask.
@@ -154,13 +153,13 @@ class Door:
         self,
         app: App,
         routes: Mapping[str, Route],
-        check: Check,
+        decoder: Decoder,
         limits: Limits = Limits(),
         admit: Admit = lambda _: None,
     ) -> None:
         self.app = app
         self.routes = routes
-        self.check = check
+        self.decoder = decoder
         self.limits = limits
         self.admit = admit
         self._inside = 0
@@ -277,14 +276,17 @@ class Door:
         except TimeoutError:
             raise Refusal(408, f"The body did not arrive within {most_s:g} seconds.") from None
 
-    async def _applications(self, body: bytes, rows: int) -> list[ApplicationRequest]:
+    async def _applications(self, body: bytes, rows: int) -> list[Request]:
         if len(body) <= self.limits.bulk_bytes:
-            return parse(body, rows, self.check)
-        return await asyncio.to_thread(parse, body, rows, self.check)
+            return parse(body, rows, self.decoder)
+        return await asyncio.to_thread(parse, body, rows, self.decoder)
 
 
-def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
+def parse(body: bytes, rows: int, decoder: Decoder) -> list[Request]:
     """Return the applications of a JSON body, or raise the `Refusal` that says what is wrong with it."""
+    decoded = decoder.decode(body, rows)
+    if decoded is not None:
+        return decoded
     try:
         document = from_json(body)
     except ValueError as error:
@@ -292,9 +294,9 @@ def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
     given = document.get("applications") if isinstance(document, dict) else None
     if isinstance(given, list) and len(given) > rows:
         raise Refusal(422, f"{len(given)} applications in one request; send at most {rows} at a time.")
+    errors = [_field_error(place, "The key stands twice; send it once", 0) for place in repeated_keys(body)]
     starts = range(0, max(len(given), 1), SLICE) if isinstance(given, list) else (0,)
-    applications: list[ApplicationRequest] = []
-    errors: list[FieldError] = []
+    applications: list[Request] = []
     for start in starts:
         part = (
             {**document, "applications": given[start : start + SLICE]}
@@ -306,24 +308,26 @@ def parse(body: bytes, rows: int, check: Check) -> list[ApplicationRequest]:
         except ValidationError as error:
             errors += _field_errors(error, start)
         else:
-            errors += [
-                FieldError(row=start + i, field=name, detail=detail)
-                for i, application in enumerate(valid)
-                for name, detail in check(application)
-            ]
-            applications += valid
+            for row, application in enumerate(valid, start=start):
+                faults = [
+                    FieldError(row=row, field=name, detail=detail)
+                    for name, detail in decoder.faults(application)
+                ]
+                errors += faults
+                if not errors:
+                    applications.append(decoder.request(application))
     if errors:
         raise faulty(len(errors), errors)
     return applications
 
 
-def errors_of(application: Mapping[str, Any], row: int, check: Check) -> list[FieldError]:
+def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:
     """Return what is wrong with one application, as `parse` would say it."""
     try:
         (valid,) = ScoreRequest.model_validate({"applications": [application]}).applications
     except ValidationError as error:
         return _field_errors(error, row)
-    return [FieldError(row=row, field=name, detail=detail) for name, detail in check(valid)]
+    return [FieldError(row=row, field=name, detail=detail) for name, detail in decoder.faults(valid)]
 
 
 def faulty(count: int, errors: Sequence[FieldError]) -> Refusal:
@@ -373,7 +377,7 @@ def _field_errors(error: ValidationError, start: int) -> list[FieldError]:
     ]
 
 
-def _field_error(location: tuple[int | str, ...], detail: str, start: int) -> FieldError:
+def _field_error(location: Location, detail: str, start: int) -> FieldError:
     """Split ``("applications", 3, "history", "bureau", 0)`` into the row and the path in it."""
     match location:
         case ("applications", int(row), *rest):

@@ -19,6 +19,7 @@ from scoring.access import AccessError, Guard, KeyRing, parse_keys
 from scoring.door import Door, Refusal, Route
 from scoring.inference_log import audit_table, find
 from scoring.replay import app as replay_app
+from scoring.schema import Decoder
 from scoring.scorer import Scorer
 
 OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
@@ -187,7 +188,7 @@ def test_who_may_not_ask_is_told_in_the_one_shape_and_his_body_is_not_read():
         yield b""
 
     async def ask() -> httpx.Response:
-        door = Door(nothing, {"/score": Route(rows=1)}, lambda _: (), admit=LOCKED)
+        door = Door(nothing, {"/score": Route(rows=1)}, Decoder({}), admit=LOCKED)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
             return await client.post(
                 "/score", content=body(), headers={"x-api-key": NEW, "x-request-id": "r7"}

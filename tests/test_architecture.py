@@ -72,6 +72,7 @@ DOORS = {
     "httpx": {"scoring.client", "scoring.download"},
     "pydantic": {"scoring.schema", "scoring.door", "service", "import_model"},
     "pydantic_core": {"scoring.schema", "scoring.door", "scoring.inference_log", "service"},
+    "msgspec": {"scoring.schema"},
     "starlette": {"service"},
     "anyio": {"service"},
     "yaml": {"service"},

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import features, unseen
-from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table, faults
+from scoring.bulk import ANSWER, DECODER, RULES, Bulk, Checker, Table
 from scoring.decider import Decider
 from scoring.door import ARROW, JOB, ArrowJob, Door, Limits, Refusal, Route, parse
 from scoring.inference_log import InferenceLog, LogError, read
@@ -85,7 +85,7 @@ def decisions(answer: bytes | Refusal) -> pl.DataFrame:
 def test_a_table_is_decided_like_its_applications_bit_for_bit(scorer, bulk):
     requests = odd(small.applications(500, seed=11))
     alone = Decider(scorer, TAG).decide(
-        parse(json.dumps({"applications": requests}).encode(), 500, faults), ["r"] * 500
+        parse(json.dumps({"applications": requests}).encode(), 500, DECODER), ["r"] * 500
     )
     table = decisions(bulk.answer(job(flat(requests))))
     for name in ("SK_ID_CURR", "probability_of_default", "score", "threshold", "decision", "model"):
@@ -100,7 +100,7 @@ def test_a_client_that_accepts_json_gets_what_the_json_door_gives(scorer, bulk):
     requests = odd(small.applications(80, seed=5))
     answer = bulk.answer(job(flat(requests), is_json=True))
     alone = Decider(scorer, TAG).decide(
-        parse(json.dumps({"applications": requests}).encode(), 80, faults), ["r"] * 80
+        parse(json.dumps({"applications": requests}).encode(), 80, DECODER), ["r"] * 80
     )
     found = [Decision.model_validate(row) for row in json.loads(answer)]
     assert [list(row) for row in json.loads(answer)] == [list(Decision.model_fields)] * 80
@@ -169,7 +169,7 @@ def is_taken(name: str, value: Any) -> bool:
     """Whether the JSON door takes this value in this column."""
     row = {"SK_ID_CURR": 1} | ({"history_features": {name: value}} if name.islower() else {name: value})
     try:
-        parse(json.dumps({"applications": [row]}).encode(), 1, faults)
+        parse(json.dumps({"applications": [row]}).encode(), 1, DECODER)
     except Refusal:
         return False
     return True
@@ -214,7 +214,7 @@ def test_a_fault_is_named_by_row_and_column_in_the_words_of_the_json_door(bulk):
     requests[5_500] |= {"DAYS_BIRTH": 7, "CODE_GENDER": "x" * 101}
     refused = bulk.answer(job(pl.DataFrame(requests)))
     with pytest.raises(Refusal) as caught:
-        parse(json.dumps({"applications": requests}).encode(), 6_000, faults)
+        parse(json.dumps({"applications": requests}).encode(), 6_000, DECODER)
     assert isinstance(refused, Refusal) and refused.status == 422 and str(refused) == str(caught.value)
     order = lambda e: (e.row, e.field)  # noqa: E731
     assert sorted(refused.errors, key=order) == sorted(caught.value.errors, key=order)
@@ -386,7 +386,7 @@ def ask(*calls: dict[str, str], body: bytes = b"12345678", path: str = "/score",
 
     async def run() -> list[httpx.Response]:
         routes = {"/score": Route(rows=10, arrow="/table"), "/explain": Route(rows=10)}
-        door = Door(echo, routes, faults, Limits(**limits))
+        door = Door(echo, routes, DECODER, Limits(**limits))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
             asked = (
                 client.post(path, content=body, headers={"content-type": ARROW} | call) for call in calls

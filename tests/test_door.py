@@ -7,14 +7,13 @@ import httpx
 import pytest
 
 from scoring.door import JOB, Door, Limits, Refusal, Route, parse
-from scoring.schema import Problem
+from scoring.schema import Decoder, Problem
 
 ROUTES = {"/score": Route(rows=120, bulk="/bulk"), "/explain": Route(rows=2)}
 JSON = {"content-type": "application/json"}
 
 
-def nothing_more(_):
-    return ()
+DECODER = Decoder({"bureau_count": "number"})
 
 
 async def echo(scope, _, send):
@@ -25,11 +24,11 @@ async def echo(scope, _, send):
     await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
-def ask(*calls, app=echo, limits=Limits(), check=nothing_more) -> list[httpx.Response]:  # noqa: B008 - frozen
+def ask(*calls, app=echo, limits=Limits()) -> list[httpx.Response]:  # noqa: B008 - frozen
     """Make calls at the same time: (path, body, headers)."""
 
     async def run() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(Door(app, ROUTES, check, limits))
+        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, limits))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return await asyncio.gather(
                 *(client.post(path, content=body, headers=JSON | headers) for path, body, headers in calls)
@@ -113,9 +112,9 @@ def test_an_error_from_below_takes_our_shape(status):
     assert response.status_code == status and "Curie" not in problem(response).model_dump_json()
 
 
-def faults(content: bytes, check=nothing_more) -> list[tuple[int | None, str]]:
+def faults(content: bytes) -> list[tuple[int | None, str]]:
     with pytest.raises(Refusal) as caught:
-        parse(content, 120, check)
+        parse(content, 120, DECODER)
     assert caught.value.status == 422
     return [(fault.row, fault.field) for fault in caught.value.errors]
 
@@ -130,18 +129,18 @@ def test_rows_are_counted_through_the_whole_request():
 
 def test_only_the_first_faults_are_named():
     with pytest.raises(Refusal, match="120 faults") as caught:
-        parse(body(120, FOO=1), 120, nothing_more)
+        parse(body(120, FOO=1), 120, DECODER)
     assert len(caught.value.errors) == 50
 
 
-def test_a_check_beyond_types_names_its_row():
-    content = body(60)
-    assert faults(content, lambda a: [("x", "odd")] if a.SK_ID_CURR == 55 else ()) == [(55, "x")]
+def test_an_aggregate_that_is_none_is_named_with_its_row():
+    applications = [{"SK_ID_CURR": i, "history_features": {"bureau_count": 1}} for i in range(60)]
+    applications[55]["history_features"] = {"bureau_cuont": 1}
+    content = json.dumps({"applications": applications}).encode()
+    assert faults(content) == [(55, "history_features.bureau_cuont")]
 
 
 def test_no_fault_repeats_what_was_sent():
     with pytest.raises(Refusal) as caught:
-        parse(
-            body(1, AMT_CREDIT="canary", history={"bureau": [{"SK_ID_BUREAU": "canary"}]}), 120, nothing_more
-        )
+        parse(body(1, AMT_CREDIT="canary", history={"bureau": [{"SK_ID_BUREAU": "canary"}]}), 120, DECODER)
     assert "canary" not in caught.value.body().decode() and len(caught.value.errors) == 2

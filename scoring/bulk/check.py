@@ -6,15 +6,15 @@ the few rows that are named: so both doors of the service refuse the same values
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES, READS
-from scoring.schema import Application, ApplicationRequest, columns
-from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX
+from scoring.schema import Application, Decoder, columns
+from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName
 from scoring.tables import DTYPES, Portfolio
 
 KEY = "SK_ID_CURR"
@@ -25,7 +25,7 @@ READ = (KEY, *(name for name in READS["application"] if name != KEY))
 class Rule:
     """What a column may hold: a kind of `schema.Column`, and inclusive bounds."""
 
-    kind: str
+    kind: KindName
     minimum: float | None = None
     maximum: float | None = None
 
@@ -35,6 +35,9 @@ RULES: dict[str, Rule] = {
     **{name: Rule(FEATURE_BY_NAME[name].kind) for name in HISTORY_FEATURES},
 }
 """Column of a bulk table -> its rule: raw columns in capitals, aggregates of the history under their name."""
+
+DECODER = Decoder({name: RULES[name].kind for name in HISTORY_FEATURES})
+"""Reads applications with any of the aggregates that the features declare."""
 
 _EXACT = 2**53  # above it a float cannot tell neighbouring whole numbers apart
 
@@ -144,13 +147,3 @@ def as_request(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     aggregates = {name: row[name] for name in HISTORY_FEATURES if row.get(name) is not None}
     return request | {"history_features": aggregates} if aggregates else request
-
-
-def faults(application: ApplicationRequest) -> Iterator[tuple[str, str]]:
-    """Give (field, detail) for what the type of an application cannot tell: aggregates of no feature."""
-    for name, value in (application.history_features or {}).items():
-        if name not in RULES or name not in FEATURE_BY_NAME:
-            yield f"history_features.{name[:100]}", "Not a history aggregate; GET /model lists them"
-        elif value is not None and isinstance(value, str) != (RULES[name].kind == "category"):
-            detail = "a valid string" if RULES[name].kind == "category" else "a finite number"
-            yield f"history_features.{name}", f"Input should be {detail} or null"

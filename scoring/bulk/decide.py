@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from scoring import features, unseen
-from scoring.bulk.check import Checker, as_request, faults
+from scoring.bulk.check import DECODER, Checker, as_request
 from scoring.bulk.stream import Table
 from scoring.door import ERRORS_NAMED, ArrowJob, Refusal, errors_of, faulty
 from scoring.inference_log import Entry, InferenceLog, LogError
@@ -171,7 +171,7 @@ def check(table: Table, checker: Checker) -> None:
 
 def explain(row: dict[str, object], columns: list[str], position: int) -> list[FieldError]:
     """Return what is wrong with some columns of a row, in the words of the JSON door."""
-    named = errors_of(as_request(row), position, faults)
+    named = errors_of(as_request(row), position, DECODER)
     said = {fault.field.removeprefix("history_features."): fault.detail for fault in named}
     return [
         FieldError(row=position, field=name, detail=said.get(name, "Input should be a finite number or null"))

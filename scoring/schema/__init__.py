@@ -16,6 +16,7 @@ from scoring.schema.answers import (
 )
 from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.columns import Column, Record, columns
+from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys
 from scoring.schema.history import (
     HISTORY,
     Bureau,
@@ -31,6 +32,7 @@ APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "app
 """Population -> Kaggle name of its application table."""
 
 __all__ = [
+    "ABSENT",
     "APPLICATION_TABLES",
     "EXAMPLE",
     "FORM_GROUPS",
@@ -44,16 +46,20 @@ __all__ = [
     "Contribution",
     "CreditCardBalance",
     "Decision",
+    "Decoder",
     "Explanation",
     "FieldError",
     "History",
     "InputWarning",
     "InstallmentsPayment",
+    "Location",
     "PosCashBalance",
     "PreviousApplication",
     "Problem",
     "Reason",
     "Record",
+    "Request",
     "ScoreRequest",
     "columns",
+    "repeated_keys",
 ]

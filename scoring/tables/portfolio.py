@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scoring.schema import HISTORY, Application, ApplicationRequest, columns
+from scoring.schema import HISTORY, Application, ApplicationRequest, Request, columns
 
 Columns = Mapping[str, Collection[str]]
 Rows = Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -57,13 +58,15 @@ def absent(portfolio: Portfolio) -> list[str]:
     return [table for table in HISTORY if table not in portfolio.history]
 
 
-def from_requests(requests: Sequence[ApplicationRequest], columns: Columns | None = None) -> Portfolio:
+def from_requests(
+    requests: Sequence[Request | ApplicationRequest], columns: Columns | None = None
+) -> Portfolio:
     """Return the portfolio of validated requests, in their order.
 
     Parameters
     ----------
-    requests : sequence of ApplicationRequest
-        Validated applications.
+    requests : sequence of Request or ApplicationRequest
+        Applications as they were decoded, or validated.
     columns : mapping of str to collection of str, optional
         Raw columns to keep, as for `read`.
     """
@@ -124,23 +127,22 @@ def take(portfolio: Portfolio, rows: Rows) -> Portfolio:
     return Portfolio(applications, history, ready_made)
 
 
-def _ready_made(requests: Sequence[ApplicationRequest]) -> pl.DataFrame | None:
+def _ready_made(requests: Sequence[Request | ApplicationRequest]) -> pl.DataFrame | None:
     """Return the aggregates that requests brought, or None where none did."""
-    records = [
-        {"row": row, **request.history_features}
-        for row, request in enumerate(requests)
-        if request.history_features is not None
-    ]
-    if not records:
+    rows = [row for row, request in enumerate(requests) if request.history_features is not None]
+    if not rows:
         return None
-    schema: dict[str, pl.DataType] = {"row": pl.UInt32()}
-    for record in records:
-        for name, value in record.items():
-            if isinstance(value, str):
-                schema[name] = pl.String()
-            else:
-                schema.setdefault(name, pl.Float64())
-    return pl.from_dicts(records, schema=schema)
+    given: list[Any] = [requests[row].history_features for row in rows]
+    if isinstance(given[0], dict):
+        names = list(dict.fromkeys(name for record in given for name in record))
+        values = {name: [record.get(name) for record in given] for name in names}
+    else:
+        values = {name: list(map(attrgetter(name), given)) for name in given[0].__struct_fields__}
+    columns = [pl.Series("row", rows, dtype=pl.UInt32)]
+    for name, column in values.items():
+        kind = "category" if any(isinstance(value, str) for value in column) else "number"
+        columns.append(_series(name, column, kind))
+    return pl.DataFrame(columns)
 
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:
@@ -148,9 +150,19 @@ def _present(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _frame(records: Sequence[Any], kinds: Mapping[str, str]) -> pl.DataFrame:
-    """Return a typed table of validated pydantic records."""
-    schema = {name: DTYPES[kind] for name, kind in kinds.items()}
-    return pl.from_dicts([record.__dict__ for record in records], schema=schema)
+    """Return a typed table of records that were decoded or validated."""
+    values = {name: list(map(attrgetter(name), records)) for name in kinds}
+    return pl.DataFrame([_series(name, values[name], kind) for name, kind in kinds.items()])
+
+
+def _series(name: str, values: Sequence[Any], kind: str) -> pl.Series:
+    """Return a typed column of values; None and NaN are missing."""
+    if kind == "category":
+        return pl.Series(name, [v if isinstance(v, str) else None for v in values], DTYPES[kind])
+    if kind == "id":
+        return pl.Series(name, [v if isinstance(v, int) else None for v in values], DTYPES[kind])
+    numbers = pl.Series(name, values, pl.Float64, strict=False).fill_nan(None)
+    return numbers if kind == "number" else numbers.cast(DTYPES[kind])
 
 
 def wanted(asked: Columns | None, table: str) -> dict[str, str]:
