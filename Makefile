@@ -34,7 +34,7 @@ test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one
 
 setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
 
-$(SETUP): requirements.txt
+$(SETUP): requirements.txt scoring/engine/kernels.c
 	@deploy/setup.sh
 
 browser: ## install Debian's Chromium for the tests of the page (as root)
@@ -72,6 +72,7 @@ monitor: $(SETUP)  ## write the drift report of what was served
 
 bento: $(SETUP)  ## build the bento from the exact tag of the newest model (or MODEL=credit_scoring:TAG)
 	@test -f "$(STORED)" || { echo "No model is imported yet: make train import" >&2; exit 1; }
+	@python -m scoring.engine || true
 	@model=$${MODEL:-credit_scoring:$$(cat "$(STORED)")}; echo "model $$model"; CREDIT_SCORING_MODEL=$$model bentoml build
 
 image: bento  ## make the container image of the bento (Docker or another engine: ARGS='--backend podman')

@@ -29,6 +29,7 @@ import anyio.to_thread
 import bentoml
 import yaml
 from bentoml.exceptions import BentoMLException, NotFound
+from prometheus_client import Gauge
 from pydantic import RootModel
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -61,6 +62,15 @@ BENTOML_TIMEOUT_MS = int(
 logger = logging.getLogger(
     "bentoml.credit_scoring"
 )  # bentoml 1.4.39 shows only what is logged under its own name
+
+
+# A gauge that is always 1, since several processes cannot share one of prometheus' own info metrics.
+ENGINE = Gauge(
+    "credit_scoring_engine_info",
+    "Who computes scores: native (the fast engine) or lightgbm; numpy for a linear model.",
+    ["engine", "family", "model"],
+    multiprocess_mode="livemax",
+)
 
 
 @dataclass(frozen=True)
@@ -219,10 +229,13 @@ class CreditScoring:
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
+        ENGINE.labels(self.decider.scorer.engine, self.decider.scorer.family, tag).set(1)
         logger.info(
-            "serving %s: %s, %d features, threshold %.4f, log %s, %s",
+            "serving %s: %s, engine %s%s, %d features, threshold %.4f, log %s, %s",
             tag,
             self.decider.scorer.family,
+            self.decider.scorer.engine,
+            f" ({reason})" if (reason := self.decider.scorer.without_native) else "",
             len(self.decider.scorer.feature_names),
             self.decider.scorer.threshold,
             settings.log or "off: NO DECISION IS RECORDED",

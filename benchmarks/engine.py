@@ -6,13 +6,11 @@ rows; figures are medians over the rounds, ratios are medians of the ratios with
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before LightGBM is loaded: shap does not let one choose
@@ -26,10 +24,12 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
+from benchmarks import results
 from scoring.engine import Engine
 
 Matrix = NDArray[np.float64]
 Call = Callable[[Matrix], Any]
+Figure = tuple[str, float, str, float | None, bool | None]
 
 FEATURES, CATEGORIES, LEVELS = 200, 12, 30
 TRAINING_ROWS, CHECKED_ROWS = 8_000, 100_000
@@ -42,7 +42,7 @@ TARGETS = {
 }
 EXACT = {"predict": 0.0, "explain": 1e-9}
 ROWS_A_ROUND = 40  # small batches are repeated, with other rows each time
-COMMAND = "python -m benchmarks.engine"
+COMMAND = "python -m benchmarks.engine --keep"
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 console = Console(highlight=False)
@@ -129,45 +129,40 @@ def largest_difference(booster: lgb.Booster, engine: Engine, task: str, matrix: 
     return float(np.abs(engine.contributions(some)[0] - theirs[:, :-1]).max())
 
 
-def record(name: str, figure: float, unit: str, target: float | None = None) -> dict[str, Any]:
-    """Return one line of results.json."""
-    met = None if target is None else figure <= target
-    return {
-        "name": name,
-        "figure": float(f"{figure:.3g}"),
-        "unit": unit,
-        "target": target,
-        "met": met,
-        "command": COMMAND,
-    }
+def figure(name: str, value: float, unit: str, target: float | None = None) -> Figure:
+    """Return one figure as the records have it, with the target that it should not exceed."""
+    return name, value, unit, target, None if target is None else value <= target
 
 
-@app.command(epilog=f"Example: [bold]{COMMAND} --rounds 5 --out benchmarks/engine.json[/bold]")
+@app.command(epilog=f"Example: [bold]{COMMAND} [/bold]")
 def main(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in which the engines take turns.")] = 5,
     trees: Annotated[int, typer.Option(min=1, help="Trees of 31 leaves.")] = 1_000,
-    out: Annotated[Path | None, typer.Option(help="Write the figures as JSON records.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Write the figures to benchmarks/results.json.")
+    ] = False,
 ) -> None:
     """Compare the engine with LightGBM and shap, on numbers and with 12 category columns."""
-    records: list[dict[str, Any]] = []
+    figures: list[Figure] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         steps = progress.add_task("training", total=2 * (1 + rounds * sum(map(len, SIZES.values()))))
         for categories in (0, CATEGORIES):
             progress.update(steps, description=f"training, {categories} category columns")
             measured, table = measure(trees, categories, rounds, progress, steps)
-            records += measured
+            figures += measured
             progress.console.print(table)
-    if out:
-        out.write_text(json.dumps(records, indent=2) + "\n")
-        console.print(f"{len(records)} figures written to {out}")
-    if missed := [entry["name"] for entry in records if entry["met"] is False]:
+    if keep:
+        for found in figures:
+            results.record(*found, command=COMMAND)
+        console.print(f"{len(figures)} figures written to {results.FILE}")
+    if missed := [name for name, *_, met in figures if met is False]:
         console.print(f"missed: {', '.join(missed)}")
         raise typer.Exit(1)
 
 
 def measure(
     trees: int, categories: int, rounds: int, progress: Progress, steps: TaskID
-) -> tuple[list[dict[str, Any]], Table]:
+) -> tuple[list[Figure], Table]:
     """Return the figures of one model, as records and as a table."""
     booster = train(trees, categories)
     text = booster.model_to_string()
@@ -175,33 +170,37 @@ def measure(
     progress.advance(steps)
     start = time.process_time()
     engine = Engine.of(text)
-    if engine is None:
-        raise typer.BadParameter("the engine is not available here; is numba installed?")
     made = time.process_time() - start
     matrix = rows(CHECKED_ROWS, categories, np.random.default_rng(2))
     model = f"{trees} trees, {categories} category columns"
-    records = [record(f"engine ready, {model}", made, "CPU s")]
+    figures = [figure(f"engine: ready, {model}", made, "CPU s")]
     table = Table("task", "rows", "engine", "CPU ms", "ratio of ours", "target", title=model)
     for task, calls in engines(booster, engine).items():
         difference = largest_difference(booster, engine, task, matrix)
-        records.append(record(f"{task}, largest difference, {model}", difference, "log-odds", EXACT[task]))
+        figures.append(
+            figure(f"engine: {task}, largest difference, {model}", difference, "log-odds", EXACT[task])
+        )
         for n in SIZES[task]:
             progress.update(steps, description=f"{task}, {n} rows")
             times = compare(calls, n, matrix, rounds, lambda: progress.advance(steps))
             ours = times.pop("engine")
             table.add_row(task, f"{n:,}", "engine", f"{1e3 * statistics.median(ours):,.3f}")
-            records.append(record(f"{task}, {n} rows, {model}", 1e3 * statistics.median(ours), "CPU ms"))
+            figures.append(
+                figure(f"engine: {task}, {n:,} rows, {model}", 1e3 * statistics.median(ours), "CPU ms")
+            )
             for peer, theirs in times.items():
                 ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
                 target, of = TARGETS.get((task, n), (None, ""))
                 target = target if of == f"of {peer}" else None
-                name = f"{task}, {n} rows, ratio to {peer}, {model}"
-                records.append(record(name, ratio, "ratio", target))
+                name = f"engine: {task}, {n:,} rows, ratio to {peer}, {model}"
+                figures.append(figure(name, ratio, "ratio", target))
                 shown = "" if target is None else f"{target} {'met' if ratio <= target else 'MISSED'}"
                 table.add_row("", "", peer, f"{1e3 * statistics.median(theirs):,.3f}", f"{ratio:.3f}", shown)
         table.add_section()
-    table.caption = f"largest differences: {[r['figure'] for r in records if 'difference' in r['name']]}"
-    return records, table
+    table.caption = (
+        f"largest differences: {[f'{value:.1g}' for name, value, *_ in figures if 'difference' in name]}"
+    )
+    return figures, table
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .venv and install everything pinned in requirements.txt. `make setup` calls it when that file changed.
+# Make .venv, install everything pinned in requirements.txt and build the engine. `make setup` calls it when they changed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,5 +24,6 @@ echo "Installing $(grep -c == requirements.txt) packages into .venv; the first t
 # uv does not read pip's configuration. Where only pip knows a private index, pip installs the same pins, slower.
 .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements.txt ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/bin/python -m scoring.engine || true # without a C compiler it says so, and LightGBM itself answers
 touch .venv/installed
 echo "Ready."

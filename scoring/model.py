@@ -15,6 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scoring.engine import Absent, Engine, Unsupported
+
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
@@ -151,18 +153,35 @@ class Linear:
 class Boosted:
     """A LightGBM booster, kept as the text that it is saved as.
 
+    Our own engine answers, or LightGBM itself where that cannot: with the same log-odds, to the last bit.
+
     Attributes
     ----------
     text : str
         LightGBM's own model format.
+    engine : str
+        Who answers: ``"native"`` or ``"lightgbm"``.
+    without_native : str
+        Why LightGBM itself answers; empty if it does not.
     """
 
     text: str
+    engine: str = field(init=False)
+    without_native: str = field(init=False)
     _booster: lgb.Booster = field(init=False, repr=False)
+    _native: Engine | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Parse the text once."""
+        native, reason = None, ""
+        try:
+            native = Engine.of(self.text)
+        except (Absent, Unsupported) as error:
+            reason = str(error)
         object.__setattr__(self, "_booster", lgb.Booster(model_str=self.text))
+        object.__setattr__(self, "_native", native)
+        object.__setattr__(self, "engine", "native" if native else "lightgbm")
+        object.__setattr__(self, "without_native", reason)
 
     @property
     def feature_names(self) -> list[str]:
@@ -176,16 +195,20 @@ class Boosted:
 
     def raw(self, matrix: Matrix) -> Vector:
         """Return the log-odds of default, one per row."""
+        if self._native:
+            return self._native.raw(matrix)
         return self._predict(matrix, raw_score=True)
 
     def contributions(self, matrix: Matrix) -> tuple[Matrix, float]:
         """Return exact TreeSHAP values (Lundberg 2018) and the base they add to."""
+        if self._native:
+            return self._native.contributions(matrix)
         values = self._predict(matrix, pred_contrib=True).reshape(len(matrix), matrix.shape[1] + 1)
         base = float(values[0, -1]) if len(values) else 0.0
         return values[:, :-1], base
 
     def _predict(self, matrix: Matrix, **what: bool) -> Vector:
-        """Call the booster: the one place where trees are walked."""
+        """Call the booster."""
         if len(matrix) == 0:
             return np.empty((0, matrix.shape[1] + 1) if "pred_contrib" in what else 0)
         threads = THREADS if len(matrix) >= THREADS_FROM_ROWS else 1

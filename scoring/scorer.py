@@ -90,6 +90,16 @@ class Scorer:
         """``"lightgbm"`` or ``"linear"``."""
         return "lightgbm" if isinstance(self.model.function, Boosted) else "linear"
 
+    @property
+    def engine(self) -> str:
+        """Who answers: ``"native"``, ``"lightgbm"`` or, for a linear function, ``"numpy"``."""
+        return self.model.function.engine if isinstance(self.model.function, Boosted) else "numpy"
+
+    @property
+    def without_native(self) -> str:
+        """Why LightGBM itself answers; empty if it does not."""
+        return self.model.function.without_native if isinstance(self.model.function, Boosted) else ""
+
     def encode(self, features: pl.DataFrame) -> Matrix:
         """Return the float64 matrix (n_applications, n_features) that the model reads; missing is NaN."""
         return self.model.encoding.encode(features)

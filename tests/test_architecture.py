@@ -57,6 +57,7 @@ COMMAND_LINES = {
     "scoring.download",
     "scoring.inference_log",
     "scoring.replay",
+    "scoring.engine",
 }
 DOORS = {
     "bentoml": {"service", "import_model"},
@@ -74,18 +75,21 @@ DOORS = {
     "pydantic_core": {"scoring.schema", "scoring.door", "scoring.inference_log", "service"},
     "msgspec": {"scoring.schema"},
     "starlette": {"service"},
+    "prometheus_client": {"service"},
     "anyio": {"service"},
     "yaml": {"service"},
     "pyarrow": {"scoring.bulk", "scoring.client"},
     "matplotlib": {"scoring.figures"},
-    "numba": {"scoring.engine"},
-    "llvmlite": {"scoring.engine"},
     "plotly": {"ui", "monitoring"},
     "typer": COMMAND_LINES,
     "rich": COMMAND_LINES,
 }
 FREE = {"numpy", "polars", *sys.stdlib_module_names}
-INSTALLED_BY = {"yaml": "pyyaml", "pydantic_core": "pydantic"}  # import name -> distribution
+INSTALLED_BY = {
+    "yaml": "pyyaml",
+    "pydantic_core": "pydantic",
+    "prometheus_client": "prometheus-client",
+}  # import name -> distribution
 BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 
@@ -201,7 +205,7 @@ def served_modules() -> set[str]:
 
 def test_the_service_needs_only_what_the_bento_installs() -> None:
     lines = (ROOT / "requirements-serving.in").read_text().splitlines()
-    declared = {found[0] for line in lines if (found := re.match(r"[a-z]\w*", line))}
+    declared = {found[0] for line in lines if (found := re.match(r"[a-z][\w-]*", line))}
     foreign = {target.split(".")[0] for name in served_modules() for target in top_level_imports(name)}
     needed = {INSTALLED_BY.get(library, library) for library in foreign - OURS - set(sys.stdlib_module_names)}
     missing = needed - declared

@@ -1,7 +1,9 @@
 """The engine answers exactly as LightGBM does, row by row and to the last bit, or leaves the answer to it."""
 
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.engine import Engine
-from scoring.engine.forest import Forest, Unsupported
+from scoring.engine import Engine, Unsupported, native
+from scoring.engine import build as building
+from scoring.engine.explain import gauss_legendre
+from scoring.engine.forest import Forest
+from scoring.model import Boosted
 
 ROOT = Path(__file__).parent.parent
 ROWS = 300
@@ -35,6 +40,16 @@ EDGES = [
     63.0,
     1e9,
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built() -> None:
+    """Build the kernels where `make setup` has not."""
+    if not native.built().is_file():
+        try:
+            building.build()
+        except building.BuildError as error:
+            pytest.skip(str(error))
 
 
 def data(seed: int, n_categories: int = 9, k: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +104,6 @@ def probes(x: np.ndarray, booster: lgb.Booster) -> np.ndarray:
 def check_equal(booster: lgb.Booster, rows: np.ndarray) -> Engine:
     """Hold the engine against LightGBM, in a batch and by few rows, scores and contributions."""
     engine = Engine.of(booster.model_to_string())
-    assert engine is not None
     expected = booster.predict(rows, raw_score=True, num_threads=1)
     np.testing.assert_array_equal(engine.raw(rows), expected)
     few = [engine.raw(rows[i : i + 5]) for i in range(0, len(rows), 5)]
@@ -178,8 +192,7 @@ def test_paths_of_many_features_are_explained_exactly() -> None:
     y = np.concatenate([np.arange(k) % 7 + np.arange(k) / 10.0, np.zeros(4)])
     booster = train(x, y, 1, objective="regression", num_leaves=k, min_data_in_leaf=1, min_data_in_bin=1)
     engine = Engine.of(booster.model_to_string())
-    assert engine is not None
-    assert engine._explainer.paths["features"].max() > 16
+    assert engine._kernels.passes.max() > 1
     tree = booster.dump_model()["tree_info"][0]
     for row in x[::10]:
         exact = shapley_values(tree, row)
@@ -208,7 +221,6 @@ def test_a_row_in_a_batch_is_the_row_alone(n: int) -> None:
     x, y = data(7)
     booster = train(x, y, 7, [0, 1])
     engine = Engine.of(booster.model_to_string())
-    assert engine is not None
     alone = [engine.raw(x[i : i + 1])[0] for i in range(n)]
     np.testing.assert_array_equal(engine.raw(x[:n]), alone)
     shares, _ = engine.contributions(x[:n][:20])
@@ -220,7 +232,6 @@ def test_a_row_in_a_batch_is_the_row_alone(n: int) -> None:
 def test_any_memory_layout_is_read_and_none_is_written() -> None:
     x, y = data(8)
     engine = Engine.of(train(x, y, 4).model_to_string())
-    assert engine is not None
     expected = engine.raw(x.copy())
     x.setflags(write=False)
     for matrix in (x, np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], x.tolist()):
@@ -230,7 +241,6 @@ def test_any_memory_layout_is_read_and_none_is_written() -> None:
 def test_a_matrix_of_another_width_is_refused() -> None:
     x, y = data(8)
     engine = Engine.of(train(x, y, 2).model_to_string())
-    assert engine is not None
     for matrix in (x[:, :5], x[0]):
         with pytest.raises(ValueError, match=r"expected \(n, 6\)"):
             engine.raw(matrix)
@@ -244,15 +254,14 @@ def test_a_matrix_of_another_width_is_refused() -> None:
         ({"linear_tree": True, "objective": "regression"}, "linear"),
     ],
 )
-def test_what_it_cannot_answer_exactly_is_left_to_lightgbm(
-    settings: dict, reason: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_it_cannot_answer_exactly_is_left_to_lightgbm(settings: dict, reason: str) -> None:
     x, y = data(1)
     booster = train(x, np.arange(ROWS) % 3 if "num_class" in settings else y, 2, **settings)
     with pytest.raises(Unsupported, match=reason):
         Forest.of(booster.model_to_string())
-    assert Engine.of(booster.model_to_string()) is None
-    assert reason in caplog.text
+    answering = Boosted(booster.model_to_string())
+    assert answering.engine == "lightgbm"
+    assert reason in answering.without_native
 
 
 def test_a_leaf_that_no_training_row_reached_is_left_to_lightgbm() -> None:
@@ -263,25 +272,142 @@ def test_a_leaf_that_no_training_row_reached_is_left_to_lightgbm() -> None:
         Forest.of(text)
 
 
-def run(code: str, **environment: str) -> str:
-    """Run code in a process of its own, as at a start of the service."""
-    command = [sys.executable, "-c", code]
-    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    return answer.stdout.strip()
+def test_a_split_on_an_unknown_rule_feature_or_category_is_left_to_lightgbm() -> None:
+    x, y = data(2)
+    text = train(x, y, 1, [0, 1], max_cat_to_onehot=1).model_to_string()
+    for key, value in {
+        "decision_type": "12",  # a fourth rule for missing values
+        "split_feature": "6",  # of features 0 to 5
+        "left_child": "7",
+        "threshold": "nan",
+        "leaf_value": "nan",
+        "cat_boundaries": "0 900",
+        "num_leaves": "1000000000",
+    }.items():
+        lines = text.splitlines()
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"{key}="))
+        first = lines[at].partition("=")[2].split()
+        lines[at] = f"{key}={' '.join([value, *first[len(value.split()) :]])}"
+        with pytest.raises(Unsupported):
+            Forest.of("\n".join(lines))
 
 
-def test_without_numba_lightgbm_answers() -> None:
-    code = (
-        "import sys; sys.modules['numba'] = None\nfrom scoring.engine import Engine; print(Engine.of('tree'))"
-    )
-    assert run(code) == "None"
-    assert run(code.partition("\n")[2], NUMBA_DISABLE_JIT="1") == "None"
+DAMAGED = train(*data(4), 3, [0, 1]).model_to_string()
+NUMBERS = [
+    found.span() for found in re.finditer(r"(?<![\w.])-?\d[\d.e+-]*", DAMAGED.partition("end of trees")[0])
+]
 
 
-def test_without_a_folder_for_its_cache_it_compiles_in_memory(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()  # a folder inside a file cannot be made, not even by root
-    code = "from scoring.engine.kernel import reading; print(reading(-0.5, 3))"
-    only = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache"), **only) == "0.0"
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"), **only) == "0.0"
-    assert list((tmp_path / "cache").rglob("*.nbi"))
+@settings(max_examples=150)
+@given(
+    st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=4, unique=True),
+    st.sampled_from(
+        ["-1", "0", "3", "7", "8", "15", "31", "64", "4294967295", "-2147483648", "1e308", "", "x"]
+    ),
+)
+def test_a_damaged_model_is_refused_or_read_within_its_bounds(
+    spans: list[tuple[int, int]], other: str
+) -> None:
+    text = DAMAGED
+    for first, end in sorted(spans, reverse=True):
+        text = text[:first] + other + text[end:]
+    try:
+        forest = Forest.of(text)
+    except Unsupported:
+        return
+    if forest.n_features > 1_000:  # a matrix that wide is not at hand
+        return
+    engine = Engine.of(text)
+    rows = np.resize(data(4)[0], (40, forest.n_features))
+    np.testing.assert_array_equal(engine.raw(rows[:3]), engine.raw(rows)[:3])
+    engine.contributions(rows[:3])
+
+
+def test_threads_share_an_engine() -> None:
+    x, y = data(9)
+    engine = Engine.of(train(x, y, 20, [0, 1]).model_to_string())
+    expected, (shares, _) = engine.raw(x), engine.contributions(x)
+
+    def ask(i: int) -> bool:
+        rows = slice(i, i + 1 + i % 50)
+        return np.array_equal(engine.raw(x[rows]), expected[rows]) and np.array_equal(
+            engine.contributions(x[rows])[0], shares[rows]
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(200)))
+
+
+def test_trees_of_many_leaves_score_as_lightgbm_does() -> None:
+    x, y = data(11)
+    booster = train(x, y, 6, [0, 1], num_leaves=200, min_data_in_leaf=1, min_sum_hessian_in_leaf=0)
+    engine = check_equal(booster, probes(x, booster))
+    assert np.diff(engine.forest.start).max() > 2 * 64 + 1
+
+
+def test_a_hundred_thousand_applications_are_decided_as_lightgbm_does() -> None:
+    x, y = data(12)
+    booster = train(x, y, 30, [0, 1], num_leaves=31)
+    random = np.random.default_rng(12)
+    rows = np.column_stack([random.choice(x[:, i], 100_000) for i in range(x.shape[1])])
+    expected = booster.predict(rows, raw_score=True, num_threads=2)
+    found = Boosted(booster.model_to_string()).raw(rows)
+    np.testing.assert_array_equal(found, expected)  # so every probability and every decision is the same too
+
+
+def test_the_points_of_the_quadrature_are_those_of_gauss_and_legendre() -> None:
+    for n in (8, 24):
+        points, weights = gauss_legendre(n)
+        theirs, their_weights = np.polynomial.legendre.leggauss(n)
+        np.testing.assert_allclose(points, (theirs + 1) / 2, rtol=0, atol=1e-15)
+        np.testing.assert_allclose(weights, their_weights / 2, rtol=0, atol=1e-15)
+
+
+def test_without_its_kernels_lightgbm_answers_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = data(6)
+    text = train(x, y, 5, [0, 1]).model_to_string()
+    with_kernels = Boosted(text)
+    monkeypatch.setattr(native, "SOURCE", tmp_path / "kernels.c")
+    (tmp_path / "kernels.c").write_text("int walk;")
+    without = Boosted(text)
+    assert (with_kernels.engine, without.engine) == ("native", "lightgbm")
+    assert with_kernels.without_native == ""
+    assert "python -m scoring.engine" in without.without_native
+    np.testing.assert_array_equal(with_kernels.raw(x), without.raw(x))
+    native.built().write_text("no library")
+    assert "do not load" in Boosted(text).without_native
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "scoring.engine", *arguments]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_the_command_says_whether_the_engine_is_here() -> None:
+    found = command("--check")
+    assert found.returncode == 0
+    assert str(native.built()) in found.stdout
+
+
+def test_a_compiler_that_is_missing_or_fails_is_one_line() -> None:
+    for compiler in ("false", "no-such-compiler"):
+        found = command("--again", CC=compiler)
+        assert found.returncode == 1
+        assert found.stdout.startswith("LightGBM itself will answer: ")
+        assert len(found.stdout.splitlines()) == 1
+        assert not found.stderr
+    assert native.built().is_file()  # what stood, stands
+
+
+def test_a_build_leaves_no_other_one_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (native, building):
+        monkeypatch.setattr(module, "SOURCE", tmp_path / "kernels.c")
+    (tmp_path / "kernels-linux-old.so").touch()
+    (tmp_path / "kernels.c").write_text("int walk(void) { return 0; }")
+    first = building.build()
+    (tmp_path / "kernels.c").write_text("int walk(void) { return 1; }")
+    second = building.build()
+    assert first != second
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(["kernels.c", second.name])

@@ -1,28 +1,25 @@
 """Scores and contributions of a LightGBM model, equal to LightGBM's own and several times faster.
 
->>> engine = Engine.of(booster.model_to_string())  # compiles what is not in numba's cache yet
+The kernels are one C file, ``kernels.c``; ``python -m scoring.engine`` builds it.
+
+>>> engine = Engine.of(booster.model_to_string())
 >>> engine.raw(matrix)
 >>> engine.contributions(matrix)
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .explain import base
 from .forest import Forest, Unsupported
+from .native import Absent, Kernels
 
-if TYPE_CHECKING:
-    from .explain import Explainer
-    from .predict import Predictor
-
-__all__ = ["Engine"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Absent", "Engine", "Unsupported"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -30,46 +27,29 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """A model ready to score: nothing is compiled after ``of`` has returned.
+    """A model ready to score.
 
-    One call uses one thread and lets other threads of Python run meanwhile.
+    One call uses one thread, and lets other threads of Python run meanwhile; any number of threads may call.
     """
 
     forest: Forest
-    _predictor: Predictor
-    _explainer: Explainer
-    name: str = "numba"
+    base: float
+    _kernels: Kernels
 
     @classmethod
-    def of(cls, text: str) -> Engine | None:
-        """Return the engine of a LightGBM text model, or None where LightGBM itself must answer.
+    def of(cls, text: str) -> Engine:
+        """Return the engine of a LightGBM text model.
 
-        That is the case without numba, and for models with several scores per row, averaged trees or linear
-        leaves; the log says which. The first call on a machine compiles for several seconds; later processes
-        take the machine code from numba's cache, in ``NUMBA_CACHE_DIR`` or beside the source.
+        Raises
+        ------
+        Unsupported
+            If only LightGBM itself can answer for the model: it has several scores per row, averaged trees or
+            linear leaves, or is damaged.
+        Absent
+            If the kernels are not built on this machine, or do not load.
         """
-        try:
-            from .explain import Explainer
-            from .predict import Predictor
-
-            forest = Forest.of(text)
-            engine = cls(forest, Predictor(forest), Explainer(forest))
-            engine.warm()
-        except Unsupported as reason:
-            logger.warning("LightGBM itself will answer for this model: %s", reason)
-        except (ImportError, OSError) as error:  # numba is not here, or its cache has no space left
-            logger.warning("LightGBM itself will answer: %s", error)
-        else:
-            return engine
-        return None
-
-    def warm(self) -> None:
-        """Compile, or load from the cache, all that scoring and explaining run."""
-        from .predict import SWEEP_FROM_ROWS
-
-        for rows in (1, SWEEP_FROM_ROWS):
-            self.raw(np.zeros((rows, self.forest.n_features)))
-        self.contributions(np.zeros((1, self.forest.n_features)))
+        forest = Forest.of(text)
+        return cls(forest, base(forest), Kernels(forest))
 
     def raw(self, matrix: Matrix) -> Vector:
         """Return the raw score of each row, bit-equal to ``Booster.predict(raw_score=True)``.
@@ -84,7 +64,7 @@ class Engine:
         ValueError
             If the matrix does not have one column per feature.
         """
-        return self._predictor.raw(self._checked(matrix))
+        return self._kernels.raw(self._checked(matrix))
 
     def contributions(self, matrix: Matrix) -> tuple[Matrix, float]:
         """Return each feature's share of each row's raw score, and the base that they add to.
@@ -92,11 +72,11 @@ class Engine:
         Exact path-dependent TreeSHAP values, those of ``Booster.predict(pred_contrib=True)``. Takes and
         raises the same as ``raw``.
         """
-        return self._explainer.contributions(self._checked(matrix)), self._explainer.base
+        return self._kernels.contributions(self._checked(matrix)), self.base
 
     def _checked(self, given: Any) -> Matrix:
-        """Return the matrix in the memory layout that is compiled for, copied only if it has another."""
-        matrix: Matrix = np.require(given, np.float64, ["C", "W", "A"])
+        """Return the matrix in the memory layout that the kernels read, copied only if it has another."""
+        matrix: Matrix = np.require(given, np.float64, ["C", "A"])
         if matrix.ndim != 2 or matrix.shape[1] != self.forest.n_features:
             raise ValueError(f"matrix of shape {matrix.shape}; expected (n, {self.forest.n_features}).")
         return matrix

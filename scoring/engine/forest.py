@@ -70,19 +70,30 @@ class Forest:
     def of(cls, text: str) -> Forest:
         """Read LightGBM's text format (``Booster.model_to_string``).
 
+        Nothing in the text is believed: whatever the kernels use as an index is checked to stay in bounds.
+
         Raises
         ------
         Unsupported
-            If the model is not a plain sum of constant-leaf trees with one score per row.
+            If the model is not a plain sum of constant-leaf trees with one score per row, or is damaged.
         """
-        header, blocks = _blocks(text)
+        try:
+            return cls._of(*_blocks(text))
+        except Unsupported:
+            raise
+        except (KeyError, ValueError, OverflowError) as error:
+            raise Unsupported(f"it is damaged: {error}") from error
+
+    @classmethod
+    def _of(cls, header: Block, blocks: list[Block]) -> Forest:
+        n_features = int(header["max_feature_idx"]) + 1
         if header.get("num_tree_per_iteration") != "1":
             raise Unsupported("it gives more than one score per row")
         if "average_output" in header:
             raise Unsupported("it averages its trees instead of adding them")
         if not blocks:
             raise Unsupported("it has no trees")
-        trees = [_tree(block) for block in blocks]
+        trees = [_tree(block, n_features) for block in blocks]
         splits = np.array([len(tree["feature"]) for tree in trees])
         joined = {key: np.concatenate([tree[key] for tree in trees]) for key in trees[0]}
         start = np.concatenate([[0], np.cumsum(2 * splits + 1)])
@@ -94,7 +105,7 @@ class Forest:
         slots["test"][inner], slots["feature"][inner] = test, joined["feature"]
         slots["left"][inner], slots["right"][inner] = joined["left"], joined["right"]
         return cls(
-            n_features=int(header["max_feature_idx"]) + 1,
+            n_features=n_features,
             **tests,
             start=start,
             slots=slots,
@@ -125,7 +136,7 @@ def _numbers(block: Block, key: str, kind: type) -> Array:
     return np.array(block.get(key, "").split(), dtype=kind)
 
 
-def _tree(block: Block) -> dict[str, Array]:
+def _tree(block: Block, n_features: int) -> dict[str, Array]:
     """Return one tree's arrays, children as slots."""
     if block.get("is_linear", "0") != "0":
         raise Unsupported("it has linear functions in its leaves")
@@ -133,34 +144,51 @@ def _tree(block: Block) -> dict[str, Array]:
     children = np.array([_numbers(block, side, np.int64) for side in ("left_child", "right_child")])
     children = children.reshape(2, -1)
     children = np.where(children >= 0, children, m + ~children)
-    cover = np.concatenate(
-        [_numbers(block, "internal_count", np.float64), _numbers(block, "leaf_count", np.float64)]
-    )
-    if m == 0:
-        cover = np.ones(1)  # LightGBM keeps no count for a tree without splits
     well_formed = (
-        children.shape == (2, m)
+        m >= 0
+        and children.shape == (2, m)
         and np.array_equal(np.sort(children, axis=None), np.arange(1, 2 * m + 1))
         and bool(np.all((children > np.arange(m)) | (children >= m)))
     )
     if not well_formed:
         raise Unsupported("it has a tree whose splits do not follow each other")
-    if cover.shape != (2 * m + 1,) or not np.all(cover > 0):
-        raise Unsupported("it has leaves that no training row reached")
-    if not np.array_equal(cover[:m], cover[children].sum(axis=0)):
-        raise Unsupported("its training rows do not add up along a tree")
     tree = {
         "feature": _numbers(block, "split_feature", np.int64),
         "decision": _numbers(block, "decision_type", np.int64),
         "threshold": _numbers(block, "threshold", np.float64),
         "left": children[0],
         "right": children[1],
-        "cover": cover,
-        "value": np.concatenate([np.zeros(m), _numbers(block, "leaf_value", np.float64)]),
+        "value": _numbers(block, "leaf_value", np.float64),
+        "cover": _cover(block, m, children),
     }
-    if np.isnan(tree["threshold"]).any() or len(tree["value"]) != 2 * m + 1:
+    if (
+        any(len(tree[key]) != m for key in ("feature", "decision", "threshold"))
+        or len(tree["value"]) != m + 1
+    ):
         raise Unsupported("it has a tree that is not complete")
+    if np.isnan(tree["threshold"]).any() or np.isnan(tree["value"]).any():
+        raise Unsupported("it has a threshold or a score that is no number")
+    if np.any((tree["feature"] < 0) | (tree["feature"] >= n_features)):
+        raise Unsupported("it has a split on a feature that it does not have")
+    is_categorical, rule = (tree["decision"] & CATEGORICAL) > 0, tree["decision"] >> 2
+    if np.any((rule < NEVER_MISSING) | (rule > NAN_IS_MISSING)):
+        raise Unsupported("it has a split with an unknown rule for missing values")
+    if np.any(is_categorical & ~np.isin(tree["threshold"], np.arange(m))):
+        raise Unsupported("it has a split on categories that it does not list")
+    tree["value"] = np.concatenate([np.zeros(m), tree["value"]])
     return tree
+
+
+def _cover(block: Block, m: int, children: Array) -> Array:
+    """Return the training rows that reached each slot of a tree."""
+    if m == 0:
+        return np.ones(1)  # LightGBM keeps no count for a tree without splits
+    cover = np.concatenate([_numbers(block, f"{kind}_count", np.float64) for kind in ("internal", "leaf")])
+    if cover.shape != (2 * m + 1,) or not np.all((cover > 0) & np.isfinite(cover)):
+        raise Unsupported("it has leaves that no training row reached")
+    if not np.array_equal(cover[:m], cover[children].sum(axis=0)):
+        raise Unsupported("its training rows do not add up along a tree")
+    return cover
 
 
 def _tests(joined: dict[str, Array], blocks: list[Block], splits: Array) -> tuple[dict[str, Array], Array]:
@@ -178,7 +206,10 @@ def _tests(joined: dict[str, Array], blocks: list[Block], splits: Array) -> tupl
     for position in np.flatnonzero(categorical):
         block = blocks[tree_of[position]]
         low, high = _numbers(block, "cat_boundaries", np.int64)[int(joined["threshold"][position]) :][:2]
-        bits = _numbers(block, "cat_threshold", np.uint32)[low:high].tobytes()
+        words = _numbers(block, "cat_threshold", np.uint32)
+        if not 0 <= low <= high <= len(words):
+            raise Unsupported("it has a split on categories that it does not list")
+        bits = words[low:high].tobytes()
         questions.append((int(joined["feature"][position]), bits))
     known = sorted(set(questions))
     number = {question: len(distinct) + i for i, question in enumerate(known)}

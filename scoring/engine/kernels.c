@@ -1,0 +1,411 @@
+/* The engine's kernels: raw scores and contributions of a forest, one thread a call, no state of their own.
+ *
+ * scoring/engine/native.py builds the structures below and calls the four functions at the end. They trust
+ * what they are given: forest.py has checked every index, child and size, and the matrix is C-order float64.
+ *
+ * Same bits on every machine: only +, -, *, / and comparisons of IEEE doubles, in an order that is written
+ * here, compiled with -ffp-contract=off. A processor with wider registers does more of them at a time.
+ */
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Functions marked so are compiled three times, and the loader picks by processor. It is glibc that can. */
+#ifndef CLONES
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#endif
+#endif
+#ifndef CLONES
+#define CLONES
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+    ABREAST = 8,  /* trees that one row walks down at a time, so that waits for memory overlap */
+    WORDS = 4,    /* of 64 rows each in a sweep: the answers to 20,000 tests fit a second-level cache */
+    LANES = 8,    /* points of a quadrature that are computed with at once */
+    BLOCK = 64 * WORDS
+};
+
+typedef double Lanes __attribute__((vector_size(8 * LANES)));
+typedef uint64_t Rows __attribute__((vector_size(8 * WORDS))); /* one bit a row */
+
+/* How a column is read: LightGBM's three rules for missing values, or as codes of categories. */
+enum { NEVER_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING, CATEGORY };
+
+/* A feature under one rule, and the tests that ask for it: sorted thresholds, or sets of categories. */
+typedef struct { uint32_t feature, rule, first, end; } Column;
+
+/* Words of bits: the categories that go left. */
+typedef struct { uint32_t first, end; } LevelSet;
+
+/* A split: its test, its children (slots counted from the tree's first) and its feature. */
+typedef struct { uint32_t test, left, right, feature; } Slot;
+
+/* A split or leaf of the walk. A row goes to `left` if its number `value` is at or below the threshold, else to
+ * the node after that. A leaf's threshold is its score, and its number is -infinity: it leads to itself. */
+typedef struct { double threshold; uint32_t value, left; } Node;
+
+/* What the path to a slot says of the feature that its parent splits on: the nearest slot above that a split
+ * on this feature leads to (0: none), the distinct features so far, the share of training rows let through. */
+typedef struct { uint32_t earlier, features; double share; } Path;
+
+typedef struct {
+    int64_t n_features, n_columns, n_numeric, n_sets, n_trees, n_groups, largest;
+    const Column *columns;
+    const double *threshold;       /* of numeric tests */
+    const uint8_t *default_left;   /* where they send a missing value */
+    const LevelSet *sets;          /* tests on categories, numbered after the numeric ones */
+    const uint32_t *words;
+    const int64_t *start;          /* first slot of each tree, and the end */
+    const Slot *slots;
+    const double *score;           /* of each leaf, by slot */
+    const Node *nodes;
+    const uint32_t *roots;         /* node of each tree, filled up to whole groups of ABREAST */
+    const uint32_t *depth;         /* of the deepest tree of each group */
+    const Path *paths;
+    const int64_t *passes;         /* over each tree, LANES points each */
+    const double *points, *weights; /* of the rules of 1, 2, ... passes, one after another */
+} Forest;
+
+static const double ZERO = 1.0000000180025095e-35; /* LightGBM's kZeroThreshold, a float: up to here it is zero */
+static const double TOO_LARGE = 2147483648.0;      /* no category from here on */
+
+/* Memory for a call, whole cache lines; NULL where there is none. */
+static void *room(int64_t n, size_t size)
+{
+    size_t bytes = ((size_t)n * size + 63) / 64 * 64;
+    return aligned_alloc(64, bytes ? bytes : 64);
+}
+
+/* A number as a column reads it: NaN where it counts as missing. */
+INLINE double reading(double x, uint32_t rule)
+{
+    if (x != x) return rule == NEVER_MISSING ? 0.0 : NAN;
+    if (-ZERO <= x && x <= ZERO) return rule == ZERO_IS_MISSING ? NAN : 0.0;
+    return x;
+}
+
+/* The code of a category, -1 where it is none; -0.5 is category 0, as in C. */
+INLINE int64_t code(double x)
+{
+    return -1.0 < x && x < TOO_LARGE ? (int64_t)x : -1;
+}
+
+INLINE int is_in(int64_t category, LevelSet set, const uint32_t *words)
+{
+    if (category < 0 || category >> 5 >= (int64_t)set.end - (int64_t)set.first) return 0;
+    return words[set.first + (category >> 5)] >> (category & 31) & 1;
+}
+
+/* ---- A few rows: walk down each tree ------------------------------------------------------------------ */
+
+/* The numbers that nodes compare: -infinity for leaves, then two for each column and one for each set. A
+ * missing value is NaN, at or below nothing, to the nodes that send it right, and -infinity to the others. */
+INLINE void read_row(const Forest *f, const double *row, double *values)
+{
+    values[0] = -INFINITY;
+    double *answers = values + 1 + 2 * f->n_columns - f->n_numeric;
+    for (int64_t c = 0; c < f->n_columns; c++) {
+        const Column column = f->columns[c];
+        const double x = row[column.feature];
+        if (column.rule == CATEGORY) {
+            const int64_t category = code(x);
+            for (int64_t test = column.first; test < column.end; test++)
+                answers[test] = is_in(category, f->sets[test - f->n_numeric], f->words) ? -INFINITY : NAN;
+        } else {
+            const double value = reading(x, column.rule);
+            values[1 + 2 * c] = value;
+            values[2 + 2 * c] = value != value ? -INFINITY : value;
+        }
+    }
+}
+
+CLONES int walk(const Forest *f, const double *matrix, int64_t n_rows, double *scores)
+{
+    double *values = room(1 + 2 * f->n_columns + f->n_sets, sizeof(double));
+    if (!values) return -1;
+    const Node *nodes = f->nodes;
+    for (int64_t row = 0; row < n_rows; row++) {
+        read_row(f, matrix + row * f->n_features, values);
+        double score = 0.0;
+        for (int64_t group = 0; group < f->n_groups; group++) {
+            uint32_t at[ABREAST];
+            memcpy(at, f->roots + group * ABREAST, sizeof at);
+            for (uint32_t level = 0; level < f->depth[group]; level++)
+                for (int i = 0; i < ABREAST; i++) {
+                    const Node node = nodes[at[i]];
+                    at[i] = node.left + !(values[node.value] <= node.threshold);
+                }
+            const int64_t left = f->n_trees - group * ABREAST;
+            for (int i = 0; i < (left < ABREAST ? left : ABREAST); i++) score += nodes[at[i]].threshold;
+        }
+        scores[row] = score;
+    }
+    free(values);
+    return 0;
+}
+
+/* ---- Many rows: sweep over the forest with sets of rows ------------------------------------------------ */
+
+/* The bits of the rows that each numeric test of a column sends left. */
+INLINE void answer_thresholds(const Forest *f, Column column, const double *block, int64_t n,
+                              Rows *rows_of, Rows *goes_left)
+{
+    const double *threshold = f->threshold + column.first;
+    const int64_t tests = (int64_t)column.end - column.first;
+    double values[BLOCK];
+    int64_t place[BLOCK] = {0};
+    for (int64_t row = 0; row < n; row++) values[row] = reading(block[row * f->n_features + column.feature], column.rule);
+    for (int64_t row = n; row < BLOCK; row++) values[row] = 0.0;
+    for (int64_t width = tests; width > 1;) { /* bisection for all rows at once, without a branch */
+        const int64_t half = width >> 1;
+        for (int row = 0; row < BLOCK; row++)
+            place[row] += threshold[place[row] + half - 1] < values[row] ? half : 0;
+        width -= half;
+    }
+    /* By the first test that sends it left; after the tests stand "none does" and "missing". */
+    memset(rows_of, 0, (size_t)(tests + 2) * sizeof(Rows));
+    for (int64_t row = 0; row < n; row++) {
+        const double x = values[row];
+        const int64_t at = x != x ? tests + 1 : place[row] + (threshold[place[row]] < x);
+        ((uint64_t *)(rows_of + at))[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+    const Rows missing = rows_of[tests + 1];
+    Rows left = {0};
+    for (int64_t test = 0; test < tests; test++) {
+        left |= rows_of[test]; /* a row that one test sends left, all later ones do too */
+        goes_left[column.first + test] = f->default_left[column.first + test] ? left | missing : left;
+    }
+}
+
+/* The same for the categorical tests of a column. */
+INLINE void answer_sets(const Forest *f, Column column, const double *block, int64_t n,
+                        Rows *rows_of, Rows *goes_left)
+{
+    int64_t longest = 0;
+    for (int64_t test = column.first; test < column.end; test++) {
+        const LevelSet set = f->sets[test - f->n_numeric];
+        const int64_t words = (int64_t)set.end - set.first;
+        longest = words > longest ? words : longest;
+    }
+    memset(rows_of, 0, (size_t)(32 * longest) * sizeof(Rows)); /* by category */
+    for (int64_t row = 0; row < n; row++) {
+        const int64_t category = code(block[row * f->n_features + column.feature]);
+        if (0 <= category && category < 32 * longest)
+            ((uint64_t *)(rows_of + category))[row >> 6] |= (uint64_t)1 << (row & 63);
+    }
+    for (int64_t test = column.first; test < column.end; test++) {
+        const LevelSet set = f->sets[test - f->n_numeric];
+        Rows left = {0};
+        for (int64_t word = 0; word < (int64_t)set.end - set.first; word++)
+            for (uint32_t bits = f->words[set.first + word]; bits; bits &= bits - 1)
+                left |= rows_of[32 * word + __builtin_ctz(bits)];
+        goes_left[test] = left;
+    }
+}
+
+/* Send rows down a tree, as bits, and add the score of the leaf that each arrives at. */
+INLINE void descend(const Slot *slots, const double *score, int64_t splits, const Rows *goes_left,
+                    Rows *arrived, double *scores)
+{
+    for (int64_t split = 0; split < splits; split++) {
+        const Slot slot = slots[split];
+        const Rows here = arrived[split], left = goes_left[slot.test];
+        arrived[slot.left] = here & left;
+        arrived[slot.right] = here & ~left;
+    }
+    for (int64_t leaf = splits; leaf < 2 * splits + 1; leaf++) {
+        const uint64_t *words = (const uint64_t *)(arrived + leaf);
+        for (int word = 0; word < WORDS; word++)
+            for (uint64_t bits = words[word]; bits; bits &= bits - 1)
+                scores[64 * word + __builtin_ctzll(bits)] += score[leaf];
+    }
+}
+
+/* 256 rows at a time: answer every distinct test of the forest for all of them, one bit a row, then send sets
+ * of rows down the trees. The idea is that of QuickScorer (Lucchese et al. 2015), turned by 90 degrees: a word
+ * holds rows, not leaves, so trees may have any number of leaves. */
+CLONES int sweep(const Forest *f, const double *matrix, int64_t n_rows, double *scores)
+{
+    int64_t most = 0; /* rooms that a column needs */
+    for (int64_t c = 0; c < f->n_columns; c++) {
+        const Column column = f->columns[c];
+        int64_t needs = (int64_t)column.end - column.first + 2;
+        if (column.rule == CATEGORY) {
+            needs = 0;
+            for (int64_t test = column.first; test < column.end; test++) {
+                const LevelSet set = f->sets[test - f->n_numeric];
+                const int64_t categories = 32 * ((int64_t)set.end - set.first);
+                needs = categories > needs ? categories : needs;
+            }
+        }
+        most = needs > most ? needs : most;
+    }
+    Rows *goes_left = room(f->n_numeric + f->n_sets, sizeof(Rows));
+    Rows *rows_of = room(most, sizeof(Rows));
+    Rows *arrived = room(f->largest, sizeof(Rows));
+    const int failed = !goes_left || !rows_of || !arrived;
+    for (int64_t first = 0; first < n_rows && !failed; first += BLOCK) {
+        const double *block = matrix + first * f->n_features;
+        const int64_t n = n_rows - first < BLOCK ? n_rows - first : BLOCK;
+        for (int64_t c = 0; c < f->n_columns; c++)
+            if (f->columns[c].rule == CATEGORY) answer_sets(f, f->columns[c], block, n, rows_of, goes_left);
+            else answer_thresholds(f, f->columns[c], block, n, rows_of, goes_left);
+        Rows all;
+        for (int word = 0; word < WORDS; word++) {
+            const int64_t rows = n - 64 * word;
+            all[word] = rows >= 64 ? ~(uint64_t)0 : rows > 0 ? ((uint64_t)1 << rows) - 1 : 0;
+        }
+        memset(scores + first, 0, (size_t)n * sizeof(double));
+        for (int64_t tree = 0; tree < f->n_trees; tree++) {
+            const int64_t root = f->start[tree];
+            arrived[0] = all;
+            descend(f->slots + root, f->score + root, (f->start[tree + 1] - root) >> 1, goes_left, arrived,
+                    scores + first);
+        }
+    }
+    free(goes_left);
+    free(rows_of);
+    free(arrived);
+    return failed ? -1 : 0;
+}
+
+/* ---- Contributions: exact TreeSHAP values, see explain.py ---------------------------------------------- */
+
+/* Set what the paths to the slots of each tree say, from the training rows that reached each slot. */
+int trace(const int64_t *start, const Slot *slots, const double *cover, int64_t n_trees, int64_t largest,
+          Path *paths)
+{
+    uint32_t *parent = room(largest, sizeof(uint32_t));
+    if (!parent) return -1;
+    for (int64_t tree = 0; tree < n_trees; tree++) {
+        const int64_t root = start[tree], splits = (start[tree + 1] - root) >> 1;
+        Path *path = paths + root;
+        parent[0] = 0;
+        path[0] = (Path){0, 0, 1.0};
+        for (int64_t split = 0; split < splits; split++) {
+            const Slot slot = slots[root + split];
+            uint32_t earlier = (uint32_t)split;
+            while (earlier && slots[root + parent[earlier]].feature != slot.feature) earlier = parent[earlier];
+            const uint32_t children[2] = {slot.left, slot.right};
+            for (int i = 0; i < 2; i++) {
+                const uint32_t child = children[i];
+                parent[child] = (uint32_t)split;
+                path[child].earlier = earlier;
+                path[child].features = path[split].features + !earlier;
+                path[child].share = path[earlier].share * cover[root + child] / cover[root + split];
+            }
+        }
+    }
+    free(parent);
+    return 0;
+}
+
+/* Whether each test of the forest sends a row left. */
+INLINE void answer_row(const Forest *f, const double *row, uint8_t *goes_left)
+{
+    for (int64_t c = 0; c < f->n_columns; c++) {
+        const Column column = f->columns[c];
+        if (column.rule == CATEGORY) {
+            const int64_t category = code(row[column.feature]);
+            for (int64_t test = column.first; test < column.end; test++)
+                goes_left[test] = (uint8_t)is_in(category, f->sets[test - f->n_numeric], f->words);
+        } else {
+            const double x = reading(row[column.feature], column.rule);
+            if (x != x) memcpy(goes_left + column.first, f->default_left + column.first, column.end - column.first);
+            else for (int64_t test = column.first; test < column.end; test++) goes_left[test] = x <= f->threshold[test];
+        }
+    }
+}
+
+/* LANES numbers from anywhere. */
+INLINE Lanes load(const double *numbers)
+{
+    Lanes lanes;
+    memcpy(&lanes, numbers, sizeof lanes);
+    return lanes;
+}
+
+/* For each slot the path's product of factors, the inverse of its own factor, and whether the row passes. */
+INLINE void go_down(const Slot *slots, const Path *paths, int64_t splits, const uint8_t *goes_left,
+                    const double *points, Lanes *product, Lanes *inverse, double *passed)
+{
+    const Lanes t = load(points), stay = 1.0 - t, inverse_stay = 1.0 / stay;
+    for (int64_t split = 0; split < splits; split++) {
+        const Slot slot = slots[split];
+        const int is_left = goes_left[slot.test];
+        const uint32_t hot = is_left ? slot.left : slot.right, cold = is_left ? slot.right : slot.left;
+        const uint32_t earlier = paths[hot].earlier;
+        const Lanes above = product[split] * inverse[earlier]; /* of a feature met again, the old factor goes */
+        const Lanes factor = paths[hot].share * stay + passed[earlier] * t;
+        passed[hot] = passed[earlier];
+        passed[cold] = 0.0;
+        product[hot] = above * factor;
+        inverse[hot] = 1.0 / factor;
+        product[cold] = above * (paths[cold].share * stay);
+        inverse[cold] = inverse_stay * (1.0 / paths[cold].share);
+    }
+}
+
+/* Sum the leaves below each slot, and give each split's feature its share. */
+INLINE void come_up(const Slot *slots, const Path *paths, const double *score, int64_t splits, Lanes *product,
+                    const Lanes *inverse, const double *passed, Lanes *shares)
+{
+    for (int64_t leaf = splits; leaf < 2 * splits + 1; leaf++) product[leaf] *= score[leaf];
+    for (int64_t split = splits - 1; split >= 0; split--) {
+        const Slot slot = slots[split];
+        const uint32_t earlier = paths[slot.left].earlier;
+        const Lanes left = product[slot.left], right = product[slot.right], below = left + right;
+        Lanes share = shares[slot.feature];
+        share += left * inverse[slot.left] * (passed[slot.left] - paths[slot.left].share);
+        share += right * inverse[slot.right] * (passed[slot.right] - paths[slot.right].share);
+        /* What an earlier split on the feature claims for these leaves too; its weight is 0 if there is none. */
+        share -= below * inverse[earlier] * (passed[earlier] - paths[earlier].share);
+        shares[slot.feature] = share;
+        product[split] = below;
+    }
+}
+
+CLONES int explain(const Forest *f, const double *matrix, int64_t n_rows, double *contributions)
+{
+    uint8_t *goes_left = room(f->n_numeric + f->n_sets, 1);
+    Lanes *shares = room(f->n_features, sizeof(Lanes)); /* of the score, by feature and point */
+    Lanes *product = room(f->largest, sizeof(Lanes)), *inverse = room(f->largest, sizeof(Lanes));
+    double *passed = room(f->largest, sizeof(double));
+    const int failed = !goes_left || !shares || !product || !inverse || !passed;
+    if (!failed) {
+        inverse[0] = 1.0 - (Lanes){0};
+        passed[0] = 1.0;
+    }
+    for (int64_t row = 0; row < n_rows && !failed; row++) {
+        answer_row(f, matrix + row * f->n_features, goes_left);
+        memset(shares, 0, (size_t)f->n_features * sizeof(Lanes));
+        for (int64_t tree = 0; tree < f->n_trees; tree++) {
+            const int64_t root = f->start[tree], splits = (f->start[tree + 1] - root) >> 1, n = f->passes[tree];
+            const Slot *slots = f->slots + root;
+            for (int64_t pass = n * (n - 1) / 2; pass < n * (n + 1) / 2; pass++) {
+                product[0] = load(f->weights + LANES * pass);
+                go_down(slots, f->paths + root, splits, goes_left, f->points + LANES * pass, product, inverse, passed);
+                come_up(slots, f->paths + root, f->score + root, splits, product, inverse, passed, shares);
+            }
+        }
+        double *out = contributions + row * f->n_features;
+        for (int64_t feature = 0; feature < f->n_features; feature++) {
+            double sum = 0.0;
+            for (int i = 0; i < LANES; i++) sum += shares[feature][i];
+            out[feature] = sum;
+        }
+    }
+    free(goes_left);
+    free(shares);
+    free(product);
+    free(inverse);
+    free(passed);
+    return failed ? -1 : 0;
+}

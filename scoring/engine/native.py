@@ -1,0 +1,142 @@
+"""The door to the kernels: the built file beside the source, and a forest as they take it."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import explain, predict
+from .forest import Array, Forest
+
+SOURCE = Path(__file__).with_name("kernels.c")
+FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-psabi")
+"""How the source is compiled; no flag may let a compiler change the order or precision of a sum."""
+
+HELD_UP_TO_ROWS = 8  # 0.1 ms: less than it can take to get Python's lock back from another thread
+SWEEP_FROM_ROWS = 32  # below it, walking is faster: `python -m benchmarks.engine`
+CHUNK = 1_024  # rows explained a call, in about half a second: so that it can be interrupted
+
+ADDRESS, COUNT = ctypes.c_void_p, ctypes.c_int64
+Kernel = Any  # a function of the library, which ctypes has no public type for
+
+
+class Absent(OSError):
+    """The kernels cannot be had here; the text says why, and the remedy."""
+
+
+def built() -> Path:
+    """Return where the built file of this very source, these flags and this kind of machine stands."""
+    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(FLAGS).encode()).hexdigest()
+    return SOURCE.with_name(f"kernels-{sys.platform}-{platform.machine()}-{digest}.so")
+
+
+class _Forest(ctypes.Structure):
+    """``Forest`` of kernels.c, field by field."""
+
+    _fields_ = [
+        *((name, COUNT) for name in ("n_features", "n_columns", "n_numeric", "n_sets")),
+        *((name, COUNT) for name in ("n_trees", "n_groups", "largest")),
+        *((name, ADDRESS) for name in ("columns", "threshold", "default_left", "sets", "words")),
+        *((name, ADDRESS) for name in ("start", "slots", "score", "nodes", "roots", "depth")),
+        *((name, ADDRESS) for name in ("paths", "passes", "points", "weights")),
+    ]
+
+
+class Kernels:
+    """The kernels, loaded, over one forest. Nothing in here changes afterwards: threads may share it.
+
+    Attributes
+    ----------
+    passes : ndarray of int64, shape (n_trees,)
+        How often a row's contributions go down and up each tree.
+
+    Raises
+    ------
+    Absent
+        If the file was not built for this source and machine, or cannot be loaded.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        # While a released kernel runs, other threads of Python run too. One that is over in microseconds
+        # keeps Python's lock: to get it back from a busy thread can take 5 ms.
+        released, held = load(ctypes.CDLL), load(ctypes.PyDLL)
+        rows = (ADDRESS, ADDRESS, COUNT, ADDRESS)  # forest, matrix, its rows, answers
+        self._walk_few, self._walk = _function(held, "walk", rows), _function(released, "walk", rows)
+        self._sweep, self._explain = _function(released, "sweep", rows), _function(released, "explain", rows)
+
+        largest = int(np.diff(forest.start).max())
+        paths = np.zeros(len(forest.slots), explain.PATH)
+        found = (forest.start, forest.slots, forest.cover)
+        trace = _function(released, "trace", (ADDRESS, ADDRESS, ADDRESS, COUNT, COUNT, ADDRESS))
+        _check(trace(*map(_address, found), len(forest.start) - 1, largest, _address(paths)))
+        self.passes = explain.passes(forest, paths)
+        nodes, (roots, depth) = predict.nodes(forest), predict.groups(forest)
+        tests = (forest.columns, forest.threshold, forest.default_left, forest.sets, forest.words)
+        trees = (forest.start, forest.slots, forest.value, nodes, roots, depth)
+        arrays = (*tests, *trees, paths, self.passes, *explain.rules(int(self.passes.max())))
+        counts = (
+            *(forest.n_features, len(forest.columns), len(forest.threshold), len(forest.sets)),
+            *(len(forest.start) - 1, len(depth), largest),
+        )
+        self._arrays = [
+            np.require(array, requirements=["C", "A"]) for array in arrays
+        ]  # as long as this lives
+        self._forest = _Forest(*counts, *map(_address, self._arrays))
+        self._at = ctypes.addressof(self._forest)
+
+    def raw(self, matrix: Array) -> Array:
+        """Return the sum of each row's leaves, added in the order of the trees."""
+        n, scores = len(matrix), np.empty(len(matrix))
+        kernel = (
+            self._sweep if n >= SWEEP_FROM_ROWS else self._walk if n > HELD_UP_TO_ROWS else self._walk_few
+        )
+        _check(kernel(self._at, _address(matrix), n, _address(scores)))
+        return scores
+
+    def contributions(self, matrix: Array) -> Array:
+        """Return each feature's share of each row's score; with the base they add up to it."""
+        shares = np.empty(matrix.shape)
+        for first in range(0, len(matrix), CHUNK):
+            rows = matrix[first : first + CHUNK]
+            _check(self._explain(self._at, _address(rows), len(rows), _address(shares[first:])))
+        return shares
+
+
+def load(kind: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.CDLL:
+    """Load the kernels.
+
+    Raises
+    ------
+    Absent
+        If the file was not built for this source and machine, or cannot be loaded.
+    """
+    file = built()
+    if not file.is_file():
+        raise Absent("the kernels are not built here; `python -m scoring.engine` builds them")
+    try:
+        return kind(str(file))
+    except OSError as error:
+        raise Absent(f"the kernels do not load here: {error}") from error
+
+
+def _function(library: ctypes.CDLL, name: str, arguments: Sequence[type]) -> Kernel:
+    """Return a function of the library, which takes whole numbers for addresses and counts."""
+    function: Kernel = getattr(library, name)
+    function.argtypes, function.restype = arguments, ctypes.c_int
+    return function
+
+
+def _address(array: Array) -> int:
+    return int(array.ctypes.data)
+
+
+def _check(result: int) -> None:
+    if result:
+        raise MemoryError("There is no memory left to score; give the process more, or send fewer rows.")
