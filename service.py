@@ -1,17 +1,7 @@
 """The BentoML service: credit decisions over HTTP, many at a time, recorded, and explained on demand.
 
 The work is done in `scoring`: the door checks requests, the decider scores and records them. Here stand the
-endpoints, the start-up and the settings, which are environment variables:
-
-CREDIT_SCORING_MODEL     tag in the BentoML model store; a bento always uses the model that it was built with
-CREDIT_SCORING_LOG       folder of the inference log; "off" for a pure demo
-CREDIT_SCORING_KEY_FILE  key of the pseudonyms, made at the first start
-CREDIT_SCORING_LOG_HEADS  folder of the log's anchors
-CREDIT_SCORING_LOG_DAYS  days that the log is kept
-CREDIT_SCORING_API_KEYS, CREDIT_SCORING_API_KEY_FILE  keys of those who may ask, see `scoring.access`
-CREDIT_SCORING_HOSTS, CREDIT_SCORING_ORIGINS  names of the service, and web origins whose pages may ask
-CREDIT_SCORING_PRIVATE_PAGES  "on": documents and metrics need a key too
-CREDIT_SCORING_TABLE_ROWS  most applications in one Arrow table; each may take 4 KiB of memory
+endpoints and the start-up; the settings are environment variables, see `scoring.settings`.
 """
 
 import os
@@ -21,13 +11,13 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # telemetry is off unless
 import gc
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio.to_thread
 import bentoml
 import yaml
+from bentoml._internal.utils import circus
 from bentoml.exceptions import BentoMLException, NotFound
 from prometheus_client import Gauge
 from pydantic import RootModel
@@ -39,11 +29,16 @@ from starlette.routing import Route as Page
 from scoring import pages
 from scoring.access import AccessError, Guard, KeyRing
 from scoring.bulk import DECODER, Bulk
+from scoring.connection import install
 from scoring.decider import Decider
-from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Limits, Refusal, Route
+from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Refusal, Route
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
+from scoring.life import Drain, end_with
+from scoring.rate import Rate
 from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.settings import SettingError, Settings
+from scoring.supervisor import prompt
 
 NAME = "credit_scoring"
 ROOT = Path(__file__).resolve().parent
@@ -52,8 +47,20 @@ IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
 HOME = (
     Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"
 )  # never inside a bento: an export would carry it away
-ROUTES = {"/score": Route(rows=1_000, bulk="/score/bulk", arrow="/score/table"), "/explain": Route(rows=100)}
-LIMITS = Limits(arrow_rows=int(os.environ.get("CREDIT_SCORING_TABLE_ROWS") or Limits.arrow_rows))
+try:
+    SETTINGS = Settings.read(os.environ, ROOT, HOME)
+except SettingError as error:
+    raise BentoMLException(f"The service cannot start: {error}") from None
+LIMITS = SETTINGS.limits
+ROUTES = {
+    "/score": Route(SETTINGS.rows, bulk="/score/bulk", arrow="/score/table"),
+    "/explain": Route(SETTINGS.explain_rows, concurrent=SETTINGS.explain_concurrent),
+}
+PARENT = f"_{NAME}_parent"  # tells a worker who its parent is
+DRAIN = Drain(SETTINGS.drain_s)
+install(LIMITS, DRAIN.is_on)
+if PARENT in os.environ and bentoml.server_context.worker_index:
+    end_with(int(os.environ[PARENT]))
 BENTOML_TIMEOUT_S = 2 * LIMITS.arrow_s + LIMITS.body_s  # BentoML's own deadlines stand behind the door's
 BENTOML_TIMEOUT_MS = int(
     1_000 * BENTOML_TIMEOUT_S
@@ -73,60 +80,29 @@ ENGINE = Gauge(
 )
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where the service writes; ``log`` is None for a pure demo, ``log_days`` None keeps all."""
-
-    log: Path | None
-    log_heads: Path | None
-    log_days: int | None
-    key_file: Path
-
-    @classmethod
-    def read(cls) -> "Settings":
-        """Read the environment; a relative path counts from this file, wherever the server was started."""
-        log = os.environ.get("CREDIT_SCORING_LOG") or str(HOME / "log")
-        heads = os.environ.get("CREDIT_SCORING_LOG_HEADS")
-        days = os.environ.get("CREDIT_SCORING_LOG_DAYS")
-        key_file = os.environ.get("CREDIT_SCORING_KEY_FILE") or str(HOME / "pseudonym.key")
-        if days and not (days.isdecimal() and int(days) > 0):
-            raise BentoMLException(f"CREDIT_SCORING_LOG_DAYS={days} is no number of days; give 1 or more.")
-        return cls(
-            None if log == "off" else ROOT / log,
-            ROOT / heads if heads else None,
-            int(days) if days else None,
-            ROOT / key_file,
-        )
-
-    def open_log(self, worker: str, model: str, categories: Iterable[str]) -> InferenceLog | None:
-        """Open the inference log for one worker process."""
-        if self.log is None:
-            return None
-        key = pseudonym_key(self.key_file)
-        return InferenceLog(
-            self.log,
-            worker,
-            key,
-            model,
-            list(categories),
-            self.log_heads,
-            keep_days=self.log_days,
-            announce=logger.info,
-        )
+def open_log(worker: str, model: str, categories: Sequence[str]) -> InferenceLog | None:
+    """Open the inference log for one worker process."""
+    if SETTINGS.log is None:
+        return None
+    return InferenceLog(
+        SETTINGS.log,
+        worker,
+        pseudonym_key(SETTINGS.key_file),
+        model,
+        categories,
+        SETTINGS.log_heads,
+        keep_days=SETTINGS.log_days,
+        announce=logger.info,
+    )
 
 
 def guard() -> Guard:
-    """Return the guard that the environment asks for."""
-    file = os.environ.get("CREDIT_SCORING_API_KEY_FILE")
+    """Return the guard that the settings ask for."""
     try:
-        keys = KeyRing(os.environ.get("CREDIT_SCORING_API_KEYS", ""), ROOT / file if file else None)
+        keys = KeyRing(SETTINGS.api_keys, SETTINGS.api_key_file)
     except AccessError as error:
         raise BentoMLException(f"The service cannot start: {error}") from None
-    hosts, origins = (
-        os.environ.get(name, "").lower().replace(",", " ").split()
-        for name in ("CREDIT_SCORING_HOSTS", "CREDIT_SCORING_ORIGINS")
-    )
-    return Guard(keys, hosts, origins, os.environ.get("CREDIT_SCORING_PRIVATE_PAGES") == "on")
+    return Guard(keys, SETTINGS.hosts, SETTINGS.origins, SETTINGS.are_pages_private)
 
 
 def find_model() -> str:
@@ -137,7 +113,7 @@ def find_model() -> str:
             model for item in manifest["services"] for model in item["models"]
         ]
         return str(models[0]["tag"])
-    asked = os.environ.get("CREDIT_SCORING_MODEL") or f"{NAME}:latest"
+    asked = SETTINGS.model or f"{NAME}:latest"
     try:
         return str(bentoml.models.get(asked).tag)
     except NotFound:
@@ -204,7 +180,7 @@ class Explanations(_Answer, bentoml.IODescriptor, RootModel[list[Explanation]]):
 
 @bentoml.service(
     name=NAME,
-    workers=1,
+    workers=SETTINGS.workers,
     threads=2,  # a batch of /score and a batch of /explain at a time: neither waits for the other
     traffic={"timeout": BENTOML_TIMEOUT_S},
     tracing={
@@ -218,11 +194,10 @@ class CreditScoring:
     model = bentoml.models.BentoModel(find_model())
 
     def __init__(self) -> None:
-        settings = Settings.read()
         tag = str(self.model.tag)
         self.decider = load(Path(self.model.path), tag)
         worker = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
-        self.decider.log = settings.open_log(worker, tag, self.decider.scorer.categories)
+        self.decider.log = open_log(worker, tag, list(self.decider.scorer.categories))
         self.bulk = anyio.CapacityLimiter(1)
         self.table = anyio.CapacityLimiter(1)
         self.tables = Bulk(self.decider.scorer, tag, self.decider.log, LIMITS.arrow_rows)
@@ -230,6 +205,7 @@ class CreditScoring:
         gc.collect()
         gc.freeze()
         ENGINE.labels(self.decider.scorer.engine, self.decider.scorer.family, tag).set(1)
+        DRAIN.attend()
         logger.info(
             "serving %s: %s, engine %s%s, %d features, threshold %.4f, log %s, %s",
             tag,
@@ -238,21 +214,23 @@ class CreditScoring:
             f" ({reason})" if (reason := self.decider.scorer.without_native) else "",
             len(self.decider.scorer.feature_names),
             self.decider.scorer.threshold,
-            settings.log or "off: NO DECISION IS RECORDED",
+            SETTINGS.log or "off: NO DECISION IS RECORDED",
             f"{len(GUARD.keys)} API keys" if GUARD.keys else "no API key: answering on this machine only",
         )
 
     @bentoml.on_deployment
     def check() -> None:
         """Try the start-up once in the parent: it stops at a fault, a worker would be restarted for ever."""
-        settings, model = Settings.read(), bentoml.models.get(MODEL)
         try:
-            load(Path(model.path), MODEL)
-            log = settings.open_log("start-up", MODEL, ())
+            load(Path(bentoml.models.get(MODEL).path), MODEL)
+            log = open_log("start-up", MODEL, ())
             if log is not None:
                 log.check()
         except (ScorerError, LogError) as error:
             raise BentoMLException(f"The service cannot start: {error}") from None
+        os.environ[PARENT] = str(os.getpid())
+        # bentoml 1.4.39 has no setting for any of this; `serve` looks the class up when it has run this hook
+        circus.Arbiter = prompt(circus.Arbiter, lambda: False, BentoMLException)  # type: ignore[misc]
 
     @bentoml.on_shutdown
     def close(self) -> None:
@@ -261,8 +239,11 @@ class CreditScoring:
             self.decider.log.close()
 
     def __is_ready__(self) -> bool:
-        """Say whether decisions can be given: the scorer is loaded and checked, the log can be written."""
-        return self.decider.log is None or self.decider.log.is_healthy()
+        """Say whether decisions can be given: the scorer is loaded and checked, the log can be written.
+
+        Not so while the process is about to end: whoever looks goes elsewhere.
+        """
+        return not DRAIN.is_on() and (self.decider.log is None or self.decider.log.is_healthy())
 
     @bentoml.api(
         batchable=True,
@@ -319,4 +300,5 @@ async def _openapi(_: Request) -> Response:
 
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
-CreditScoring.add_asgi_middleware(Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD)
+RATE = Rate(SETTINGS.rate / SETTINGS.workers) if SETTINGS.rate else None
+CreditScoring.add_asgi_middleware(Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE)

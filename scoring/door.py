@@ -9,18 +9,24 @@ does not pass, and every other error on the way out, is answered in one shape:
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+import traceback
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from scoring.rate import Rate
 from scoring.schema import Decoder, FieldError, Location, Problem, Request, ScoreRequest, repeated_keys
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,6 +37,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the door
 ARROW = "application/vnd.apache.arrow.stream"
 PROBLEM_TYPE = b"application/problem+json"
+SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
 SLICE = 50  # applications validated at a stretch: other threads get their turn in between
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
 WORDS = {  # where pydantic speaks of Python
@@ -50,6 +62,9 @@ class Limits:
     body_bytes: int = 64 * 2**20
     bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
     concurrent: int = 256  # requests inside; the next one is told to come back
+    head_bytes: int = 32 * 2**10  # request line and headers
+    head_s: float = 5.0  # to send them
+    pause_s: float = 5.0  # between two parts of a body
     body_s: float = 30.0  # to send the body
     answer_s: float = 60.0  # to answer it
     arrow_rows: int = 100_000  # applications in a table
@@ -66,11 +81,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Route:
-    """One POST endpoint: rows a request may bring, and the twins for large requests and for tables."""
+    """One POST endpoint.
+
+    Rows that a request may bring, the twins for large requests and for tables, and how many requests may be
+    inside at once, where that is less than the limit of the whole service.
+    """
 
     rows: int
     bulk: str | None = None
     arrow: str | None = None
+    concurrent: int | None = None
 
     @property
     def twins(self) -> set[str]:
@@ -130,7 +150,9 @@ class Refusal(Exception):
         """Give the headers that belong to the problem."""
         retry = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
         key = {"www-authenticate": "X-API-Key"} if self.status == 401 else {}
-        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key}
+        # who is too slow with one request is not waited for with the next
+        close = {"connection": "close"} if self.status == 408 else {}
+        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close}
 
 
 class Door:
@@ -147,6 +169,8 @@ class Door:
     limits : Limits
     admit : callable
         Gives the name of the API key that a request came with, or raises the `Refusal` of who may not ask.
+    rate : Rate, optional
+        How often one key, or one address without keys, may ask.
     """
 
     def __init__(
@@ -156,13 +180,15 @@ class Door:
         decoder: Decoder,
         limits: Limits = Limits(),
         admit: Admit = lambda _: None,
+        rate: Rate | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
         self.decoder = decoder
         self.limits = limits
         self.admit = admit
-        self._inside = 0
+        self.rate = rate
+        self._inside: Counter[str] = Counter()
         self._tables = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,7 +197,7 @@ class Door:
             return await self.app(scope, receive, send)
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         request_id = _request_id(headers)
-        send = partial(_numbered, send, request_id)
+        send = _Numbered(send, request_id)
         route = self.routes.get(scope["path"])
         try:
             operator = self.admit(scope)
@@ -179,9 +205,15 @@ class Door:
                 raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, _Uniform(send))
+            self._check_rate(operator, scope)
             await self._through(scope, headers, receive, send, route, request_id, operator)
         except Refusal as refusal:
             await _answer(send, refusal)
+        except Exception as error:  # a fault of ours: its message could quote an applicant
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+            if not send.has_started:
+                await _answer(send, Refusal(500, "The service failed on this request; its log says where."))
 
     async def _through(
         self,
@@ -193,11 +225,12 @@ class Door:
         request_id: str,
         operator: str | None,
     ) -> None:
-        if self._inside >= self.limits.concurrent:
+        path, most = scope["path"], self.limits.concurrent
+        if self._inside.total() >= most or self._inside[path] >= (route.concurrent or most):
             raise Refusal(
                 429, "Too many requests at once; try again shortly.", retry_after_s=self.limits.retry_after_s
             )
-        self._inside += 1
+        self._inside[path] += 1
         try:
             if route.arrow is not None and _content_type(headers) == ARROW:
                 await self._table(scope, headers, receive, send, route.arrow, request_id, operator)
@@ -211,7 +244,7 @@ class Door:
                 inner |= {"path": route.bulk, "raw_path": str(route.bulk).encode()}
             await self._inner(inner, receive, _Uniform(send), job, self.limits.answer_s)
         finally:
-            self._inside -= 1
+            self._inside[path] -= 1
 
     async def _table(
         self,
@@ -261,20 +294,31 @@ class Door:
 
     async def _body(self, receive: Receive, most_bytes: int, most_s: float) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
-        body = bytearray()
+        body, pause_s = bytearray(), self.limits.pause_s
+        clock = asyncio.get_running_loop().time
+        end = clock() + most_s
         try:
-            async with asyncio.timeout(most_s):
-                while True:
+            while True:
+                async with asyncio.timeout_at(min(end, clock() + pause_s)):
                     message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise Refusal(400, "The request ended before its body did.")
-                    body += message.get("body", b"")
-                    if len(body) > most_bytes:
-                        raise _too_large(most_bytes)
-                    if not message.get("more_body", False):
-                        return body
+                if message["type"] == "http.disconnect":
+                    raise Refusal(400, "The request ended before its body did.")
+                body += message.get("body", b"")
+                if len(body) > most_bytes:
+                    raise _too_large(most_bytes)
+                if not message.get("more_body", False):
+                    return body
         except TimeoutError:
-            raise Refusal(408, f"The body did not arrive within {most_s:g} seconds.") from None
+            detail = f"The body did not arrive within {most_s:g} seconds, with no pause of {pause_s:g}."
+            raise Refusal(408, detail) from None
+
+    def _check_rate(self, operator: str | None, scope: Scope) -> None:
+        if self.rate is None:
+            return
+        client = operator or str((scope.get("client") or ("",))[0])
+        if wait_s := self.rate.wait_s(client):
+            detail = f"More than {self.rate.per_s:g} requests a second; slow down."
+            raise Refusal(429, detail, retry_after_s=ceil(wait_s))
 
     async def _applications(self, body: bytes, rows: int) -> list[Request]:
         if len(body) <= self.limits.bulk_bytes:
@@ -426,12 +470,19 @@ def _seen(task: asyncio.Future[None]) -> None:
         task.exception()
 
 
-async def _numbered(send: Send, request_id: str, message: Message) -> None:
-    """Send with the request's id in the headers."""
-    if message["type"] == "http.response.start":
-        extra = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
-        message = {**message, "headers": [*message.get("headers", []), *extra]}
-    await send(message)
+class _Numbered:
+    """A send that puts the request's id into the headers, and keeps pages of other sites out of ours."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.has_started = False
+        self._headers = [(b"x-request-id", request_id.encode()), *SAFE_HEADERS]
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+        await self.send(message)
 
 
 async def _answer(send: Send, refusal: Refusal) -> None:

@@ -20,6 +20,7 @@ ERRORS = {
     415: "The body is sent as another content type",
     422: "An application is refused: the errors name row and field, and nothing was decided",
     429: "Too many requests at once",
+    431: "The headers are too large",
     500: "The service failed",
     503: "Decisions cannot be recorded now, so none are given",
     504: "No answer in time",

@@ -17,7 +17,7 @@ def running(home: Path, host: str = "127.0.0.1", key: str = "", **settings: str)
     arguments = ("serve", "service:CreditScoring", "--host", host, "--port", str(port))
     with (home / "stdout").open("w") as out:
         server = bentoml(*arguments, env=environment(home, **settings), stdout=out)
-        service = Served(home, f"http://127.0.0.1:{port}")
+        service = Served(home, f"http://127.0.0.1:{port}", server.pid)
         service.http.headers["x-api-key"] = key
         try:
             for _ in range(600):
@@ -30,6 +30,7 @@ def running(home: Path, host: str = "127.0.0.1", key: str = "", **settings: str)
                 time.sleep(0.1)
             yield service
         finally:
-            server.send_signal(signal.SIGTERM)
+            if server.poll() is None:
+                server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
             service.http.close()

@@ -27,7 +27,9 @@ FLOORS = {
         "scoring.assembly",
         "scoring.decider",
         "scoring.access",
+        "scoring.connection",
         "scoring.door",
+        "scoring.settings",
         "scoring.replay",
         "scoring.bulk",
         "scoring.pages",
@@ -43,6 +45,9 @@ FLOORS = {
         "scoring.inference_log",
         "scoring.download",
         "scoring.engine",
+        "scoring.rate",
+        "scoring.life",
+        "scoring.supervisor",
     },
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -66,7 +71,7 @@ DOORS = {
     "evidently": {"monitoring"},
     "scipy": {"monitoring"},
     "fastapi": {"ui"},
-    "uvicorn": {"ui"},
+    "uvicorn": {"ui", "scoring.connection"},
     "pandas": {"train", "tracking", "import_model", "mlflow_model", "ui", "monitoring"},
     "sklearn": {"scoring.candidates", "scoring.calibrating"},
     "lightgbm": {"scoring.candidates", "scoring.model"},
@@ -81,15 +86,18 @@ DOORS = {
     "pyarrow": {"scoring.bulk", "scoring.client"},
     "matplotlib": {"scoring.figures"},
     "plotly": {"ui", "monitoring"},
+    "circus": {"scoring.supervisor"},
     "typer": COMMAND_LINES,
     "rich": COMMAND_LINES,
 }
 FREE = {"numpy", "polars", *sys.stdlib_module_names}
+# import name -> the distribution that brings it
 INSTALLED_BY = {
     "yaml": "pyyaml",
     "pydantic_core": "pydantic",
+    "circus": "bentoml",
     "prometheus_client": "prometheus-client",
-}  # import name -> distribution
+}
 BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 

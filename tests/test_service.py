@@ -36,6 +36,7 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
         "CREDIT_SCORING_MODEL": TAG,
         "CREDIT_SCORING_LOG": str(home / "log"),
         "CREDIT_SCORING_KEY_FILE": str(home / "pseudonym.key"),
+        "CREDIT_SCORING_DRAIN_SECONDS": "0",  # nobody but the test asks
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     return os.environ | ours | changes
@@ -56,8 +57,9 @@ def free_port() -> int:
 class Served:
     """A running service: where it is, what it writes, and a client."""
 
-    def __init__(self, home: Path, url: str) -> None:
+    def __init__(self, home: Path, url: str, pid: int) -> None:
         self.home = home
+        self.pid = pid
         self.url = url
         self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
@@ -98,7 +100,7 @@ def served(tmp_path_factory, scorer_folder):
     arguments = ("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(port))
     with (home / "stdout").open("w") as out:
         server = bentoml(*arguments, env=environment(home), stdout=out)
-        service = Served(home, f"http://127.0.0.1:{port}")
+        service = Served(home, f"http://127.0.0.1:{port}", server.pid)
         try:
             for _ in range(600):
                 assert server.poll() is None, service.stdout()

@@ -1,0 +1,57 @@
+"""The life of one worker process: it ends with its parent, and tells those who ask before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1  # Linux: a signal for this process when its parent is gone
+
+
+def end_with(parent: int) -> None:
+    """Have this process killed when its parent is: an orphan would keep the port and serve unwatched."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it went before it could be watched
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Drain:
+    """Puts a pause between "not ready" and the end, in which whoever asks for readiness goes elsewhere.
+
+    Parameters
+    ----------
+    seconds : float
+        Length of the pause. A second SIGTERM ends it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._is_on = False
+
+    def is_on(self) -> bool:
+        """Say whether this process is about to end."""
+        return self._is_on
+
+    def attend(self) -> None:
+        """Stand before the server's own handler of SIGTERM; needs the running loop of the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop, end = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+        if not callable(end):
+            return
+
+        def begin(number: int, frame: FrameType | None) -> None:
+            if self._is_on or not self.seconds:
+                end(number, frame)
+            else:
+                self._is_on = True
+                loop.call_soon_threadsafe(loop.call_later, self.seconds, end, number, None)
+
+        signal.signal(signal.SIGTERM, begin)

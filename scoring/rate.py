@@ -1,0 +1,38 @@
+"""How many requests a second one client may send."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+CLIENTS_KEPT = 10_000  # the one that has been silent longest is forgotten first
+
+
+class Rate:
+    """A token bucket for each client: a second's worth may come at once, the rest at the rate.
+
+    Parameters
+    ----------
+    per_s : float
+        Requests a second, above 0.
+    clock : callable
+        Seconds from any fixed moment on; never goes back.
+    """
+
+    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_s = per_s
+        self._most = max(1.0, per_s)
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests left, when counted
+
+    def wait_s(self, client: str) -> float:
+        """Count a request; return 0 if it may pass, else the seconds after which the next one may."""
+        now = self._clock()
+        left, then = self._left.pop(client, (self._most, now))
+        left = min(self._most, left + (now - then) * self.per_s)
+        passes = left >= 1
+        self._left[client] = (left - 1 if passes else left, now)
+        if len(self._left) > CLIENTS_KEPT:
+            self._left.popitem(last=False)
+        return 0.0 if passes else (1 - left) / self.per_s

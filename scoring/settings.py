@@ -1,0 +1,147 @@
+"""The settings of the service: environment variables, each in the README's one table.
+
+Only the names and the bounds stand here; what a setting does is said where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scoring.door import Limits
+
+MIB, KIB = 2**20, 2**10
+
+
+class SettingError(ValueError):
+    """An environment variable cannot be used."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says.
+
+    Attributes
+    ----------
+    model : str
+        Tag in the BentoML model store, "" for the newest.
+    workers : int
+        Processes that answer.
+    log : Path or None
+        Folder of the inference log; None for a pure demo.
+    log_heads : Path or None
+        Folder of its anchors; None beside the log.
+    log_days : int or None
+        Days that it is kept; None keeps all.
+    key_file : Path
+        Key of the pseudonyms.
+    api_keys : str
+    api_key_file : Path or None
+    hosts, origins : tuple of str
+    are_pages_private : bool
+    rows, explain_rows : int
+        Applications in one JSON request to /score and to /explain.
+    explain_concurrent : int
+        Explanations inside a worker at once.
+    rate : float
+        Requests a second of one key, or of one address without keys; 0 for any number.
+    drain_s : float
+        Seconds between "not ready" and the end.
+    limits : Limits
+    """
+
+    model: str
+    workers: int
+    log: Path | None
+    log_heads: Path | None
+    log_days: int | None
+    key_file: Path
+    api_keys: str
+    api_key_file: Path | None
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    are_pages_private: bool
+    rows: int
+    explain_rows: int
+    explain_concurrent: int
+    rate: float
+    drain_s: float
+    limits: Limits
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], root: Path, home: Path) -> Settings:
+        """Read the environment.
+
+        Parameters
+        ----------
+        environment : mapping of str to str
+        root : Path
+            A relative path counts from here, wherever the server was started.
+        home : Path
+            Where the log and the key of the pseudonyms lie by default.
+
+        Raises
+        ------
+        SettingError
+            If a number is none, or out of its bounds.
+        """
+
+        def text(name: str, default: str = "") -> str:
+            return environment.get(name) or default
+
+        def path(name: str, default: Path | None = None) -> Path | None:
+            return root / text(name) if text(name) else default
+
+        def number(name: str, default: float, low: float, high: float) -> float:
+            given = text(name, str(default))
+            try:
+                value = float(given)
+            except ValueError:
+                value = float("nan")
+            if not low <= value <= high:
+                raise SettingError(f"{name}={given} cannot be used; give a number from {low:g} to {high:g}.")
+            return value
+
+        def whole(name: str, default: int, high: int, low: int = 1) -> int:
+            value = number(name, default, low, high)
+            if value != int(value):
+                raise SettingError(f"{name}={value:g} cannot be used; give a whole number.")
+            return int(value)
+
+        def words(name: str) -> tuple[str, ...]:
+            return tuple(text(name).lower().replace(",", " ").split())
+
+        log = text("CREDIT_SCORING_LOG", str(home / "log"))
+        usual = Limits()
+        body_s = number("CREDIT_SCORING_BODY_SECONDS", usual.body_s, 1, 3_600)
+        answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", usual.answer_s, 1, 3_600)
+        return cls(
+            model=text("CREDIT_SCORING_MODEL"),
+            workers=whole("CREDIT_SCORING_WORKERS", 1, 64),
+            log=None if log == "off" else root / log,
+            log_heads=path("CREDIT_SCORING_LOG_HEADS"),
+            log_days=whole("CREDIT_SCORING_LOG_DAYS", 1, 36_500) if text("CREDIT_SCORING_LOG_DAYS") else None,
+            key_file=path("CREDIT_SCORING_KEY_FILE") or home / "pseudonym.key",
+            api_keys=text("CREDIT_SCORING_API_KEYS"),
+            api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
+            hosts=words("CREDIT_SCORING_HOSTS"),
+            origins=words("CREDIT_SCORING_ORIGINS"),
+            are_pages_private=text("CREDIT_SCORING_PRIVATE_PAGES") == "on",
+            rows=whole("CREDIT_SCORING_ROWS", 1_000, 100_000),
+            explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
+            explain_concurrent=whole("CREDIT_SCORING_EXPLAIN_CONCURRENT", 16, 10_000),
+            rate=number("CREDIT_SCORING_RATE", 0, 0, 1e6),
+            drain_s=number("CREDIT_SCORING_DRAIN_SECONDS", 2, 0, 3_600),
+            limits=Limits(
+                body_bytes=whole("CREDIT_SCORING_BODY_MIB", usual.body_bytes // MIB, 2_048) * MIB,
+                head_bytes=whole("CREDIT_SCORING_HEADER_KIB", usual.head_bytes // KIB, 1_024) * KIB,
+                concurrent=whole("CREDIT_SCORING_CONCURRENT", usual.concurrent, 100_000),
+                head_s=number("CREDIT_SCORING_HEADER_SECONDS", usual.head_s, 0.1, 3_600),
+                pause_s=number("CREDIT_SCORING_PAUSE_SECONDS", usual.pause_s, 0.1, 3_600),
+                body_s=body_s,
+                answer_s=answer_s,
+                arrow_s=max(usual.arrow_s, answer_s),
+                arrow_rows=whole("CREDIT_SCORING_TABLE_ROWS", usual.arrow_rows, 10_000_000),
+            ),
+        )

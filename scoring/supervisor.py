@@ -1,0 +1,83 @@
+"""The parent of the workers: BentoML's circus arbiter, made prompt.
+
+As it comes it looks every ten seconds whether a worker is gone, never replaces one inside a container, starts
+one that cannot start again and again, and at SIGHUP ends workers before their successors answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from circus.exc import ConflictError
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
+
+STARTS = 3  # a worker that ends by itself so often in a row will not start at the next try either
+AGAIN_S = 0.1
+
+
+def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str], Exception]) -> type[Any]:
+    """Return BentoML's arbiter with a shorter delay and a longer memory.
+
+    Parameters
+    ----------
+    arbiter : type
+        ``bentoml._internal.utils.circus.Arbiter`` of bentoml 1.4.39.
+    renew : callable
+        Called at SIGHUP; says whether the workers are to be told, each by a SIGHUP of its own.
+    failure : callable
+        Makes the exception that ends the server when no worker can start.
+    """
+
+    class Supervisor(arbiter):  # type: ignore[misc]
+        """Replaces a worker the moment that it ends."""
+
+        def initialize(self) -> None:
+            super().initialize()
+            self._failed = 0
+            for watcher in self.watchers:
+                watcher.respawn = True
+                watcher.hooks["after_reap"] = self._reaped
+            signal.signal(signal.SIGCHLD, self._child)
+
+        def reload(self, graceful: bool = True, sequential: bool = False) -> None:  # noqa: ARG002
+            """Let the workers take up what is new; none of them ends."""
+            if not self._stopping and renew():
+                for watcher in self.watchers:
+                    for pid in watcher.get_active_pids():
+                        os.kill(pid, signal.SIGHUP)
+
+        def _child(self, *_: object) -> None:
+            self.loop.add_callback_from_signal(self._look)
+
+        def _look(self) -> None:
+            if self._stopping:
+                return
+            try:
+                self.manage_watchers()
+            except ConflictError:  # it is busy with the last one
+                self.loop.call_later(AGAIN_S, self._look)
+
+        def _end(self) -> None:
+            try:
+                self.stop()
+            except ConflictError:
+                self.loop.call_later(AGAIN_S, self._end)
+
+        def _reaped(self, exit_code: int | None = None, **_: object) -> bool:
+            """Count the starts that fail; one that is killed (a negative code) is simply replaced."""
+            self._failed = self._failed + 1 if exit_code is not None and exit_code > 0 else 0
+            if self._failed >= STARTS and not self._stopping:
+                self._exception = failure(
+                    f"a worker ended {STARTS} times in a row with exit code {exit_code}; see the lines above."
+                )
+                self.loop.add_callback(self._end)
+            elif not self._stopping:
+                logger.warning("a worker is gone (exit code %s); another takes its place", exit_code)
+            return True
+
+    return Supervisor

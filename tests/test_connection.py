@@ -1,0 +1,194 @@
+"""A connection that stalls is cut, and whatever is not HTTP is refused in the one shape of all errors."""
+
+import asyncio
+import time
+
+import pytest
+
+from scoring import connection
+from scoring.door import Door, Limits, Route
+from scoring.schema import Decoder, Problem
+
+uvicorn = pytest.importorskip("uvicorn")
+LIMITS = Limits(head_bytes=2_048, head_s=0.3, pause_s=0.3, body_s=2.0)
+is_draining = False
+
+
+async def app(_scope, _receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def large(_scope, _receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(64 * 2**20)})
+
+
+def serve(talk, app=app, limits=LIMITS):
+    """Run ``talk(port)`` against the app, behind the door and our connection."""
+
+    async def run():
+        door = Door(app, {"/score": Route(rows=1)}, Decoder({}), limits)
+        protocols, sockets = dict(connection.HTTP_PROTOCOLS), dict(connection.WS_PROTOCOLS)
+        try:
+            connection.install(limits, lambda: is_draining)
+            server = uvicorn.Server(uvicorn.Config(door, port=0, log_config=None, timeout_keep_alive=1))
+            task = asyncio.ensure_future(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            try:
+                return await asyncio.wait_for(talk(port), 20)
+            finally:
+                server.should_exit = server.force_exit = True
+                await task
+        finally:
+            connection.HTTP_PROTOCOLS.update(protocols)
+            connection.WS_PROTOCOLS.update(sockets)
+
+    return asyncio.run(run())
+
+
+async def exchange(port: int, *parts: bytes, pause: float = 0.0) -> tuple[bytes, float]:
+    """Send the parts; return all that comes back until the end of the connection, and how long it took."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    start = time.monotonic()
+    for part in parts:
+        writer.write(part)
+        await asyncio.sleep(pause)
+    try:
+        answer = await reader.read()
+    except ConnectionResetError:
+        answer = b""
+    writer.close()
+    return answer, time.monotonic() - start
+
+
+def problem(answer: bytes) -> Problem:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head.lower() and b"nosniff" in head
+    assert b"connection: close" in head.lower()
+    found = Problem.model_validate_json(body)
+    assert head.startswith(b"HTTP/1.1 %d " % found.status)
+    return found
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"P", b"POST /score", b"POST /score HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nA: "]
+)
+def test_a_head_that_stalls_is_cut(begun):
+    answer, seconds = serve(lambda port: exchange(port, begun))
+    assert 0.2 < seconds < 2
+    assert problem(answer).status == 408 if begun else answer == b""
+
+
+def test_a_head_that_drips_is_cut_as_soon_as_one_that_stalls():
+    drops = [b"GET / HTTP/1.1\r\n", *[b"X-%d: 1\r\n" % number for number in range(4)]]
+    answer, seconds = serve(lambda port: exchange(port, *drops, pause=0.05))
+    assert problem(answer).status == 408 and seconds < 1
+
+
+def test_a_second_request_on_a_connection_has_its_own_time():
+    first = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    async def talk(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(first)
+            assert b"200" in await reader.readuntil(b"ok")
+            await asyncio.sleep(0.4)  # longer than a head may take: nothing has begun
+        writer.write(first[:20])
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert problem(serve(talk)).status == 408
+
+
+def test_a_body_that_stalls_is_cut():
+    begun = (
+        b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    )
+    answer, seconds = serve(lambda port: exchange(port, begun))
+    assert problem(answer).status == 408 and seconds < 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /%s HTTP/1.1\r\n\r\n" % (b"a" * 4_000),
+        b"GET / HTTP/1.1\r\nCookie: %s\r\n\r\n" % (b"a" * 4_000),
+        b"GET / HTTP/1.1\r\nCookie: %s" % (b"a" * 4_000),
+        b"GET / HTTP/1.1\r\n%s\r\n" % (b"A: b\r\n" * 1_500),
+    ],
+)
+def test_a_head_that_is_too_large_is_refused_at_once(head):
+    answer, seconds = serve(lambda port: exchange(port, head))
+    assert problem(answer).status == 431 and seconds < 0.25
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *[
+            b"\r\n\r\n\r\nhello\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+        ],
+        *[b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\r\nA\x00: b\r\n\r\n"],
+        *[b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"],
+        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused_in_the_one_shape(raw):
+    answer, seconds = serve(lambda port: exchange(port, raw))
+    assert seconds < 2
+    if not answer.startswith(b"HTTP/1.1 200"):
+        problem(answer[answer.rindex(b"HTTP/1.1 4") :])
+
+
+def test_a_websocket_is_not_opened():
+    asked = (
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    answer, _ = serve(lambda port: exchange(port, asked))
+    assert b"101" not in answer.split(b"\r\n")[0]
+
+
+def test_who_does_not_take_an_answer_is_cut():
+    async def talk(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(1.0)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(64 * 2**20)
+        writer.close()
+
+    serve(talk, app=large, limits=Limits(body_s=0.3))
+
+
+def test_while_the_service_drains_each_answer_closes_its_connection(monkeypatch):
+    monkeypatch.setitem(globals(), "is_draining", True)
+    answer, seconds = serve(lambda port: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert b"connection: close" in answer and seconds < 0.25
+
+
+def test_stalled_clients_do_not_delay_the_others():
+    async def talk(port):
+        stalled = [asyncio.ensure_future(exchange(port, b"POST /score HT")) for _ in range(100)]
+        body = b"POST /score HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        stalled += [asyncio.ensure_future(exchange(port, body)) for _ in range(100)]
+        await asyncio.sleep(0.1)
+        good = await asyncio.gather(
+            *(exchange(port, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n") for _ in range(20))
+        )
+        return await asyncio.gather(*stalled), good
+
+    stalled, good = serve(talk)
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer, _ in good)
+    assert {problem(answer).status for answer, _ in stalled} == {408}
+    assert max(seconds for _, seconds in stalled) < 5

@@ -1,0 +1,114 @@
+"""A served process comes and goes without losing a request or a decision, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import small
+from running import running
+from test_service import bentoml, environment, free_port, put_in_store
+
+pytestmark = pytest.mark.served
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    place = tmp_path_factory.mktemp("life")
+    put_in_store(small.save(place / "scorer"), place)
+    return place
+
+
+def workers(parent: int) -> set[int]:
+    listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout
+    return {int(pid) for pid in listed.split()}
+
+
+def wait_until(is_so, seconds: float = 30) -> float:
+    """Return how long it took."""
+    start = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - start < seconds
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_killed_worker_is_replaced_at_once_and_nothing_acknowledged_is_lost(home):
+    (request,) = small.applications(1, seed=3)
+    # in a container too, where BentoML alone would not
+    with running(home, BENTOML_CONTAINERIZED="true") as service:
+        given = {service.post("/score", [request]).json()[0]["event_id"] for _ in range(5)}
+        (old,) = workers(service.pid)
+        os.kill(old, signal.SIGKILL)
+        assert wait_until(lambda: workers(service.pid) - {old}) < 1  # stock: up to ten seconds
+        wait_until(lambda: is_ready(service.url))
+        given |= {service.post("/score", [request]).json()[0]["event_id"] for _ in range(5)}
+        assert given <= set(service.log()["event_id"])
+        assert "another takes its place" in service.stdout()
+
+
+def test_at_sigterm_the_service_says_not_ready_finishes_and_ends_with_0(home):
+    (request,) = small.applications(1, seed=3)
+    with running(home, CREDIT_SCORING_DRAIN_SECONDS="1") as service:
+        service.post("/score", [request])
+        os.kill(service.pid, signal.SIGTERM)
+        wait_until(lambda: not is_ready(service.url), 0.9)
+        answer = service.post("/score", [request])  # who came before it looked is answered
+        assert answer.status_code == 200 and answer.headers["connection"] == "close"
+        assert service.http.get("/livez").status_code == 200
+
+
+def test_a_killed_parent_leaves_no_orphan_and_no_blocked_port(home):
+    port = free_port()
+    arguments = ("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    server = bentoml(*arguments, env=environment(home, CREDIT_SCORING_WORKERS="2"))
+    try:
+        wait_until(lambda: len(workers(server.pid)) == 2 and is_ready(url))
+        orphans = workers(server.pid)
+        server.kill()
+        assert wait_until(lambda: not any(is_alive(pid) for pid in orphans)) < 2
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/livez", trust_env=False)
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_start_that_fails_in_every_worker_ends_the_server(home):
+    server = bentoml(
+        *("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(free_port())),
+        env=environment(home, PYTHONPATH=str(broken(home))),
+    )
+    try:
+        output, _ = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert server.returncode not in (0, None)
+    assert "ended 3 times in a row" in " ".join(output.split())
+
+
+def broken(home):
+    """Return a folder whose sitecustomize ends each worker as it starts, and nobody else."""
+    folder = home / "broken"
+    folder.mkdir()
+    code = "import sys\nif any('worker.service' in word for word in sys.orig_argv): sys.exit(3)\n"
+    (folder / "sitecustomize.py").write_text(code)
+    return folder

@@ -1,0 +1,56 @@
+"""One client's requests are counted apart from another's."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoring import rate
+from scoring.rate import Rate
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_second_s_worth_may_come_at_once_and_then_one_at_a_time():
+    clock = Clock()
+    limit = Rate(4, clock)
+    assert [limit.wait_s("desk") for _ in range(5)] == [0, 0, 0, 0, 0.25]
+    clock.now += 0.25
+    assert [limit.wait_s("desk") for _ in range(2)] == [0, 0.25]
+
+
+def test_one_client_does_not_pay_for_another():
+    limit = Rate(1, Clock())
+    assert limit.wait_s("desk") == 0
+    assert limit.wait_s("desk") == 1
+    assert limit.wait_s("office") == 0
+
+
+def test_a_rate_below_one_a_second_lets_the_first_request_pass():
+    clock = Clock()
+    limit = Rate(0.1, clock)
+    assert (limit.wait_s("desk"), limit.wait_s("desk")) == (0, 10)
+    clock.now += 10
+    assert limit.wait_s("desk") == 0
+
+
+def test_strangers_take_no_memory_without_end(monkeypatch):
+    monkeypatch.setattr(rate, "CLIENTS_KEPT", 100)
+    limit = Rate(1, Clock())
+    for number in range(1_000):
+        limit.wait_s(str(number))
+    assert len(limit._left) == 100
+
+
+@given(st.floats(0.5, 100), st.lists(st.floats(0, 2), max_size=200))
+def test_no_more_than_the_rate_passes_in_any_time(per_s, pauses):
+    clock = Clock()
+    limit, passed = Rate(per_s, clock), 0
+    for pause in pauses:
+        clock.now += pause
+        passed += limit.wait_s("desk") == 0
+    assert passed <= max(1, per_s) + sum(pauses) * per_s + 1e-6

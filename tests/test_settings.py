@@ -1,0 +1,74 @@
+"""Settings are read once, with bounds, and a wrong one is named with what would do."""
+
+from pathlib import Path
+
+import pytest
+
+from scoring.door import Limits
+from scoring.settings import SettingError, Settings
+
+ROOT, HOME = Path("/service"), Path("/service/var")
+
+
+def read(**environment: str) -> Settings:
+    named = {f"CREDIT_SCORING_{name.upper()}": value for name, value in environment.items()}
+    return Settings.read(named, ROOT, HOME)
+
+
+def test_without_any_setting_the_service_has_sane_limits():
+    settings = read()
+    assert settings.limits == Limits()
+    assert (settings.workers, settings.rows, settings.explain_rows, settings.rate) == (1, 1_000, 100, 0)
+    assert (settings.log, settings.log_days, settings.key_file) == (
+        HOME / "log",
+        None,
+        HOME / "pseudonym.key",
+    )
+
+
+def test_every_limit_can_be_set():
+    limits = read(
+        body_mib="1",
+        header_kib="8",
+        concurrent="7",
+        header_seconds="2",
+        pause_seconds="1.5",
+        body_seconds="20",
+        answer_seconds="300",
+        table_rows="50",
+    ).limits
+    assert limits == Limits(
+        body_bytes=2**20,
+        head_bytes=8_192,
+        concurrent=7,
+        head_s=2,
+        pause_s=1.5,
+        body_s=20,
+        answer_s=300,
+        arrow_s=300,
+        arrow_rows=50,
+    )
+
+
+def test_an_empty_setting_is_none():
+    assert read(log_days="", rows="", log="") == read()
+
+
+def test_a_path_counts_from_the_service_wherever_it_was_started():
+    settings = read(log="off", log_heads="heads", key_file="/secrets/key", api_key_file="keys")
+    assert settings.log is None
+    assert settings.log_heads == ROOT / "heads"
+    assert (settings.key_file, settings.api_key_file) == (Path("/secrets/key"), ROOT / "keys")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("rows", value) for value in ("0", "-1", "1.5", "many", "nan", "inf", "1e9")],
+        *[("workers", "0"), ("rate", "-1"), ("drain_seconds", "-1"), ("header_seconds", "0")],
+        *[("log_days", "0"), ("body_mib", "0"), ("pause_seconds", "soon")],
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_what_would_do(name, value):
+    with pytest.raises(SettingError, match=f"CREDIT_SCORING_{name.upper()}={value.split('.')[0]}.*give"):
+        read(**{name: value})
