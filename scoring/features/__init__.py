@@ -6,15 +6,28 @@ and its own records only, so an applicant scores the same alone, in a batch, fro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import polars as pl
 
 from scoring import schema
 from scoring.decision import PROTECTED
-from scoring.features import application, bureau, credit_card, cross, installments, pos_cash, previous
+from scoring.features import (
+    application,
+    bureau,
+    columnar,
+    credit_card,
+    cross,
+    installments,
+    pos_cash,
+    previous,
+    single,
+)
 from scoring.features.base import Feature, HistoryTable
 from scoring.features.groups import GROUPS, Group
+from scoring.features.terms import Term, output
 from scoring.tables import Portfolio
 
 __all__ = [
@@ -27,6 +40,7 @@ __all__ = [
     "Group",
     "build",
     "names",
+    "one",
     "protected_by",
 ]
 
@@ -44,32 +58,22 @@ FEATURE_BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
 HISTORY_FEATURES: tuple[str, ...] = tuple(f.name for f in AGGREGATES)
 READS: dict[str, tuple[str, ...]] = {
     "application": tuple(
-        sorted(
-            {name for f in ROW_WISE for name in f.expression.meta.root_names()}
-            & set(schema.columns(schema.Application))
-        )
+        sorted(frozenset().union(*(f.reads for f in ROW_WISE)) & set(schema.columns(schema.Application)))
     ),
     **{table.name: table.reads for table in TABLES},
 }
 DTYPES = {"number": pl.Float64, "category": pl.String}
+EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
+STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves
 
-
-def _typed(features: Iterable[Feature]) -> list[pl.Expr]:
-    return [f.expression.cast(DTYPES[f.kind]).alias(f.name) for f in features]
-
-
-# Put together once: at one row, making expressions would cost more than computing them.
-ROW_WISE_EXPRESSIONS = _typed(ROW_WISE)
-EXPRESSIONS = {table.name: _typed(table.features) for table in TABLES}
+# Put together once: at few rows, making expressions would cost more than computing them.
+TERMS = {f.name: output(f.term, f.kind) for f in FEATURES}
+ROW_WISE_EXPRESSIONS = columnar.expressions({f.name: TERMS[f.name] for f in ROW_WISE})
 NOTHING = {
     t.name: pl.DataFrame({f.name: pl.Series([None], dtype=DTYPES[f.kind]) for f in t.features})
     for t in TABLES
 }
 NAMES = list(FEATURE_BY_NAME)
-
-
-EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
-STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves
 
 
 def build(portfolio: Portfolio) -> pl.DataFrame:
@@ -97,6 +101,53 @@ def build(portfolio: Portfolio) -> pl.DataFrame:
     return wide.with_columns(ROW_WISE_EXPRESSIONS).select(NAMES).collect()
 
 
+def one(
+    application: Mapping[str, Any],
+    history: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    given: Mapping[str, float | str | None] | None = None,
+) -> dict[str, float | str | None]:
+    """Compute every feature of one application, without tables: a hundred times sooner than ``build``.
+
+    Parameters
+    ----------
+    application : mapping
+        Raw columns, checked at the door; an absent one is missing.
+    history : mapping of str to sequence of mapping, optional
+        Raw records by Kaggle name of their table.
+    given : mapping of str to value, optional
+        Aggregates computed ahead, taken at their word; then ``history`` is not looked at.
+
+    Returns
+    -------
+    dict of str to float, str or None
+        Exactly ``FEATURES``, in order; the same values, to the last bit, as a row of ``build``.
+    """
+    values: dict[str, float | str | None] = {}
+    for table, compute in _aggregators().items():
+        records = history.get(table) if history is not None and given is None else None
+        if records:
+            values.update(compute(records))
+    if given is not None:
+        values = {name: given.get(name) for name in HISTORY_FEATURES}
+    for name in EMPTY_IS_ZERO:
+        if values.get(name) is None:
+            values[name] = 0.0
+    return _row()({**application, **values})
+
+
+@cache
+def _aggregators() -> dict[str, Callable[[Sequence[Mapping[str, Any]]], single.Values]]:
+    """Compile the aggregates of each history table for one applicant."""
+    return {t.name: single.summed({f.name: TERMS[f.name] for f in t.features}) for t in TABLES}
+
+
+@cache
+def _row() -> Callable[[Mapping[str, Any]], single.Values]:
+    """Compile the last step for one applicant: aggregates pass through, the others are computed."""
+    passed = {f.name: Term("col", (), f.name, "number" if f.kind == "number" else "text") for f in AGGREGATES}
+    return single.row_wise({name: passed.get(name, TERMS[name]) for name in NAMES})
+
+
 def names(protect: Collection[str]) -> list[str]:
     """Name the features that a model may read when some attributes are protected.
 
@@ -122,8 +173,7 @@ def protected_by(feature: Feature) -> set[str]:
     """Name the protected attributes that a feature reads from."""
     if feature.table not in ("application", "cross"):
         return set()
-    reads = set(feature.expression.meta.root_names())
-    return {attribute for attribute, columns in PROTECTED.items() if reads & set(columns)}
+    return {attribute for attribute, columns in PROTECTED.items() if feature.reads & set(columns)}
 
 
 def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -> pl.DataFrame:
@@ -131,8 +181,7 @@ def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -
     records = portfolio.history.get(table.name)
     if records is None or records.is_empty():
         return NOTHING[table.name][[0] * rows.height]
-    prepared = table.prepare(records.lazy().select("row", *table.reads))
-    summed = prepared.group_by("row").agg(EXPRESSIONS[table.name])
+    summed = columnar.summed(records.lazy(), {f.name: TERMS[f.name] for f in table.features})
     found = summed.collect(engine="streaming" if records.height >= STREAM_FROM else "in-memory")
     return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
 

@@ -9,41 +9,49 @@ from __future__ import annotations
 from functools import partial, reduce
 from itertools import combinations
 
-import polars as pl
-
 from scoring import schema
 from scoring.features.base import DAYS_A_YEAR, Direction, Feature, Unit, date, divided, known, ratio, where
+from scoring.features.terms import (
+    Term,
+    any_horizontal,
+    col,
+    max_horizontal,
+    mean_horizontal,
+    min_horizontal,
+    sum_horizontal,
+    when,
+)
 
 income, credit, annuity, goods = map(
-    pl.col, ("AMT_INCOME_TOTAL", "AMT_CREDIT", "AMT_ANNUITY", "AMT_GOODS_PRICE")
+    col, ("AMT_INCOME_TOTAL", "AMT_CREDIT", "AMT_ANNUITY", "AMT_GOODS_PRICE")
 )
-EXT = [pl.col(f"EXT_SOURCE_{i}") for i in (1, 2, 3)]
+EXT = [col(f"EXT_SOURCE_{i}") for i in (1, 2, 3)]
 
 feature = partial(Feature, table="application")
 COLUMNS = schema.columns(schema.Application)
 
 
-def raw(name: str, unit: Unit, group: str, direction: Direction = 0, expression: pl.Expr | None = None) -> Feature:
+def raw(name: str, unit: Unit, group: str, direction: Direction = 0, term: Term | None = None) -> Feature:
     """Declare a column as it is (or merely cleaned); its words are the schema's."""
     column = COLUMNS[name]
-    value = pl.col(name) if expression is None else expression
+    value = col(name) if term is None else term
     return feature(name, value, unit, group, column.en, column.fr, direction)
 
 
-def years(column: str) -> pl.Expr:
+def years(column: str) -> Term:
     """Give how long ago a day lies, in years."""
     return divided(-date(column), DAYS_A_YEAR)
 
 
 age = years("DAYS_BIRTH")
 employed = years("DAYS_EMPLOYED")  # 365243 stands for "not employed" in the source: null
-registered, identity, car_age = years("DAYS_REGISTRATION"), years("DAYS_ID_PUBLISH"), pl.col("OWN_CAR_AGE")
+registered, identity, car_age = years("DAYS_REGISTRATION"), years("DAYS_ID_PUBLISH"), col("OWN_CAR_AGE")
 # 0 days is the source's filler for an unknown phone date (12 % of rows stand exactly there).
-phone = divided(-where(pl.col("DAYS_LAST_PHONE_CHANGE") != 0, pl.col("DAYS_LAST_PHONE_CHANGE")), DAYS_A_YEAR)
+phone = divided(-where(col("DAYS_LAST_PHONE_CHANGE") != 0, col("DAYS_LAST_PHONE_CHANGE")), DAYS_A_YEAR)
 
-ext_count = pl.sum_horizontal(e.is_not_null().cast(pl.Float64) for e in EXT)
-ext_mean = pl.mean_horizontal(EXT)
-ext_squares = pl.mean_horizontal((e - ext_mean) ** 2 for e in EXT)
+ext_count = sum_horizontal(e.is_not_null() for e in EXT)
+ext_mean = mean_horizontal(EXT)
+ext_squares = mean_horizontal((e - ext_mean) ** 2 for e in EXT)
 ENQUIRIES = [f"AMT_REQ_CREDIT_BUREAU_{p}" for p in ("HOUR", "DAY", "WEEK", "MON", "QRT", "YEAR")]
 MISMATCHES = [
     "REG_REGION_NOT_LIVE_REGION",
@@ -73,22 +81,22 @@ HOUSING = [
 ]
 
 
-def weighted(weights: tuple[float, float, float]) -> pl.Expr:
+def weighted(weights: tuple[float, float, float]) -> Term:
     """Give the weighted mean of the external scores that are present, never counting a missing one as zero."""
     pairs = list(zip(EXT, weights, strict=True))
-    present = pl.sum_horizontal(pl.when(e.is_not_null()).then(w) for e, w in pairs)
-    return ratio(pl.sum_horizontal(e * w for e, w in pairs), present)
+    present = sum_horizontal(when(e.is_not_null()).then(w) for e, w in pairs)
+    return ratio(sum_horizontal(e * w for e, w in pairs), present)
 
 
-def product(factors: tuple[pl.Expr, ...] | list[pl.Expr]) -> pl.Expr:
+def product(factors: tuple[Term, ...] | list[Term]) -> Term:
     """Give the product; missing when any factor is."""
     return reduce(lambda a, b: a * b, factors)
 
 
-def summed(columns: list[str]) -> pl.Expr:
+def summed(columns: list[str]) -> Term:
     """Give the sum over columns of those present, missing when none is."""
-    any_known = pl.any_horizontal(pl.col(c).is_not_null() for c in columns)
-    return pl.when(any_known).then(pl.sum_horizontal(pl.col(c).cast(pl.Float64) for c in columns))
+    any_known = any_horizontal(col(c).is_not_null() for c in columns)
+    return when(any_known).then(sum_horizontal(col(c) for c in columns))
 
 
 EXTERNAL: list[Feature] = [
@@ -96,8 +104,8 @@ EXTERNAL: list[Feature] = [
     raw("EXT_SOURCE_2", "points", "external_score", -1),
     raw("EXT_SOURCE_3", "points", "external_score", -1),
     feature("ext_mean", ext_mean, "points", "external_score", "Average of the external scores", "Moyenne des notes externes", -1),
-    feature("ext_min", pl.min_horizontal(EXT), "points", "external_score", "Lowest external score", "Note externe la plus basse", -1),
-    feature("ext_max", pl.max_horizontal(EXT), "points", "external_score", "Highest external score", "Note externe la plus haute", -1),
+    feature("ext_min", min_horizontal(EXT), "points", "external_score", "Lowest external score", "Note externe la plus basse", -1),
+    feature("ext_max", max_horizontal(EXT), "points", "external_score", "Highest external score", "Note externe la plus haute", -1),
     feature("ext_std", ext_squares.sqrt(), "points", "external_score", "Spread of the external scores", "Écart entre les notes externes", is_plain=False),
     feature("ext_count", ext_count, "count", "external_score", "Number of external scores known", "Nombre de notes externes connues", is_plain=False),
     feature("ext_product", product(EXT), "points", "external_score", "Product of the three external scores", "Produit des trois notes externes", -1, is_plain=False),
@@ -148,12 +156,12 @@ WORK: list[Feature] = [
     raw("NAME_INCOME_TYPE", "category", "stability"),
     raw("NAME_EDUCATION_TYPE", "category", "stability"),
     raw("OCCUPATION_TYPE", "category", "stability"),
-    raw("ORGANIZATION_TYPE", "category", "stability", expression=known("ORGANIZATION_TYPE")),
+    raw("ORGANIZATION_TYPE", "category", "stability", term=known("ORGANIZATION_TYPE")),
     raw("FLAG_EMP_PHONE", "flag", "stability"),
     raw("FLAG_WORK_PHONE", "flag", "stability"),
     raw("FLAG_PHONE", "flag", "stability"),
     raw("FLAG_EMAIL", "flag", "stability"),
-    feature("is_not_employed", (pl.col("DAYS_EMPLOYED") > 0).cast(pl.Float64), "flag", "stability", "Without a job", "Sans emploi"),
+    feature("is_not_employed", (col("DAYS_EMPLOYED") > 0), "flag", "stability", "Without a job", "Sans emploi"),
     feature("employed_years", employed, "years", "stability", "Years in the present job", "Ancienneté dans l'emploi actuel", -1),
     feature("registration_years", registered, "years", "stability", "Years since the last change of registration", "Ancienneté de l'enregistrement", -1),
     feature("identity_years", identity, "years", "stability", "Years since the identity document was issued", "Ancienneté de la pièce d'identité", -1),
@@ -170,15 +178,15 @@ WORK: list[Feature] = [
 ]
 
 PERSON: list[Feature] = [
-    raw("CODE_GENDER", "category", "person", expression=known("CODE_GENDER")),
-    raw("NAME_FAMILY_STATUS", "category", "person", expression=known("NAME_FAMILY_STATUS", "Unknown")),
+    raw("CODE_GENDER", "category", "person", term=known("CODE_GENDER")),
+    raw("NAME_FAMILY_STATUS", "category", "person", term=known("NAME_FAMILY_STATUS", "Unknown")),
     raw("CNT_FAM_MEMBERS", "count", "person"),
     raw("CNT_CHILDREN", "count", "person"),
     raw("NAME_TYPE_SUITE", "category", "person"),
     feature("age_years", age, "years", "person", "Age in years", "Âge en années"),
     feature("car_to_age", ratio(car_age, age), "ratio", "person", "Age of the car over age", "Âge de la voiture sur âge"),
     feature("income_to_age", ratio(income, age), "amount", "person", "Income per year of age", "Revenus par année d'âge"),
-    feature("income_per_person", ratio(income, pl.col("CNT_FAM_MEMBERS")), "amount", "person", "Income per person of the household", "Revenus par personne du foyer"),
+    feature("income_per_person", ratio(income, col("CNT_FAM_MEMBERS")), "amount", "person", "Income per person of the household", "Revenus par personne du foyer"),
 ]
 
 HOME: list[Feature] = [
@@ -202,7 +210,7 @@ CIRCLE: list[Feature] = [
     raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "circle"),
     raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
     raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
-    feature("circle_default_share", ratio(pl.col("DEF_30_CNT_SOCIAL_CIRCLE"), pl.col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "circle", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
+    feature("circle_default_share", ratio(col("DEF_30_CNT_SOCIAL_CIRCLE"), col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "circle", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
 ]
 
 PAPERS: list[Feature] = [

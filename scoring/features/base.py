@@ -11,13 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import polars as pl
+from scoring.features import terms
+from scoring.features.terms import Term, col, when, whole
 
 Unit = Literal["amount", "ratio", "share", "years", "days", "months", "count", "points", "flag", "category"]
 Direction = Literal[-1, 0, 1]
 
 NOT_APPLICABLE_DAYS = 365_243  # the source files' code for "no such date": a thousand years ahead
 DAYS_A_YEAR = 365.25
+DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
 RATIO = 1_000_000  # ratios are kept to six decimals when they are averaged
 WHOLE = 1  # days and counts are whole already
@@ -31,7 +33,7 @@ class Feature:
     ----------
     name : str
         Kaggle's name for a column taken as it is, lower case for a derived one, the table first.
-    expression : polars.Expr
+    term : Term
         Over one application's columns (tables ``application``, ``cross``) or an aggregate over its records.
     unit : Unit
         What the number counts; ``category`` for text.
@@ -48,7 +50,7 @@ class Feature:
     """
 
     name: str
-    expression: pl.Expr
+    term: Term
     unit: Unit
     group: str
     en: str
@@ -58,6 +60,11 @@ class Feature:
     is_plain: bool = True
 
     @property
+    def reads(self) -> frozenset[str]:
+        """Name the columns that it is computed from."""
+        return frozenset(terms.reads(self.term))
+
+    @property
     def kind(self) -> Literal["number", "category"]:
         """Whether the model sees a number or a level of a list."""
         return "category" if self.unit == "category" else "number"
@@ -65,82 +72,80 @@ class Feature:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryTable:
-    """How one history table becomes aggregates: rows are prepared, then grouped by application.
+    """The features that sum one history table up.
 
     Attributes
     ----------
     name : str
         Kaggle name.
-    reads : tuple of str
-        Raw columns that ``prepare`` and the features need.
-    prepare : callable
-        Adds per-record columns; the ``row`` key (the application's position) stays.
     features : tuple of Feature
-        Aggregates over the prepared records.
+        Aggregates over the records of an application.
     """
 
     name: str
-    reads: tuple[str, ...]
-    prepare: Callable[[pl.LazyFrame], pl.LazyFrame]
     features: tuple[Feature, ...]
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Name the raw columns that the features are computed from."""
+        return tuple(sorted(frozenset[str]().union(*(f.reads for f in self.features))))
 
-def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+
+def ratio(numerator: Term, denominator: Term) -> Term:
     """Give ``numerator / denominator``, null where either is null or the result is no finite number."""
-    value = numerator / denominator
-    return pl.when(value.is_finite()).then(value)
+    return numerator / denominator
 
 
-def divided(value: pl.Expr, number: float) -> pl.Expr:
-    """Divide by a constant, in one way whatever the number of rows.
-
-    polars 2.1 multiplies a column by the reciprocal of a literal, but divides a single row by it: with ``/``
-    the last bit of a feature would depend on the size of the batch.
-    """
-    return value * (1 / number)
+def divided(value: Term, number: float) -> Term:
+    """Divide by a constant."""
+    return value / number
 
 
-def date(column: str) -> pl.Expr:
+def date(column: str) -> Term:
     """Give a day count with the source's "no such date" read as missing."""
-    return pl.when(pl.col(column) != NOT_APPLICABLE_DAYS).then(pl.col(column))
+    return when(col(column) != NOT_APPLICABLE_DAYS).then(col(column))
 
 
-def known(column: str, *codes: str) -> pl.Expr:
+def known(column: str, *codes: str) -> Term:
     """Give a category with the source's own codes for missing (``XNA``, ``Unknown``) read as missing."""
-    return pl.when(~pl.col(column).is_in(codes or ("XNA",))).then(pl.col(column))
+    return when(~col(column).is_in(codes or ("XNA",))).then(col(column))
 
 
-def where(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+def where(condition: Term, value: Term) -> Term:
     """Give ``value`` on the records that meet the condition, null elsewhere."""
-    return pl.when(condition).then(value)
+    return when(condition).then(value)
 
 
-def total(value: pl.Expr, scale: int = MONEY) -> pl.Expr:
+def total(value: Term, scale: int = MONEY) -> Term:
     """Give the sum over an applicant's records, null when none has a value; exact in ``1 / scale``."""
-    # strict=False: a number beyond 64 bits becomes missing here instead of failing the batch it came in.
-    whole = (value * scale).round().cast(pl.Int64, strict=False)
-    return pl.when(whole.count() > 0).then(divided(whole.sum(), scale))
+    units = whole(value, scale)
+    return where(units.count() > 0, units.sum() / scale)
 
 
-def mean(value: pl.Expr, scale: int = MONEY) -> pl.Expr:
+def mean(value: Term, scale: int = MONEY) -> Term:
     """Give the mean over an applicant's records, null when none has a value; exact as ``total`` is."""
-    whole = (value * scale).round().cast(pl.Int64, strict=False)
-    return pl.when(whole.count() > 0).then(whole.sum() / (whole.count() * scale))
+    units = whole(value, scale)
+    return units.sum() / (units.count() * scale)
 
 
-def share(condition: pl.Expr) -> pl.Expr:
+def share(condition: Term) -> Term:
     """Give the share of records that meet a condition, of those where it is known."""
-    return pl.when(condition.count() > 0).then(condition.sum() / condition.count())
+    return condition.sum() / condition.count()
 
 
-def count(condition: pl.Expr) -> pl.Expr:
+def count(condition: Term) -> Term:
     """Give the number of records that meet a condition."""
-    return condition.sum().cast(pl.Float64)
+    return condition.sum()
 
 
-def last(value: pl.Expr, *order: str) -> pl.Expr:
+def latest(value: Term, k: int, *order: Term | str) -> Term:
+    """Give the values of the ``k`` latest records, null elsewhere; ``order`` as for ``last``."""
+    return where(terms.rank(*order) <= k, value)
+
+
+def last(value: Term, *order: Term | str) -> Term:
     """Give the value of the latest record; ``order`` ends in a unique column, so that ties do not matter."""
-    return value.sort_by(*order).last()
+    return terms.only(latest(value, 1, *order))
 
 
 STATISTICS: dict[str, tuple[str, str]] = {
@@ -154,7 +159,7 @@ STATISTICS: dict[str, tuple[str, str]] = {
 def statistics(
     declare: Callable[..., Feature],
     name: str,
-    value: pl.Expr,
+    value: Term,
     unit: Unit,
     group: str,
     en: str,
@@ -169,8 +174,8 @@ def statistics(
     scale = MONEY if unit == "amount" else RATIO
     expressions = {
         "mean": mean(value, scale),
-        "max": value.max().cast(pl.Float64),
-        "min": value.min().cast(pl.Float64),
+        "max": value.max(),
+        "min": value.min(),
         "sum": total(value, scale),
     }
     return [

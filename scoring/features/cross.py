@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import polars as pl
-
 from scoring.features.application import age, annuity, credit, employed, income
 from scoring.features.base import DAYS_A_YEAR, Feature, divided, ratio
+from scoring.features.terms import col, sum_horizontal
 
 declare = partial(Feature, table="cross")
-col = pl.col
 
 FEATURES: tuple[Feature, ...] = (
     declare("bureau_credit_to_income", ratio(col("bureau_credit_mean"), income), "ratio", "other_debts", "Loans elsewhere over income", "Crédits externes sur revenus"),
@@ -22,7 +20,7 @@ FEATURES: tuple[Feature, ...] = (
     declare("bureau_debt_to_income", ratio(col("bureau_debt_sum"), income), "ratio", "other_debts", "Debt elsewhere over income", "Dette externe sur revenus"),
     declare("bureau_annuity_to_annuity", ratio(col("bureau_annuity_mean"), annuity), "ratio", "other_debts", "Instalments elsewhere over the one asked for", "Mensualités externes sur la mensualité demandée"),
     declare("bureau_opened_to_age", ratio(divided(-col("bureau_opened_days_min"), DAYS_A_YEAR), age), "share", "history_length", "Age of the credit file as a share of age", "Ancienneté du dossier de crédit en part de l'âge"),
-    declare("monthly_burden", ratio(pl.sum_horizontal(annuity, col("previous_running_annuity_sum"), col("bureau_annuity_sum")), income), "share", "other_debts", "All instalments as a share of income", "Toutes les mensualités en part des revenus"),
+    declare("monthly_burden", ratio(sum_horizontal(annuity, col("previous_running_annuity_sum"), col("bureau_annuity_sum")), income), "share", "other_debts", "All instalments as a share of income", "Toutes les mensualités en part des revenus"),
     declare("previous_credit_to_credit_mean", ratio(col("previous_approved_credit_mean"), credit), "ratio", "earlier_requests", "Earlier loans over the one asked for, average", "Prêts antérieurs sur le prêt demandé, moyenne"),
     declare("previous_credit_to_credit_max", ratio(col("previous_approved_credit_max"), credit), "ratio", "earlier_requests", "Largest earlier loan over the one asked for", "Plus grand prêt antérieur sur le prêt demandé"),
     declare("previous_annuity_to_annuity_mean", ratio(col("previous_approved_annuity_mean"), annuity), "ratio", "earlier_requests", "Earlier instalments over the one asked for, average", "Mensualités antérieures sur la mensualité demandée, moyenne"),

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import polars as pl
-
 from scoring.features.base import Feature, HistoryTable, count, ratio, share, statistics, total, where
+from scoring.features.terms import col, length
 
 declare = partial(Feature, table="POS_CASH_balance")
-col = pl.col
 
 LATE, LATE_TOLERATED = col("SK_DPD") > 0, col("SK_DPD_DEF") > 0
 IS_COMPLETED = col("NAME_CONTRACT_STATUS") == "Completed"
@@ -24,47 +22,30 @@ WINDOWS = {
 }
 
 
-def prepare(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Add what is computed per month of a loan."""
-    return rows.with_columns(
-        remaining_share=ratio(col("CNT_INSTALMENT_FUTURE"), col("CNT_INSTALMENT")),
-        remaining_now=where(col("MONTHS_BALANCE") >= -1, col("CNT_INSTALMENT_FUTURE")),
-        late_month=where(LATE, col("MONTHS_BALANCE")),
-    )
+remaining_share = ratio(col("CNT_INSTALMENT_FUTURE"), col("CNT_INSTALMENT"))
+remaining_now = where(col("MONTHS_BALANCE") >= -1, col("CNT_INSTALMENT_FUTURE"))
+late_month = where(LATE, col("MONTHS_BALANCE"))
 
 
 FEATURES: tuple[Feature, ...] = (
-    declare("pos_count", pl.len().cast(pl.Float64), "count", "history_length", "Months of earlier loans on file", "Mois connus des prêts antérieurs", -1),
-    declare("pos_loans", col("SK_ID_PREV").n_unique().cast(pl.Float64), "count", "history_length", "Earlier loans with monthly balances", "Prêts antérieurs avec soldes mensuels"),
+    declare("pos_count", length(), "count", "history_length", "Months of earlier loans on file", "Mois connus des prêts antérieurs", -1),
+    declare("pos_loans", col("SK_ID_PREV").n_unique(), "count", "history_length", "Earlier loans with monthly balances", "Prêts antérieurs avec soldes mensuels"),
     *statistics(declare, "pos_dpd", col("SK_DPD"), "days", "delays", "Days past due on earlier loans", "Jours de retard des prêts antérieurs", ("mean", "max"), 1),
     *statistics(declare, "pos_dpd_tolerated", col("SK_DPD_DEF"), "days", "delays", "Days past due on earlier loans, small sums left out", "Jours de retard des prêts antérieurs, hors petites sommes", ("mean", "max"), 1),
     declare("pos_late_share", share(LATE), "share", "delays", "Share of months late on earlier loans", "Part des mois en retard sur prêts antérieurs", 1),
     declare("pos_late_tolerated_share", share(LATE_TOLERATED), "share", "delays", "Share of months late on earlier loans, small sums left out", "Part des mois en retard, hors petites sommes", 1),
-    declare("pos_last_late_month", col("late_month").max().cast(pl.Float64), "months", "delays", "Month of the last delay on earlier loans", "Mois du dernier retard sur prêts antérieurs", 1),
+    declare("pos_last_late_month", late_month.max(), "months", "delays", "Month of the last delay on earlier loans", "Mois du dernier retard sur prêts antérieurs", 1),
     *(
         declare(f"pos_late_{months}m_share", share(where(col("MONTHS_BALANCE") >= -months, col("SK_DPD")) > 0), "share", "delays", f"Share of months late in {en}", f"Part des mois en retard sur {fr}", 1)
         for months, (en, fr) in WINDOWS.items()
     ),
     declare("pos_completed_count", count(IS_COMPLETED), "count", "history_length", "Earlier loans repaid in full", "Prêts antérieurs entièrement remboursés", -1),
     declare("pos_demand_count", count(col("NAME_CONTRACT_STATUS").is_in(["Demand", "Amortized debt"])), "count", "delays", "Months of earlier loans called in", "Mois de prêts antérieurs exigés", 1),
-    declare("pos_remaining_sum", total(col("remaining_now"), 1), "count", "other_debts", "Instalments left on running loans here", "Échéances restantes des crédits en cours ici"),
+    declare("pos_remaining_sum", total(remaining_now, 1), "count", "other_debts", "Instalments left on running loans here", "Échéances restantes des crédits en cours ici"),
     *statistics(declare, "pos_term", col("CNT_INSTALMENT"), "months", "earlier_requests", "Term of earlier loans", "Durée des prêts antérieurs", ("mean", "max")),
-    *statistics(declare, "pos_remaining_share", col("remaining_share"), "share", "other_debts", "Share of instalments left", "Part des échéances restantes", ("mean", "min")),
-    declare("pos_first_month", col("MONTHS_BALANCE").min().cast(pl.Float64), "months", "history_length", "First month of an earlier loan", "Premier mois d'un prêt antérieur", 1),
-    declare("pos_last_month", col("MONTHS_BALANCE").max().cast(pl.Float64), "months", "history_length", "Latest month of an earlier loan", "Dernier mois d'un prêt antérieur"),
+    *statistics(declare, "pos_remaining_share", remaining_share, "share", "other_debts", "Share of instalments left", "Part des échéances restantes", ("mean", "min")),
+    declare("pos_first_month", col("MONTHS_BALANCE").min(), "months", "history_length", "First month of an earlier loan", "Premier mois d'un prêt antérieur", 1),
+    declare("pos_last_month", col("MONTHS_BALANCE").max(), "months", "history_length", "Latest month of an earlier loan", "Dernier mois d'un prêt antérieur"),
 )
 
-TABLE = HistoryTable(
-    "POS_CASH_balance",
-    (
-        "SK_ID_PREV",
-        "MONTHS_BALANCE",
-        "CNT_INSTALMENT",
-        "CNT_INSTALMENT_FUTURE",
-        "NAME_CONTRACT_STATUS",
-        "SK_DPD",
-        "SK_DPD_DEF",
-    ),
-    prepare,
-    FEATURES,
-)
+TABLE = HistoryTable("POS_CASH_balance", FEATURES)
