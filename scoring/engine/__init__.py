@@ -76,7 +76,9 @@ class Engine:
 
     def _checked(self, given: Any) -> Matrix:
         """Return the matrix in the memory layout that the kernels read, copied only if it has another."""
-        matrix: Matrix = np.require(given, np.float64, ["C", "A"])
+        matrix: Matrix = given
+        if type(given) is not np.ndarray or given.dtype != np.float64 or not given.flags.carray:
+            matrix = np.require(given, np.float64, ["C", "A"])
         if matrix.ndim != 2 or matrix.shape[1] != self.forest.n_features:
             raise ValueError(f"matrix of shape {matrix.shape}; expected (n, {self.forest.n_features}).")
         return matrix

@@ -20,8 +20,8 @@ Block = dict[str, str]
 CATEGORICAL, DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type; the next two are the missing rule
 NEVER_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING, CATEGORY = 0, 1, 2, 3  # how a column is read
 
-COLUMN = np.dtype([("feature", "u4"), ("rule", "u4"), ("first", "u4"), ("end", "u4")])
-LEVEL_SET = np.dtype([("first", "u4"), ("end", "u4")])
+COLUMN = np.dtype([(name, "u4") for name in ("feature", "rule", "first", "end", "words", "n_words")])
+MOST_WORDS = 1 << 24  # 64 MiB: every test of a column has as many as its longest
 SLOT = np.dtype([("test", "u4"), ("left", "u4"), ("right", "u4"), ("feature", "u4")])
 
 
@@ -38,15 +38,15 @@ class Forest:
     n_features : int
         Columns of the matrix that it reads.
     columns : ndarray of COLUMN
-        Feature, rule and range of tests (``first`` to ``end``) of each column, categories last.
+        Feature, rule and range of tests (``first`` to ``end``) of each column, categories last; these have
+        ``n_words`` words for each test, from ``words`` on, word by word.
     threshold : ndarray of float64
         Threshold of each numeric test: a value at or below it goes left.
     default_left : ndarray of bool
         Where a missing value goes, for each numeric test.
-    sets : ndarray of LEVEL_SET
-        Categorical tests, numbered after the numeric ones: range of ``words``.
     words : ndarray of uint32
-        Bits of the categories that go left; all other values, missing ones included, go right.
+        Bits of the categories that go left, of the categorical tests, which are numbered after the numeric
+        ones; all other values, missing ones included, go right.
     start : ndarray of int64, shape (n_trees + 1,)
         First slot of each tree.
     slots : ndarray of SLOT
@@ -59,12 +59,16 @@ class Forest:
     columns: Array
     threshold: Array
     default_left: Array
-    sets: Array
     words: Array
     start: Array
     slots: Array
     value: Array
     cover: Array
+
+    @property
+    def n_tests(self) -> int:
+        """Distinct tests, numeric and categorical."""
+        return int(self.columns["end"][-1]) if len(self.columns) else 0
 
     @classmethod
     def of(cls, text: str) -> Forest:
@@ -214,10 +218,6 @@ def _tests(joined: dict[str, Array], blocks: list[Block], splits: Array) -> tupl
     known = sorted(set(questions))
     number = {question: len(distinct) + i for i, question in enumerate(known)}
     test[categorical] = [number[question] for question in questions]
-    sets = np.zeros(len(known), LEVEL_SET)
-    sets["end"] = np.cumsum([len(bits) // 4 for _, bits in known])
-    sets["first"][1:] = sets["end"][:-1]
-    words = np.frombuffer(b"".join(bits for _, bits in known), np.uint32).copy()
 
     readings = np.concatenate(
         [distinct[:, :2], np.array([(feature, CATEGORY) for feature, _ in known], float).reshape(-1, 2)]
@@ -228,11 +228,26 @@ def _tests(joined: dict[str, Array], blocks: list[Block], splits: Array) -> tupl
     columns = np.zeros(len(first), COLUMN)
     columns["feature"], columns["rule"] = readings[first].T
     columns["first"], columns["end"] = first, [*first[1:], len(readings)][: len(first)]
+    words = _words(columns, len(distinct), [bits for _, bits in known])
     tests = {
         "columns": columns,
         "threshold": distinct[:, 2].copy(),
         "default_left": distinct[:, 3] > 0,
-        "sets": sets,
         "words": words,
     }
     return tests, test
+
+
+def _words(columns: Array, n_numeric: int, sets: list[bytes]) -> Array:
+    """Return the bits of all categorical tests, column by column, and set where those of each stand."""
+    parts, total = [np.zeros(0, np.uint32)], 0
+    for at in np.flatnonzero(columns["rule"] == CATEGORY):
+        members = sets[columns[at]["first"] - n_numeric : columns[at]["end"] - n_numeric]
+        longest = max(len(bits) for bits in members)
+        columns["words"][at], columns["n_words"][at] = total, longest // 4
+        total += len(members) * longest // 4
+        if total > MOST_WORDS:
+            raise Unsupported("its splits list more categories than the engine keeps")
+        filled = b"".join(bits.ljust(longest, b"\0") for bits in members)
+        parts.append(np.frombuffer(filled, np.uint32).reshape(len(members), -1).T.ravel())
+    return np.concatenate(parts)

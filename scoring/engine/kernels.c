@@ -26,7 +26,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum {
-    ABREAST = 8,  /* trees that one row walks down at a time, so that waits for memory overlap */
+    ABREAST = 16, /* trees that one row walks down at a time, so that waits for memory overlap */
     WORDS = 4,    /* of 64 rows each in a sweep: the answers to 20,000 tests fit a second-level cache */
     LANES = 8,    /* points of a quadrature that are computed with at once */
     BLOCK = 64 * WORDS
@@ -38,11 +38,10 @@ typedef uint64_t Rows __attribute__((vector_size(8 * WORDS))); /* one bit a row 
 /* How a column is read: LightGBM's three rules for missing values, or as codes of categories. */
 enum { NEVER_MISSING, ZERO_IS_MISSING, NAN_IS_MISSING, CATEGORY };
 
-/* A feature under one rule, and the tests that ask for it: sorted thresholds, or sets of categories. */
-typedef struct { uint32_t feature, rule, first, end; } Column;
-
-/* Words of bits: the categories that go left. */
-typedef struct { uint32_t first, end; } LevelSet;
+/* A feature under one rule, and the tests that ask for it: sorted thresholds, or sets of categories. The sets
+ * are bits: from `words` on first the categories 0 to 31 of every test that go left, then 32 to 63 of every
+ * test, and so on, `n_words` times. */
+typedef struct { uint32_t feature, rule, first, end, words, n_words; } Column;
 
 /* A split: its test, its children (slots counted from the tree's first) and its feature. */
 typedef struct { uint32_t test, left, right, feature; } Slot;
@@ -56,18 +55,16 @@ typedef struct { double threshold; uint32_t value, left; } Node;
 typedef struct { uint32_t earlier, features; double share; } Path;
 
 typedef struct {
-    int64_t n_features, n_columns, n_numeric, n_sets, n_trees, n_groups, largest;
+    int64_t n_features, n_columns, n_numeric, n_tests, n_trees, largest;
     const Column *columns;
-    const double *threshold;       /* of numeric tests */
+    const double *threshold;       /* of numeric tests, which stand before the categorical ones */
     const uint8_t *default_left;   /* where they send a missing value */
-    const LevelSet *sets;          /* tests on categories, numbered after the numeric ones */
-    const uint32_t *words;
+    const uint32_t *words;         /* of categorical columns */
     const int64_t *start;          /* first slot of each tree, and the end */
     const Slot *slots;
     const double *score;           /* of each leaf, by slot */
     const Node *nodes;
     const uint32_t *roots;         /* node of each tree, filled up to whole groups of ABREAST */
-    const uint32_t *depth;         /* of the deepest tree of each group */
     const Path *paths;
     const int64_t *passes;         /* over each tree, LANES points each */
     const double *points, *weights; /* of the rules of 1, 2, ... passes, one after another */
@@ -97,15 +94,16 @@ INLINE int64_t code(double x)
     return -1.0 < x && x < TOO_LARGE ? (int64_t)x : -1;
 }
 
-INLINE int is_in(int64_t category, LevelSet set, const uint32_t *words)
+/* The word that holds the category, of each test of a column; NULL where no test knows it. */
+INLINE const uint32_t *words_with(const Forest *f, Column column, int64_t category)
 {
-    if (category < 0 || category >> 5 >= (int64_t)set.end - (int64_t)set.first) return 0;
-    return words[set.first + (category >> 5)] >> (category & 31) & 1;
+    if (category < 0 || category >> 5 >= column.n_words) return NULL;
+    return f->words + column.words + (category >> 5) * (column.end - column.first);
 }
 
 /* ---- A few rows: walk down each tree ------------------------------------------------------------------ */
 
-/* The numbers that nodes compare: -infinity for leaves, then two for each column and one for each set. A
+/* The numbers that nodes compare: -infinity for leaves, then two for each column and one for each categorical test. A
  * missing value is NaN, at or below nothing, to the nodes that send it right, and -infinity to the others. */
 INLINE void read_row(const Forest *f, const double *row, double *values)
 {
@@ -115,9 +113,10 @@ INLINE void read_row(const Forest *f, const double *row, double *values)
         const Column column = f->columns[c];
         const double x = row[column.feature];
         if (column.rule == CATEGORY) {
-            const int64_t category = code(x);
-            for (int64_t test = column.first; test < column.end; test++)
-                answers[test] = is_in(category, f->sets[test - f->n_numeric], f->words) ? -INFINITY : NAN;
+            const int64_t category = code(x), tests = column.end - column.first;
+            const uint32_t *words = words_with(f, column, category), bit = (uint32_t)1 << (category & 31);
+            double *to = answers + column.first;
+            for (int64_t test = 0; test < tests; test++) to[test] = words && words[test] & bit ? -INFINITY : NAN;
         } else {
             const double value = reading(x, column.rule);
             values[1 + 2 * c] = value;
@@ -128,22 +127,26 @@ INLINE void read_row(const Forest *f, const double *row, double *values)
 
 CLONES int walk(const Forest *f, const double *matrix, int64_t n_rows, double *scores)
 {
-    double *values = room(1 + 2 * f->n_columns + f->n_sets, sizeof(double));
+    double *values = room(1 + 2 * f->n_columns + f->n_tests - f->n_numeric, sizeof(double));
     if (!values) return -1;
     const Node *nodes = f->nodes;
     for (int64_t row = 0; row < n_rows; row++) {
         read_row(f, matrix + row * f->n_features, values);
         double score = 0.0;
-        for (int64_t group = 0; group < f->n_groups; group++) {
-            uint32_t at[ABREAST];
-            memcpy(at, f->roots + group * ABREAST, sizeof at);
-            for (uint32_t level = 0; level < f->depth[group]; level++)
+        for (int64_t tree = 0; tree < f->n_trees; tree += ABREAST) {
+            const int64_t n = f->n_trees - tree < ABREAST ? f->n_trees - tree : ABREAST;
+            uint32_t at[ABREAST], moving;
+            memcpy(at, f->roots + tree, sizeof at);
+            do {
+                moving = 0;
                 for (int i = 0; i < ABREAST; i++) {
                     const Node node = nodes[at[i]];
-                    at[i] = node.left + !(values[node.value] <= node.threshold);
+                    const uint32_t to = node.left + !(values[node.value] <= node.threshold);
+                    moving |= to ^ at[i];
+                    at[i] = to;
                 }
-            const int64_t left = f->n_trees - group * ABREAST;
-            for (int i = 0; i < (left < ABREAST ? left : ABREAST); i++) score += nodes[at[i]].threshold;
+            } while (moving);
+            for (int i = 0; i < n; i++) score += nodes[at[i]].threshold;
         }
         scores[row] = score;
     }
@@ -188,25 +191,19 @@ INLINE void answer_thresholds(const Forest *f, Column column, const double *bloc
 INLINE void answer_sets(const Forest *f, Column column, const double *block, int64_t n,
                         Rows *rows_of, Rows *goes_left)
 {
-    int64_t longest = 0;
-    for (int64_t test = column.first; test < column.end; test++) {
-        const LevelSet set = f->sets[test - f->n_numeric];
-        const int64_t words = (int64_t)set.end - set.first;
-        longest = words > longest ? words : longest;
-    }
-    memset(rows_of, 0, (size_t)(32 * longest) * sizeof(Rows)); /* by category */
+    const int64_t tests = column.end - column.first, categories = 32 * (int64_t)column.n_words;
+    memset(rows_of, 0, (size_t)categories * sizeof(Rows)); /* by category */
     for (int64_t row = 0; row < n; row++) {
         const int64_t category = code(block[row * f->n_features + column.feature]);
-        if (0 <= category && category < 32 * longest)
+        if (0 <= category && category < categories)
             ((uint64_t *)(rows_of + category))[row >> 6] |= (uint64_t)1 << (row & 63);
     }
-    for (int64_t test = column.first; test < column.end; test++) {
-        const LevelSet set = f->sets[test - f->n_numeric];
+    for (int64_t test = 0; test < tests; test++) {
         Rows left = {0};
-        for (int64_t word = 0; word < (int64_t)set.end - set.first; word++)
-            for (uint32_t bits = f->words[set.first + word]; bits; bits &= bits - 1)
+        for (int64_t word = 0; word < column.n_words; word++)
+            for (uint32_t bits = f->words[column.words + word * tests + test]; bits; bits &= bits - 1)
                 left |= rows_of[32 * word + __builtin_ctz(bits)];
-        goes_left[test] = left;
+        goes_left[column.first + test] = left;
     }
 }
 
@@ -236,18 +233,11 @@ CLONES int sweep(const Forest *f, const double *matrix, int64_t n_rows, double *
     int64_t most = 0; /* rooms that a column needs */
     for (int64_t c = 0; c < f->n_columns; c++) {
         const Column column = f->columns[c];
-        int64_t needs = (int64_t)column.end - column.first + 2;
-        if (column.rule == CATEGORY) {
-            needs = 0;
-            for (int64_t test = column.first; test < column.end; test++) {
-                const LevelSet set = f->sets[test - f->n_numeric];
-                const int64_t categories = 32 * ((int64_t)set.end - set.first);
-                needs = categories > needs ? categories : needs;
-            }
-        }
+        const int64_t needs = column.rule == CATEGORY ? 32 * (int64_t)column.n_words
+                                                      : (int64_t)column.end - column.first + 2;
         most = needs > most ? needs : most;
     }
-    Rows *goes_left = room(f->n_numeric + f->n_sets, sizeof(Rows));
+    Rows *goes_left = room(f->n_tests, sizeof(Rows));
     Rows *rows_of = room(most, sizeof(Rows));
     Rows *arrived = room(f->largest, sizeof(Rows));
     const int failed = !goes_left || !rows_of || !arrived;
@@ -313,9 +303,10 @@ INLINE void answer_row(const Forest *f, const double *row, uint8_t *goes_left)
     for (int64_t c = 0; c < f->n_columns; c++) {
         const Column column = f->columns[c];
         if (column.rule == CATEGORY) {
-            const int64_t category = code(row[column.feature]);
-            for (int64_t test = column.first; test < column.end; test++)
-                goes_left[test] = (uint8_t)is_in(category, f->sets[test - f->n_numeric], f->words);
+            const int64_t category = code(row[column.feature]), tests = column.end - column.first;
+            const uint32_t *words = words_with(f, column, category), bit = (uint32_t)1 << (category & 31);
+            uint8_t *to = goes_left + column.first;
+            for (int64_t test = 0; test < tests; test++) to[test] = words && words[test] & bit;
         } else {
             const double x = reading(row[column.feature], column.rule);
             if (x != x) memcpy(goes_left + column.first, f->default_left + column.first, column.end - column.first);
@@ -374,7 +365,7 @@ INLINE void come_up(const Slot *slots, const Path *paths, const double *score, i
 
 CLONES int explain(const Forest *f, const double *matrix, int64_t n_rows, double *contributions)
 {
-    uint8_t *goes_left = room(f->n_numeric + f->n_sets, 1);
+    uint8_t *goes_left = room(f->n_tests, 1);
     Lanes *shares = room(f->n_features, sizeof(Lanes)); /* of the score, by feature and point */
     Lanes *product = room(f->largest, sizeof(Lanes)), *inverse = room(f->largest, sizeof(Lanes));
     double *passed = room(f->largest, sizeof(double));

@@ -20,7 +20,7 @@ FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-psabi
 """How the source is compiled; no flag may let a compiler change the order or precision of a sum."""
 
 HELD_UP_TO_ROWS = 8  # 0.1 ms: less than it can take to get Python's lock back from another thread
-SWEEP_FROM_ROWS = 32  # below it, walking is faster: `python -m benchmarks.engine`
+SWEEP_FROM_ROWS = 128  # below it, walking is faster: `python -m benchmarks.engine`
 CHUNK = 1_024  # rows explained a call, in about half a second: so that it can be interrupted
 
 ADDRESS, COUNT = ctypes.c_void_p, ctypes.c_int64
@@ -41,10 +41,10 @@ class _Forest(ctypes.Structure):
     """``Forest`` of kernels.c, field by field."""
 
     _fields_ = [
-        *((name, COUNT) for name in ("n_features", "n_columns", "n_numeric", "n_sets")),
-        *((name, COUNT) for name in ("n_trees", "n_groups", "largest")),
-        *((name, ADDRESS) for name in ("columns", "threshold", "default_left", "sets", "words")),
-        *((name, ADDRESS) for name in ("start", "slots", "score", "nodes", "roots", "depth")),
+        *((name, COUNT) for name in ("n_features", "n_columns", "n_numeric", "n_tests")),
+        *((name, COUNT) for name in ("n_trees", "largest")),
+        *((name, ADDRESS) for name in ("columns", "threshold", "default_left", "words")),
+        *((name, ADDRESS) for name in ("start", "slots", "score", "nodes", "roots")),
         *((name, ADDRESS) for name in ("paths", "passes", "points", "weights")),
     ]
 
@@ -77,13 +77,12 @@ class Kernels:
         trace = _function(released, "trace", (ADDRESS, ADDRESS, ADDRESS, COUNT, COUNT, ADDRESS))
         _check(trace(*map(_address, found), len(forest.start) - 1, largest, _address(paths)))
         self.passes = explain.passes(forest, paths)
-        nodes, (roots, depth) = predict.nodes(forest), predict.groups(forest)
-        tests = (forest.columns, forest.threshold, forest.default_left, forest.sets, forest.words)
-        trees = (forest.start, forest.slots, forest.value, nodes, roots, depth)
+        tests = (forest.columns, forest.threshold, forest.default_left, forest.words)
+        trees = (forest.start, forest.slots, forest.value, predict.nodes(forest), predict.roots(forest))
         arrays = (*tests, *trees, paths, self.passes, *explain.rules(int(self.passes.max())))
         counts = (
-            *(forest.n_features, len(forest.columns), len(forest.threshold), len(forest.sets)),
-            *(len(forest.start) - 1, len(depth), largest),
+            *(forest.n_features, len(forest.columns), len(forest.threshold), forest.n_tests),
+            *(len(forest.start) - 1, largest),
         )
         self._arrays = [
             np.require(array, requirements=["C", "A"]) for array in arrays
@@ -134,7 +133,7 @@ def _function(library: ctypes.CDLL, name: str, arguments: Sequence[type]) -> Ker
 
 
 def _address(array: Array) -> int:
-    return int(array.ctypes.data)
+    return int(array.__array_interface__["data"][0])
 
 
 def _check(result: int) -> None:

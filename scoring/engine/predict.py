@@ -1,6 +1,6 @@
-"""How a forest is laid out for walking: nodes that stand alone, and how far a group of trees goes down.
+"""How a forest is laid out for walking: as nodes that stand alone.
 
-The walk in kernels.c is for a few rows: eight trees abreast, without a branch. For many rows its sweep reads
+The walk in kernels.c is for fewer rows: sixteen trees abreast, without a branch. For many its sweep reads
 the forest as it is.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from .forest import Array, Forest
 
-ABREAST = 8  # trees in a group, as in kernels.c
+ABREAST = 16  # trees in a group, as in kernels.c
 NODE = np.dtype([("threshold", "f8"), ("value", "u4"), ("left", "u4")])
 
 
@@ -30,8 +30,8 @@ def nodes(forest: Forest) -> Array:
     n_columns, n_numeric = len(forest.columns), len(forest.threshold)
     column = np.repeat(np.arange(n_columns), forest.columns["end"] - forest.columns["first"])
     numeric = 1 + 2 * column[:n_numeric] + forest.default_left
-    value = np.concatenate([numeric, 1 + 2 * n_columns + np.arange(len(forest.sets))])
-    threshold = np.concatenate([forest.threshold, np.zeros(len(forest.sets))])
+    value = np.concatenate([numeric, 1 + 2 * n_columns + np.arange(forest.n_tests - n_numeric)])
+    threshold = np.concatenate([forest.threshold, np.zeros(forest.n_tests - n_numeric)])
 
     made = np.zeros(len(forest.slots), NODE)
     made["threshold"][place] = forest.value
@@ -42,19 +42,8 @@ def nodes(forest: Forest) -> Array:
     return made
 
 
-def groups(forest: Forest) -> tuple[Array, Array]:
-    """Return each tree's node, filled up with the first to whole groups, and the depth of each group."""
-    n_groups = -(-(len(forest.start) - 1) // ABREAST)
-    roots = np.zeros(n_groups * ABREAST, np.uint32)
-    roots[: len(forest.start) - 1] = forest.start[:-1]
-    depth = np.zeros(n_groups * ABREAST, np.uint32)
-    tree, root, at = np.arange(len(forest.start) - 1), forest.start[:-1], forest.start[:-1]
-    level = 0
-    while len(tree):  # all trees at once, level by level
-        depth[tree] = level
-        is_split = forest.slots["right"][at] > 0
-        tree, root, slots = tree[is_split], root[is_split], forest.slots[at[is_split]]
-        at = np.concatenate([root + slots["left"], root + slots["right"]])
-        tree, root = np.tile(tree, 2), np.tile(root, 2)
-        level += 1
-    return roots, depth.reshape(-1, ABREAST).max(axis=1)
+def roots(forest: Forest) -> Array:
+    """Return each tree's node, filled up with the first one's to whole groups."""
+    found = np.zeros(-(-(len(forest.start) - 1) // ABREAST) * ABREAST, np.uint32)
+    found[: len(forest.start) - 1] = forest.start[:-1]
+    return found
