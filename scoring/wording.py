@@ -164,17 +164,20 @@ def in_words(feature: Feature, value: Value, language: Language) -> str:
         case "amount" | "count":
             return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language)
         case "years" | "days" | "months":
-            return _time(feature, value, language)
+            return span(feature.unit, feature.en, value, language)
         case _:
             return _number(value, 2, language)
 
 
-def _time(feature: Feature, value: float, language: Language) -> str:
-    """Write a length of time, or the day or month of a date counted back from the application."""
-    digits = 0 if (feature.unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
-    is_past = value < 0 and _DATE.match(feature.en) is not None
+def span(unit: str, label: str, value: float, language: Language) -> str:
+    """Write a length of time, or the day or month of a date counted back from the application.
+
+    ``unit`` is years, days or months; the English ``label`` tells whether it is a length or a date.
+    """
+    digits = 0 if (unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
+    is_past = value < 0 and _DATE.match(label) is not None
     number = _number(abs(value) if is_past else value, digits, language)
-    one_en, many_en, one_fr, many_fr = _UNITS[feature.unit]
+    one_en, many_en, one_fr, many_fr = _UNITS[unit]
     if language == "en":
         length = f"{number}{NO_BREAK}{one_en if number == '1' else many_en}"
         return f"{length} ago" if is_past else length

@@ -9,9 +9,10 @@ from typing import Any
 from scoring.decision import Points
 from scoring.schema import Contribution, Explanation
 from scoring.wording import level as level_in_words
+from scoring.wording import span
 from ui import form
 from ui.charts import Bar, bars, gauge
-from ui.figures import NO_BREAK, Language, digits_to_tell, number, percent
+from ui.figures import Language, digits_to_tell, number, percent
 from ui.service import Model
 from ui.words import say
 
@@ -83,7 +84,7 @@ def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: L
     if unit in ("amount", "count"):
         return number(value, lang, 0 if unit == "amount" or float(value).is_integer() else 1)
     if unit in ("years", "months", "days"):
-        return f"{number(value, lang, 1, trim=True)}{NO_BREAK}{say(f'unit_{unit}', lang)}"
+        return span(unit, str(feature.get("en")), value, lang)
     return number(value, lang, 3, trim=True)
 
 
