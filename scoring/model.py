@@ -193,6 +193,10 @@ class Boosted:
         """Number of trees."""
         return int(self._booster.num_trees())
 
+    def gains(self) -> Vector:
+        """Return how much each feature's splits lowered the loss in training, shape (n_features,)."""
+        return np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)
+
     def raw(self, matrix: Matrix) -> Vector:
         """Return the log-odds of default, one per row."""
         if self._native:

@@ -142,7 +142,10 @@ class Scorer:
         return unseen(self.model.encoding, self.ranges, features)
 
     def check_features(self, declared: Sequence[str]) -> None:
-        """Check that the model reads exactly these features, in this order.
+        """Check that the code computes all that the model reads, in the model's order.
+
+        The model may read fewer features than there are: training may have left some out (``--select``), and
+        a later version of the code may know more.
 
         Parameters
         ----------
@@ -154,16 +157,14 @@ class Scorer:
         ScorerError
             At the first difference: LightGBM itself would take permuted columns without a word.
         """
-        ours = self.feature_names
-        if ours == list(declared):
-            return
-        if lacking := [name for name in declared if name not in ours]:
-            what = f"the code has a feature {lacking[0]!r} that the model was not trained on"
-        elif extra := [name for name in ours if name not in declared]:
+        ours, known = self.feature_names, set(declared)
+        if extra := [name for name in ours if name not in known]:
             what = f"the model reads {extra[0]!r}, which the code does not compute under its policy"
+        elif ours != (ordered := [name for name in declared if name in set(ours)]):
+            first = next(name for name, other in zip(ours, ordered, strict=True) if name != other)
+            what = f"the features stand in another order, from {first!r} on"
         else:
-            first = next(i for i, name in enumerate(declared) if ours[i] != name)
-            what = f"the features stand in another order, from {ours[first]!r} on"
+            return
         raise ScorerError(
             f"{what}; train again with this version of the code, or run the version of the model."
         )

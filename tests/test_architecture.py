@@ -24,6 +24,7 @@ FLOORS = {
         "scoring.explanation",
         "scoring.candidates",
         "scoring.evaluation",
+        "scoring.selection",
         "scoring.assembly",
         "scoring.decider",
         "scoring.access",

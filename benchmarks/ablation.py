@@ -1,0 +1,133 @@
+"""What each block of features is worth: added one after the other, out of fold, against the step before.
+
+``python -m benchmarks.ablation --portfolio FILE``. The last two steps take the products and polynomials away
+again, and let null importance choose, inside the folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.paired import Judged, differences
+from benchmarks.peers import FOLDS, MODEL_FILE
+from benchmarks.results import record
+from scoring import features as declared
+from scoring import schema, tables
+from scoring.candidates import LIGHTGBM, fit, vectorise
+from scoring.decision import DEFAULT_PROTECTED
+from scoring.evaluation import deal_folds
+from scoring.features import Feature
+from scoring.metrics import Outcomes
+from scoring.model import probability
+from scoring.selection import importance
+
+RAW = set(schema.columns(schema.Application))
+BLOCKS: dict[str, Callable[[Feature], bool]] = {
+    "raw application columns": lambda f: f.name in RAW,
+    "+ ratios": lambda f: f.table == "application" and f.group != "external_score" and f.name not in RAW,
+    "+ summaries of the external scores": lambda f: f.group == "external_score" and f.is_plain,
+    "+ products and polynomials": lambda f: f.table == "application" and not f.is_plain,
+    "+ bureau": lambda f: f.table in ("bureau", "bureau_balance"),
+    "+ previous applications": lambda f: f.table == "previous_application",
+    "+ POS, cards, instalments": lambda f: f.table in (
+        "POS_CASH_balance", "credit_card_balance", "installments_payments"
+    ),
+    "+ cross-table ratios": lambda f: f.table == "cross",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table: what it is measured against, and how its features are chosen inside a fold."""
+
+    name: str
+    before: str | None
+    names: tuple[str, ...]
+    is_chosen: bool = False
+
+
+def steps(allowed: Sequence[str]) -> Iterator[Step]:
+    """Give the steps in order; a block that the portfolio's policy leaves empty is left out."""
+    have: list[str] = []
+    before: str | None = None
+    for name, belongs in BLOCKS.items():
+        block = [n for n in allowed if n not in have and belongs(declared.FEATURE_BY_NAME[n])]
+        have += block
+        if block:
+            yield Step(name, before, tuple(n for n in allowed if n in have))
+            before = name
+    plain = tuple(n for n in allowed if declared.FEATURE_BY_NAME[n].is_plain)
+    yield Step("all but products and polynomials", before, plain)
+    yield Step("all, chosen by null importance", before, tuple(allowed), is_chosen=True)
+
+
+def judge(step: Step, features: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> tuple[Judged, float]:
+    """Cross-validate the champion's candidate on a step's features; give it with their mean number."""
+    table = features.select(step.names)
+    directions = {name: declared.FEATURE_BY_NAME[name].direction for name in step.names}
+    scored, widths = np.empty((repeats, len(y))), []
+    for repeat in range(repeats):
+        folds = deal_folds(y, FOLDS, seed + repeat)
+        for fold in range(FOLDS):
+            outside = folds == fold
+            inside, outcomes = table.filter(~outside), y[~outside]
+            if step.is_chosen:
+                inside = inside.select(importance(inside, outcomes, directions, seed + repeat).kept)
+            model = fit(LIGHTGBM, inside, outcomes, directions, seed + repeat)
+            scored[repeat, outside] = probability(model.raw(table.filter(outside)))
+            widths.append(inside.width)
+    return Judged(step.name, y, scored), float(np.mean(widths))
+
+
+def main(
+    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    repeats: Annotated[int, typer.Option(min=1, help="Repeats of the cross-validation.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first folds.")] = 0,
+    name: Annotated[str, typer.Option(help="Keep the figures in model.json under this name.")] = "",
+) -> None:
+    """Measure each block of features against the step before, with paired 95 % intervals.
+
+    Example: python -m benchmarks.ablation --portfolio with-history-10k.zip --repeats 3
+    """
+    console, started = Console(), perf_counter()
+    read = tables.read(portfolio, "train", columns=declared.READS)
+    y = vectorise(read.applications["TARGET"])
+    allowed = declared.names(DEFAULT_PROTECTED)
+    features = declared.build(read).select(allowed)
+    filled = [n for n in allowed if features[n].n_unique() > 1]  # a table that is absent is no step
+    table = Table(title=f"{portfolio.name}: {len(y):,} applications, {repeats} x {FOLDS} folds")
+    for title in ("features", "number", "AUC", "cost per 1,000", "AUC gained", "cost saved"):
+        table.add_column(title, justify="left" if title == "features" else "right", overflow="fold")
+    command = f"python -m benchmarks.ablation --portfolio {portfolio.name} --repeats {repeats}"
+    done: dict[str, Judged] = {}
+    with console.status("") as status:
+        for step in steps(filled):
+            status.update(f"Fitting: {step.name}")
+            judged, width = judge(step, features, y, repeats, seed)
+            done[step.name] = judged
+            figures = {"AUC": judged.auc()}
+            gaps = differences(judged, done[step.before], seed) if step.before else ()
+            if gaps:
+                figures["AUC gained"] = gaps[0].value
+            for what, figure in figures.items() if name else ():
+                record(
+                    f"ablation, {name}: {step.name}, {what}", figure, "AUC", None, None, command, MODEL_FILE
+                )
+            cost = f"{judged.cost_per_1000:.0f}"
+            table.add_row(step.name, f"{width:.0f}", f"{judged.auc():.4f}", cost, *map(str, gaps or ("", "")))
+    console.print(table)
+    console.print(f"{perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    typer.run(main)

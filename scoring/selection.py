@@ -1,0 +1,163 @@
+"""Which features a model may do without: those that gain no more than they would from chance.
+
+Null importance (Altmann 2010): each feature's gain is set against its own distribution when the outcomes are
+shuffled. A feature with many values gains from noise too, and its null tells how much; one threshold for all
+features would favour it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scoring.candidates import LIGHTGBM, Progress, fit
+from scoring.metrics import Outcomes
+from scoring.model import Boosted, Vector
+
+ROUNDS = 100  # trees a fit: enough for every feature to be tried often at a quarter of them a tree
+REAL, NULL = 2, 12  # fits on the outcomes as they are, and on shuffled ones
+MOST_ROWS = 30_000  # of more, so many are drawn: the order of the gains is settled long before
+QUANTILE = 0.75  # of a feature's null gains: what its real gain must exceed
+PROBE = replace(
+    LIGHTGBM,
+    name="probe",
+    settings={**LIGHTGBM.settings, "learning_rate": 0.1, "num_leaves": 20, "lambda_l2": 50.0},
+    rounds=ROUNDS,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """What each feature gained, and what it would gain from chance.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Features, in their own order.
+    gain : ndarray of shape (n_features,)
+        Mean gain over the fits on the outcomes as they are.
+    null : ndarray of shape (n_features,)
+        The quantile of the gains over the fits on shuffled outcomes.
+    """
+
+    names: tuple[str, ...]
+    gain: Vector
+    null: Vector
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Features that gain more than chance gives them, in order; all of them if none does."""
+        kept = tuple(name for name, is_kept in zip(self.names, self.gain > self.null, strict=True) if is_kept)
+        return kept or self.names
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """The features chosen without each fold, and those chosen on all applications.
+
+    Attributes
+    ----------
+    folds : tuple of tuple of str
+        For each fold, the features chosen on the other folds.
+    names : tuple of str
+        The features chosen on all applications: what the crowned model reads.
+    whole : Importance
+        What the last choice rests on.
+    """
+
+    folds: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...]
+    whole: Importance
+
+    def to_json(self) -> dict[str, Any]:
+        """Return each feature's gain, its null and in how many folds it was chosen, the strongest first."""
+        rows = [
+            {
+                "name": name,
+                "gain": round(float(gain), 3),
+                "null": round(float(null), 3),
+                "is_kept": name in self.names,
+                "folds": sum(name in fold for fold in self.folds),
+            }
+            for gain, name, null in sorted(
+                zip(self.whole.gain, self.whole.names, self.whole.null, strict=True), reverse=True
+            )
+        ]
+        how = {"method": "null importance", "quantile": QUANTILE, "real": REAL, "null": NULL}
+        return {**how, "features": rows}
+
+
+def importance(
+    features: pl.DataFrame,
+    y: Outcomes,
+    directions: Mapping[str, int],
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Importance:
+    """Measure each feature's gain against its null.
+
+    Parameters
+    ----------
+    features, y, directions
+        As ``candidates.fit``; category orders are learned anew for every shuffle.
+    seed : int
+        Same seed and same rows: same choice.
+    progress : callable, optional
+        Called with the fits done and the fits there are.
+    """
+    random = np.random.default_rng(seed)
+    if len(y) > MOST_ROWS:
+        drawn = np.sort(random.permutation(len(y))[:MOST_ROWS])
+        features, y = features[drawn], y[drawn]
+    gains = []
+    for number in range(REAL + NULL):
+        outcomes = y if number < REAL else random.permutation(y)
+        gains.append(_gains(features, outcomes, directions, seed + number))
+        if progress:
+            progress(number + 1, REAL + NULL)
+    real, null = np.array(gains[:REAL]), np.array(gains[REAL:])
+    return Importance(tuple(features.columns), real.mean(axis=0), np.quantile(null, QUANTILE, axis=0))
+
+
+def select(
+    features: pl.DataFrame,
+    y: Outcomes,
+    folds: NDArray[np.int8],
+    directions: Mapping[str, int],
+    seed: int = 0,
+    progress: Sequence[Progress] | None = None,
+) -> Selection:
+    """Choose features without each fold in turn, then on all applications.
+
+    So the out-of-fold figures never saw the choice that they judge.
+
+    Parameters
+    ----------
+    features, y, directions, seed
+        As ``importance``.
+    folds : ndarray of shape (n_applications,)
+        From ``evaluation.deal_folds``.
+    progress : sequence of callable, optional
+        One for each fold and one for all applications.
+    """
+    chosen = []
+    n_folds = int(folds.max()) + 1
+    for fold in range(n_folds):
+        inside = folds != fold
+        report = progress[fold] if progress else None
+        chosen.append(importance(features.filter(inside), y[inside], directions, seed, report).kept)
+    whole = importance(features, y, directions, seed, progress[n_folds] if progress else None)
+    return Selection(tuple(chosen), whole.kept, whole)
+
+
+def _gains(features: pl.DataFrame, y: Outcomes, directions: Mapping[str, int], seed: int) -> Vector:
+    """Return each feature's total gain in one fit."""
+    model = fit(PROBE, features, y, directions, seed, rounds=ROUNDS)
+    if not isinstance(model.function, Boosted):
+        raise TypeError("a probe is a booster.")
+    return model.function.gains()

@@ -1,0 +1,89 @@
+"""Null importance keeps what carries risk, leaves out what does not, and never sees the fold it serves."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from scoring.evaluation import deal_folds
+from scoring.model import probability
+from scoring.selection import Importance, importance, select
+
+NOISE = [f"noise_{i}" for i in range(12)]
+DIRECTIONS = {"score": -1, "debt": 1}
+
+
+def made_up(n: int = 1_200, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
+    """A score, a debt with gaps and a job carry risk; a serial number and some noise do not."""
+    random = np.random.default_rng(seed)
+    score, debt = random.uniform(0, 1, n), random.exponential(1, n)
+    job = random.choice(["driver", "cook", "judge"], n)
+    log_odds = -1.0 - 3 * score + 0.7 * debt + np.where(job == "driver", 1.2, 0.0)
+    y = (random.random(n) < probability(log_odds)).astype(np.int8)
+    features = pl.DataFrame(
+        {
+            "score": score,
+            "debt": [None if random.random() < 0.2 else float(v) for v in debt],
+            "job": job,
+            "town": random.choice([f"town {i}" for i in range(60)], n),
+            **{name: random.normal(size=n) for name in NOISE},
+        }
+    )
+    return features, y
+
+
+FEATURES, Y = made_up()
+
+
+@pytest.fixture(scope="module")
+def measured() -> Importance:
+    return importance(FEATURES, Y, DIRECTIONS, seed=3)
+
+
+def test_what_carries_risk_is_kept(measured):
+    assert {"score", "debt", "job"} <= set(measured.kept)
+
+
+def test_most_of_what_carries_none_is_left_out(measured):
+    assert sum(name in measured.kept for name in [*NOISE, "town"]) <= len(NOISE) // 2
+
+
+def test_a_category_of_many_levels_has_a_high_null(measured):
+    # Its levels are ordered by their default rate, so it gains from any outcomes, shuffled ones too.
+    null = dict(zip(measured.names, measured.null, strict=True))
+    assert null["town"] > 2 * np.median([null[name] for name in NOISE])
+
+
+def test_kept_features_stand_in_their_order(measured):
+    assert list(measured.kept) == [name for name in FEATURES.columns if name in measured.kept]
+
+
+def test_where_nothing_carries_risk_everything_is_kept():
+    none = Importance(("a", "b"), np.zeros(2), np.ones(2))
+    assert none.kept == ("a", "b")
+
+
+def test_the_same_seed_gives_the_same_choice(measured):
+    again = importance(FEATURES, Y, DIRECTIONS, seed=3)
+    assert again.gain.tolist() == measured.gain.tolist()
+    assert again.null.tolist() == measured.null.tolist()
+
+
+def test_a_fold_is_not_seen_by_its_own_choice():
+    folds = deal_folds(Y, 2, 0)
+    chosen = select(FEATURES, Y, folds, DIRECTIONS, seed=1)
+    flipped = np.where(folds == 0, 1 - Y, Y).astype(np.int8)  # other outcomes in fold 0
+    other = select(FEATURES, flipped, folds, DIRECTIONS, seed=1)
+    assert chosen.folds[0] == other.folds[0]
+    assert chosen.folds[1] != other.folds[1]
+    said = json.loads(json.dumps(chosen.to_json()))["features"]
+    assert [row["name"] for row in said if row["is_kept"]] == sorted(
+        chosen.names, key=lambda name: -dict(zip(chosen.whole.names, chosen.whole.gain, strict=True))[name]
+    )
+
+
+def test_progress_is_told():
+    told = []
+    importance(FEATURES[:300], Y[:300], DIRECTIONS, progress=lambda done, most: told.append((done, most)))
+    assert told[-1][0] == told[-1][1] == len(told)
