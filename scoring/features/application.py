@@ -132,6 +132,15 @@ EXTERNAL: list[Feature] = [
         feature(f"ext_{i}_times_age", EXT[i - 1] * age, "points", "external_score", f"External score {i} times age", f"Note externe {i} fois l'âge", is_plain=False)
         for i in (1, 2, 3)
     ),
+    feature("ext_mean_times_employed", ext_mean * employed, "points", "external_score", "Average external score times years in the job", "Moyenne des notes externes fois ancienneté d'emploi", -1, is_plain=False),
+    *(
+        feature(f"ext_{i}_times_employed", EXT[i - 1] * employed, "points", "external_score", f"External score {i} times years in the job", f"Note externe {i} fois ancienneté d'emploi", -1, is_plain=False)
+        for i in (2, 3)
+    ),
+    feature("ext_2_less_3", EXT[1] - EXT[2], "points", "external_score", "External score 2 less external score 3", "Note externe 2 moins note externe 3", is_plain=False),
+    feature("goods_to_ext_3", ratio(goods, EXT[2]), "amount", "external_score", "Price of the goods over external score 3", "Prix du bien sur note externe 3", is_plain=False),
+    feature("duration_to_ext_mean", ratio(ratio(credit, annuity), ext_mean), "ratio", "external_score", "Duration of the loan over the average external score", "Durée du prêt sur la moyenne des notes externes", is_plain=False),
+    feature("burden_to_ext_mean", ratio(ratio(annuity, income), ext_mean), "ratio", "external_score", "Instalment as a share of income, over the average external score", "Mensualité en part des revenus, sur la moyenne des notes externes", 1, is_plain=False),
     feature("credit_to_ext_3", ratio(credit, EXT[2]), "amount", "external_score", "Loan amount over external score 3", "Montant du prêt sur note externe 3", is_plain=False),
     feature("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", "external_score", "Instalment over external score 3", "Mensualité sur note externe 3", is_plain=False),
 ]
@@ -149,6 +158,8 @@ REQUEST: list[Feature] = [
     feature("credit_to_goods", ratio(credit, goods), "ratio", "request", "Loan amount over price of the goods", "Montant du prêt sur prix du bien", 1),
     feature("down_payment", goods - credit, "amount", "request", "Price of the goods less the loan", "Prix du bien moins le prêt", -1),
     feature("goods_to_income", ratio(goods, income), "ratio", "request", "Price of the goods over income", "Prix du bien sur revenus"),
+    feature("goods_to_annuity", ratio(goods, annuity), "ratio", "request", "Price of the goods over instalment", "Prix du bien sur mensualité"),
+    feature("surplus_to_income", ratio(credit - goods, income), "ratio", "request", "Loan beyond the price of the goods, over income", "Prêt au-delà du prix du bien, sur revenus", 1),
     feature("income_less_annuity", income - annuity, "amount", "request", "Income left after one instalment", "Revenus restants après une mensualité"),
 ]
 
@@ -172,6 +183,10 @@ WORK: list[Feature] = [
     feature("phone_to_age", ratio(phone, age), "share", "stability", "Years with the phone as a share of age", "Ancienneté du téléphone en part de l'âge"),
     feature("phone_to_employed", ratio(phone, employed), "ratio", "stability", "Years with the phone over years in the job", "Ancienneté du téléphone sur ancienneté d'emploi"),
     feature("car_to_employed", ratio(car_age, employed), "ratio", "stability", "Age of the car over years in the job", "Âge de la voiture sur ancienneté d'emploi"),
+    feature("registration_to_employed", ratio(registered, employed), "ratio", "stability", "Years of registration over years in the job", "Ancienneté d'enregistrement sur ancienneté d'emploi"),
+    feature("identity_to_employed", ratio(identity, employed), "ratio", "stability", "Years of the identity document over years in the job", "Ancienneté de la pièce d'identité sur ancienneté d'emploi"),
+    feature("identity_to_registration", ratio(identity, registered), "ratio", "stability", "Years of the identity document over years of registration", "Ancienneté de la pièce d'identité sur celle de l'enregistrement"),
+    feature("credit_to_employed", ratio(credit, employed), "amount", "stability", "Loan amount per year in the job", "Montant du prêt par année d'ancienneté"),
     feature("income_to_employed", ratio(income, employed), "amount", "stability", "Income per year in the job", "Revenus par année d'ancienneté"),
     *(raw(name, "flag", "stability") for name in MISMATCHES),
     feature("address_mismatches", summed(MISMATCHES), "count", "stability", "Address mismatches", "Adresses discordantes", 1),
@@ -186,6 +201,8 @@ PERSON: list[Feature] = [
     feature("age_years", age, "years", "person", "Age in years", "Âge en années"),
     feature("car_to_age", ratio(car_age, age), "ratio", "person", "Age of the car over age", "Âge de la voiture sur âge"),
     feature("income_to_age", ratio(income, age), "amount", "person", "Income per year of age", "Revenus par année d'âge"),
+    feature("age_at_end", age + divided(ratio(credit, annuity), 12), "years", "person", "Age when the loan would end", "Âge à la fin du prêt"),
+    feature("credit_to_age", ratio(credit, age), "amount", "person", "Loan amount per year of age", "Montant du prêt par année d'âge"),
     feature("income_per_person", ratio(income, col("CNT_FAM_MEMBERS")), "amount", "person", "Income per person of the household", "Revenus par personne du foyer"),
 ]
 
@@ -204,12 +221,15 @@ HOME: list[Feature] = [
     raw("WALLSMATERIAL_MODE", "category", "home"),
     raw("EMERGENCYSTATE_MODE", "category", "home"),
     *(raw(name, "ratio", "home") for name in HOUSING),
+    feature("housing_mean", mean_horizontal(col(name) for name in HOUSING), "ratio", "home", "Facts on the building, average", "Données sur l'immeuble, moyenne", is_plain=False),
+    feature("income_to_region", ratio(income, col("REGION_POPULATION_RELATIVE")), "amount", "home", "Income over the population of the region", "Revenus sur la population de la région", is_plain=False),
 ]
 
 CIRCLE: list[Feature] = [
     raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "circle"),
     raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
     raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
+    feature("circle_defaults_to_ext_mean", ratio(col("DEF_30_CNT_SOCIAL_CIRCLE") + col("DEF_60_CNT_SOCIAL_CIRCLE"), ext_mean), "ratio", "circle", "Defaults in the social circle over the average external score", "Défauts dans l'entourage sur la moyenne des notes externes", 1, is_plain=False),
     feature("circle_default_share", ratio(col("DEF_30_CNT_SOCIAL_CIRCLE"), col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "circle", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
 ]
 

@@ -20,6 +20,7 @@ Direction = Literal[-1, 0, 1]
 NOT_APPLICABLE_DAYS = 365_243  # the source files' code for "no such date": a thousand years ahead
 DAYS_A_YEAR = 365.25
 DAYS_A_MONTH = DAYS_A_YEAR / 12
+DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
 RATIO = 1_000_000  # ratios are kept to six decimals when they are averaged
 WHOLE = 1  # days and counts are whole already

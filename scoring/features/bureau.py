@@ -9,11 +9,14 @@ from __future__ import annotations
 from functools import partial
 
 from scoring.features.base import (
+    DAYS_A_MONTH,
     RATIO,
     Feature,
     HistoryTable,
     count,
+    divided,
     last,
+    latest,
     mean,
     ratio,
     share,
@@ -21,7 +24,7 @@ from scoring.features.base import (
     total,
     where,
 )
-from scoring.features.terms import Grouping, Term, col, length
+from scoring.features.terms import Grouping, Term, col, length, lit, max_horizontal
 
 declare = partial(Feature, table="bureau")
 
@@ -36,7 +39,15 @@ TYPES = {
     "car": ("Car loan", "car loans", "prêts automobiles"),
     "micro": ("Microloan", "microloans", "microcrédits"),
 }
-WINDOWS = {180: ("six months", "six mois"), 365: ("a year", "un an"), 730: ("two years", "deux ans")}
+WINDOWS = {
+    30: ("a month", "un mois"),
+    90: ("three months", "trois mois"),
+    180: ("six months", "six mois"),
+    365: ("a year", "un an"),
+    730: ("two years", "deux ans"),
+    1095: ("three years", "trois ans"),
+}
+ORDER = ("DAYS_CREDIT", "SK_ID_BUREAU")
 
 
 def day(name: str) -> Term:
@@ -59,6 +70,11 @@ credit_active = where(IS_ACTIVE, credit)
 opened_active = where(IS_ACTIVE, opened)
 opened_closed = where(IS_CLOSED, opened)
 remaining = where(IS_ACTIVE & (end > 0), end)
+credit_closed = where(IS_CLOSED, credit)
+annuity_active = where(IS_ACTIVE, col("AMT_ANNUITY"))
+overdue_recent = where(opened >= -730, col("AMT_CREDIT_MAX_OVERDUE"))
+# What must be paid a month to be clear by the planned end; the bureau knows the instalment of few loans.
+due_monthly = ratio(debt, where(remaining.is_not_null(), max_horizontal(divided(remaining, DAYS_A_MONTH), lit(1))))
 
 
 BUREAU: tuple[Feature, ...] = (
@@ -99,14 +115,54 @@ BUREAU: tuple[Feature, ...] = (
         )
     ),
     *(
-        item
+        declare(f"bureau_opened_{days}d_count", count(opened >= -days), "count", "history_length", f"Loans opened elsewhere within {en}", f"Crédits ouverts ailleurs depuis {fr}", 1)
         for days, (en, fr) in WINDOWS.items()
+    ),
+    *(
+        declare(f"bureau_opened_{days}d_credit_sum", total(where(opened >= -days, credit)), "amount", "other_debts", f"Amount lent elsewhere within {WINDOWS[days][0]}", f"Montant prêté ailleurs depuis {WINDOWS[days][1]}")
+        for days in (180, 365, 730)
+    ),
+    *(
+        item
+        for key, (level, en, fr) in TYPES.items()
+        if key in ("consumer", "card")  # the others are too rare to bear a slice each
         for item in (
-            declare(f"bureau_opened_{days}d_count", count(opened >= -days), "count", "history_length", f"Loans opened elsewhere within {en}", f"Crédits ouverts ailleurs depuis {fr}", 1),
-            declare(f"bureau_opened_{days}d_credit_sum", total(where(opened >= -days, credit)), "amount", "other_debts", f"Amount lent elsewhere within {en}", f"Montant prêté ailleurs depuis {fr}"),
+            declare(f"bureau_{key}_active_count", count(IS_ACTIVE & (col("CREDIT_TYPE") == level)), "count", "other_debts", f"Running {en} elsewhere", f"Nombre de {fr} en cours ailleurs"),
+            declare(f"bureau_{key}_credit_mean", mean(where(col("CREDIT_TYPE") == level, credit)), "amount", "other_debts", f"Amount of {en} elsewhere, average", f"Montant des {fr} externes, moyenne"),
+            declare(f"bureau_{key}_debt_to_credit", ratio(total(where(col("CREDIT_TYPE") == level, debt)), total(where((col("CREDIT_TYPE") == level) & debt.is_not_null(), credit))), "share", "other_debts", f"Debt on {en} elsewhere as a share of the amounts lent", f"Dette sur {fr} externes en part des montants prêtés", 1),
+            declare(f"bureau_{key}_opened_days_max", where(col("CREDIT_TYPE") == level, opened).max(), "days", "history_length", f"Day the latest of the {en} elsewhere was opened", f"Jour d'ouverture du dernier des {fr} externes"),
         )
     ),
-    declare("bureau_last_debt_share", last(debt_share, opened, "SK_ID_BUREAU"), "share", "other_debts", "Share still owed on the latest loan elsewhere", "Part restant due du dernier crédit externe", 1),
+    *(
+        declare(f"bureau_opened_{days}d_share", share(opened >= -days), "share", "history_length", f"Share of the loans elsewhere opened within {WINDOWS[days][0]}", f"Part des crédits externes ouverts depuis {WINDOWS[days][1]}", 1)
+        for days in (365, 1095)
+    ),
+    declare("bureau_gap_days_mean", ratio(opened.max() - opened.min(), opened.count() - 1), "days", "history_length", "Days between one loan elsewhere and the next, average", "Jours entre deux crédits externes, moyenne", -1),
+    declare("bureau_closed_count", count(IS_CLOSED), "count", "history_length", "Closed loans elsewhere", "Crédits externes clos"),
+    declare("bureau_written_off_count", count(col("CREDIT_ACTIVE").is_in(["Sold", "Bad debt"])), "count", "delays", "Loans elsewhere sold or written off", "Crédits externes cédés ou passés en perte", 1),
+    *statistics(declare, "bureau_closed_credit", credit_closed, "amount", "history_length", "Amount of closed loans elsewhere", "Montant des crédits externes clos", ("mean", "max")),
+    declare("bureau_active_credit_max", credit_active.max(), "amount", "other_debts", "Largest running loan elsewhere", "Plus grand crédit externe en cours"),
+    *statistics(declare, "bureau_active_debt_share", where(IS_ACTIVE, debt_share), "share", "other_debts", "Share of each running loan elsewhere still owed", "Part restant due de chaque crédit externe en cours", ("mean", "max"), 1),
+    declare("bureau_remaining_days_mean", mean(remaining), "days", "other_debts", "Days until running loans elsewhere end, average", "Jours jusqu'à la fin des crédits externes, moyenne"),
+    declare("bureau_due_monthly_sum", total(due_monthly), "amount", "other_debts", "Monthly payments that clear the running loans elsewhere in time", "Paiements mensuels pour solder à temps les crédits externes en cours", 1),
+    declare("bureau_active_annuity_sum", total(annuity_active), "amount", "other_debts", "Instalments of running loans elsewhere, total", "Mensualités des crédits externes en cours, total"),
+    declare("bureau_repaid_sum", total(where(IS_ACTIVE, credit - debt)), "amount", "other_debts", "Already repaid on running loans elsewhere", "Déjà remboursé sur crédits externes en cours"),
+    declare("bureau_max_overdue_share", share(col("AMT_CREDIT_MAX_OVERDUE") > 0), "share", "delays", "Share of loans elsewhere ever overdue", "Part des crédits externes déjà en retard", 1),
+    declare("bureau_730d_max_overdue_max", overdue_recent.max(), "amount", "delays", "Highest amount overdue on loans opened elsewhere within two years", "Plus haut retard sur crédits externes de moins de deux ans", 1),
+    declare("bureau_overran_share", share(early_end < 0), "share", "delays", "Share of loans elsewhere closed after their planned end", "Part des crédits externes clos après la fin prévue"),
+    declare("bureau_end_future_share", share(end > 0), "share", "other_debts", "Share of loans elsewhere with their planned end ahead", "Part des crédits externes dont la fin prévue est à venir"),
+    *(
+        item
+        for k in (3, 5)
+        for item in (
+            declare(f"bureau_latest_{k}_debt_share_mean", mean(latest(debt_share, k, *ORDER), RATIO), "share", "other_debts", f"Share still owed on the {k} latest loans elsewhere, average", f"Part restant due des {k} derniers crédits externes, moyenne", 1),
+            declare(f"bureau_latest_{k}_credit_mean", mean(latest(credit, k, *ORDER)), "amount", "other_debts", f"Amount of the {k} latest loans elsewhere, average", f"Montant des {k} derniers crédits externes, moyenne"),
+        )
+    ),
+    declare("bureau_last_type", last(col("CREDIT_TYPE"), *ORDER), "category", "other_debts", "Kind of the latest loan elsewhere", "Type du dernier crédit externe"),
+    declare("bureau_last_credit", last(credit, *ORDER), "amount", "other_debts", "Amount of the latest loan elsewhere", "Montant du dernier crédit externe"),
+    declare("bureau_last_duration_days", last(duration, *ORDER), "days", "other_debts", "Planned length of the latest loan elsewhere", "Durée prévue du dernier crédit externe"),
+    declare("bureau_last_debt_share", last(debt_share, *ORDER), "share", "other_debts", "Share still owed on the latest loan elsewhere", "Part restant due du dernier crédit externe", 1),
 )
 
 LATE = {"0": 0, "C": 0, "1": 1, "2": 2, "3": 3, "4": 4, "5": 5}  # months past due, worst at 5; X: not known
@@ -117,6 +173,8 @@ level = col("STATUS").replace(LATE)
 recent = col("MONTHS_BALANCE") >= -12
 late_share = loan(share(level > 0))
 late_recent_share = loan(share(where(recent, level) > 0))
+late_two_years_share = loan(share(where(col("MONTHS_BALANCE") >= -24, level) > 0))
+paying_recent_share = loan(share(where(recent, col("STATUS")) == "0"))
 level_mean = loan(mean(level, RATIO))
 level_max = loan(level.max())
 closed_share = loan(share(col("STATUS") == "C"))
@@ -133,6 +191,9 @@ BALANCE: tuple[Feature, ...] = (
     balance("balance_level_max", level_max.max(), "months", "delays", "Months past due elsewhere, worst", "Mois de retard ailleurs, maximum", 1),
     balance("balance_closed_share", mean(closed_share, RATIO), "share", "history_length", "Share of months with a loan elsewhere closed", "Part des mois de crédit externe clos", -1),
     balance("balance_unknown_share", mean(unknown_share, RATIO), "share", "history_length", "Share of months without news elsewhere", "Part des mois sans nouvelle ailleurs"),
+    *statistics(balance, "balance_late_two_years_share", late_two_years_share, "share", "delays", "Share of the last two years' months late elsewhere", "Part des mois des deux dernières années en retard ailleurs", ("mean", "max"), 1),
+    balance("balance_late_loans_share", share(level_max > 0), "share", "delays", "Share of loans elsewhere ever late", "Part des crédits externes déjà en retard mensuel", 1),
+    balance("balance_paying_recent_share", mean(paying_recent_share, RATIO), "share", "other_debts", "Share of the last twelve months with a loan elsewhere paid on time", "Part des douze derniers mois de crédit externe payés à temps"),
     balance("balance_months_mean", mean(months), "months", "history_length", "Months on file per loan elsewhere, average", "Mois connus par crédit externe, moyenne"),
     balance("balance_last_late_month", last_late_month.max(), "months", "delays", "Month of the last delay elsewhere", "Mois du dernier retard ailleurs", 1),
 )

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from functools import partial
 
-from scoring.features.base import RATIO, Feature, HistoryTable, mean, ratio, share, statistics, total, where
+from scoring.features.base import (
+    RATIO,
+    Feature,
+    HistoryTable,
+    last,
+    latest,
+    mean,
+    ratio,
+    share,
+    statistics,
+    total,
+    where,
+)
 from scoring.features.terms import Term, col, length
 
 declare = partial(Feature, table="credit_card_balance")
 
 LOWEST_BALANCE = -50_000  # 26 months of the source lie below: not believable
 WINDOWS = {6: ("the last six months", "les six derniers mois"), 12: ("the last year", "la dernière année")}
+ORDER = ("MONTHS_BALANCE", "SK_ID_PREV")
 
 
 def amount(name: str) -> Term:
@@ -31,7 +44,7 @@ paid = col("AMT_PAYMENT_CURRENT")
 minimum = col("AMT_INST_MIN_REGULARITY")
 use = ratio(balance, limit)
 balance_now = where(col("MONTHS_BALANCE") >= -3, balance)
-paid_to_minimum = ratio(paid, minimum)
+year = col("MONTHS_BALANCE") >= -12
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -55,6 +68,25 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(declare, "card_dpd", col("SK_DPD"), "days", "delays", "Days past due on cards", "Jours de retard des cartes", ("mean", "max"), 1),
     declare("card_late_share", share(col("SK_DPD") > 0), "share", "delays", "Share of months late on cards", "Part des mois en retard sur cartes", 1),
     declare("card_late_tolerated_share", share(col("SK_DPD_DEF") > 0), "share", "delays", "Share of months late on cards, small sums left out", "Part des mois en retard sur cartes, hors petites sommes", 1),
+    *(
+        item
+        for months, (en, fr) in WINDOWS.items()
+        for item in (
+            declare(f"card_drawn_{months}m_mean", mean(where(col("MONTHS_BALANCE") >= -months, drawn)), "amount", "card_use", f"Amount drawn by card a month in {en}", f"Montant tiré par carte par mois sur {fr}", 1),
+            declare(f"card_drawings_{months}m_mean", mean(where(col("MONTHS_BALANCE") >= -months, drawings), RATIO), "count", "card_use", f"Card drawings a month in {en}", f"Retraits et achats par carte par mois sur {fr}", 1),
+        )
+    ),
+    declare("card_use_trend", mean(where(col("MONTHS_BALANCE") >= -6, use), RATIO) - mean(use, RATIO), "share", "card_use", "Share of the limit used in the last six months, less that over all time", "Part du plafond utilisée sur six mois, moins celle de toujours", is_plain=False),
+    declare("card_over_limit_share", share(use > 1), "share", "card_use", "Share of months over the card limit", "Part des mois au-delà du plafond", 1),
+    declare("card_year_use_max", where(year, use).max(), "share", "card_use", "Highest share of the card limit used within a year", "Plus haute part du plafond utilisée sur un an", 1),
+    declare("card_last_balance", last(balance, *ORDER), "amount", "card_use", "Card balance of the latest month", "Solde de carte du dernier mois", 1),
+    declare("card_last_use", last(use, *ORDER), "share", "card_use", "Share of the card limit used in the latest month", "Part du plafond utilisée au dernier mois", 1),
+    declare("card_latest_3_use_mean", mean(latest(use, 3, *ORDER), RATIO), "share", "card_use", "Share of the card limit used in the 3 latest months", "Part du plafond utilisée sur les 3 derniers mois", 1),
+    *statistics(declare, "card_minimum", minimum, "amount", "card_use", "Least payment due a month on cards", "Paiement minimal mensuel des cartes", ("mean", "max"), 1),
+    declare("card_cash_months_share", share(drawn_cash > 0), "share", "card_use", "Share of months with cash drawn by card", "Part des mois avec retrait d'espèces par carte", 1),
+    declare("card_cash_year_sum", total(where(year, drawn_cash)), "amount", "card_use", "Cash drawn by card within a year", "Espèces retirées par carte sur un an", 1),
+    declare("card_short_paid_share", share(where(minimum > 0, paid < minimum)), "share", "delays", "Share of months with less than the minimum paid on cards", "Part des mois payés sous le minimum sur cartes", 1),
+    declare("card_paid_to_balance", ratio(total(paid), total(where(paid.is_not_null(), balance))), "share", "card_use", "Card payments over balances", "Paiements de carte sur soldes"),
     declare("card_first_month", col("MONTHS_BALANCE").min(), "months", "history_length", "First month of a card", "Premier mois d'une carte"),
 )
 

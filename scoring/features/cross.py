@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from scoring.features.application import age, annuity, credit, employed, income
+from scoring.features.application import age, annuity, credit, employed, ext_mean, goods, income
 from scoring.features.base import DAYS_A_YEAR, Feature, divided, ratio
 from scoring.features.terms import col, sum_horizontal
 
@@ -30,5 +30,22 @@ FEATURES: tuple[Feature, ...] = (
     declare("installment_paid_to_annuity_mean", ratio(col("installment_paid_mean"), annuity), "ratio", "history_length", "Past payments over the instalment asked for, average", "Paiements passés sur la mensualité demandée, moyenne"),
     declare("installment_paid_to_annuity_max", ratio(col("installment_due_max"), annuity), "ratio", "history_length", "Largest past instalment over the one asked for", "Plus grande échéance passée sur la mensualité demandée"),
     declare("installment_year_paid_to_income", ratio(col("installment_365d_paid_sum"), income), "share", "other_debts", "Paid back here within a year over income", "Remboursé ici en un an sur revenus"),
+    declare("bureau_due_to_income", ratio(col("bureau_due_monthly_sum"), income), "share", "other_debts", "Monthly payments on loans elsewhere as a share of income", "Paiements mensuels des crédits externes en part des revenus", 1),
+    declare("debt_with_request_to_income", ratio(sum_horizontal(credit, col("bureau_active_debt_sum"), col("previous_due_left_sum")), income), "ratio", "other_debts", "All debt, this loan included, over income", "Toutes les dettes, ce prêt compris, sur revenus"),
+    declare("due_with_request_to_income", ratio(sum_horizontal(annuity, col("bureau_due_monthly_sum"), col("previous_running_annuity_sum")), income), "share", "other_debts", "All monthly payments, this loan included, as a share of income", "Tous les paiements mensuels, ce prêt compris, en part des revenus", 1),
+    declare("bureau_debt_to_request", ratio(col("bureau_debt_sum"), credit), "ratio", "other_debts", "Debt elsewhere over the loan asked for", "Dette externe sur le prêt demandé"),
+    declare("request_to_bureau_largest", ratio(credit, col("bureau_credit_max")), "ratio", "request", "Loan asked for over the largest loan elsewhere", "Prêt demandé sur le plus grand crédit externe"),
+    declare("bureau_opened_mean_to_age", ratio(divided(-col("bureau_opened_days_mean"), DAYS_A_YEAR), age), "share", "history_length", "Average age of loans elsewhere as a share of age", "Ancienneté moyenne des crédits externes en part de l'âge"),
+    declare("bureau_opened_mean_to_employed", ratio(divided(-col("bureau_opened_days_mean"), DAYS_A_YEAR), employed), "ratio", "history_length", "Average age of loans elsewhere over years in the job", "Ancienneté moyenne des crédits externes sur ancienneté d'emploi"),
+    declare("previous_decided_to_age", ratio(divided(-col("previous_decided_days_mean"), DAYS_A_YEAR), age), "share", "history_length", "Age of earlier decisions as a share of age", "Ancienneté des décisions en part de l'âge"),
+    declare("credit_to_previous_last", ratio(credit, col("previous_last_credit")), "ratio", "request", "Loan asked for over the latest one", "Prêt demandé sur le dernier"),
+    declare("annuity_to_previous_last", ratio(annuity, col("previous_last_annuity")), "ratio", "request", "Instalment asked for over the latest one", "Mensualité demandée sur la dernière"),
+    declare("goods_to_previous_largest", ratio(goods, col("previous_approved_goods_max")), "ratio", "request", "Price of the goods over the highest financed before", "Prix du bien sur le plus élevé déjà financé"),
+    declare("annuity_to_installment_largest", ratio(annuity, col("installment_due_max")), "ratio", "request", "Instalment asked for over the largest ever paid", "Mensualité demandée sur la plus grande échéance passée"),
+    declare("annuity_to_installment_year", ratio(annuity, col("installment_365d_due_max")), "ratio", "request", "Instalment asked for over the largest within a year", "Mensualité demandée sur la plus grande échéance depuis un an"),
+    declare("card_drawn_to_income", ratio(col("card_drawn_mean"), income), "ratio", "card_use", "Drawn by card a month over income", "Tiré par carte par mois sur revenus", 1),
+    declare("ext_mean_less_debt", ext_mean - col("bureau_debt_to_credit"), "points", "external_score", "Average external score less the share of debt elsewhere", "Moyenne des notes externes moins la part de dette externe", -1, is_plain=False),
+    declare("requests_to_age", ratio(col("previous_count"), age), "ratio", "earlier_requests", "Earlier requests here per year of age", "Demandes antérieures ici par année d'âge"),
+    declare("loans_a_year", ratio(col("bureau_count"), divided(-col("bureau_opened_days_min"), DAYS_A_YEAR)), "ratio", "history_length", "Loans elsewhere per year of the credit file", "Crédits externes par année de dossier", 1),
     declare("card_balance_to_income", ratio(col("card_balance_mean"), income), "ratio", "card_use", "Card balance over income", "Solde de carte sur revenus", 1),
 )

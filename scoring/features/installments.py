@@ -13,6 +13,7 @@ from scoring.features.base import (
     Feature,
     HistoryTable,
     count,
+    latest,
     mean,
     ratio,
     share,
@@ -26,7 +27,9 @@ declare = partial(Feature, table="installments_payments")
 
 LATE_DAYS = (0, 7, 30)
 WINDOWS = {
+    60: ("the last two months", "les deux derniers mois"),
     90: ("the last three months", "les trois derniers mois"),
+    180: ("the last six months", "les six derniers mois"),
     365: ("the last year", "la dernière année"),
     1095: ("the last three years", "les trois dernières années"),
 }
@@ -49,6 +52,9 @@ overpaid = max_horizontal(paid - due, lit(0.0))
 paid_to_due = ratio(paid, due)
 is_never_paid = paid_on.is_null()
 is_underpaid = ratio(underpaid, due) > SIGNIFICANT
+late_due = where(late_days > 0, due)
+late_money = late_days * due
+ORDER = (on, loan, instalment.key("NUM_INSTALMENT_NUMBER"), due)
 
 
 def window(days: int, en: str, fr: str) -> list[Feature]:
@@ -86,6 +92,22 @@ FEATURES: tuple[Feature, ...] = (
     declare("installment_first_days", on.min(), "days", "history_length", "Day of the first instalment", "Jour de la première échéance", 1),
     declare("installment_last_days", on.max(), "days", "history_length", "Day of the latest instalment", "Jour de la dernière échéance"),
     *(item for days, (en, fr) in WINDOWS.items() for item in window(days, en, fr)),
+    *(
+        item
+        for k in (3, 10, 50)
+        for item in (
+            declare(f"installment_latest_{k}_late_share", share(latest(late_days, k, *ORDER) > 0), "share", "delays", f"Share of the {k} latest instalments paid late", f"Part des {k} dernières échéances payées en retard", 1),
+            declare(f"installment_latest_{k}_late_days_mean", mean(latest(late_days, k, *ORDER), RATIO), "days", "delays", f"Days late on the {k} latest instalments, average", f"Jours de retard des {k} dernières échéances, moyenne", 1),
+            declare(f"installment_latest_{k}_paid_to_due", ratio(total(latest(paid, k, *ORDER)), total(latest(due, k, *ORDER))), "share", "delays", f"Amount paid over amount due on the {k} latest instalments", f"Montant payé sur montant dû des {k} dernières échéances", -1),
+        )
+    ),
+    declare("installment_late_trend", share(where(on >= -180, late_days) > 0) - share(late_days > 0), "share", "delays", "Share paid late within six months, less the share over all time", "Part payée en retard sur six mois, moins la part de toujours", is_plain=False),
+    declare("installment_late_due_share", ratio(total(late_due), total(due)), "share", "delays", "Share of the money due that was paid late", "Part des sommes dues payée en retard", 1),
+    declare("installment_late_days_by_money", ratio(total(late_money), total(where(late_days.is_not_null(), due))), "days", "delays", "Days late, weighted by the instalments' amounts", "Jours de retard, pondérés par le montant des échéances", 1),
+    declare("installment_due_min", due.min(), "amount", "history_length", "Instalment due, smallest", "Échéance due, minimum"),
+    declare("installment_due_sum", total(due), "amount", "history_length", "Instalments due, total", "Échéances dues, total"),
+    declare("installment_1000d_short_mean", mean(where(on >= -1000, due - paid)), "amount", "delays", "Amount due less amount paid within a thousand days, average", "Montant dû moins montant payé sur mille jours, moyenne", 1),
+    declare("installment_365d_due_max", where(on >= -365, due).max(), "amount", "other_debts", "Largest instalment within a year", "Plus grande échéance depuis un an"),
 )
 
 TABLE = HistoryTable("installments_payments", FEATURES)
