@@ -19,7 +19,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 SETUP  := .venv/installed
 STORED := $(BENTOML_HOME)/models/credit_scoring/latest
 
-.PHONY: help run test setup browser demo data train import first-model serve ui monitor bento image lint lock clean
+.PHONY: help run test setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -81,11 +81,17 @@ image: bento  ## make the container image of the bento (Docker or another engine
 lint: $(SETUP)  ## check style, format and types
 	@ruff check . && ruff format --check . && mypy
 
-lock: $(SETUP)  ## pin again what requirements*.in ask for (ARGS=-U to take newer versions)
+sbom: $(SETUP)  ## list all that training and serving install, as CycloneDX, in var/sbom/
+	@mkdir -p var/sbom
+	@for set in requirements requirements-serving; do \
+	    cyclonedx-py requirements $$set.txt --of JSON --output-reproducible -o var/sbom/$$set.json || exit 1; done
+	@echo "var/sbom/requirements.json  var/sbom/requirements-serving.json"
+
+lock: $(SETUP)  ## pin what requirements*.in ask for, with hashes (ARGS=-U takes newer versions)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
-	    --no-emit-index-url --no-emit-find-links $(ARGS) requirements.in -o requirements.txt
+	    --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS) requirements.in -o requirements.txt
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
-	    --no-emit-index-url --no-emit-find-links $(ARGS) -c requirements.txt requirements-serving.in -o requirements-serving.txt
+	    --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS) -c requirements.txt requirements-serving.in -o requirements-serving.txt
 
 clean:  ## remove .venv and what tools leave; var/ with your data, models and log stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,8 +8,11 @@ import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # telemetry is off unless asked for
 
+import atexit
 import gc
 import logging
+import shutil
+import tempfile
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +36,7 @@ from scoring.connection import install
 from scoring.decider import Decider
 from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Refusal, Route
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
-from scoring.life import Drain, end_with
+from scoring.life import Drain, at_hangup, end_with
 from scoring.rate import Rate
 from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
@@ -56,7 +59,8 @@ ROUTES = {
     "/score": Route(SETTINGS.rows, bulk="/score/bulk", arrow="/score/table"),
     "/explain": Route(SETTINGS.explain_rows, concurrent=SETTINGS.explain_concurrent),
 }
-PARENT = f"_{NAME}_parent"  # tells a worker who its parent is
+PARENT, SERVED = f"_{NAME}_parent", f"_{NAME}_served"  # tell a worker who its parent is, and which file names
+# the model that it chose
 DRAIN = Drain(SETTINGS.drain_s)
 install(LIMITS, DRAIN.is_on)
 if PARENT in os.environ and bentoml.server_context.worker_index:
@@ -106,7 +110,14 @@ def guard() -> Guard:
 
 
 def find_model() -> str:
-    """Return the exact tag to serve: the one the bento was built with, else the newest that was asked for."""
+    """Return the exact tag to serve: the one that the parent chose, or `newest`."""
+    if SERVED in os.environ:
+        return Path(os.environ[SERVED]).read_text(encoding="ascii")
+    return newest()
+
+
+def newest() -> str:
+    """Return the exact tag of the bento's own model, else of the newest that was asked for."""
     if IS_BENTO:
         manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         models = manifest.get("models") or [
@@ -129,9 +140,35 @@ def load(folder: Path, tag: str) -> Decider:
     ScorerError
         If it reads other features than this code makes, or its golden examples score otherwise.
     """
-    decider = Decider(Scorer.load(folder), tag)
-    decider.check(read_examples(folder))
+    decider, examples = Decider(Scorer.load(folder), tag), read_examples(folder)
+    decider.check(examples)
+    decider.warm(examples)
     return decider
+
+
+def renew() -> bool:
+    """Choose anew, in the parent: what cannot serve never reaches a worker. Say whether it changed."""
+    served = Path(os.environ[SERVED])
+    try:
+        tag = newest()
+        if tag == served.read_text(encoding="ascii"):
+            logger.info("reload: %s is the newest model; nothing changes", tag)
+            return False
+        load(Path(bentoml.models.get(tag).path), tag)
+    except Exception as error:  # whatever is wrong with the new one, the old one is right
+        why = error if isinstance(error, ScorerError | BentoMLException) else type(error).__name__
+        logger.error("reload refused: %s The model from before goes on.", why)
+        return False
+    choose(served, tag)
+    logger.info("reload: the workers take up %s", tag)
+    return True
+
+
+def choose(served: Path, tag: str) -> None:
+    """Write down, in one step, which model the workers serve, those too that start later."""
+    draft = served.with_suffix(".draft")
+    draft.write_text(tag, encoding="ascii")
+    draft.replace(served)
 
 
 class Applications(ScoreRequest, bentoml.IODescriptor):
@@ -194,29 +231,52 @@ class CreditScoring:
     model = bentoml.models.BentoModel(find_model())
 
     def __init__(self) -> None:
-        tag = str(self.model.tag)
-        self.decider = load(Path(self.model.path), tag)
         worker = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
-        self.decider.log = open_log(worker, tag, list(self.decider.scorer.categories))
+        tag = str(self.model.tag)
+        decider = load(Path(self.model.path), tag)
+        self.log = open_log(worker, tag, list(decider.scorer.categories))
         self.bulk = anyio.CapacityLimiter(1)
         self.table = anyio.CapacityLimiter(1)
-        self.tables = Bulk(self.decider.scorer, tag, self.decider.log, LIMITS.arrow_rows)
+        self.serve(decider)
+        DRAIN.attend()
+        at_hangup(self.take_up)
+
+    def serve(self, decider: Decider) -> None:
+        """Decide with this model from now on; what is being decided is finished by the one before."""
+        scorer, tag = decider.scorer, decider.model
+        log = self.log.under(tag, scorer.categories) if self.log is not None else None
+        tables = Bulk(scorer, tag, log, LIMITS.arrow_rows)
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
-        ENGINE.labels(self.decider.scorer.engine, self.decider.scorer.family, tag).set(1)
-        DRAIN.attend()
+        self.decider, self.tables = Decider(scorer, tag, log), tables
+        ENGINE.labels(scorer.engine, scorer.family, tag).set(1)
         logger.info(
             "serving %s: %s, engine %s%s, %d features, threshold %.4f, log %s, %s",
             tag,
-            self.decider.scorer.family,
-            self.decider.scorer.engine,
-            f" ({reason})" if (reason := self.decider.scorer.without_native) else "",
-            len(self.decider.scorer.feature_names),
-            self.decider.scorer.threshold,
+            scorer.family,
+            scorer.engine,
+            f" ({reason})" if (reason := scorer.without_native) else "",
+            len(scorer.feature_names),
+            scorer.threshold,
             SETTINGS.log or "off: NO DECISION IS RECORDED",
             f"{len(GUARD.keys)} API keys" if GUARD.keys else "no API key: answering on this machine only",
         )
+
+    def take_up(self) -> None:
+        """Load the model that the parent chose beside the one that serves, and let it serve."""
+        before = self.decider
+        tag = find_model()
+        if tag == before.model:
+            return
+        try:
+            decider = load(Path(bentoml.models.get(tag).path), tag)
+        except Exception as error:
+            why = error if isinstance(error, ScorerError | BentoMLException) else type(error).__name__
+            logger.error("reload refused: %s %s goes on.", why, before.model)
+        else:
+            self.serve(decider)
+            ENGINE.labels(before.scorer.engine, before.scorer.family, before.model).set(0)
 
     @bentoml.on_deployment
     def check() -> None:
@@ -228,22 +288,25 @@ class CreditScoring:
                 log.check()
         except (ScorerError, LogError) as error:
             raise BentoMLException(f"The service cannot start: {error}") from None
-        os.environ[PARENT] = str(os.getpid())
+        folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        choose(folder / "model", MODEL)
+        os.environ |= {PARENT: str(os.getpid()), SERVED: str(folder / "model")}
         # bentoml 1.4.39 has no setting for any of this; `serve` looks the class up when it has run this hook
-        circus.Arbiter = prompt(circus.Arbiter, lambda: False, BentoMLException)  # type: ignore[misc]
+        circus.Arbiter = prompt(circus.Arbiter, renew, BentoMLException)  # type: ignore[misc]
 
     @bentoml.on_shutdown
     def close(self) -> None:
         """Close the log."""
-        if self.decider.log is not None:
-            self.decider.log.close()
+        if self.log is not None:
+            self.log.close()
 
     def __is_ready__(self) -> bool:
         """Say whether decisions can be given: the scorer is loaded and checked, the log can be written.
 
         Not so while the process is about to end: whoever looks goes elsewhere.
         """
-        return not DRAIN.is_on() and (self.decider.log is None or self.decider.log.is_healthy())
+        return not DRAIN.is_on() and (self.log is None or self.log.is_healthy())
 
     @bentoml.api(
         batchable=True,
@@ -285,8 +348,12 @@ MODEL = str(CreditScoring.inner.model.tag)
 GUARD = guard()
 
 
+def _tag() -> str:
+    return str(bentoml.get_current_service().decider.model)
+
+
 async def _landing(_: Request) -> Response:
-    return HTMLResponse(pages.landing(MODEL), headers=pages.LANDING_HEADERS)
+    return HTMLResponse(pages.landing(_tag()), headers=pages.LANDING_HEADERS)
 
 
 async def _model(_: Request) -> Response:
@@ -295,7 +362,7 @@ async def _model(_: Request) -> Response:
 
 
 async def _openapi(_: Request) -> Response:
-    return JSONResponse(pages.openapi(CreditScoring.openapi_spec.asdict(), MODEL, ROUTES))
+    return JSONResponse(pages.openapi(CreditScoring.openapi_spec.asdict(), _tag(), ROUTES))
 
 
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])

@@ -20,10 +20,13 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
 fi
 
 echo "Installing $(grep -c == requirements.txt) packages into .venv; the first time takes a minute or two."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check "$(grep '^uv==' requirements.txt)"
+# Every file that is installed must have a hash that stands in the lock: uv first, which installs the rest.
+sed -n '/^uv==/,/[^\\]$/p' requirements.txt >.venv/uv.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 # uv does not read pip's configuration. Where only pip knows a private index, pip installs the same pins, slower.
-.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode -r requirements.txt ||
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode \
+    --require-hashes -r requirements.txt ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 .venv/bin/python -m scoring.engine || true # without a C compiler it says so, and LightGBM itself answers
 touch .venv/installed
 echo "Ready."

@@ -132,6 +132,21 @@ class Decider:
             logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
             return {id(jobs[0]): Refusal(500, "The service failed on this request; its log says where.")}
 
+    def warm(self, examples: Sequence[Mapping[str, Any]]) -> None:
+        """Answer golden examples in each way, so that the first client does not wait; nothing is recorded.
+
+        Raises
+        ------
+        ScorerError
+            If that fails.
+        """
+        bare = Decider(self.scorer, self.model)
+        requests = [_request(number, example) for number, example in enumerate(examples, start=1)]
+        for is_explained in (False, True):
+            (answer,) = bare.answer([Job("warm-up", list(requests))], is_explained)
+            if isinstance(answer, Refusal):
+                raise ScorerError("the model cannot answer its own golden examples; see the lines above.")
+
     def check(self, examples: Sequence[Mapping[str, Any]]) -> None:
         """Prove that this code decides as training did; `scorer.read_examples` gives the golden examples.
 

@@ -1,4 +1,4 @@
-"""The life of one worker process: it ends with its parent, and tells those who ask before it ends."""
+"""The life of one worker process: it ends with its parent, not without a word, and hears of news."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1  # Linux: a signal for this process when its parent is gone
@@ -55,3 +57,11 @@ class Drain:
                 loop.call_soon_threadsafe(loop.call_later, self.seconds, end, number, None)
 
         signal.signal(signal.SIGTERM, begin)
+
+
+def at_hangup(act: Callable[[], None]) -> None:
+    """Call ``act`` in a thread at each SIGHUP, one after the other; needs the loop of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop, one = asyncio.get_running_loop(), ThreadPoolExecutor(1, "reload")
+    loop.add_signal_handler(signal.SIGHUP, one.submit, act)

@@ -6,16 +6,20 @@ whose coefficients are JSON (a constant is a linear function without terms).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
-import lightgbm as lgb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scoring.engine import Absent, Engine, Unsupported
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -168,17 +172,15 @@ class Boosted:
     text: str
     engine: str = field(init=False)
     without_native: str = field(init=False)
-    _booster: lgb.Booster = field(init=False, repr=False)
     _native: Engine | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Parse the text once."""
+        """Parse the text, once."""
         native, reason = None, ""
         try:
             native = Engine.of(self.text)
         except (Absent, Unsupported) as error:
             reason = str(error)
-        object.__setattr__(self, "_booster", lgb.Booster(model_str=self.text))
         object.__setattr__(self, "_native", native)
         object.__setattr__(self, "engine", "native" if native else "lightgbm")
         object.__setattr__(self, "without_native", reason)
@@ -186,12 +188,13 @@ class Boosted:
     @property
     def feature_names(self) -> list[str]:
         """Features in the order of its columns; LightGBM itself takes permuted columns silently."""
-        return list(self._booster.feature_name())
+        (names,) = re.findall(r"^feature_names=(.*)$", self.text, re.MULTILINE)
+        return str(names).split(" ")
 
     @property
     def trees(self) -> int:
         """Number of trees."""
-        return int(self._booster.num_trees())
+        return self.text.count("\nTree=")
 
     def gains(self) -> Vector:
         """Return how much each feature's splits lowered the loss in training, shape (n_features,)."""
@@ -210,6 +213,13 @@ class Boosted:
         values = self._predict(matrix, pred_contrib=True).reshape(len(matrix), matrix.shape[1] + 1)
         base = float(values[0, -1]) if len(values) else 0.0
         return values[:, :-1], base
+
+    @cached_property
+    def _booster(self) -> Booster:
+        """LightGBM's own reading; its import takes longer than all else at a start, so it waits."""
+        from lightgbm import Booster
+
+        return Booster(model_str=self.text)
 
     def _predict(self, matrix: Matrix, **what: bool) -> Vector:
         """Call the booster."""

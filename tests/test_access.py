@@ -12,7 +12,8 @@ import httpx
 import pytest
 import small
 from running import running
-from test_service import problem, put_in_store
+from test_service import ROOT, problem, put_in_store
+from test_service import environment as service_environment
 from typer.testing import CliRunner
 
 from scoring.access import AccessError, Guard, KeyRing, parse_keys
@@ -284,6 +285,18 @@ def test_no_pickle_is_read_by_the_service(guarded):
     assert len(list(guarded.home.glob("unpickled.is-in.*"))) >= 2  # the parent and the worker were watched
     for file in (guarded.home / "scorer").iterdir():
         assert file.suffix in {".txt", ".json", ".parquet"} and file.read_bytes()[:1] != b"\x80"
+
+
+@served
+def test_serving_loads_no_library_that_keeps_models_as_pickles(guarded):
+    code = "import service, sys; print(*sys.modules)"
+    environment = service_environment(guarded.home)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "scoring.decider" in loaded
+    # the last two would only make each start slow
+    assert not {"joblib", "dill", "sklearn", "skops", "mlflow", "torch", "lightgbm", "pandas"} & set(loaded)
 
 
 @served

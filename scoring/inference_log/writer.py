@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -73,7 +74,7 @@ class InferenceLog:
     key : bytes
         Key of the pseudonyms and of the anchors' signatures, see `pseudonym_key`.
     model : str
-        Exact tag of the model whose decisions are recorded.
+        Exact tag of the model whose decisions are recorded; see `under` for another.
     categories : collection of str
         Names of the inputs that are words; all others are numbers.
     heads : Path, optional
@@ -119,6 +120,7 @@ class InferenceLog:
         self.worker = worker
         self.model = model
         self._categories = frozenset(categories)
+        self._files = self  # who writes: a log under another model's name writes through the first
         self._key = key
         self._file_bytes = file_bytes
         self._keep_days = keep_days
@@ -160,6 +162,17 @@ class InferenceLog:
         if not bodies:
             return
         batch = _Batch(bodies, time)
+        self._files._write_with_others(batch)
+        if batch.failure is not None:
+            raise LogError(f"the inference log in {self.folder} cannot be written: {batch.failure}.")
+
+    def under(self, model: str, categories: Collection[str]) -> InferenceLog:
+        """Return this log for the decisions of another model: the same files, one chain."""
+        other = copy(self)
+        other.model, other._categories = model, frozenset(categories)
+        return other
+
+    def _write_with_others(self, batch: _Batch) -> None:
         with self._queue:
             self._waiting.append(batch)
         with self._disk:  # whoever gets here first writes for all who came meanwhile
@@ -167,8 +180,6 @@ class InferenceLog:
                 with self._queue:
                     batches, self._waiting = self._waiting, []
                 self._commit(batches)
-        if batch.failure is not None:
-            raise LogError(f"the inference log in {self.folder} cannot be written: {batch.failure}.")
 
     def check(self) -> None:
         """Try to write to the folders, and leave nothing behind.
@@ -192,7 +203,7 @@ class InferenceLog:
 
     def is_healthy(self) -> bool:
         """Say whether the last batch could be written or, if not, whether the next one could be."""
-        if not self._has_failed:
+        if not self._files._has_failed:
             return True
         try:
             self.check()
@@ -203,7 +214,7 @@ class InferenceLog:
     def close(self) -> None:
         """Close the file. Nothing is pending: every record was synced when it was made."""
         with self._disk:
-            self._close()
+            self._files._close()
 
     def _commit(self, batches: list[_Batch]) -> None:
         try:

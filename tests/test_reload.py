@@ -1,0 +1,97 @@
+"""A newer model is taken up while the service answers, and a bad one is not."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+import small
+from running import running
+from test_life import wait_until, workers
+from test_service import put_in_store
+
+from scoring.inference_log import pseudonym_key, verify
+
+pytestmark = pytest.mark.served
+THRESHOLDS = {"credit_scoring:one": 0.35, "credit_scoring:two": 0.3501, "credit_scoring:three": 0.3502}
+SWAPS = 4  # `make torture` makes a hundred
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A store with models that differ by their threshold, and one whose golden examples are wrong."""
+    place = tmp_path_factory.mktemp("reload")
+    scorer = small.save(place / "scorer")
+    for tag, threshold in {**THRESHOLDS, "credit_scoring:bad": 1e-6}.items():
+        folder = place / tag.replace(":", "-")
+        shutil.copytree(scorer, folder)
+        file = folder / "scorer.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"threshold": threshold}))
+        small.sign(folder)
+        put_in_store(folder, place, tag)
+    return place
+
+
+def make_newest(home, tag: str) -> None:
+    name, version = tag.split(":")
+    (home / "bentoml" / "models" / name / "latest").write_text(version)
+
+
+def test_models_are_swapped_under_load_and_each_answer_tells_who_decided(home):
+    make_newest(home, "credit_scoring:one")
+    (request,) = small.applications(1, seed=3)
+    answers, failures, cut, is_over = [], [], [], threading.Event()
+    with running(home, CREDIT_SCORING_MODEL="credit_scoring:latest", CREDIT_SCORING_WORKERS="2") as service:
+
+        def ask(path: str) -> None:
+            while not is_over.is_set():
+                try:
+                    response = service.post(path, [request])
+                except httpx.TransportError:
+                    cut.append(path)
+                    continue
+                if response.status_code == 200:
+                    answers.extend(response.json())
+                else:
+                    failures.append(response.text)
+                time.sleep(0.02)
+
+        def serves(tag: str) -> bool:
+            return {service.post("/score", [request]).json()[0]["model"] for _ in range(6)} == {tag}
+
+        threads = [threading.Thread(target=ask, args=(path,)) for path in ("/score", "/score", "/explain")]
+        for thread in threads:
+            thread.start()
+        try:
+            tags = list(THRESHOLDS)
+            for number in range(1, SWAPS + 1):
+                make_newest(home, tags[number % len(tags)])
+                os.kill(service.pid, signal.SIGHUP)
+                wait_until(lambda number=number: serves(tags[number % len(tags)]))
+            last = tags[SWAPS % len(tags)]
+            make_newest(home, "credit_scoring:bad")
+            os.kill(service.pid, signal.SIGHUP)
+            wait_until(lambda: "reload refused" in service.stdout())
+            assert serves(last)
+            assert not cut
+            killed = min(workers(service.pid))
+            os.kill(killed, signal.SIGKILL)  # its successor starts with the same
+            wait_until(lambda: service.stdout().count(f"serving {last}") >= 3, 60)
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+        assert service.http.get("/model").json()["model"] == last
+    assert not failures
+    assert {answer["model"] for answer in answers} == THRESHOLDS.keys()
+    assert all(answer["threshold"] == THRESHOLDS[answer["model"]] for answer in answers)
+    logged = {row["event_id"]: row for row in service.log().to_dicts()}
+    for answer in answers:
+        row = logged[answer["event_id"]]
+        assert (row["model"], row["threshold"]) == (answer["model"], answer["threshold"])
+    verdict = verify(home / "log", home / "log-heads", pseudonym_key(home / "pseudonym.key"))
+    assert verdict.faults == []
