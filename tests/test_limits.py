@@ -1,0 +1,77 @@
+"""What one client asks for does not crowd out another's."""
+
+import asyncio
+import json
+import logging
+
+import httpx
+from test_access import LOCKED, OLD
+from test_door import DECODER, JSON, body, echo, problem
+
+from scoring.door import JOB, Door, Limits, Route
+from scoring.rate import Rate
+
+ROUTES = {"/score": Route(rows=5), "/explain": Route(rows=5, concurrent=2)}
+
+
+async def slow(scope, receive, send):
+    await asyncio.sleep(0.05)
+    await echo(scope, receive, send)
+
+
+def ask(calls, app=slow, **door) -> list[httpx.Response]:
+    """Make calls at the same time: (path, headers)."""
+
+    async def run():
+        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, **door))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            posts = (client.post(path, content=body(1), headers=JSON | more) for path, more in calls)
+            return await asyncio.gather(*posts)
+
+    return asyncio.run(run())
+
+
+def statuses(responses) -> list[int]:
+    return [response.status_code for response in responses]
+
+
+def test_explanations_never_crowd_out_scores():
+    responses = ask([("/explain", {})] * 6 + [("/score", {})] * 6, limits=Limits(concurrent=8))
+    assert statuses(responses) == [200] * 2 + [429] * 4 + [200] * 6
+    assert all(int(response.headers["retry-after"]) > 0 for response in responses[2:6])
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back_and_another_is_not():
+    mine, yours = {"x-api-key": OLD}, {"x-api-key": "c" * 32}
+    calls = [("/score", mine)] * 4 + [("/explain", yours)] * 2
+    responses = ask(calls, admit=LOCKED, rate=Rate(2))
+    assert statuses(responses) == [200, 200, 429, 429, 200, 200]
+    assert problem(responses[2]).detail.startswith("More than 2 requests a second")
+    assert 1 <= int(responses[2].headers["retry-after"]) <= 2
+
+
+def test_without_keys_the_address_is_counted():
+    assert statuses(ask([("/score", {})] * 3, rate=Rate(1))) == [200, 429, 429]
+
+
+def test_a_refused_request_leaves_its_place_to_the_next():
+    for _ in range(3):
+        assert statuses(ask([("/explain", {})] * 3)) == [200, 200, 429]
+
+
+def test_a_fault_of_ours_is_answered_in_the_one_shape_and_quotes_nobody(caplog):
+    async def broken(scope, _receive, _send):
+        raise ValueError(f"canary {scope[JOB].applications}")
+
+    with caplog.at_level(logging.ERROR):
+        (response,) = ask([("/score", {})], app=broken)
+    assert problem(response).status == 500
+    assert "canary" not in response.text + caplog.text and "ValueError at" in caplog.text
+
+
+def test_every_answer_keeps_pages_of_other_sites_out():
+    for response in ask([("/score", {}), ("/nothing", {})], app=echo):
+        assert json.loads(response.content)
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
