@@ -51,6 +51,14 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
                     for pid in watcher.get_active_pids():
                         os.kill(pid, signal.SIGHUP)
 
+        def stop(self) -> Any:
+            """End; circus forgets a SIGTERM that comes while it is busy with a worker."""
+            try:
+                return super().stop()
+            except ConflictError:
+                self.loop.call_later(AGAIN_S, self.stop)
+                return None
+
         def _child(self, *_: object) -> None:
             self.loop.add_callback_from_signal(self._look)
 
@@ -62,12 +70,6 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
             except ConflictError:  # it is busy with the last one
                 self.loop.call_later(AGAIN_S, self._look)
 
-        def _end(self) -> None:
-            try:
-                self.stop()
-            except ConflictError:
-                self.loop.call_later(AGAIN_S, self._end)
-
         def _reaped(self, exit_code: int | None = None, **_: object) -> bool:
             """Count the starts that fail; one that is killed (a negative code) is simply replaced."""
             self._failed = self._failed + 1 if exit_code is not None and exit_code > 0 else 0
@@ -75,7 +77,7 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
                 self._exception = failure(
                     f"a worker ended {STARTS} times in a row with exit code {exit_code}; see the lines above."
                 )
-                self.loop.add_callback(self._end)
+                self.loop.add_callback(self.stop)
             elif not self._stopping:
                 logger.warning("a worker is gone (exit code %s); another takes its place", exit_code)
             return True

@@ -18,7 +18,7 @@ from scoring.inference_log import pseudonym_key, verify
 
 pytestmark = pytest.mark.served
 THRESHOLDS = {"credit_scoring:one": 0.35, "credit_scoring:two": 0.3501, "credit_scoring:three": 0.3502}
-SWAPS = 4  # `make torture` makes a hundred
+SWAPS = 2  # `make torture` makes a hundred
 
 
 @pytest.fixture(scope="module")
