@@ -55,9 +55,12 @@ def build() -> Path:
     try:
         with tempfile.TemporaryDirectory(prefix=".kernels-", dir=SOURCE.parent) as folder:
             draft = Path(folder) / target.name
-            line = [*command, *FLAGS, *extra, "-o", str(draft), str(SOURCE)]
-            run = subprocess.run(line, capture_output=True, text=True)
-            if run.returncode or not draft.is_file():
+            for clones in ([], ["-DCLONES="]):  # not every linker lets the loader choose by processor
+                line = [*command, *FLAGS, *clones, *extra, "-o", str(draft), str(SOURCE)]
+                run = subprocess.run(line, capture_output=True, text=True)
+                if draft.is_file() and not run.returncode:
+                    break
+            else:
                 said = (run.stderr or run.stdout).strip().splitlines() or ["it said nothing"]
                 raise BuildError(f"{shlex.join(line)} failed: {said[0]}")
             draft.replace(target)

@@ -315,19 +315,13 @@ INLINE void answer_row(const Forest *f, const double *row, uint8_t *goes_left)
     }
 }
 
-/* LANES numbers from anywhere. */
-INLINE Lanes load(const double *numbers)
-{
-    Lanes lanes;
-    memcpy(&lanes, numbers, sizeof lanes);
-    return lanes;
-}
-
 /* For each slot the path's product of factors, the inverse of its own factor, and whether the row passes. */
 INLINE void go_down(const Slot *slots, const Path *paths, int64_t splits, const uint8_t *goes_left,
                     const double *points, Lanes *product, Lanes *inverse, double *passed)
 {
-    const Lanes t = load(points), stay = 1.0 - t, inverse_stay = 1.0 / stay;
+    Lanes t;
+    memcpy(&t, points, sizeof t); /* which need not stand at a multiple of 64 bytes */
+    const Lanes stay = 1.0 - t, inverse_stay = 1.0 / stay;
     for (int64_t split = 0; split < splits; split++) {
         const Slot slot = slots[split];
         const int is_left = goes_left[slot.test];
@@ -381,7 +375,7 @@ CLONES int explain(const Forest *f, const double *matrix, int64_t n_rows, double
             const int64_t root = f->start[tree], splits = (f->start[tree + 1] - root) >> 1, n = f->passes[tree];
             const Slot *slots = f->slots + root;
             for (int64_t pass = n * (n - 1) / 2; pass < n * (n + 1) / 2; pass++) {
-                product[0] = load(f->weights + LANES * pass);
+                memcpy(product, f->weights + LANES * pass, sizeof(Lanes));
                 go_down(slots, f->paths + root, splits, goes_left, f->points + LANES * pass, product, inverse, passed);
                 come_up(slots, f->paths + root, f->score + root, splits, product, inverse, passed, shares);
             }
