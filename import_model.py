@@ -1,6 +1,7 @@
 """Put the scorer of an MLflow run into the BentoML model store, if it decides here as it did in training.
 
-Example: ``python import_model.py`` imports the champion.
+Example: ``python import_model.py`` imports the champion; ``--promote`` first makes the challenger the
+champion, if it is better.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read when bentoml is imported
 
@@ -17,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import registry
 import tracking
 from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
@@ -32,6 +36,10 @@ class Imported:
     tag: str
     examples: int
     is_new: bool
+
+
+class NotBetter(ValueError):
+    """A challenger that is not cheaper than the champion beyond chance."""
 
 
 def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
@@ -60,7 +68,50 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
                 metadata=metadata | {"threshold": scorer.threshold, "family": scorer.family},
             ) as model:
                 shutil.copytree(folder, model.path, dirs_exist_ok=True)
+        if not is_dry:
+            _point_latest_at(tag)
     return Imported(tag, len(examples), is_new)
+
+
+def _point_latest_at(tag: str) -> None:
+    """Make a model the one that is served: after a rollback, the newest is not the one that is wanted."""
+    model = bentoml.models.get(tag)
+    latest = Path(model.path).parent / "latest"  # bentoml 1.4.39: a file beside the versions
+    draft = latest.with_name(".latest.draft")
+    draft.write_text(model.tag.version or "")
+    draft.replace(latest)
+
+
+def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[tracking.Run, str]:
+    """Make the challenger the champion if it is cheaper beyond chance, or if somebody says why.
+
+    Returns
+    -------
+    tuple of Run and str
+        The challenger's run, and what it is promoted for.
+
+    Raises
+    ------
+    NotBetter
+        If it is not, and nobody says why.
+    ScorerError
+        If it does not decide here as it did in training.
+    """
+    champion, challenger = registry.find_champion(client), registry.find_challenger(client)
+    if why is None:
+        compared = registry.compare(champion, challenger)
+        if not compared.is_better:
+            raise NotBetter(
+                f"the challenger {challenger.id} costs {compared}: not less beyond chance. The champion "
+                "stays; --force REASON promotes all the same."
+            )
+        why = f"costs {compared}"
+    else:
+        why = f"forced: {why}"
+    import_run(challenger, is_dry=True)  # what cannot be served is not promoted
+    if not is_dry:
+        registry.promote(client, challenger, why, now)
+    return challenger, why
 
 
 def _is_in_store(tag: str) -> bool:
@@ -80,33 +131,54 @@ def main(
     best: Annotated[
         str | None, typer.Option(metavar="METRIC", help="Import the best run by this metric, as auc.")
     ] = None,
+    promote_: Annotated[
+        bool, typer.Option("--promote", help="Make the challenger the champion, if its decisions cost less.")
+    ] = False,
+    force: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Promote even so; the reason is recorded.")
+    ] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Make the champion before this one the champion again.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, import nothing.")] = False,
     tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
     experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = tracking.EXPERIMENT,
 ) -> None:
     """Import the champion into the BentoML model store, if it decides here as it did in training.
 
-    Exit codes: 0 imported or already there, 2 no such run, 3 refused.
+    Exit codes: 0 imported or already there, 2 no such run, 3 refused: it decides otherwise than in training,
+    or the challenger is not better.
     """
     console, errors = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
-    if run and best:
-        raise typer.BadParameter("give --run ID or --best METRIC, not both.")
+    if sum(map(bool, (run, best, promote_ or force, rollback))) > 1:
+        raise typer.BadParameter("give one of --run, --best, --promote and --rollback.")
     try:
-        client = tracking.connect(tracking_uri)
-        if run:
+        client, why = tracking.connect(tracking_uri), ""
+        if promote_ or force:
+            chosen, why = promote(client, force, dry_run, datetime.now(UTC))
+        elif rollback and dry_run:
+            raise typer.BadParameter("a rollback has no dry run: import the older run with --run ID.")
+        elif rollback:
+            chosen, why = (
+                registry.roll_back(client, "by import_model.py --rollback", datetime.now(UTC)),
+                "rolled back",
+            )
+        elif run:
             chosen = tracking.find_run(client, run)
         elif best:
             chosen = tracking.find_best(client, experiment, best, LOWER_IS_BETTER)
         else:
-            chosen = tracking.find_champion(client)
+            chosen = registry.find_champion(client)
         with console.status(f"Checking run {chosen.id}"):
             imported = import_run(chosen, dry_run)
-    except ScorerError as error:
+    except (ScorerError, NotBetter) as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(REFUSED) from error
     except tracking.TrackingError as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from error
+    if why:
+        console.print(f"Champion{' would be' if dry_run else ''}: {chosen.id}, {why}.", highlight=False)
     state = "would be imported" if dry_run else "imported"
     console.print(
         f"{imported.tag}: {state if imported.is_new else 'is already there'}; "

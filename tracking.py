@@ -1,4 +1,4 @@
-"""What is kept of a training: MLflow runs, and the registry's champion.
+"""What is kept of a training: a comparison is an MLflow run, each of its candidates a run under it.
 
 The store is a sqlite file; artefacts lie beside it, so that nothing is written to the working directory.
 """
@@ -10,11 +10,11 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -28,19 +28,22 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 
-from scoring.evaluation import Evaluation, OutOfFold
-from scoring.figures import draw
-from scoring.scorer import Scorer
+from scoring.decision import COSTS
+from scoring.figures import Figure, draw
+
+if TYPE_CHECKING:  # importing these brings every library that learns
+    from scoring.evaluation import Evaluation, OutOfFold
 
 HERE = Path(__file__).resolve().parent
 STORE = "sqlite:///var/mlflow.db"
 EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
-CHAMPION = "champion"
 SCORER = "scorer"  # artefact of each run
+CANDIDATES = "candidates.csv"  # artefact of a comparison
+KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
-LIBRARIES = (*SERVING, "scikit-learn")
+LIBRARIES = (*SERVING, "scikit-learn", "xgboost-cpu", "imbalanced-learn", "optbinning", "optuna")
 # Outputs only: the inputs are checked by scoring.schema, where MLflow's own check would drop unknown
 # columns without a word and refuse whole numbers where a column has gaps.
 SIGNATURE = ModelSignature(
@@ -59,6 +62,7 @@ class Run:
     id: str
     metrics: Mapping[str, float]
     params: Mapping[str, str]
+    tags: Mapping[str, str]
 
 
 def libraries() -> dict[str, str]:
@@ -69,7 +73,7 @@ def libraries() -> dict[str, str]:
 
 def connect(uri: str) -> MlflowClient:
     """Point MLflow at a store, making the folder of a sqlite file; return its client."""
-    if folder := _sqlite_folder(uri):
+    if folder := sqlite_folder(uri):
         folder.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
@@ -77,34 +81,59 @@ def connect(uri: str) -> MlflowClient:
 
 
 @contextmanager
-def start_run(client: MlflowClient, uri: str, experiment: str, name: str) -> Iterator[str]:
-    """Open a run, in an experiment that is made at its first use; give its id."""
+def start_run(
+    client: MlflowClient,
+    uri: str,
+    experiment: str,
+    name: str,
+    tags: Mapping[str, str] | None = None,
+    is_nested: bool = False,
+) -> Iterator[str]:
+    """Open a run, in an experiment that is made at its first use; give its id.
+
+    A nested run stands under the one that is open. One that is not nested, and has the ``key`` of a run that
+    was broken off, is that run.
+    """
     found = client.get_experiment_by_name(experiment)
     if found is None:
-        folder = _sqlite_folder(uri)
+        folder = sqlite_folder(uri)
         place = (folder / "mlartifacts").as_uri() if folder else None
         experiment_id = client.create_experiment(experiment, artifact_location=place)
     else:
         experiment_id = found.experiment_id
-    with mlflow.start_run(experiment_id=experiment_id, run_name=name) as run:
+    tags = dict(tags or {})
+    broken = None
+    if KEY in tags and not is_nested:
+        condition = f"tags.{KEY} = '{tags[KEY]}' and attributes.status != 'FINISHED'"
+        broken = next(iter(client.search_runs([experiment_id], condition, max_results=1)), None)
+    with mlflow.start_run(
+        run_id=broken.info.run_id if broken else None,
+        experiment_id=experiment_id, run_name=name, tags=tags, nested=is_nested,
+    ) as run:  # fmt: skip
         yield run.info.run_id
 
 
+def find_finished(client: MlflowClient, experiment: str, key: str) -> Run | None:
+    """Return the finished run of this key: the same candidate on the same data by the same code."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        return None
+    condition = f"tags.{KEY} = '{key}' and attributes.status = 'FINISHED'"
+    runs = client.search_runs([found.experiment_id], condition, max_results=1)
+    return _run(runs[0]) if runs else None
+
+
 def log_result(
-    y: Any,
-    folds: Any,
-    out_of_fold: OutOfFold,
-    evaluation: Evaluation,
-    scorer: Scorer,
-    params: Mapping[str, Any],
-) -> None:
+    y: Any, folds: Any, out_of_fold: OutOfFold, evaluation: Evaluation, params: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+) -> None:  # fmt: skip
     """Log parameters, metrics with intervals, folds, figures and predictions to the open run."""
-    mlflow.log_params({**params, "calibration": evaluation.choice.kind})
     choice = evaluation.choice
+    mlflow.log_params({**params, "calibration": choice.kind})
     metrics = {
         "threshold": choice.threshold,
         "optimum_threshold": evaluation.optimum,
-        "theoretical_threshold": scorer.costs.threshold,
+        "theoretical_threshold": COSTS.threshold,
     }
     metrics |= {f"log_loss_{kind}": loss for kind, loss in choice.log_loss.items()}
     for name, metric in evaluation.metrics.items():
@@ -113,10 +142,7 @@ def log_result(
     mlflow.log_metrics(metrics)
     for fold, auc in enumerate(out_of_fold.fold_auc):
         mlflow.log_metric("fold_auc", auc, step=fold)
-    for name, figure in draw(
-        y, evaluation.probability, evaluation.choice.threshold, scorer.importance
-    ).items():
-        mlflow.log_figure(figure, f"figures/{name}.png")
+    log_figures(draw(y, evaluation.probability, choice.threshold))
     predictions = {
         "row": np.arange(len(y)),
         "fold": folds,
@@ -128,12 +154,30 @@ def log_result(
     with tempfile.TemporaryDirectory() as folder:
         pl.DataFrame(predictions).write_parquet(Path(folder) / OUT_OF_FOLD)
         mlflow.log_artifact(str(Path(folder) / OUT_OF_FOLD))
-    mlflow.set_tags({key: str(scorer.lineage[key]) for key in ("data_sha256", "git_revision", "libraries")})
-    mlflow.log_dict(dict(scorer.lineage), "lineage.json")
+    mlflow.set_tags({key: str(lineage[key]) for key in ("data_sha256", "git_revision", "libraries")})
+    mlflow.log_dict(dict(lineage), "lineage.json")
+    if out_of_fold.trials:
+        mlflow.log_dict(dict(out_of_fold.trials), "search.json")
 
 
-def log_scorer(folder: Path) -> str:
-    """Log a scorer folder to the open run, as it is and as an MLflow model; return the model's URI."""
+def log_figures(figures: Mapping[str, Figure]) -> None:
+    """Log figures to the open run."""
+    for name, figure in figures.items():
+        mlflow.log_figure(figure, f"figures/{name}.png")
+
+
+def log_candidates(table: pl.DataFrame) -> None:
+    """Log the table of all candidates to the open run, which is their comparison."""
+    mlflow.log_text(table.write_csv(), CANDIDATES)
+
+
+def log_metrics(metrics: Mapping[str, float]) -> None:
+    """Log more metrics to the open run."""
+    mlflow.log_metrics(dict(metrics))
+
+
+def log_scorer(folder: Path) -> None:
+    """Log a scorer folder to the open run, as it is and as an MLflow model, whose URI is its tag."""
     mlflow.log_artifacts(str(folder), SCORER)
     with warnings.catch_warnings():
         # mlflow 3.17 asks for an input example, and then infers a signature in place of ours.
@@ -146,31 +190,7 @@ def log_scorer(folder: Path) -> str:
             signature=SIGNATURE,
             pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
         )
-    return str(info.model_uri)
-
-
-def crown(client: MlflowClient, run_id: str, model_uri: str) -> str:
-    """Register a run's model and make it the champion; return its version."""
-    with suppress(MlflowException):  # it is there since the first training
-        client.create_registered_model(MODEL)
-    registered = client.create_model_version(MODEL, model_uri, run_id=run_id)
-    client.set_registered_model_alias(MODEL, CHAMPION, registered.version)
-    return str(registered.version)
-
-
-def find_champion(client: MlflowClient) -> Run:
-    """Return the run behind the registry's champion.
-
-    Raises
-    ------
-    TrackingError
-        If nobody was crowned yet.
-    """
-    try:
-        registered = client.get_model_version_by_alias(MODEL, CHAMPION)
-    except MlflowException as error:
-        raise TrackingError(f"the registry has no {MODEL}@{CHAMPION}; run train.py first.") from error
-    return find_run(client, registered.run_id)
+    mlflow.set_tag(MODEL_URI, info.model_uri)
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run:
@@ -187,11 +207,11 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
         raise TrackingError(f"the store has no run {run_id!r}; look at the runs with mlflow ui.") from error
     if run.info.status != "FINISHED":
         raise TrackingError(f"run {run_id!r} is {run.info.status.lower()}, not finished; choose another one.")
-    return Run(run.info.run_id, run.data.metrics, run.data.params)
+    return _run(run)
 
 
 def find_best(client: MlflowClient, experiment: str, metric: str, lower_is_better: Sequence[str]) -> Run:
-    """Return the finished run that is best by a metric.
+    """Return the finished run that is best by a metric, among those that can be served.
 
     Raises
     ------
@@ -202,12 +222,12 @@ def find_best(client: MlflowClient, experiment: str, metric: str, lower_is_bette
     if found is None:
         raise TrackingError(f"the store has no experiment {experiment!r}; run train.py or give --experiment.")
     runs = client.search_runs([found.experiment_id], "attributes.status = 'FINISHED'", max_results=1_000)
-    finished = [run for run in runs if metric in run.data.metrics]
+    finished = [run for run in runs if metric in run.data.metrics and OBSTACLE not in run.data.tags]
     if not finished:
         raise TrackingError(f"no finished run of {experiment!r} has a metric {metric!r}; try auc.")
     sign = 1 if metric in lower_is_better else -1
     best = min(finished, key=lambda run: sign * run.data.metrics[metric])
-    return Run(best.info.run_id, best.data.metrics, best.data.params)
+    return _run(best)
 
 
 @contextmanager
@@ -223,7 +243,8 @@ def fetch_scorer(run: Run) -> Iterator[Path]:
         try:
             place = mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=SCORER, dst_path=folder)
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"run {run.id!r} keeps no scorer; train again.") from error
+            why = run.tags.get(OBSTACLE, "train again")
+            raise TrackingError(f"run {run.id!r} keeps no scorer; {why}.") from error
         yield Path(place)
 
 
@@ -249,6 +270,10 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
         return pl.read_parquet(place)
 
 
-def _sqlite_folder(uri: str) -> Path | None:
+def _run(found: Any) -> Run:
+    return Run(found.info.run_id, found.data.metrics, found.data.params, found.data.tags)
+
+
+def sqlite_folder(uri: str) -> Path | None:
     """Return the absolute folder of a sqlite store; None for a server."""
     return Path(uri.removeprefix("sqlite:///")).resolve().parent if uri.startswith("sqlite:///") else None

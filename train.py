@@ -1,4 +1,4 @@
-"""Train the candidates on a portfolio, compare them out of fold and crown the cheapest.
+"""Train the candidates on a portfolio, compare them out of fold and propose the cheapest.
 
 Example: ``python train.py --portfolio home-credit-default-risk.zip``
 """
@@ -6,15 +6,16 @@ Example: ``python train.py --portfolio home-credit-default-risk.zip``
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -25,30 +26,29 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+import registry
 import tracking
+from comparison import Bar, as_table, show
+from lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
 from scoring import features as declared
 from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
-from scoring.candidates import CANDIDATES, Candidate, Outcomes, vectorise
+from scoring.candidates import COMPARISONS, Candidate, Trials, vectorise
+from scoring.checks import LeakSuspected, check_alone, check_auc, check_features, notices
+from scoring.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED, protected_columns
-from scoring.evaluation import (
-    Evaluation,
-    LeakSuspected,
-    OutOfFold,
-    check_leak,
-    cross_validate,
-    deal_folds,
-    evaluate,
-)
+from scoring.evaluation import Evaluation, cross_validate, deal_folds, evaluate
+from scoring.figures import draw_importance
+from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
+from scoring.search import Search
 from scoring.tables import Portfolio
+
+Compare = StrEnum("Compare", list(COMPARISONS))
 
 POOL = 500  # applications kept raw, to choose the golden examples from
 BAD_INPUT, FAILURE = 2, 1
-Report = Callable[[int], Callable[[int, int], None]]  # fold -> (rounds done, rounds at most)
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,23 @@ class Plan:
     experiment: str = tracking.EXPERIMENT
     most_rounds: int | None = None
     allow_leak: str | None = None
+    compare: str = "quick"
+    trials: int = 0
+    budget_s: float = float("inf")
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The declared candidates, with fewer trees if the plan says so."""
+        """The candidates to compare, with fewer trees if the plan says so."""
         if self.most_rounds is None:
-            return CANDIDATES
-        return tuple(replace(c, rounds=min(c.rounds, self.most_rounds)) for c in CANDIDATES)
+            return COMPARISONS[self.compare]
+        return tuple(replace(c, rounds=min(c.rounds, self.most_rounds)) for c in COMPARISONS[self.compare])
+
+    @property
+    def search_storage(self) -> Path:
+        """Where a search keeps its trials: a file beside the store."""
+        folder = tracking.sqlite_folder(self.tracking_uri) or Path("var")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "search.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,22 +87,33 @@ class Material:
     """Everything that all candidates share."""
 
     features: pl.DataFrame
+    coded: Coded
     y: Outcomes
     folds: np.ndarray[Any, np.dtype[np.int8]]
     directions: dict[str, int]
     pool: Portfolio
     pool_rows: np.ndarray[Any, np.dtype[np.intp]]
     lineage: dict[str, Any]
+    notices: list[str]
+
+    def key(self, plan: Plan, *more: object) -> str:
+        """Return a hash of everything that a result depends on, so that none is computed twice."""
+        kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
+        what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak, more]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Result:
-    """A candidate's run."""
+    """A candidate and its run."""
 
     candidate: Candidate
-    evaluation: Evaluation
-    run_id: str
-    model_uri: str
+    run: tracking.Run
+
+    @property
+    def cost(self) -> float:
+        """Cost per 1,000 applications."""
+        return self.run.metrics["cost_per_1000"]
 
 
 def prepare(plan: Plan, now: datetime) -> Material:
@@ -102,6 +123,8 @@ def prepare(plan: Plan, now: datetime) -> Material:
     ------
     ValueError
         If the portfolio, the policy or the number of folds does not allow a training.
+    LeakSuspected
+        If a feature knows the outcome, or other applications.
     """
     protected_columns(plan.protect)
     portfolio = tables.read(plan.portfolio, "train", columns=declared.READS)
@@ -109,10 +132,11 @@ def prepare(plan: Plan, now: datetime) -> Material:
     folds = deal_folds(y, plan.folds, plan.seed)
     names = declared.names(plan.protect)
     pool_rows = np.sort(np.random.default_rng(plan.seed).permutation(len(y))[:POOL])
+    absent = tables.absent(portfolio)
     lineage = {
         "created": now.isoformat(timespec="seconds"),
         "data_sha256": data_sha256(plan.portfolio),
-        "missing_tables": tables.absent(portfolio),
+        "missing_tables": absent,
         "git_revision": git_revision(),
         "libraries": tracking.libraries(),
         "applications": len(y),
@@ -120,44 +144,66 @@ def prepare(plan: Plan, now: datetime) -> Material:
         "folds": plan.folds,
         "seed": plan.seed,
     }
+    features, pool = declared.build(portfolio).select(names), tables.take(portfolio, pool_rows)
+    del portfolio  # the records are no longer needed, and they are most of the memory
+    check_alone(features[pool_rows], declared.build(pool).select(names))
+    coded = Coded.of(features)
+    check_features(coded, y, plan.seed, plan.allow_leak)
     return Material(
-        declared.build(portfolio).select(names),
+        features,
+        coded,
         y,
         folds,
         {name: declared.FEATURE_BY_NAME[name].direction for name in names},
-        tables.take(portfolio, pool_rows),
+        pool,
         pool_rows,
         lineage,
+        notices(features, y, absent, len(declared.TABLES)),
     )
 
 
 def try_candidate(
-    candidate: Candidate, plan: Plan, material: Material, client: Any, report: Report
+    candidate: Candidate,
+    plan: Plan,
+    material: Material,
+    client: Any,
+    key: str,
+    search: Search | None,
+    bar: Bar,
 ) -> Result:
-    """Cross-validate, evaluate and fit one candidate, and log it all as a run.
+    """Cross-validate and evaluate one candidate, fit it on all applications, and log it all as a run.
 
     Raises
     ------
     LeakSuspected
         If the out-of-fold AUC is too good to be true.
     """
-    m = material
-    with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name) as run_id:
-        out_of_fold = cross_validate(candidate, m.features, m.y, m.folds, m.directions, plan.seed, report)
-        evaluation = evaluate(m.y, out_of_fold.raw, m.folds, seed=plan.seed)
-        check_leak(evaluation.metrics["auc"].value, plan.allow_leak)
+    m, started = material, perf_counter()
+    tags = {tracking.KEY: key} | ({tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {})
+    tune = partial(_tune, candidate, m, search) if search and candidate.treatment == "none" else None
+    with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
+        found = cross_validate(candidate, m.coded, m.y, m.folds, m.directions, plan.seed, bar.fold, tune)
+        evaluation = evaluate(m.y, found.raw, m.folds, seed=plan.seed)
+        check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
+        final, rounds = candidate, found.best_rounds
+        if tune:
+            final, trials = tune(np.arange(len(m.y)), m.y, "all")
+            found, rounds = replace(found, trials={**found.trials, "all": trials}), None
         lineage = m.lineage | {"candidate": candidate.name, "run_id": run_id}
-        scorer = assemble(
-            candidate, m.features, m.y, m.directions, out_of_fold, evaluation,
-            plan.protect, lineage, plan.seed, report(plan.folds),
-        )  # fmt: skip
-        tracking.log_result(
-            m.y, m.folds, out_of_fold, evaluation, scorer, _params(candidate, plan, m, out_of_fold)
-        )
-        with tempfile.TemporaryDirectory() as folder:
-            save_scorer(scorer, m, evaluation, f"{tracking.MODEL}:{run_id}", Path(folder) / tracking.SCORER)
-            model_uri = tracking.log_scorer(Path(folder) / tracking.SCORER)
-    return Result(candidate, evaluation, run_id, model_uri)
+        params = _params(final, plan, m, found.best_rounds)
+        tracking.log_result(m.y, m.folds, found, evaluation, params, lineage)
+        if candidate.obstacle is None:
+            scorer = assemble(
+                final, m.features, m.coded, m.y, m.directions, rounds, evaluation,
+                plan.protect, lineage, plan.seed, bar.fold(plan.folds),
+            )  # fmt: skip
+            tracking.log_figures(draw_importance(scorer.importance))
+            with tempfile.TemporaryDirectory() as folder:
+                place = Path(folder) / tracking.SCORER
+                save_scorer(scorer, m, evaluation, f"{tracking.MODEL}:{run_id}", place)
+                tracking.log_scorer(place)
+        tracking.log_metrics({"seconds": perf_counter() - started, "peak_memory_mib": peak_memory_mib()})
+    return Result(candidate, tracking.find_run(client, run_id))
 
 
 def save_scorer(scorer: Scorer, material: Material, evaluation: Evaluation, model: str, folder: Path) -> None:
@@ -170,7 +216,9 @@ def save_scorer(scorer: Scorer, material: Material, evaluation: Evaluation, mode
 
 
 def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
-    """Train every candidate and crown the one whose decisions cost least; return them, the best first.
+    """Train every candidate and propose the one whose decisions cost least; return them, the best first.
+
+    What is finished already, by the same code on the same data, is not computed again.
 
     Raises
     ------
@@ -180,6 +228,10 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         If a candidate is too good to be true.
     """
     started = perf_counter()
+
+    def remaining_s() -> float:
+        return plan.budget_s - (perf_counter() - started)
+
     client = tracking.connect(plan.tracking_uri)
     with console.status("Reading the portfolio, computing features"):
         material = prepare(plan, now)
@@ -188,28 +240,63 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         f"{material.features.width} features, kept out: {', '.join(plan.protect) or 'nothing'}.",
         soft_wrap=True,
     )
-    results = []
-    with _progress(console) as bar:
+    for sentence in material.notices:
+        console.print(f"Note: {sentence}", soft_wrap=True)
+    results: list[Result] = []
+    left: list[str] = []
+    whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
+    tags = {tracking.KEY: whole, "candidates": plan.compare}
+    with (
+        tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags),
+        Bar(console, len(plan.candidates), plan.folds) as bar,
+    ):
         for candidate in plan.candidates:
-            task = bar.add_task(candidate.name.replace("_", " "), total=plan.folds + 1)
-
-            def report(fold: int, task: Any = task) -> Callable[[int, int], None]:
-                bar.update(task, completed=fold)
-                return lambda done, most: bar.update(task, completed=fold + done / most)
-
-            results.append(try_candidate(candidate, plan, material, client, report))
-            bar.update(task, completed=plan.folds + 1)
-    results.sort(key=lambda result: result.evaluation.metrics["cost_per_1000"].value)
-    version = tracking.crown(client, results[0].run_id, results[0].model_uri)
-    _show(results, console)
-    seconds, gibibytes = perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    console.print(f"{seconds:.0f} s, peak memory {gibibytes:.1f} GiB.")
-    console.print(
-        f"Champion: {results[0].candidate.name}, run {results[0].run_id}, "
-        f"{tracking.MODEL} version {version}. Next: python import_model.py",
-        soft_wrap=True,
-    )
+            key = material.key(plan, asdict(candidate))
+            finished = tracking.find_finished(client, plan.experiment, key)
+            if finished is None and remaining_s() < 0:
+                left.append(candidate.name)
+                continue
+            bar.begin(candidate)
+            if finished is not None:
+                results.append(Result(candidate, finished))
+            else:
+                search = (
+                    Search(plan.trials, plan.search_storage, key, plan.seed, remaining_s, bar.told)
+                    if plan.trials
+                    else None
+                )
+                results.append(try_candidate(candidate, plan, material, client, key, search, bar))
+            bar.end(results)
+        results.sort(key=lambda result: result.cost)
+        tracking.log_candidates(as_table(results))
+    show(results, console)
+    if left:
+        console.print(
+            f"The time budget was over before {', '.join(left)}; the same command goes on from here.",
+            soft_wrap=True,
+        )
+    seconds = perf_counter() - started
+    console.print(f"{seconds:.0f} s, peak memory {peak_memory_mib() / 1024:.1f} GiB.")
+    console.print(_propose(results, client, now), soft_wrap=True)
     return results
+
+
+def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
+    """Propose the cheapest candidate that can be served; say what became of it."""
+    able = [result for result in results if result.candidate.obstacle is None]
+    if not able:
+        return "No candidate that can be served was trained, so none is proposed."
+    best = able[0]
+    alias = registry.propose(client, best.run, best.run.tags[tracking.MODEL_URI], now)
+    said = f"{alias.capitalize()}: {best.candidate.name}, run {best.run.id}. Next: python import_model.py"
+    return said if alias == registry.CHAMPION else f"{said} --promote"
+
+
+def _tune(
+    candidate: Candidate, material: Material, search: Search, rows: Any, y: Outcomes, part: str
+) -> tuple[Candidate, Trials]:
+    """Search the settings on some rows."""
+    return search.tune(candidate, material.coded, rows, y, material.directions, part)
 
 
 def make_demo(applicants: int, seed: int, console: Console) -> Path:
@@ -226,68 +313,25 @@ def make_demo(applicants: int, seed: int, console: Console) -> Path:
     return folder
 
 
-def data_sha256(path: Path) -> str:
-    """Return the hash of a portfolio: of the file, or of the names and hashes of the files in the folder."""
-    if path.is_file():
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    files = sorted(file for file in path.rglob("*") if file.suffix in (".csv", ".parquet"))
-    listing = "".join(f"{data_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def git_revision() -> str:
-    """Return the revision of this code, ``+changes`` if it was edited since, or ``unknown``."""
-
-    def git(*words: str) -> str:
-        asked = subprocess.run(["git", *words], cwd=tracking.HERE, capture_output=True, text=True, check=True)
-        return asked.stdout.strip()
-
-    try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _params(candidate: Candidate, plan: Plan, material: Material, out_of_fold: OutOfFold) -> dict[str, Any]:
+def _params(candidate: Candidate, plan: Plan, material: Material, rounds: int | None) -> dict[str, Any]:
     """Return what a run records as parameters."""
     return {
         "candidate": candidate.name,
         "family": candidate.family,
+        "treatment": candidate.treatment,
+        "is_directed": candidate.is_directed,
         **candidate.settings,
         "most_rounds": candidate.rounds,
-        "rounds": out_of_fold.best_rounds,
+        "rounds": rounds,
         "n_folds": plan.folds,
         "seed": plan.seed,
         "protect": ",".join(plan.protect),
         "portfolio": plan.portfolio.name,
         "applications": len(material.y),
         "n_features": material.features.width,
+        "trials": plan.trials,
         "allow_leak": plan.allow_leak or "",
     }
-
-
-def _progress(console: Console) -> Progress:
-    """Make a progress bar that is silent when the output is piped."""
-    columns = (TextColumn("{task.description:>20}"), BarColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
-def _show(results: list[Result], console: Console) -> None:
-    """Print the candidates, the cheapest first."""
-    table = Table(title="Out of fold, with 95 % intervals")
-    for title in ("candidate", "AUC", "business score", "cost per 1,000", "F1", "threshold"):
-        table.add_column(title, justify="left" if title == "candidate" else "right", no_wrap=True)
-    for result in results:
-        m = result.evaluation.metrics
-        table.add_row(
-            result.candidate.name,
-            *(f"{m[n].value:.3f} ({m[n].low:.3f}–{m[n].high:.3f})" for n in ("auc", "business_score")),
-            f"{m['cost_per_1000'].value:.0f} ({m['cost_per_1000'].low:.0f}–{m['cost_per_1000'].high:.0f})",
-            f"{m['f1'].value:.3f}",
-            f"{result.evaluation.choice.threshold:.4f}",
-        )
-    console.print(table)
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -308,12 +352,26 @@ def main(
     ] = None,
     tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
     experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = tracking.EXPERIMENT,
+    compare: Annotated[
+        Compare,
+        typer.Option(
+            help="quick: dummy, logistic regression, LightGBM. families: also a scorecard, random forest, "
+            "XGBoost. all: each also with weights, undersampling and SMOTE. champion: LightGBM alone."
+        ),
+    ] = Compare.quick,
+    search: Annotated[
+        int,
+        typer.Option(min=0, help="Search each fold for hyper-parameters by cost: so many trials, or a grid."),
+    ] = 0,
+    time_budget: Annotated[
+        float | None, typer.Option(metavar="MINUTES", min=0, help="Begin nothing new after so many minutes.")
+    ] = None,
     most_rounds: Annotated[int | None, typer.Option(min=1, help="Grow at most so many trees.")] = None,
     allow_leak: Annotated[
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
     ] = None,
 ) -> None:
-    """Train the candidates on a portfolio, compare them out of fold and crown the cheapest."""
+    """Train the candidates on a portfolio, compare them out of fold and propose the cheapest."""
     # A pipe has no width: wide enough for the table.
     console, errors = Console(width=None if sys.stdout.isatty() else 120), Console(stderr=True)
     logging.basicConfig(
@@ -333,11 +391,14 @@ def main(
             experiment,
             most_rounds,
             allow_leak,
+            compare.value,
+            search,
+            float("inf") if time_budget is None else 60 * time_budget,
         )
         run(plan, datetime.now(UTC), console)
     except ValueError as error:
         errors.print(
-            f"[bold red]Nothing was crowned:[/] {escape(str(error))}", highlight=False, soft_wrap=True
+            f"[bold red]Nothing is proposed:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         raise typer.Exit(FAILURE if isinstance(error, LeakSuspected) else BAD_INPUT) from error
 

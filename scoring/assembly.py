@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scoring.candidates import Candidate, Outcomes, Progress, fit
+from scoring.candidates import Candidate, Progress, fit
+from scoring.coding import Coded
 from scoring.decision import COSTS, POINTS, decide
-from scoring.evaluation import Evaluation, OutOfFold
+from scoring.evaluation import Evaluation
 from scoring.inference_log import COLUMNS
+from scoring.metrics import Outcomes
 from scoring.model import Vector
 from scoring.scorer import Scorer
 
@@ -23,9 +25,10 @@ EXAMPLES = 25
 def assemble(
     candidate: Candidate,
     features: pl.DataFrame,
+    coded: Coded,
     y: Outcomes,
     directions: Mapping[str, int],
-    out_of_fold: OutOfFold,
+    rounds: int | None,
     evaluation: Evaluation,
     policy: Sequence[str],
     lineage: Mapping[str, Any],
@@ -36,16 +39,18 @@ def assemble(
 
     Parameters
     ----------
-    candidate, features, y, directions, seed, progress
+    candidate, y, directions, rounds, seed, progress
         As ``candidates.fit``.
-    out_of_fold, evaluation
+    features, coded
+        The same applications, as a table and coded.
+    evaluation : Evaluation
         From the same applications.
     policy : sequence of str
         Attributes that ``features`` leaves out.
     lineage : mapping
         JSON values to keep with the scorer.
     """
-    model = fit(candidate, features, y, directions, seed, out_of_fold.best_rounds, progress)
+    model = fit(candidate, coded, y, directions, seed, rounds, progress)
     choice = evaluation.choice
     bare = Scorer(model, choice.calibration, choice.threshold, COSTS, POINTS, tuple(policy), {})
     sample = _sample(len(features), EXPLAINED_ROWS, seed)

@@ -1,31 +1,35 @@
-"""The model families that are compared, their settings, and how each is fitted.
+"""The model families that are compared, their settings, and their crossing with the treatments of imbalance.
 
-No candidate weights or resamples the classes: the probability of default is wanted, and the costs
-of the two errors come in at the threshold (Elkan 2001).
+What may be champion neither weights nor resamples: the probability of default is wanted, and the costs of the
+two errors come in at the threshold (Elkan 2001).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-import lightgbm as lgb
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
-from scoring.model import THREADS, Boosted, Encoding, Linear, Matrix, Model
+from scoring.coding import Coded, Rows
+from scoring.learners import (
+    TREATMENTS,
+    Comparator,
+    Treatment,
+    fit_boosted,
+    fit_forest,
+    fit_linear,
+    fit_scorecard,
+    fit_xgboost,
+)
+from scoring.metrics import Outcomes
+from scoring.model import Encoding, Linear, Matrix, Model
 
-Outcomes = NDArray[np.int8]
 Progress = Callable[[int, int], None]  # rounds done, rounds at most
-
-LEVEL_PRIOR = 50.0  # applications: a level's default rate is shrunk towards the mean as by so many more
-# The number of trees is chosen on rows held back: a fifth, but no more than are needed to see the minimum.
-JUDGE_SHARE, JUDGE_MOST_ROWS = 0.2, 20_000
-PATIENCE = 200  # trees without a better log-loss; the minimum is flat and noisy
-REFIT_BELOW_ROWS = 100_000  # below it, the rows held back are missed: all rows are fitted with more trees
+Trials = list[dict[str, Any]]  # of a search: settings, state, cost_per_1000, auc, accuracy
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,37 @@ class Candidate:
     ----------
     name : str
         Name of its run.
-    family : {"constant", "linear", "boosted"}
-        How it is fitted.
+    family : {"constant", "linear", "scorecard", "forest", "xgboost", "boosted"}
+        How it is fitted; forest and xgboost cannot be served.
     settings : mapping
         Hyper-parameters in the words of the library that fits it.
     rounds : int
-        Boosted only: the most trees that may grow.
+        xgboost and boosted only: the most trees that may grow.
+    treatment : {"none", "weights", "undersampling", "smote"}
+        What is done about imbalance.
+    is_directed : bool
+        boosted and scorecard only: whether the declared directions hold.
     """
 
     name: str
-    family: Literal["constant", "linear", "boosted"]
+    family: Literal["constant", "linear", "scorecard", "forest", "xgboost", "boosted"]
     settings: Mapping[str, Any] = field(default_factory=dict)
     rounds: int = 0
+    treatment: Treatment = "none"
+    is_directed: bool = True
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why it can never be champion; None if it can."""
+        if self.treatment != "none":
+            return f"{self.treatment}: a comparison, its probabilities need repair"
+        if self.family in ("forest", "xgboost"):
+            return f"{self.family}: a comparison, it cannot be served"
+        return None
+
+    def treated(self, treatment: Treatment) -> Candidate:
+        """Return the same model with another treatment of imbalance."""
+        return replace(self, name=f"{self.name}_{treatment}", treatment=treatment)
 
 
 DUMMY = Candidate("dummy", "constant")
@@ -62,6 +85,38 @@ LOGISTIC_REGRESSION = Candidate(
         "most_rows": 100_000,  # of more, so many are drawn: they settle a few hundred coefficients
     },
 )
+SCORECARD = Candidate(
+    "scorecard",
+    "scorecard",
+    {
+        "screened": 60,
+        "features": 25,
+        "max_bins": 6,
+        "min_share": 0.05,
+        "alike": 0.7,
+        "C": 1.0,
+        "most_rows": 100_000,
+    },
+)
+RANDOM_FOREST = Candidate(
+    "random_forest",
+    "forest",
+    {"n_estimators": 300, "min_samples_leaf": 20, "max_features": "sqrt", "most_rows": 50_000},
+)
+XGBOOST = Candidate(
+    "xgboost",
+    "xgboost",
+    {
+        "learning_rate": 0.05,
+        "max_depth": 5,
+        "min_child_weight": 5,
+        "subsample": 0.8,
+        "colsample_bytree": 0.2,
+        "lambda": 50.0,
+        "max_bin": 127,
+    },
+    rounds=2_000,
+)
 LIGHTGBM = Candidate(
     "lightgbm",
     "boosted",
@@ -75,29 +130,37 @@ LIGHTGBM = Candidate(
         "bagging_freq": 1,
         "lambda_l2": 100.0,
         "max_bin": 127,
-        "monotone_constraints_method": "basic",
     },
     rounds=3_000,
 )
-CANDIDATES = (DUMMY, LOGISTIC_REGRESSION, LIGHTGBM)
+LIGHTGBM_FREE = replace(LIGHTGBM, name="lightgbm_free", is_directed=False)
+
+FAMILIES = (DUMMY, LOGISTIC_REGRESSION, SCORECARD, RANDOM_FOREST, XGBOOST, LIGHTGBM_FREE, LIGHTGBM)
+COMPARISONS: dict[str, tuple[Candidate, ...]] = {
+    "champion": (LIGHTGBM,),
+    "quick": (DUMMY, LOGISTIC_REGRESSION, LIGHTGBM),
+    "families": FAMILIES,
+    # A constant has nothing to treat.
+    "all": FAMILIES + tuple(c.treated(t) for c in FAMILIES[1:] for t in TREATMENTS[1:]),
+}
 
 
 def fit(
     candidate: Candidate,
-    features: pl.DataFrame,
+    features: pl.DataFrame | Coded,
     y: Outcomes,
     directions: Mapping[str, int],
     seed: int = 0,
     rounds: int | None = None,
     progress: Progress | None = None,
 ) -> Model:
-    """Fit a candidate on these applications and nothing else.
+    """Fit a candidate that can be served on these applications and nothing else.
 
     Parameters
     ----------
     candidate : Candidate
         What to fit.
-    features : polars.DataFrame of shape (n_applications, n_features)
+    features : polars.DataFrame of shape (n_applications, n_features) or Coded
         Numbers as Float64, categories as String; missing is null.
     y : ndarray of shape (n_applications,)
         1 = default, 0 = repaid.
@@ -113,154 +176,68 @@ def fit(
     Raises
     ------
     ValueError
-        If ``y`` has one class only, or no feature varies.
+        If ``y`` has one class only, no feature varies, or the candidate cannot be served.
+    """
+    coded = features if isinstance(features, Coded) else Coded.of(features)
+    rows = np.ones(len(y), dtype=bool)
+    encoding, function = fit_rows(candidate, coded, rows, y, directions, seed, rounds, progress)
+    if isinstance(function, Comparator):
+        raise ValueError(f"{candidate.name} is a comparison only; it cannot be served.")
+    return Model(encoding, function)
+
+
+def fit_rows(
+    candidate: Candidate,
+    coded: Coded,
+    rows: Rows,
+    y: Outcomes,
+    directions: Mapping[str, int],
+    seed: int = 0,
+    rounds: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Encoding, Any]:
+    """Fit any candidate on some rows; return the encoding and the function learned of them.
+
+    Parameters and errors as ``fit``; ``y`` has the outcomes of these rows.
     """
     defaults = int(np.count_nonzero(y))
     if not 0 < defaults < len(y):
         raise ValueError(f"{defaults} defaults among {len(y)} applications: a model needs both outcomes.")
-    encoding = learn_encoding(features, y)
-    matrix = encoding.encode(features)
+    needs_all = candidate.treatment == "smote" and candidate.family in ("forest", "xgboost", "boosted")
+    encoding, matrix = coded.learn(rows, y, is_complete=needs_all)
+    names = encoding.names
     if candidate.family == "constant":
-        return Model(
-            encoding, Linear.constant(float(np.log(defaults / (len(y) - defaults))), len(encoding.names))
-        )
-    if not _varies(matrix).any():
+        log_odds = float(np.log(defaults / (len(y) - defaults)))
+        return encoding, Linear.constant(log_odds, len(names))
+    if not varies(matrix).any():
         raise ValueError(
             f"none of the {matrix.shape[1]} features varies over {len(y)} applications: nothing to learn."
         )
-    if candidate.family == "linear":
-        return Model(encoding, _fit_linear(candidate, matrix, y, seed))
-    constraints = [int(directions.get(name, 0)) for name in encoding.names]
-    if any(constraints[i] and name in encoding.levels for i, name in enumerate(encoding.names)):
+    constraints = [int(directions.get(name, 0)) * candidate.is_directed for name in names]
+    if any(constraints[i] and name in encoding.levels for i, name in enumerate(names)):
         raise ValueError("a category feature cannot have a monotone direction; declare it as a number.")
-    settings = dict(candidate.settings) | {
-        "seed": seed,
-        "deterministic": True,
-        "force_col_wise": True,  # with a fifth of the features a tree, twice as fast as row-wise
-        "num_threads": THREADS,
-        "verbosity": -1,
-    }
-    if any(constraints):
-        settings["monotone_constraints"] = constraints
-    else:
-        settings.pop("monotone_constraints_method", None)
-    return Model(
-        encoding, _fit_boosted(settings, candidate.rounds, matrix, y, encoding.names, seed, rounds, progress)
-    )
-
-
-def learn_encoding(features: pl.DataFrame, y: Outcomes) -> Encoding:
-    """Learn the order of every category's levels, and the stand-in of features that are never missing.
-
-    Levels are ordered by default rate, shrunk towards the mean so that a rare level stands near the
-    middle; equal rates are ordered by name.
-    """
-    mean = float(np.mean(y))
-    outcome = pl.Series("_defaulted", y.astype(np.float64))
-    levels: dict[str, tuple[str, ...]] = {}
-    for name, dtype in features.schema.items():
-        if dtype == pl.String:
-            rate = (pl.col("_defaulted").sum() + LEVEL_PRIOR * mean) / (pl.len() + LEVEL_PRIOR)
-            ordered = (
-                features.select(name)
-                .with_columns(outcome)
-                .drop_nulls(name)
-                .group_by(name)
-                .agg(rate.alias("_rate"))
+    settings, treatment = candidate.settings, candidate.treatment
+    match candidate.family:
+        case "linear":
+            return encoding, fit_linear(settings, matrix, y, seed, treatment)
+        case "scorecard":
+            return encoding, fit_scorecard(settings, matrix, y, constraints, seed, treatment)
+        case "forest":
+            return encoding, fit_forest(settings, matrix, y, seed, treatment)
+        case "xgboost":
+            return encoding, fit_xgboost(settings, candidate.rounds, matrix, y, seed, progress, treatment)
+        case _:
+            return encoding, fit_boosted(
+                settings, candidate.rounds, matrix, y, names, constraints, seed, rounds, progress, treatment
             )
-            levels[name] = tuple(ordered.sort("_rate", name)[name].to_list())
-    bare = Encoding(tuple(features.columns), levels, {})
-    matrix = bare.codes(features)
-    complete = np.flatnonzero(~np.isnan(matrix).any(axis=0))
-    fill = {bare.names[i]: float(np.median(matrix[:, i])) for i in complete}
-    return Encoding(bare.names, levels, fill)
 
 
-def _varies(matrix: Matrix) -> NDArray[np.bool_]:
+def varies(matrix: Matrix) -> NDArray[np.bool_]:
     """Return whether each column takes two values, missing being one."""
     missing = np.isnan(matrix)
     low = np.where(missing, np.inf, matrix).min(axis=0)
     high = np.where(missing, -np.inf, matrix).max(axis=0)
     return np.asarray((low < high) | (missing.any(axis=0) & ~missing.all(axis=0)))
-
-
-def _fit_linear(candidate: Candidate, matrix: Matrix, y: Outcomes, seed: int) -> Linear:
-    """Fit a logistic regression on clipped, standardised columns and on their gaps."""
-    settings = dict(candidate.settings)
-    clip, most_rows = float(settings.pop("clip")), int(settings.pop("most_rows"))
-    if len(y) > most_rows:
-        drawn = hold_back(y, most_rows / len(y), seed)
-        matrix, y = matrix[drawn], y[drawn]
-    n_features = matrix.shape[1]
-    gaps = np.isnan(matrix)
-    known = np.where(gaps.all(axis=0), 0.0, matrix)  # a column without any value counts as zero throughout
-    low, median, high = np.nanquantile(known, [clip, 0.5, 1 - clip], axis=0)
-    values = np.clip(np.where(gaps, median, known), low, high)
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    is_constant = scale <= 1e-9 * np.maximum(1.0, np.abs(mean))
-    scale = np.where(is_constant, 1.0, scale)
-    share = gaps.mean(axis=0)
-    # Features of one table are missing together: one column of gaps speaks for all that have the same.
-    patterns = {gaps[:, i].tobytes(): i for i in reversed(range(n_features)) if 0 < share[i] < 1}
-    speaks = sorted(patterns.values())
-    design = np.hstack([np.where(is_constant, 0.0, (values - mean) / scale), (gaps - share)[:, speaks]])
-    regression = LogisticRegression(**settings).fit(design, y)
-    weights = regression.coef_[0]
-    missing = np.zeros(n_features)
-    missing[speaks] = weights[n_features:]
-    return Linear(
-        float(regression.intercept_[0]), weights[:n_features], low, high, median, mean, scale, missing, share
-    )
-
-
-def _fit_boosted(
-    settings: Mapping[str, Any],
-    most: int,
-    matrix: Matrix,
-    y: Outcomes,
-    names: tuple[str, ...],
-    seed: int,
-    rounds: int | None,
-    progress: Progress | None,
-) -> Boosted:
-    """Grow the trees; where their number is not given, rows held back choose it."""
-    report = [_report(progress, rounds or most)] if progress else []
-
-    def dataset(rows: NDArray[np.intp] | slice) -> lgb.Dataset:
-        return lgb.Dataset(matrix[rows], y[rows], feature_name=list(names), params=dict(settings))
-
-    if rounds is None:
-        held = hold_back(y, min(JUDGE_SHARE, JUDGE_MOST_ROWS / len(y)), seed)
-        kept, judge = dataset(np.flatnonzero(~held)), dataset(np.flatnonzero(held))
-        judge.set_reference(kept)
-        stop = lgb.early_stopping(PATIENCE, verbose=False)
-        booster = lgb.train(dict(settings), kept, most, valid_sets=[judge], callbacks=[stop, *report])
-        if len(y) >= REFIT_BELOW_ROWS:
-            return Boosted(booster.model_to_string(num_iteration=booster.best_iteration))
-        # More rows bear proportionally more trees before they are learned by heart.
-        rounds = min(most, round(booster.best_iteration * len(y) / np.count_nonzero(~held)))
-    booster = lgb.train(dict(settings), dataset(slice(None)), rounds, callbacks=report)
-    return Boosted(booster.model_to_string())
-
-
-def hold_back(y: Outcomes, share: float, seed: int) -> NDArray[np.bool_]:
-    """Mark a share of each class, at least one row of each, drawn from the seed."""
-    random = np.random.default_rng(seed)
-    held = np.zeros(len(y), dtype=bool)
-    for outcome in (0, 1):
-        rows = np.flatnonzero(y == outcome)
-        held[random.permutation(rows)[: max(1, round(share * len(rows)))]] = True
-    return held
-
-
-def _report(progress: Progress, most: int) -> Callable[[Any], None]:
-    """Make LightGBM tell its progress every ten rounds."""
-
-    def callback(environment: Any) -> None:
-        if environment.iteration % 10 == 9:
-            progress(environment.iteration + 1, most)
-
-    return callback
 
 
 def vectorise(y: pl.Series) -> Outcomes:

@@ -7,32 +7,34 @@ included, is learned inside the fold.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scoring.calibrating import Choice, choose, regression
-from scoring.candidates import Candidate, Outcomes, Progress, fit
+from scoring.candidates import Candidate, Progress, Trials, fit_rows
+from scoring.coding import Coded
 from scoring.decision import COSTS, Costs, best_threshold
-from scoring.metrics import REPLICATES, Measured, measure, with_intervals
-from scoring.model import Boosted, Vector, probability
+from scoring.metrics import REPLICATES, Measured, Outcomes, measure, with_intervals
+from scoring.model import Vector, probability
 
-LEAK_AUC = 0.82  # the best public result on these tables is 0.807; more tells of a leak of TARGET
-
-
-class LeakSuspected(ValueError):
-    """A result too good to be true."""
+Tune = Callable[[NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
+"""From the rows to learn from, their outcomes and the name of the part to the best candidate on them."""
 
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """What cross-validation gives: each application's log-odds from a model that did not see it."""
+    """What cross-validation gives: each application's log-odds from a model that did not see it.
+
+    ``trials`` has, per fold, what a search tried there.
+    """
 
     raw: Vector
     fold_auc: tuple[float, ...]
     rounds: tuple[int, ...]
+    trials: Mapping[str, Trials] = field(default_factory=dict)
 
     @property
     def best_rounds(self) -> int | None:
@@ -103,14 +105,17 @@ def deal_folds(y: Outcomes, n_folds: int = 5, seed: int = 0) -> NDArray[np.int8]
 
 def cross_validate(
     candidate: Candidate,
-    features: pl.DataFrame,
+    features: pl.DataFrame | Coded,
     y: Outcomes,
     folds: NDArray[np.int8],
     directions: Mapping[str, int],
     seed: int = 0,
     progress: Callable[[int], Progress] | None = None,
+    tune: Tune | None = None,
 ) -> OutOfFold:
     """Fit a candidate without each fold in turn and score that fold.
+
+    A search is a part of the fit: it is made anew for each fold, on the others.
 
     Parameters
     ----------
@@ -120,19 +125,26 @@ def cross_validate(
         From ``deal_folds``.
     progress : callable, optional
         Given the number of a fold, returns the ``progress`` of its fit.
+    tune : callable, optional
+        Chooses the settings.
     """
+    coded = features if isinstance(features, Coded) else Coded.of(features)
     raw = np.empty(len(y))
     auc: list[float] = []
     rounds: list[int] = []
+    trials: dict[str, Trials] = {}
     for fold in range(int(folds.max()) + 1):
         outside = folds == fold
         report = progress(fold) if progress else None
-        model = fit(candidate, features.filter(~outside), y[~outside], directions, seed, progress=report)
-        raw[outside] = model.raw(features.filter(outside))
+        tuned = candidate
+        if tune:
+            tuned, trials[f"fold {fold}"] = tune(np.flatnonzero(~outside), y[~outside], f"fold {fold}")
+        encoding, function = fit_rows(tuned, coded, ~outside, y[~outside], directions, seed, progress=report)
+        raw[outside] = function.raw(coded.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])
-        if isinstance(model.function, Boosted):
-            rounds.append(model.function.trees)
-    return OutOfFold(raw, tuple(auc), tuple(rounds))
+        if hasattr(function, "trees"):
+            rounds.append(function.trees)
+    return OutOfFold(raw, tuple(auc), tuple(rounds), trials)
 
 
 def evaluate(
@@ -173,18 +185,3 @@ def _line(y: Outcomes, log_odds: Vector) -> list[tuple[str, float, float]]:
         ("calibration_slope", line.slope, errors[0]),
         ("calibration_intercept", line.intercept, errors[1]),
     ]
-
-
-def check_leak(auc: float, reason: str | None = None) -> None:
-    """Stop at an AUC that honest features cannot reach.
-
-    Raises
-    ------
-    LeakSuspected
-        If the AUC is above 0.82 and no reason is given to accept it.
-    """
-    if auc > LEAK_AUC and not reason:
-        raise LeakSuspected(
-            f"out-of-fold AUC {auc:.4f} is above {LEAK_AUC}: a feature probably knows TARGET. Look at the "
-            "most important features; if the portfolio explains it, say so with --allow-leak REASON."
-        )

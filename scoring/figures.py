@@ -22,10 +22,9 @@ def draw(
     y: Outcomes,
     probability: Vector,
     threshold: float,
-    importance: Mapping[str, float],
     costs: Costs = COSTS,
 ) -> dict[str, Figure]:
-    """Draw every figure of a run.
+    """Draw the curves of a run.
 
     Parameters
     ----------
@@ -33,14 +32,12 @@ def draw(
         Outcomes and out-of-fold probabilities of default.
     threshold : float
         Applications at or above it are refused.
-    importance : mapping of str to float
-        Mean absolute contribution of each feature, in log-odds.
     costs : Costs
 
     Returns
     -------
     dict
-        ``roc``, ``precision_recall``, ``calibration``, ``cost``, ``importance``.
+        ``roc``, ``precision_recall``, ``calibration``, ``cost``.
     """
     order = np.argsort(-probability, kind="stable")
     p, bad = probability[order], y[order].astype(np.float64)
@@ -55,7 +52,6 @@ def draw(
         "precision_recall": _precision_recall(caught, alarms, at, totals),
         "calibration": _calibration(p, bad),
         "cost": _cost(p[ends], caught, alarms, threshold, totals, costs),
-        "importance": _importance(importance),
     }
 
 
@@ -117,8 +113,9 @@ def _cost(
     return figure
 
 
-def _importance(importance: Mapping[str, float]) -> Figure:
+def draw_importance(importance: Mapping[str, float]) -> dict[str, Figure]:
+    """Draw the mean absolute contribution of the most important features, in log-odds: ``importance``."""
     figure, axes = _axes("Most important features", "Mean absolute contribution (log-odds)", "", 7.0)
     first = sorted(importance.items(), key=lambda item: -item[1])[:25][::-1]
     axes.barh([name for name, _ in first], [value for _, value in first], color=BLUE)
-    return figure
+    return {"importance": figure}

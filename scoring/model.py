@@ -1,7 +1,7 @@
 """The learned functions: features -> numbers -> log-odds of default, with their exact contributions.
 
-Two families, both without pickle: a LightGBM booster in its own text format, and a linear function
-whose coefficients are JSON (a constant is a linear function without terms).
+Three families, all without pickle: a LightGBM booster in its own text format, a scorecard whose bins are
+JSON, and a linear function whose coefficients are (a constant is a linear function without terms).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.engine import Absent, Engine, Unsupported
+from scoring.scorecard import Scorecard
 
 if TYPE_CHECKING:
     from lightgbm import Booster
@@ -234,7 +235,7 @@ class Model:
     """An encoding and the function fitted on it."""
 
     encoding: Encoding
-    function: Linear | Boosted
+    function: Linear | Scorecard | Boosted
 
     def raw(self, features: pl.DataFrame) -> Vector:
         """Return the log-odds of default of each application, before calibration."""

@@ -19,12 +19,14 @@ import numpy as np
 import polars as pl
 
 from scoring import calibration as calibrated
-from scoring.calibration import Calibration
+from scoring.calibration import Affine, Calibration
 from scoring.decision import Costs, Points, decide
 from scoring.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
+from scoring.scorecard import Scorecard
 from scoring.unseen import unseen
 
 FORMAT = 1
+FAMILIES: dict[type, str] = {Boosted: "lightgbm", Scorecard: "scorecard", Linear: "linear"}
 BOOSTER, DESCRIPTION, REFERENCE, EXAMPLES = "booster.txt", "scorer.json", "reference.parquet", "examples.json"
 
 
@@ -87,8 +89,8 @@ class Scorer:
 
     @property
     def family(self) -> str:
-        """``"lightgbm"`` or ``"linear"``."""
-        return "lightgbm" if isinstance(self.model.function, Boosted) else "linear"
+        """``"lightgbm"``, ``"scorecard"`` or ``"linear"``."""
+        return FAMILIES[type(self.model.function)]
 
     @property
     def engine(self) -> str:
@@ -267,6 +269,7 @@ def _describe(scorer: Scorer) -> dict[str, Any]:
         "family": scorer.family,
         "features": columns,
         "linear": function.to_json(encoding.names) if isinstance(function, Linear) else None,
+        "scorecard": _card(scorer, function) if isinstance(function, Scorecard) else None,
         "calibration": calibrated.to_json(scorer.calibration),
         "threshold": scorer.threshold,
         "costs": asdict(scorer.costs),
@@ -275,6 +278,12 @@ def _describe(scorer: Scorer) -> dict[str, Any]:
         "metrics": scorer.metrics,
         "lineage": scorer.lineage,
     }
+
+
+def _card(scorer: Scorer, card: Scorecard) -> dict[str, Any]:
+    """Return a scorecard as JSON; its points are those of the score where calibration is affine."""
+    slope = scorer.calibration.slope if isinstance(scorer.calibration, Affine) else 1.0
+    return card.to_json(scorer.feature_names, scorer.categories, -scorer.points.factor * slope)
 
 
 def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
@@ -286,13 +295,15 @@ def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
         {column["name"]: tuple(column["levels"]) for column in columns if "levels" in column},
         {column["name"]: column["missing_reads_as"] for column in columns if "missing_reads_as" in column},
     )
-    function: Linear | Boosted
+    function: Linear | Scorecard | Boosted
     if description["family"] == "lightgbm":
         function = Boosted((folder / BOOSTER).read_text(encoding="utf-8"))
         if function.feature_names != list(names):
             raise ScorerError(
                 f"{folder / BOOSTER} reads other features than {DESCRIPTION} says; import it again."
             )
+    elif description["family"] == "scorecard":
+        function = Scorecard.from_json(description["scorecard"], names)
     else:
         function = Linear.from_json(description["linear"], names)
     return Scorer(

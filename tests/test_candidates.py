@@ -1,5 +1,6 @@
-"""Promises of scoring/candidates.py and scoring/model.py."""
+"""Promises of scoring/candidates.py, scoring/learners, scoring/coding.py and scoring/model.py."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.candidates import (
-    CANDIDATES,
+    COMPARISONS,
     DUMMY,
     LIGHTGBM,
     LOGISTIC_REGRESSION,
+    SCORECARD,
     fit,
-    hold_back,
-    learn_encoding,
+    fit_rows,
     vectorise,
 )
+from scoring.coding import Coded
+from scoring.learners import hold_back, treat
 from scoring.model import Boosted, Encoding, Linear, probability
+from scoring.scorecard import Scorecard
 
 SMALL = replace(LIGHTGBM, rounds=40, settings={**LIGHTGBM.settings, "learning_rate": 0.1, "lambda_l2": 1.0})
 DIRECTIONS = {"outside_score": -1, "debt": 1}
@@ -46,11 +50,12 @@ def portfolio(n: int = 1_500, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
 
 
 FEATURES, Y = portfolio()
+EVERYBODY = np.arange(len(Y))
 
 
-@pytest.fixture(scope="module", params=["dummy", "logistic_regression", "lightgbm"])
+@pytest.fixture(scope="module", params=["dummy", "logistic_regression", "scorecard", "lightgbm"])
 def model(request):
-    candidate = {c.name: c for c in (DUMMY, LOGISTIC_REGRESSION, SMALL)}[request.param]
+    candidate = {c.name: c for c in (DUMMY, LOGISTIC_REGRESSION, SCORECARD, SMALL)}[request.param]
     return fit(candidate, FEATURES, Y, DIRECTIONS, seed=1, rounds=40)
 
 
@@ -133,14 +138,14 @@ def test_inputs_are_not_modified():
 def test_levels_are_ordered_by_default_rate_and_a_rare_one_stands_in_the_middle():
     job = ["good"] * 200 + ["bad"] * 200 + ["rare"]
     y = np.array([0] * 190 + [1] * 10 + [0] * 100 + [1] * 100 + [1], dtype=np.int8)
-    encoding = learn_encoding(pl.DataFrame({"job": job}), y)
+    encoding = Coded.of(pl.DataFrame({"job": job})).learn(np.arange(len(y)), y)[0]
     # One rare application, and it defaulted: its raw rate of 100 % would put it last.
     assert encoding.levels["job"] == ("good", "rare", "bad")
 
 
 def test_a_feature_never_missing_in_training_reads_a_gap_as_its_median():
     # LightGBM would read it as zero, the safest level.
-    encoding = learn_encoding(FEATURES, Y)
+    encoding = Coded.of(FEATURES).learn(EVERYBODY, Y)[0]
     gaps = FEATURES[:1].with_columns(outside_score=pl.lit(None, pl.Float64), job=pl.lit("astronaut"))
     matrix = encoding.encode(gaps)
     assert matrix[0, 0] == FEATURES["outside_score"].median()
@@ -149,7 +154,7 @@ def test_a_feature_never_missing_in_training_reads_a_gap_as_its_median():
 
 
 def test_a_feature_that_was_missing_in_training_keeps_its_gaps():
-    encoding = learn_encoding(FEATURES, Y)
+    encoding = Coded.of(FEATURES).learn(EVERYBODY, Y)[0]
     assert np.isnan(encoding.encode(FEATURES)[FEATURES["debt"].is_null().to_numpy(), 1]).all()
 
 
@@ -169,7 +174,7 @@ def test_the_columns_are_taken_by_name():
 
 def test_a_linear_function_reads_its_own_json():
     function = fit(LOGISTIC_REGRESSION, FEATURES, Y, {}).function
-    matrix = learn_encoding(FEATURES, Y).encode(FEATURES)
+    matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[0].encode(FEATURES)
     again = Linear.from_json(function.to_json(FEATURES.columns), FEATURES.columns)
     assert again.raw(matrix).tolist() == function.raw(matrix).tolist()
 
@@ -200,6 +205,89 @@ def test_what_is_held_back_has_both_outcomes(defaults, repaid, share):
     assert 1 <= held[y == 0].sum() <= max(1, round(share * repaid))
 
 
-def test_no_candidate_weights_the_classes():
+ALL = {candidate.name: candidate for candidate in COMPARISONS["all"]}
+
+
+def test_every_family_but_the_constant_is_crossed_with_every_treatment():
+    families = {"logistic_regression", "scorecard", "random_forest", "xgboost", "lightgbm", "lightgbm_free"}
+    crossed = {f + t for f in families for t in ("", "_weights", "_undersampling", "_smote")}
+    assert set(ALL) == {"dummy", *crossed}
+
+
+def test_only_what_is_calibrated_and_served_can_be_champion():
+    able = {name for name, candidate in ALL.items() if candidate.obstacle is None}
+    assert able == {"dummy", "logistic_regression", "scorecard", "lightgbm", "lightgbm_free"}
     words = {"scale_pos_weight", "is_unbalance", "class_weight"}
-    assert not any(words & set(candidate.settings) for candidate in CANDIDATES)
+    assert not any(words & set(candidate.settings) for candidate in ALL.values())
+    with pytest.raises(ValueError, match="random_forest is a comparison only"):
+        fit(quick(ALL["random_forest"]), FEATURES, Y, {})
+
+
+def quick(candidate):
+    if candidate.family == "forest":
+        return replace(candidate, settings={**candidate.settings, "n_estimators": 20})
+    if candidate.family == "xgboost":
+        candidate = replace(candidate, settings={**candidate.settings, "min_child_weight": 1})
+    return replace(candidate, rounds=min(candidate.rounds, 30))
+
+
+@pytest.mark.parametrize("name", ALL.keys() - {"dummy"})
+def test_every_candidate_orders_the_risk_of_others(name):
+    coded = Coded.of(FEATURES)
+    learn, judge = EVERYBODY[:1_000], EVERYBODY[1_000:]
+    encoding, function = fit_rows(quick(ALL[name]), coded, learn, Y[learn], DIRECTIONS)
+    raw = function.raw(coded.encode(encoding, judge))
+    assert np.isfinite(raw).all()
+    assert raw[Y[judge] == 1].mean() > raw[Y[judge] == 0].mean() + 0.4 * raw.std()
+
+
+@pytest.mark.parametrize("treatment", ["weights", "undersampling", "smote"])
+def test_a_treatment_makes_both_outcomes_weigh_alike(treatment):
+    matrix = np.random.default_rng(0).normal(size=(200, 3))
+    y = np.array([1] * 20 + [0] * 180, dtype=np.int8)
+    rows, outcomes, weights = treat(treatment, matrix, y, seed=0)
+    assert len(rows) == len(outcomes) == len(weights)
+    assert weights[outcomes == 1].sum() == pytest.approx(weights[outcomes == 0].sum())
+    assert np.isfinite(rows).all()
+
+
+def test_rows_coded_once_are_encoded_as_the_model_encodes_their_features():
+    learned, others = EVERYBODY[:700], EVERYBODY[700:]
+    is_late = pl.int_range(pl.len()) == 900  # a level that those who are learned from do not have
+    table = FEATURES.with_columns(job=pl.when(is_late).then(pl.lit("pilot")).otherwise("job"))
+    coded = Coded.of(table)
+    for is_complete in (False, True):
+        encoding, matrix = coded.learn(learned, Y[learned], is_complete)
+        np.testing.assert_array_equal(matrix, encoding.encode(table[learned]))
+        np.testing.assert_array_equal(coded.encode(encoding, others), encoding.encode(table[others]))
+        assert not (is_complete and np.isnan(matrix).any())
+
+
+def test_a_scorecard_reads_its_own_json_and_can_be_added_up_by_hand():
+    model = fit(SCORECARD, FEATURES, Y, DIRECTIONS)
+    names, levels = model.encoding.names, model.encoding.levels
+    card = json.loads(json.dumps(model.function.to_json(names, levels, -10.0)))
+    assert Scorecard.from_json(card, names) == model.function
+    row = FEATURES.row(3, named=True)
+    total = card["intercept"]
+    for name, term in card["terms"].items():
+        value = row[name]
+        bins = [
+            entry for entry in term["bins"]
+            if value is not None and (
+                value in entry["levels"] if "levels" in entry
+                else (entry["from"] is None or entry["from"] <= value)
+                and (entry["below"] is None or value < entry["below"])
+            )
+        ] or [term["missing"]]  # fmt: skip
+        assert bins[0]["points"] == round(-10 * bins[0]["log_odds"], 1)
+        total += bins[0]["log_odds"]
+    assert model.raw(FEATURES[3])[0] == pytest.approx(total, abs=1e-12)
+
+
+def test_a_scorecard_keeps_the_declared_directions_and_leaves_noise_out():
+    terms = {FEATURES.columns[t.position]: t for t in fit(SCORECARD, FEATURES, Y, DIRECTIONS).function.terms}
+    assert {"outside_score", "debt"} <= set(terms)
+    assert "empty" not in terms
+    assert (np.diff(terms["outside_score"].log_odds) <= 0).all()
+    assert (np.diff(terms["debt"].log_odds) >= 0).all()

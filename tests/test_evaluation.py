@@ -12,8 +12,6 @@ from sklearn import metrics as sk
 from scoring.candidates import DUMMY, LIGHTGBM, LOGISTIC_REGRESSION
 from scoring.decision import COSTS, business_score, expected_cost
 from scoring.evaluation import (
-    LeakSuspected,
-    check_leak,
     cross_validate,
     deal_folds,
     evaluate,
@@ -158,13 +156,6 @@ def test_no_application_has_a_say_in_its_own_calibration_or_threshold():
 def test_a_model_that_cannot_score_everybody_is_an_error_and_no_silent_nan():
     with pytest.raises(ValueError, match="a probability is not a number"):
         measure(np.array([0, 1, 0], np.int8), np.array([0.1, np.nan, 0.3]), 0.5)
-
-
-def test_an_auc_that_is_too_good_stops_the_run_unless_a_reason_is_given():
-    check_leak(0.8199)
-    check_leak(0.95, reason="synthetic portfolio with a known signal")
-    with pytest.raises(LeakSuspected, match=r"0\.8300 is above 0\.82: a feature probably knows TARGET"):
-        check_leak(0.83)
 
 
 def features(n: int = 900) -> tuple[pl.DataFrame, np.ndarray]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bentoml
@@ -13,10 +14,12 @@ from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
+import registry
 import tracking
 from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 pytestmark = [
     pytest.mark.xdist_group("import"),
     # bentoml 1.4.39 with pathspec 1
@@ -52,7 +55,7 @@ def log(client, uri, folder, auc=0.7):
 def run(uri, saved):
     client = tracking.connect(uri)
     run = log(client, uri, saved)
-    tracking.crown(client, run.id, f"runs:/{run.id}/{tracking.SCORER}")
+    registry.propose(client, run, f"runs:/{run.id}/{tracking.SCORER}", NOW)
     return run
 
 
@@ -168,7 +171,7 @@ def test_a_damaged_scorer_is_refused(client, saved, uri, tmp_path):
     [
         (["--run", "nobody"], "the store has no run 'nobody'"),
         (["--best", "beauty"], "has a metric 'beauty'"),
-        (["--run", "a", "--best", "auc"], "not both"),
+        (["--run", "a", "--best", "auc"], "give one of"),
     ],
 )
 @pytest.mark.usefixtures("run")

@@ -1,21 +1,28 @@
 """Promises of train.py and tracking.py, on one small training."""
 
+import io
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
 import pandas as pd
+import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+import registry
 import tracking
 import train
+from lineage import data_sha256
 from scoring import features, synthetic
-from scoring.evaluation import LeakSuspected
+from scoring.candidates import COMPARISONS
+from scoring.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, measure
 from scoring.scorer import Scorer, read_examples, read_reference
@@ -60,7 +67,7 @@ def client(plan, results):  # noqa: ARG001 - there is nothing to ask before a tr
 
 @pytest.fixture(scope="module")
 def champion(client):
-    return tracking.find_champion(client)
+    return registry.find_champion(client)
 
 
 @pytest.fixture(scope="module")
@@ -73,38 +80,38 @@ def folder(champion, tmp_path_factory):
 
 def test_each_candidate_is_a_finished_run(results, client):
     assert {result.candidate.name for result in results} == {"dummy", "logistic_regression", "lightgbm"}
-    assert {client.get_run(result.run_id).info.status for result in results} == {"FINISHED"}
+    assert {client.get_run(result.run.id).info.status for result in results} == {"FINISHED"}
 
 
 def test_the_cheapest_candidate_is_champion(results, champion):
-    costs = [result.evaluation.metrics["cost_per_1000"].value for result in results]
+    costs = [result.cost for result in results]
     assert costs == sorted(costs)
-    assert champion.id == results[0].run_id
+    assert champion.id == results[0].run.id
 
 
 def test_a_run_keeps_parameters_metrics_intervals_folds_and_figures(results, client):
     result = next(r for r in results if r.candidate.name == "lightgbm")
-    run = client.get_run(result.run_id)
+    run = client.get_run(result.run.id)
     assert {"learning_rate", "rounds", "seed", "protect", "n_features"} <= set(run.data.params)
     for name in MEASURES:
         assert {name, f"{name}_low", f"{name}_high"} <= set(run.data.metrics)
     assert {"threshold", "uncalibrated_calibration_slope", "uncalibrated_brier"} <= set(run.data.metrics)
-    assert len(client.get_metric_history(result.run_id, "fold_auc")) == 2
-    figures = {Path(item.path).name for item in client.list_artifacts(result.run_id, "figures")}
+    assert len(client.get_metric_history(result.run.id, "fold_auc")) == 2
+    figures = {Path(item.path).name for item in client.list_artifacts(result.run.id, "figures")}
     assert figures == {"roc.png", "precision_recall.png", "calibration.png", "cost.png", "importance.png"}
 
 
 def test_a_run_keeps_what_it_said_of_each_application_out_of_fold(results, client):  # noqa: ARG001
-    said = tracking.read_out_of_fold(results[0].run_id)
+    said = tracking.read_out_of_fold(results[0].run.id)
     assert said.columns == ["row", "fold", "y", "raw", "probability", "threshold"]
     assert said["row"].to_list() == list(range(1_000))
     again = measure(*(said[name].to_numpy() for name in ("y", "probability", "threshold")))
-    assert again["cost_per_1000"] == results[0].evaluation.metrics["cost_per_1000"].value
+    assert again["cost_per_1000"] == results[0].cost
 
 
 def test_the_lineage_says_data_code_and_libraries(folder, plan, champion):
     lineage = Scorer.load(folder).lineage
-    assert lineage["data_sha256"] == train.data_sha256(plan.portfolio)
+    assert lineage["data_sha256"] == data_sha256(plan.portfolio)
     assert lineage["created"] == NOW.isoformat(timespec="seconds")
     assert lineage["run_id"] == champion.id
     assert lineage["missing_tables"] == ["bureau_balance"]
@@ -172,9 +179,9 @@ def test_piped_output_is_a_table_without_a_progress_bar(plan):
 
 def test_the_best_run_by_a_metric_is_found(client, results):
     by_cost = tracking.find_best(client, "credit-scoring", "cost_per_1000", ["cost_per_1000"])
-    assert by_cost.id == results[0].run_id
+    assert by_cost.id == results[0].run.id
     by_auc = tracking.find_best(client, "credit-scoring", "auc", ["cost_per_1000"])
-    assert by_auc.metrics["auc"] == max(r.evaluation.metrics["auc"].value for r in results)
+    assert by_auc.metrics["auc"] == max(r.run.metrics["auc"] for r in results)
 
 
 @pytest.mark.parametrize(("experiment", "metric"), [("none such", "auc"), ("credit-scoring", "none_such")])
@@ -183,15 +190,121 @@ def test_an_unknown_experiment_or_metric_is_named(client, experiment, metric):
         tracking.find_best(client, experiment, metric, [])
 
 
+def test_the_candidates_are_nested_under_one_comparison_with_its_table(results, client):
+    parents = {client.get_run(result.run.id).data.tags["mlflow.parentRunId"] for result in results}
+    assert len(parents) == 1
+    (parent,) = parents
+    table = pl.read_csv(client.download_artifacts(parent, tracking.CANDIDATES))
+    assert table["candidate"].to_list() == [result.candidate.name for result in results]
+    assert {"cost_per_1000_low", "uncalibrated_calibration_error", "calibration"} <= set(table.columns)
+
+
+def test_what_is_finished_is_not_computed_again(plan, results, client):
+    said = io.StringIO()
+    again = train.run(plan, NOW, Console(file=said, width=120))
+    assert [result.run.id for result in again] == [result.run.id for result in results]
+    assert registry.find_champion(client).id == results[0].run.id
+    assert registry.holder(client, registry.CHALLENGER) is None
+
+
+@pytest.fixture(scope="module")
+def second(plan, results):  # noqa: ARG001 - the champion of the first training
+    """A later training of comparisons that cannot be served, and of a logistic regression of another seed."""
+    wanted = ("logistic_regression", "xgboost_undersampling", "random_forest")
+    candidates = tuple(c for c in COMPARISONS["all"] if c.name in wanted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(COMPARISONS, "some", candidates)
+        later = replace(plan, seed=1, compare="some")
+        said = io.StringIO()
+        return train.run(later, NOW, Console(file=said, width=120)), said.getvalue()
+
+
+def test_a_comparison_that_cannot_be_served_keeps_no_scorer_and_says_why(second, client):
+    for result in second[0]:
+        run = client.get_run(result.run.id)
+        artefacts = {item.path for item in client.list_artifacts(result.run.id)}
+        assert tracking.OUT_OF_FOLD in artefacts
+        assert (tracking.SCORER in artefacts) == (tracking.OBSTACLE not in run.data.tags)
+    assert sum(tracking.OBSTACLE in result.run.tags for result in second[0]) == 2
+
+
+def test_a_later_training_proposes_a_challenger_that_can_be_served(second, results, client):
+    challenger = registry.find_challenger(client)
+    assert challenger.params["candidate"] == "logistic_regression"
+    assert registry.find_champion(client).id == results[0].run.id
+    assert "Challenger: logistic_regression" in second[1]
+    assert "--promote" in second[1]
+
+
+def test_what_treating_imbalance_does_to_calibration_is_shown(second):
+    assert "Calibration before → after" in second[1]
+    treated = next(r.run.metrics for r in second[0] if r.candidate.treatment == "undersampling")
+    assert treated["uncalibrated_calibration_error"] > 0.2 > 0.05 > treated["calibration_error"]
+
+
+def test_runs_of_other_folds_are_not_compared(second, results):
+    with pytest.raises(tracking.TrackingError, match="not trained on the same applications and folds"):
+        registry.compare(results[0].run, second[0][0].run)
+
+
+def test_a_time_budget_that_is_over_begins_nothing_and_says_so(plan, tmp_path):
+    said = io.StringIO()
+    later = replace(plan, seed=2, budget_s=-1.0, tracking_uri=f"sqlite:///{tmp_path / 'budget.db'}")
+    assert train.run(later, NOW, Console(file=said, width=120)) == []
+    text = " ".join(said.getvalue().split())
+    assert "The time budget was over before dummy, logistic_regression, lightgbm" in text
+    assert "none is proposed" in text
+
+
+def test_a_search_is_logged_with_its_trials(plan, tmp_path):
+    searched = replace(
+        plan, compare="champion", trials=2, most_rounds=8, tracking_uri=f"sqlite:///{tmp_path / 'search.db'}"
+    )
+    (result,) = train.run(searched, NOW, Console(quiet=True))
+    client = tracking.connect(searched.tracking_uri)
+    trials = json.loads(Path(client.download_artifacts(result.run.id, "search.json")).read_text())
+    assert set(trials) == {"fold 0", "fold 1", "all"}
+    assert all(len(tried) == 2 for tried in trials.values())
+    best = min((t for t in trials["all"] if t["state"] == "complete"), key=lambda t: t["cost_per_1000"])
+    assert float(result.run.params["lambda_l2"]) == best["settings"]["lambda_l2"]
+
+
+def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_path):
+    folder = tmp_path / "portfolio"
+    folder.mkdir()
+    repaid = pl.read_parquet(home / "portfolio" / "application_train.parquet").with_columns(
+        TARGET=pl.lit(0, pl.Int64)
+    )
+    repaid.write_parquet(folder / "application_train.parquet")
+    got = CliRunner().invoke(
+        train.app, ["--portfolio", str(folder), "--tracking-uri", f"sqlite:///{tmp_path}/m.db"]
+    )
+    assert got.exit_code == 2
+    assert "0 defaults for 5 folds: each needs two" in " ".join(got.output.split())
+
+
+def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
+    folder = tmp_path / "portfolio"
+    folder.mkdir()
+    shutil.copy(home / "portfolio" / "application_train.parquet", folder)
+    said = io.StringIO()
+    bare = train.Plan(
+        folder, folds=2, tracking_uri=f"sqlite:///{tmp_path}/m.db", most_rounds=3, compare="champion"
+    )
+    train.run(bare, NOW, Console(file=said, width=120))
+    assert "Note: The portfolio has no history table" in said.getvalue()
+    assert "has no value at all" in said.getvalue()
+
+
 def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path):
-    monkeypatch.setattr("scoring.evaluation.LEAK_AUC", 0.4)
+    monkeypatch.setattr("scoring.checks.LEAK_AUC", 0.4)
     leaking = train.Plan(
         plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2
     )
     with pytest.raises(LeakSuspected):
         train.run(leaking, NOW, Console(quiet=True))
     with pytest.raises(tracking.TrackingError, match=r"run train\.py first"):
-        tracking.find_champion(tracking.connect(leaking.tracking_uri))
+        registry.find_champion(tracking.connect(leaking.tracking_uri))
 
 
 @pytest.mark.parametrize(
@@ -214,12 +327,12 @@ def test_bad_input_exits_2_and_says_what_is_wrong(words, message, home, tmp_path
 
 def test_the_hash_of_a_portfolio_is_that_of_its_files(tmp_path):
     (tmp_path / "a.csv").write_text("1")
-    one = train.data_sha256(tmp_path)
+    one = data_sha256(tmp_path)
     (tmp_path / "notes.txt").write_text("not data")
-    assert train.data_sha256(tmp_path) == one
+    assert data_sha256(tmp_path) == one
     (tmp_path / "b.csv").write_text("1")
-    assert train.data_sha256(tmp_path) != one
-    assert train.data_sha256(tmp_path / "a.csv") == train.data_sha256(tmp_path / "b.csv")
+    assert data_sha256(tmp_path) != one
+    assert data_sha256(tmp_path / "a.csv") == data_sha256(tmp_path / "b.csv")
 
 
 def test_help_shows_an_example():

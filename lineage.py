@@ -1,0 +1,44 @@
+"""What a result depends on: the data, the code, and the memory that it took."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def data_sha256(path: Path) -> str:
+    """Return the hash of a portfolio: of the file, or of the names and hashes of the files in the folder."""
+    if path.is_file():
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.suffix in (".csv", ".parquet"))
+    listing = "".join(f"{data_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def code_sha256() -> str:
+    """Return the hash of the code that trains."""
+    files = sorted([*(HERE / "scoring").rglob("*.py"), HERE / "train.py"])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def git_revision() -> str:
+    """Return the revision of this code, ``+changes`` if it was edited since, or ``unknown``."""
+
+    def git(*words: str) -> str:
+        asked = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=True)
+        return asked.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def peak_memory_mib() -> float:
+    """Return the most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

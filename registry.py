@@ -1,0 +1,187 @@
+"""Who serves and who may serve next: the aliases champion and challenger of MLflow's registry.
+
+A training proposes; only a promotion makes a challenger the champion, and every change of champion is
+recorded, so that it can be taken back.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from scoring.decision import COSTS
+from tracking import MODEL, Run, TrackingError, find_run, read_out_of_fold
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last
+REPLICATES = 10_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a challenger's decisions cost more than the champion's (less, if below 0), per 1,000 applications.
+
+    Attributes
+    ----------
+    difference, low, high : float
+        Out of fold, on the same applications and folds, with a 95 % paired bootstrap interval.
+    swaps : int
+        Applications that the two decide differently.
+    """
+
+    difference: float
+    low: float
+    high: float
+    swaps: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the challenger is cheaper beyond chance."""
+        return self.high < 0
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return (
+            f"{self.difference:+.1f} per 1,000 applications ({self.low:+.1f} to {self.high:+.1f}), "
+            f"{self.swaps:,} decided differently"
+        )
+
+
+def holder(client: MlflowClient, alias: str) -> Run | None:
+    """Return the run behind an alias, None if nobody has it."""
+    try:
+        registered = client.get_model_version_by_alias(MODEL, alias)
+    except MlflowException:
+        return None
+    return find_run(client, registered.run_id)
+
+
+def find_champion(client: MlflowClient) -> Run:
+    """Return the champion's run.
+
+    Raises
+    ------
+    TrackingError
+        If nobody was crowned yet.
+    """
+    if (champion := holder(client, CHAMPION)) is None:
+        raise TrackingError(f"the registry has no {MODEL}@{CHAMPION}; run train.py first.")
+    return champion
+
+
+def find_challenger(client: MlflowClient) -> Run:
+    """Return the challenger's run.
+
+    Raises
+    ------
+    TrackingError
+        If there is none.
+    """
+    if (challenger := holder(client, CHALLENGER)) is None:
+        raise TrackingError(f"the registry has no {MODEL}@{CHALLENGER}; run train.py to propose one.")
+    return challenger
+
+
+def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> str:
+    """Register a run's model, as champion if there is none, else as challenger; return its alias."""
+    champion = holder(client, CHAMPION)
+    if champion is not None and champion.id == run.id:
+        return CHAMPION
+    with suppress(MlflowException):  # it is there since the first training
+        client.create_registered_model(MODEL)
+    if not client.search_model_versions(f"run_id = '{run.id}'"):
+        client.create_model_version(MODEL, model_uri, run_id=run.id)
+    if champion is None:
+        _crown(client, run.id, "first champion", now, [run.id])
+        return CHAMPION
+    client.set_registered_model_alias(MODEL, CHALLENGER, _version(client, run.id))
+    return CHALLENGER
+
+
+def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
+    """Compare the costs of two runs, application by application, as they decided them out of fold.
+
+    Raises
+    ------
+    TrackingError
+        If they were not trained on the same applications and folds.
+    """
+    ours, theirs = read_out_of_fold(challenger.id), read_out_of_fold(champion.id)
+    same = ["row", "fold", "y"]
+    if champion.tags.get("data_sha256") != challenger.tags.get("data_sha256") or not ours.select(same).equals(
+        theirs.select(same)
+    ):
+        raise TrackingError(
+            f"champion {champion.id} and challenger {challenger.id} were not trained on the same "
+            "applications and folds, so their costs cannot be compared. Train the champion's settings on the "
+            "new portfolio too, or promote with --force REASON."
+        )
+    difference = _costs(ours) - _costs(theirs)
+    # A bootstrap sample of so few distinct differences is a draw of how often each occurs: exact and quick.
+    values, counts = np.unique(difference, return_counts=True)
+    n = len(difference)
+    drawn = np.random.default_rng(seed).multinomial(n, counts / n, REPLICATES) @ values * (1_000 / n)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    swaps = int((_refused(ours) != _refused(theirs)).sum())
+    return Comparison(1_000 * float(difference.mean()), float(low), float(high), swaps)
+
+
+def promote(client: MlflowClient, run: Run, why: str, now: datetime) -> None:
+    """Make a run's model the champion, for a reason that is recorded; the old one can be taken back."""
+    _crown(client, run.id, why, now, [*_history(client), run.id])
+    with suppress(MlflowException):
+        client.delete_registered_model_alias(MODEL, CHALLENGER)
+
+
+def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
+    """Make the champion before this one the champion again; return its run.
+
+    Raises
+    ------
+    TrackingError
+        If there was none before.
+    """
+    champions = _history(client)
+    if len(champions) < 2:
+        raise TrackingError("there is no champion before this one; nothing to roll back to.")
+    fallen = _version(client, champions[-1])
+    client.set_model_version_tag(MODEL, fallen, "rolled_back", f"{now.isoformat(timespec='seconds')} {why}")
+    _crown(client, champions[-2], f"rollback: {why}", now, champions[:-1])
+    return find_run(client, champions[-2])
+
+
+def _crown(client: MlflowClient, run_id: str, why: str, now: datetime, champions: list[str]) -> None:
+    """Move the alias, and write down when and why."""
+    version = _version(client, run_id)
+    client.set_model_version_tag(MODEL, version, "promoted", f"{now.isoformat(timespec='seconds')} {why}")
+    client.set_registered_model_tag(MODEL, HISTORY, json.dumps(champions))
+    client.set_registered_model_alias(MODEL, CHAMPION, version)
+
+
+def _history(client: MlflowClient) -> list[str]:
+    champions: list[str] = json.loads(client.get_registered_model(MODEL).tags.get(HISTORY, "[]"))
+    return champions or [find_champion(client).id]  # crowned before there was a history
+
+
+def _version(client: MlflowClient, run_id: str) -> str:
+    found = client.search_model_versions(f"run_id = '{run_id}'")
+    if not found:
+        raise TrackingError(f"run {run_id!r} is not in the registry; run train.py to propose a challenger.")
+    return str(found[0].version)
+
+
+def _refused(said: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.asarray(said["probability"].to_numpy() >= said["threshold"].to_numpy())
+
+
+def _costs(said: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return what each decision cost."""
+    y, refused = said["y"].to_numpy(), _refused(said)
+    return np.where(refused, COSTS.false_positive * (1 - y), COSTS.false_negative * y)

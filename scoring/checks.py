@@ -1,0 +1,143 @@
+"""What a portfolio must not be, and what its owner should know, before anything is learned of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from scoring.coding import Coded
+from scoring.metrics import Outcomes, measure
+from scoring.model import Vector
+
+LEAK_AUC = 0.82  # the best public result on these tables is 0.807; more tells of a leak of TARGET
+FEW_DEFAULTS = 200  # below it a 95 % interval of the AUC is wider than 0.08 (Hanley and McNeil 1982)
+MOSTLY_MISSING = 0.99
+NAMED = 5  # features that a notice names
+JUDGED_ROWS = 50_000  # applications that a single feature is judged on
+
+
+class LeakSuspected(ValueError):
+    """A result too good to be true, or a feature that knows what it must not."""
+
+
+def check_auc(auc: float, reason: str | None = None) -> None:
+    """Stop at an out-of-fold AUC that honest features cannot reach.
+
+    Raises
+    ------
+    LeakSuspected
+        If the AUC is above 0.82 and no reason is given to accept it.
+    """
+    if auc > LEAK_AUC and not reason:
+        raise LeakSuspected(
+            f"out-of-fold AUC {auc:.4f} is above {LEAK_AUC}: a feature probably knows TARGET. Look at the "
+            "most important features; if the portfolio explains it, say so with --allow-leak REASON."
+        )
+
+
+def check_features(coded: Coded, y: Outcomes, seed: int = 0, reason: str | None = None) -> None:
+    """Stop at a feature that alone tells the outcome better than all honest ones together.
+
+    Each is judged by the AUC of its values and of its gaps; the order of a category's levels is learned on
+    one half of the applications and judged on the other. Few defaults widen what chance allows.
+
+    Raises
+    ------
+    LeakSuspected
+        If one is above 0.82 and no reason is given to accept it.
+    """
+    if reason:
+        return
+    rows = np.random.default_rng(seed).permutation(len(y))[:JUDGED_ROWS]
+    learn, judge = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
+    encoding, _ = coded.learn(learn, y[learn])
+    for name, column in zip(coded.names, coded.encode(encoding, judge).T, strict=True):
+        if (auc := _auc(column, y[judge])) > LEAK_AUC:
+            raise LeakSuspected(
+                f"the feature {name!r} alone orders defaults with an AUC of {auc:.3f}, above {LEAK_AUC}: "
+                "it was probably made from TARGET, or is known only later. Take its column out; if the "
+                "portfolio explains it, say so with --allow-leak REASON."
+            )
+
+
+def check_alone(together: pl.DataFrame, alone: pl.DataFrame) -> None:
+    """Stop at a feature that is another one when its application is computed among fewer others.
+
+    Parameters
+    ----------
+    together, alone : polars.DataFrame of shape (n_applications, n_features)
+        The same applications: computed with all others, and without them.
+
+    Raises
+    ------
+    LeakSuspected
+        If a feature differs: no decision could be repeated.
+    """
+    for name in together.columns:
+        if not together[name].equals(alone[name]):
+            raise LeakSuspected(
+                f"the feature {name!r} of an application depends on the other applications of the portfolio: "
+                "it changes when the application is scored alone. Compute it from its own records only."
+            )
+
+
+def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: int) -> list[str]:
+    """Say in sentences what weakens a training without stopping it.
+
+    Parameters
+    ----------
+    features : polars.DataFrame of shape (n_applications, n_features)
+    y : ndarray of shape (n_applications,)
+    absent : sequence of str
+        History tables that the portfolio lacks, of so many ``tables``.
+    """
+    said = []
+    if len(absent) == tables:
+        said.append("The portfolio has no history table: the model knows the application forms only.")
+    elif absent:
+        said.append(f"The portfolio lacks {_list(absent)}: features of it are missing for everybody.")
+    if (defaults := int(y.sum())) < FEW_DEFAULTS:
+        said.append(
+            f"Only {defaults} defaults: below {FEW_DEFAULTS}, intervals are wide and comparisons say little."
+        )
+    gaps = features.null_count().row(0)
+    empty = [name for name, n in zip(features.columns, gaps, strict=True) if n == len(features)]
+    sparse = [
+        name
+        for name, n in zip(features.columns, gaps, strict=True)
+        if MOSTLY_MISSING * len(features) < n < len(features)
+    ]
+    levels = features.select(pl.all().n_unique()).row(0)
+    constant = [name for name, n, k in zip(features.columns, gaps, levels, strict=True) if n == 0 and k == 1]
+    for names, what in (
+        (empty, "has no value at all"),
+        (sparse, f"is missing for more than {MOSTLY_MISSING:.0%} of the applications"),
+        (constant, "is the same for everybody"),
+    ):
+        if names:
+            said.append(f"{_count(names)} {what}, so nothing is learned of it: {_list(names)}.")
+    return said
+
+
+def _auc(column: Vector, y: Outcomes) -> float:
+    """Return the larger AUC of a column's values and of its gaps, less three standard errors of chance."""
+    gaps = np.isnan(column)
+    found = [0.5]
+    for values, outcome in ((column[~gaps], y[~gaps]), (gaps.astype(np.float64), y)):
+        if 0 < outcome.sum() < len(outcome):
+            auc = measure(outcome, values, 0.5)["auc"]
+            bads, goods = int(outcome.sum()), int((1 - outcome).sum())
+            error = ((bads + goods + 1) / (12 * bads * goods)) ** 0.5  # of a column that says nothing
+            found.append(max(auc, 1 - auc) - 3 * error)
+    return max(found)
+
+
+def _count(names: Sequence[str]) -> str:
+    return "One feature" if len(names) == 1 else f"Each of {len(names)} features"
+
+
+def _list(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

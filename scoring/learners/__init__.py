@@ -1,0 +1,23 @@
+"""How each family is fitted on an encoded matrix. The one room that knows the libraries that learn.
+
+Those that only some comparisons need are imported where they are used: each takes a second or more.
+"""
+
+from scoring.learners.boosted import fit_boosted, hold_back
+from scoring.learners.comparators import Comparator, fit_forest, fit_xgboost
+from scoring.learners.imbalance import TREATMENTS, Treatment, treat
+from scoring.learners.linear import fit_linear
+from scoring.learners.woe import fit_scorecard
+
+__all__ = [
+    "TREATMENTS",
+    "Comparator",
+    "Treatment",
+    "fit_boosted",
+    "fit_forest",
+    "fit_linear",
+    "fit_scorecard",
+    "fit_xgboost",
+    "hold_back",
+    "treat",
+]

@@ -1,0 +1,104 @@
+"""Promises of scoring/checks.py: no leak goes by, and what weakens a training is said."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from scoring.checks import LeakSuspected, check_alone, check_auc, check_features, notices
+from scoring.coding import Coded
+from scoring.model import probability
+
+
+def applications(n: int = 4_000) -> tuple[pl.DataFrame, np.ndarray]:
+    random = np.random.default_rng(0)
+    x = random.normal(size=n)
+    y = (random.random(n) < probability(-2.2 + x)).astype(np.int8)
+    levels = [f"level {i}" for i in range(n)]
+    return pl.DataFrame({"x": x, "unique": levels, "noise": random.normal(size=n)}), y
+
+
+def test_an_auc_that_is_too_good_stops_the_run_unless_a_reason_is_given():
+    check_auc(0.8199)
+    check_auc(0.95, reason="synthetic portfolio with a known signal")
+    with pytest.raises(LeakSuspected, match=r"0\.8300 is above 0\.82: a feature probably knows TARGET"):
+        check_auc(0.83)
+
+
+def test_honest_features_pass():
+    table, y = applications()
+    check_features(Coded.of(table), y)
+
+
+@pytest.mark.parametrize("kind", ["value", "opposite", "category", "gap"])
+def test_a_feature_made_from_the_outcome_is_named(kind):
+    table, y = applications()
+    random = np.random.default_rng(1)
+    noisy = np.where(random.random(len(y)) < 0.05, 1 - y, y)
+    leak = {
+        "value": pl.Series(noisy + random.normal(0, 0.1, len(y))),
+        "opposite": pl.Series(-noisy.astype(float)),
+        "category": pl.Series(np.where(noisy == 1, "late", "fine")),
+        "gap": pl.Series([None if bad else 1.0 for bad in noisy]),
+    }[kind]
+    leaking = Coded.of(table.with_columns(days_to_default=leak))
+    with pytest.raises(
+        LeakSuspected, match=r"'days_to_default' alone orders defaults .* --allow-leak REASON"
+    ):
+        check_features(leaking, y)
+    check_features(leaking, y, reason="I know")
+
+
+def test_a_dozen_defaults_are_no_leak_by_chance():
+    random = np.random.default_rng(0)
+    table = pl.DataFrame({f"noise_{i}": random.normal(size=150) for i in range(400)})
+    check_features(Coded.of(table), np.array([1] * 12 + [0] * 138, dtype=np.int8))
+
+
+def test_a_feature_that_needs_other_rows_is_named():
+    together = pl.DataFrame({"own": [1.0, 2.0], "rank": [1.0, 2.0]})
+    check_alone(together, together.clone())
+    with pytest.raises(LeakSuspected, match="'rank' of an application depends on the other applications"):
+        check_alone(together, together.with_columns(rank=pl.Series([1.0, 1.0])))
+
+
+def said(table: pl.DataFrame, defaults: int = 500, absent: tuple[str, ...] = ()) -> list[str]:
+    y = np.zeros(max(len(table), defaults), dtype=np.int8)
+    y[:defaults] = 1
+    return notices(table, y, absent, 6)
+
+
+def test_an_ordinary_portfolio_needs_no_notice():
+    assert said(pl.DataFrame({"x": [1.0, 2.0, None], "job": ["a", "b", "a"]})) == []
+
+
+def test_what_weakens_a_training_is_said_in_sentences():
+    n = 1_000
+    table = pl.DataFrame(
+        {
+            "x": np.arange(n, dtype=float),
+            "one": [1.0] * n,
+            "empty": pl.Series([None] * n, dtype=pl.Float64),
+            "rare": [1.0, 2.0] + [None] * (n - 2),
+            "flag_or_gap": [1.0] * 500 + [None] * 500,
+        }
+    )
+    few, empty, rare, one = said(table, defaults=60)
+    assert few == "Only 60 defaults: below 200, intervals are wide and comparisons say little."
+    assert empty == "One feature has no value at all, so nothing is learned of it: empty."
+    assert rare.startswith("One feature is missing for more than 99% of the applications")
+    assert one == "One feature is the same for everybody, so nothing is learned of it: one."
+
+
+def test_missing_history_is_said():
+    table = pl.DataFrame({"x": [1.0, 2.0]})
+    assert said(table, absent=("bureau", "pos_cash_balance")) == [
+        "The portfolio lacks bureau, pos_cash_balance: features of it are missing for everybody."
+    ]
+    assert said(table, absent=("a", "b", "c", "d", "e", "f"))[0].startswith(
+        "The portfolio has no history table"
+    )
+
+
+def test_of_many_features_a_few_are_named():
+    table = pl.DataFrame({f"f{i}": [1.0, 1.0] for i in range(9)})
+    assert said(table)[-1].endswith("f0, f1, f2, f3, f4 and 4 more.")

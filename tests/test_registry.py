@@ -1,0 +1,176 @@
+"""Promises of registry.py, and of import_model.py's promotion and rollback."""
+
+from datetime import UTC, datetime
+
+import bentoml
+import mlflow
+import numpy as np
+import polars as pl
+import pytest
+import small
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models.model import ModelStore
+from typer.testing import CliRunner
+
+import import_model
+import registry
+import tracking
+
+NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
+pytestmark = [
+    pytest.mark.xdist_group("import"),
+    # bentoml 1.4.39 with pathspec 1
+    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
+    # mlflow 3.17 with sqlalchemy 2.1
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return small.save(tmp_path_factory.mktemp("saved") / "scorer")
+
+
+@pytest.fixture
+def uri(tmp_path):
+    BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    yield f"sqlite:///{tmp_path / 'mlflow.db'}"
+    BentoMLContainer.model_store.reset()
+
+
+@pytest.fixture
+def client(uri):
+    return tracking.connect(uri)
+
+
+@pytest.fixture
+def log(client, uri, saved, tmp_path):
+    """Log a run whose out-of-fold probabilities are the outcomes with some noise."""
+
+    def one(noise: float, data: str = "abc", n: int = 2_000) -> tracking.Run:
+        y = (np.arange(n) % 10 == 0).astype(np.int8)
+        p = np.clip(0.05 + 0.5 * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
+        said = pl.DataFrame(
+            {"row": np.arange(n), "fold": np.arange(n) % 5, "y": y, "raw": p, "probability": p}
+        )
+        said.with_columns(threshold=pl.lit(0.3)).write_parquet(tmp_path / tracking.OUT_OF_FOLD)
+        with tracking.start_run(client, uri, "credit-scoring", "small", {"data_sha256": data}) as run_id:
+            mlflow.log_artifacts(str(saved), tracking.SCORER)
+            mlflow.log_artifact(str(tmp_path / tracking.OUT_OF_FOLD))
+        return tracking.find_run(client, run_id)
+
+    return one
+
+
+def propose(client, run):
+    return registry.propose(client, run, f"runs:/{run.id}/{tracking.SCORER}", NOW)
+
+
+def invoke(uri, *words):
+    got = CliRunner().invoke(import_model.app, [*words, "--tracking-uri", uri])
+    return got.exit_code, " ".join(got.output.split())
+
+
+def latest():
+    return str(bentoml.models.get("credit_scoring:latest").tag.version)
+
+
+def test_the_first_proposal_is_champion_and_the_next_one_challenger(client, log):
+    first, second = log(0.3), log(0.1)
+    assert propose(client, first) == registry.CHAMPION
+    assert propose(client, first) == registry.CHAMPION
+    assert propose(client, second) == registry.CHALLENGER
+    assert propose(client, second) == registry.CHALLENGER
+    assert registry.find_champion(client).id == first.id
+    assert registry.find_challenger(client).id == second.id
+    assert len(client.search_model_versions("name = 'credit_scoring'")) == 2
+
+
+def test_a_comparison_is_paired_and_agrees_with_theory(log):
+    one, other = log(0.3), log(0.1)
+    got = registry.compare(champion=one, challenger=other)
+    a, b = tracking.read_out_of_fold(other.id), tracking.read_out_of_fold(one.id)
+    d = 1_000 * (registry._costs(a) - registry._costs(b))
+    assert got.difference == pytest.approx(d.mean())
+    error = 1.96 * d.std() / len(d) ** 0.5
+    assert (got.low, got.high) == pytest.approx((d.mean() - error, d.mean() + error), abs=0.15 * error)
+    assert got.swaps == int((registry._refused(a) != registry._refused(b)).sum())
+    assert got.is_better
+    back = registry.compare(champion=other, challenger=one)
+    assert back.difference == pytest.approx(-got.difference)
+    assert not back.is_better
+
+
+def test_a_cost_is_ten_for_a_granted_default_and_one_for_a_refused_good_client():
+    said = pl.DataFrame(
+        {"y": [1, 1, 0, 0], "probability": [0.1, 0.9, 0.1, 0.9], "threshold": [0.5, 0.5, 0.5, 0.9]}
+    )
+    assert registry._costs(said).tolist() == [10.0, 0.0, 0.0, 1.0]
+
+
+def test_a_better_challenger_is_promoted_and_imported(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    code, text = invoke(uri, "--promote")
+    assert code == 0, text
+    assert f"Champion: {second.id}, costs -" in text
+    assert registry.find_champion(client).id == second.id
+    assert registry.holder(client, registry.CHALLENGER) is None
+    assert latest() == second.id
+
+
+def test_a_challenger_that_is_no_better_stays_one(client, log, uri):
+    first, second = log(0.1), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    code, text = invoke(uri, "--promote")
+    assert code == 3
+    assert "not less beyond chance. The champion stays; --force REASON promotes all the same" in text
+    assert registry.find_champion(client).id == first.id
+    assert bentoml.models.list() == []
+
+
+def test_a_forced_promotion_records_its_reason(client, log, uri):
+    first, second = log(0.1), log(0.3, data="other")
+    propose(client, first)
+    propose(client, second)
+    assert "cannot be compared" in invoke(uri, "--promote")[1]
+    code, text = invoke(uri, "--force", "new product, new portfolio")
+    assert code == 0, text
+    version = client.get_model_version_by_alias("credit_scoring", "champion")
+    assert version.run_id == second.id
+    assert version.tags["promoted"].endswith("forced: new product, new portfolio")
+
+
+def test_a_rollback_brings_the_champion_before_back_and_serves_it(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    invoke(uri)
+    propose(client, second)
+    invoke(uri, "--promote")
+    assert latest() == second.id
+    code, text = invoke(uri, "--rollback")
+    assert code == 0, text
+    assert registry.find_champion(client).id == first.id
+    assert latest() == first.id
+    fallen = client.search_model_versions(f"run_id = '{second.id}'")[0]
+    assert "rolled_back" in client.get_model_version("credit_scoring", fallen.version).tags
+    code, text = invoke(uri, "--rollback")
+    assert (code, "nothing to roll back to" in text) == (2, True)
+
+
+def test_a_dry_run_promotes_nobody(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    code, text = invoke(uri, "--promote", "--dry-run")
+    assert (code, "Champion would be" in text) == (0, True)
+    assert registry.find_champion(client).id == first.id
+
+
+def test_without_a_challenger_the_remedy_is_named(client, log, uri):
+    propose(client, log(0.3))
+    code, text = invoke(uri, "--promote")
+    assert (code, "run train.py to propose one" in text) == (2, True)
