@@ -27,7 +27,7 @@ from scoring.features import (
 )
 from scoring.features.base import Feature, HistoryTable
 from scoring.features.groups import GROUPS, Group
-from scoring.features.terms import Term, output
+from scoring.features.terms import output, passed
 from scoring.tables import Portfolio
 
 __all__ = [
@@ -64,16 +64,17 @@ READS: dict[str, tuple[str, ...]] = {
 }
 DTYPES = {"number": pl.Float64, "category": pl.String}
 EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
-STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves
 
-# Put together once: at few rows, making expressions would cost more than computing them.
+# Put together once: at few rows, making a plan costs more than running it.
 TERMS = {f.name: output(f.term, f.kind) for f in FEATURES}
-ROW_WISE_EXPRESSIONS = columnar.expressions({f.name: TERMS[f.name] for f in ROW_WISE})
+# Aggregates pass the last step as they are.
+LAST_STEP = TERMS | {f.name: passed(f.name, f.kind) for f in AGGREGATES}
+COMPUTE = columnar.RowWise(LAST_STEP)
+AGGREGATE = {t.name: columnar.Summed({f.name: TERMS[f.name] for f in t.features}) for t in TABLES}
 NOTHING = {
     t.name: pl.DataFrame({f.name: pl.Series([None], dtype=DTYPES[f.kind]) for f in t.features})
     for t in TABLES
 }
-NAMES = list(FEATURE_BY_NAME)
 
 
 def build(portfolio: Portfolio) -> pl.DataFrame:
@@ -93,12 +94,8 @@ def build(portfolio: Portfolio) -> pl.DataFrame:
     """
     rows = portfolio.applications.select("row")
     raw = portfolio.applications.select(READS["application"])
-    history = pl.concat([_aggregates(portfolio, table, rows) for table in TABLES], how="horizontal")
-    if portfolio.history_features is not None:
-        history = _overlay(history, portfolio.history_features, rows)
-    history = history.with_columns(pl.col(EMPTY_IS_ZERO).fill_null(0.0))
-    wide = pl.concat([raw, history], how="horizontal").lazy()
-    return wide.with_columns(ROW_WISE_EXPRESSIONS).select(NAMES).collect()
+    history = _history(portfolio, rows).with_columns(pl.col(EMPTY_IS_ZERO).fill_null(0.0))
+    return COMPUTE(raw.hstack(history))
 
 
 def one(
@@ -132,7 +129,7 @@ def one(
     for name in EMPTY_IS_ZERO:
         if values.get(name) is None:
             values[name] = 0.0
-    return _row()({**application, **values})
+    return _last_step()({**application, **values})
 
 
 @cache
@@ -142,10 +139,9 @@ def _aggregators() -> dict[str, Callable[[Sequence[Mapping[str, Any]]], single.V
 
 
 @cache
-def _row() -> Callable[[Mapping[str, Any]], single.Values]:
-    """Compile the last step for one applicant: aggregates pass through, the others are computed."""
-    passed = {f.name: Term("col", (), f.name, "number" if f.kind == "number" else "text") for f in AGGREGATES}
-    return single.row_wise({name: passed.get(name, TERMS[name]) for name in NAMES})
+def _last_step() -> Callable[[Mapping[str, Any]], single.Values]:
+    """Compile the last step for one applicant."""
+    return single.row_wise(LAST_STEP)
 
 
 def names(protect: Collection[str]) -> list[str]:
@@ -176,28 +172,32 @@ def protected_by(feature: Feature) -> set[str]:
     return {attribute for attribute, columns in PROTECTED.items() if feature.reads & set(columns)}
 
 
-def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -> pl.DataFrame:
+def _history(portfolio: Portfolio, rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the aggregates of every application: summed up here, or as the application brought them."""
+    given = portfolio.history_features
+    if given is not None:
+        present = frozenset(given.columns)
+        empty = pl.lit(None)
+        columns = ((pl.col(f.name) if f.name in present else empty, f) for f in AGGREGATES)
+        given = given.select("row", *(value.cast(DTYPES[f.kind]).alias(f.name) for value, f in columns))
+        if given["row"].equals(rows["row"]):
+            return given.drop("row")
+    history = rows.hstack([c for table in TABLES for c in _aggregates(portfolio, table, rows)]).drop("row")
+    return history if given is None else _overlay(history, given, rows)
+
+
+def _aggregates(portfolio: Portfolio, table: HistoryTable, rows: pl.DataFrame) -> list[pl.Series]:
     """Sum one history table up, one line per application by position."""
     records = portfolio.history.get(table.name)
     if records is None or records.is_empty():
-        return NOTHING[table.name][[0] * rows.height]
-    summed = columnar.summed(records.lazy(), {f.name: TERMS[f.name] for f in table.features})
-    found = summed.collect(engine="streaming" if records.height >= STREAM_FROM else "in-memory")
-    return rows.join(found, on="row", how="left", maintain_order="left").drop("row")
+        return NOTHING[table.name][[0] * rows.height].get_columns()
+    found = AGGREGATE[table.name](records)
+    return rows.join(found, on="row", how="left", maintain_order="left").drop("row").get_columns()
 
 
 def _overlay(history: pl.DataFrame, given: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Replace the aggregates of the applications that brought theirs."""
-    columns = [
-        (pl.col(f.name) if f.name in given.columns else pl.lit(None)).cast(DTYPES[f.kind]).alias(f.name)
-        for f in AGGREGATES
-    ]
-    brought = rows.join(
-        given.select("row", *columns, pl.lit(True).alias("_given")),
-        on="row",
-        how="left",
-        maintain_order="left",
-    )
+    brought = rows.join(given.with_columns(_given=True), on="row", how="left", maintain_order="left")
     is_given = brought["_given"].fill_null(False)
     return history.select(
         pl.when(is_given).then(brought[name]).otherwise(pl.col(name)).alias(name) for name in history.columns

@@ -349,6 +349,11 @@ def number(value: Term | float) -> Term:
     return _of_kind("number", term)
 
 
+def passed(name: str, kind: Literal["number", "category"]) -> Term:
+    """Give an aggregate as it was summed up, by the name of its feature."""
+    return Term("col", (), name, "number" if kind == "number" else "text")
+
+
 def output(term: Term, kind: Literal["number", "category"]) -> Term:
     """Give a term as a feature has it: a finite number or a text."""
     return _firm(number(term)) if kind == "number" else _of_kind("text", term)
