@@ -32,7 +32,8 @@ from scoring.decision import COSTS
 from scoring.figures import Figure, draw
 
 if TYPE_CHECKING:  # importing these brings every library that learns
-    from scoring.evaluation import Evaluation, OutOfFold
+    from scoring.selection import Selection
+from scoring.evaluation import Evaluation, OutOfFold
 
 HERE = Path(__file__).resolve().parent
 STORE = "sqlite:///var/mlflow.db"
@@ -164,6 +165,12 @@ def log_figures(figures: Mapping[str, Figure]) -> None:
     """Log figures to the open run."""
     for name, figure in figures.items():
         mlflow.log_figure(figure, f"figures/{name}.png")
+
+
+def log_selection(selection: Selection) -> None:
+    """Log which features were chosen, in how many folds, and what the choice rests on."""
+    mlflow.log_metric("features_chosen", len(selection.names))
+    mlflow.log_dict(selection.to_json(), "selection.json")
 
 
 def log_candidates(table: pl.DataFrame) -> None:

@@ -43,6 +43,7 @@ from scoring.figures import draw_importance
 from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
 from scoring.search import Search
+from scoring.selection import Selection, select
 from scoring.tables import Portfolio
 
 Compare = StrEnum("Compare", list(COMPARISONS))
@@ -66,6 +67,7 @@ class Plan:
     compare: str = "quick"
     trials: int = 0
     budget_s: float = float("inf")
+    select: bool = False
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -95,11 +97,20 @@ class Material:
     pool_rows: np.ndarray[Any, np.dtype[np.intp]]
     lineage: dict[str, Any]
     notices: list[str]
+    chosen: Selection | None = None
+
+    def narrowed(self) -> Material:
+        """Return the same with the features that were chosen on all applications."""
+        if self.chosen is None:
+            return self
+        names = self.chosen.names
+        return replace(self, features=self.features.select(names), coded=self.coded.only(names))
 
     def key(self, plan: Plan, *more: object) -> str:
         """Return a hash of everything that a result depends on, so that none is computed twice."""
         kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
-        what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak, more]
+        what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak]
+        what += [plan.select, more]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -182,7 +193,10 @@ def try_candidate(
     tags = {tracking.KEY: key} | ({tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {})
     tune = partial(_tune, candidate, m, search) if search and candidate.treatment == "none" else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
-        found = cross_validate(candidate, m.coded, m.y, m.folds, m.directions, plan.seed, bar.fold, tune)
+        found = cross_validate(
+            candidate, m.coded, m.y, m.folds, m.directions, plan.seed, bar.fold, tune,
+            m.chosen.folds if m.chosen else None,
+        )  # fmt: skip
         evaluation = evaluate(m.y, found.raw, m.folds, seed=plan.seed)
         check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
         final, rounds = candidate, found.best_rounds
@@ -192,7 +206,10 @@ def try_candidate(
         lineage = m.lineage | {"candidate": candidate.name, "run_id": run_id}
         params = _params(final, plan, m, found.best_rounds)
         tracking.log_result(m.y, m.folds, found, evaluation, params, lineage)
+        if m.chosen:
+            tracking.log_selection(m.chosen)
         if candidate.obstacle is None:
+            m = m.narrowed()
             scorer = assemble(
                 final, m.features, m.coded, m.y, m.directions, rounds, evaluation,
                 plan.protect, lineage, plan.seed, bar.fold(plan.folds),
@@ -242,6 +259,11 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     )
     for sentence in material.notices:
         console.print(f"Note: {sentence}", soft_wrap=True)
+    if plan.select:
+        with console.status("Choosing features by null importance, fold by fold"):
+            m = material
+            material = replace(m, chosen=select(m.coded, m.y, m.folds, m.directions, plan.seed))
+        console.print(f"{len(material.narrowed().features.columns)} features are chosen.")
     results: list[Result] = []
     left: list[str] = []
     whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
@@ -328,7 +350,8 @@ def _params(candidate: Candidate, plan: Plan, material: Material, rounds: int | 
         "protect": ",".join(plan.protect),
         "portfolio": plan.portfolio.name,
         "applications": len(material.y),
-        "n_features": material.features.width,
+        "n_features": material.narrowed().features.width,
+        "select": plan.select,
         "trials": plan.trials,
         "allow_leak": plan.allow_leak or "",
     }
@@ -366,6 +389,10 @@ def main(
     time_budget: Annotated[
         float | None, typer.Option(metavar="MINUTES", min=0, help="Begin nothing new after so many minutes.")
     ] = None,
+    is_selecting: Annotated[
+        bool,
+        typer.Option("--select", help="Leave out features that gain no more than by chance."),
+    ] = False,
     most_rounds: Annotated[int | None, typer.Option(min=1, help="Grow at most so many trees.")] = None,
     allow_leak: Annotated[
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
@@ -394,6 +421,7 @@ def main(
             compare.value,
             search,
             float("inf") if time_budget is None else 60 * time_budget,
+            is_selecting,
         )
         run(plan, datetime.now(UTC), console)
     except ValueError as error:

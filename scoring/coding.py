@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,11 @@ class Coded:
         }
         bare = Encoding(tuple(features.columns), levels, {})
         return cls(bare.names, levels, bare.codes(features))
+
+    def only(self, names: Sequence[str]) -> Coded:
+        """Return the same applications with some of their features, in the order given."""
+        levels = {name: self.levels[name] for name in names if name in self.levels}
+        return Coded(tuple(names), levels, self.matrix[:, [self.names.index(name) for name in names]])
 
     def learn(self, rows: Rows, y: Outcomes, is_complete: bool = False) -> tuple[Encoding, Matrix]:
         """Learn the encoding of these rows from their outcomes; return it with their encoded matrix.

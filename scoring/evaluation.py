@@ -6,7 +6,7 @@ included, is learned inside the fold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,6 +112,7 @@ def cross_validate(
     seed: int = 0,
     progress: Callable[[int], Progress] | None = None,
     tune: Tune | None = None,
+    chosen: Sequence[Sequence[str]] | None = None,
 ) -> OutOfFold:
     """Fit a candidate without each fold in turn and score that fold.
 
@@ -127,6 +128,8 @@ def cross_validate(
         Given the number of a fold, returns the ``progress`` of its fit.
     tune : callable, optional
         Chooses the settings.
+    chosen : sequence of sequence of str, optional
+        For each fold the features that were chosen on the others (``selection.select``); all if not given.
     """
     coded = features if isinstance(features, Coded) else Coded.of(features)
     raw = np.empty(len(y))
@@ -139,8 +142,9 @@ def cross_validate(
         tuned = candidate
         if tune:
             tuned, trials[f"fold {fold}"] = tune(np.flatnonzero(~outside), y[~outside], f"fold {fold}")
-        encoding, function = fit_rows(tuned, coded, ~outside, y[~outside], directions, seed, progress=report)
-        raw[outside] = function.raw(coded.encode(encoding, outside))
+        read = coded.only(chosen[fold]) if chosen else coded
+        encoding, function = fit_rows(tuned, read, ~outside, y[~outside], directions, seed, progress=report)
+        raw[outside] = function.raw(read.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])
         if hasattr(function, "trees"):
             rounds.append(function.trees)

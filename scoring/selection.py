@@ -7,7 +7,7 @@ features would favour it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.candidates import LIGHTGBM, Progress, fit
+from scoring.candidates import LIGHTGBM, Progress, fit_rows
+from scoring.coding import Coded, Rows
 from scoring.metrics import Outcomes
-from scoring.model import Boosted, Vector
+from scoring.model import Vector
 
 ROUNDS = 100  # trees a fit: enough for every feature to be tried often at a quarter of them a tree
 REAL, NULL = 2, 12  # fits on the outcomes as they are, and on shuffled ones
@@ -93,11 +94,12 @@ class Selection:
 
 
 def importance(
-    features: pl.DataFrame,
+    features: pl.DataFrame | Coded,
     y: Outcomes,
     directions: Mapping[str, int],
     seed: int = 0,
     progress: Progress | None = None,
+    rows: NDArray[np.intp] | None = None,
 ) -> Importance:
     """Measure each feature's gain against its null.
 
@@ -109,28 +111,31 @@ def importance(
         Same seed and same rows: same choice.
     progress : callable, optional
         Called with the fits done and the fits there are.
+    rows : ndarray, optional
+        Positions of the applications to look at; all if not given.
     """
     random = np.random.default_rng(seed)
-    if len(y) > MOST_ROWS:
-        drawn = np.sort(random.permutation(len(y))[:MOST_ROWS])
-        features, y = features[drawn], y[drawn]
+    coded = features if isinstance(features, Coded) else Coded.of(features)
+    rows = np.arange(len(y)) if rows is None else rows
+    if len(rows) > MOST_ROWS:
+        rows = np.sort(random.permutation(rows)[:MOST_ROWS])
     gains = []
     for number in range(REAL + NULL):
-        outcomes = y if number < REAL else random.permutation(y)
-        gains.append(_gains(features, outcomes, directions, seed + number))
+        outcomes = y[rows] if number < REAL else random.permutation(y[rows])
+        gains.append(_gains(coded, rows, outcomes, directions, seed + number))
         if progress:
             progress(number + 1, REAL + NULL)
     real, null = np.array(gains[:REAL]), np.array(gains[REAL:])
-    return Importance(tuple(features.columns), real.mean(axis=0), np.quantile(null, QUANTILE, axis=0))
+    return Importance(coded.names, real.mean(axis=0), np.quantile(null, QUANTILE, axis=0))
 
 
 def select(
-    features: pl.DataFrame,
+    features: pl.DataFrame | Coded,
     y: Outcomes,
     folds: NDArray[np.int8],
     directions: Mapping[str, int],
     seed: int = 0,
-    progress: Sequence[Progress] | None = None,
+    progress: Callable[[int], Progress] | None = None,
 ) -> Selection:
     """Choose features without each fold in turn, then on all applications.
 
@@ -142,22 +147,22 @@ def select(
         As ``importance``.
     folds : ndarray of shape (n_applications,)
         From ``evaluation.deal_folds``.
-    progress : sequence of callable, optional
-        One for each fold and one for all applications.
+    progress : callable, optional
+        Given the number of a fold (all applications come last), returns the ``progress`` of its choice.
     """
-    chosen = []
+    coded = features if isinstance(features, Coded) else Coded.of(features)
     n_folds = int(folds.max()) + 1
-    for fold in range(n_folds):
-        inside = folds != fold
-        report = progress[fold] if progress else None
-        chosen.append(importance(features.filter(inside), y[inside], directions, seed, report).kept)
-    whole = importance(features, y, directions, seed, progress[n_folds] if progress else None)
-    return Selection(tuple(chosen), whole.kept, whole)
+    found = [
+        importance(
+            coded, y, directions, seed, progress(fold) if progress else None, np.flatnonzero(folds != fold)
+        )
+        for fold in range(n_folds + 1)
+    ]
+    *parts, whole = found
+    return Selection(tuple(part.kept for part in parts), whole.kept, whole)
 
 
-def _gains(features: pl.DataFrame, y: Outcomes, directions: Mapping[str, int], seed: int) -> Vector:
+def _gains(coded: Coded, rows: Rows, y: Outcomes, directions: Mapping[str, int], seed: int) -> Vector:
     """Return each feature's total gain in one fit."""
-    model = fit(PROBE, features, y, directions, seed, rounds=ROUNDS)
-    if not isinstance(model.function, Boosted):
-        raise TypeError("a probe is a booster.")
-    return model.function.gains()
+    gains: Vector = fit_rows(PROBE, coded, rows, y, directions, seed, ROUNDS)[1].gains()
+    return gains

@@ -341,3 +341,21 @@ def test_help_shows_an_example():
     )
     assert "Example: python train.py --portfolio" in done.stdout
     assert json.dumps(done.stderr) == '""'
+
+
+def test_chosen_features_are_frozen_with_the_scorer(plan):
+    small = replace(plan, select=True, compare="champion", experiment="chosen")
+    (result,) = train.run(small, NOW, Console(file=io.StringIO()))
+    said = json.loads(
+        Path(
+            mlflow.artifacts.download_artifacts(run_id=result.run.id, artifact_path="selection.json")
+        ).read_text()
+    )
+    kept = {row["name"] for row in said["features"] if row["is_kept"]}
+    with tracking.fetch_scorer(result.run) as folder:
+        scorer = Scorer.load(folder)
+        declared = features.names(scorer.policy)
+        assert scorer.feature_names == [name for name in declared if name in kept]
+        assert 0 < len(kept) < len(declared)
+        scorer.check_features(declared)
+        assert set(read_reference(folder).columns) == {*COLUMNS, *kept}
