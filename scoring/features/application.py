@@ -132,15 +132,6 @@ EXTERNAL: list[Feature] = [
         feature(f"ext_{i}_times_age", EXT[i - 1] * age, "points", "external_score", f"External score {i} times age", f"Note externe {i} fois l'âge", is_plain=False)
         for i in (1, 2, 3)
     ),
-    feature("ext_mean_times_employed", ext_mean * employed, "points", "external_score", "Average external score times years in the job", "Moyenne des notes externes fois ancienneté d'emploi", -1, is_plain=False),
-    *(
-        feature(f"ext_{i}_times_employed", EXT[i - 1] * employed, "points", "external_score", f"External score {i} times years in the job", f"Note externe {i} fois ancienneté d'emploi", -1, is_plain=False)
-        for i in (2, 3)
-    ),
-    feature("ext_2_less_3", EXT[1] - EXT[2], "points", "external_score", "External score 2 less external score 3", "Note externe 2 moins note externe 3", is_plain=False),
-    feature("goods_to_ext_3", ratio(goods, EXT[2]), "amount", "external_score", "Price of the goods over external score 3", "Prix du bien sur note externe 3", is_plain=False),
-    feature("duration_to_ext_mean", ratio(ratio(credit, annuity), ext_mean), "ratio", "external_score", "Duration of the loan over the average external score", "Durée du prêt sur la moyenne des notes externes", is_plain=False),
-    feature("burden_to_ext_mean", ratio(ratio(annuity, income), ext_mean), "ratio", "external_score", "Instalment as a share of income, over the average external score", "Mensualité en part des revenus, sur la moyenne des notes externes", 1, is_plain=False),
     feature("credit_to_ext_3", ratio(credit, EXT[2]), "amount", "external_score", "Loan amount over external score 3", "Montant du prêt sur note externe 3", is_plain=False),
     feature("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", "external_score", "Instalment over external score 3", "Mensualité sur note externe 3", is_plain=False),
 ]
@@ -221,15 +212,12 @@ HOME: list[Feature] = [
     raw("WALLSMATERIAL_MODE", "category", "home"),
     raw("EMERGENCYSTATE_MODE", "category", "home"),
     *(raw(name, "ratio", "home") for name in HOUSING),
-    feature("housing_mean", mean_horizontal(col(name) for name in HOUSING), "ratio", "home", "Facts on the building, average", "Données sur l'immeuble, moyenne", is_plain=False),
-    feature("income_to_region", ratio(income, col("REGION_POPULATION_RELATIVE")), "amount", "home", "Income over the population of the region", "Revenus sur la population de la région", is_plain=False),
 ]
 
 CIRCLE: list[Feature] = [
     raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "circle"),
     raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
     raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
-    feature("circle_defaults_to_ext_mean", ratio(col("DEF_30_CNT_SOCIAL_CIRCLE") + col("DEF_60_CNT_SOCIAL_CIRCLE"), ext_mean), "ratio", "circle", "Defaults in the social circle over the average external score", "Défauts dans l'entourage sur la moyenne des notes externes", 1, is_plain=False),
     feature("circle_default_share", ratio(col("DEF_30_CNT_SOCIAL_CIRCLE"), col("OBS_30_CNT_SOCIAL_CIRCLE")), "share", "circle", "Share of the social circle in default", "Part de l'entourage en défaut", 1),
 ]
 
