@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from scoring.decision import DEFAULT_PROTECTED, protected_columns
 from scoring.tables import Portfolio
 
 Plan = Mapping[str, Sequence[str]]
@@ -63,6 +64,13 @@ def columns(portfolio: Portfolio) -> pl.DataFrame:
             wide = wide.join(found, on="row", how="left", maintain_order="left")
     numbers = wide.drop("row").cast(pl.Float64)
     return numbers.with_columns(pl.when(pl.all().is_finite()).then(pl.all()))
+
+
+def lawful(portfolio: Portfolio) -> pl.DataFrame:
+    """Return the recipe's numbers without those that read an attribute which our policy protects."""
+    forbidden = {*protected_columns(DEFAULT_PROTECTED), "income_per_person"}
+    found = columns(portfolio)
+    return found.drop(name for name in found.columns if name.split("=")[0] in forbidden)
 
 
 def application(rows: pl.DataFrame) -> pl.DataFrame:
