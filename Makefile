@@ -19,7 +19,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 SETUP  := .venv/installed
 STORED := $(BENTOML_HOME)/models/credit_scoring/latest
 
-.PHONY: help run test setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
+.PHONY: help run test torture setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -31,6 +31,10 @@ run: $(SETUP)  ## set up, train on a demo portfolio if there is no model, serve 
 
 test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
 	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
+
+torture: $(SETUP)  ## do harm to served processes, about an hour; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
+	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
+	@python -m tests.torture $(ARGS)
 
 setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
 

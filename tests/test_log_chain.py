@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from scoring.inference_log import Entry, InferenceLog, heads_folder, pseudonym_key, purge, read, verify
 from scoring.inference_log.__main__ import app
 from scoring.inference_log.chain import first_hash, link
+from tests.torture.log import mutations
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAME = "2026-11-21.w1.jsonl"
@@ -134,40 +135,12 @@ def test_what_is_added_to_a_closed_file_is_named(folder, key):
 
 
 def test_a_thousand_mutations_are_all_found(folder, key):
-    chance, whole = random.Random(4), (folder / NAME).read_bytes()
-    written = whole.splitlines(keepends=True)
-
-    def flip() -> bytes:
-        at = chance.randrange(len(whole))
-        return whole[:at] + bytes([whole[at] ^ (1 << chance.randrange(8))]) + whole[at + 1 :]
-
-    def cut() -> bytes:
-        return whole[: chance.randrange(len(whole))]
-
-    def lose() -> bytes:
-        at = chance.randrange(len(whole))
-        return whole[:at] + whole[at + chance.randrange(1, 400) :]
-
-    def add() -> bytes:
-        at = chance.randrange(len(whole) + 1)
-        return whole[:at] + chance.randbytes(chance.randrange(1, 40)) + whole[at:]
-
-    def double() -> bytes:
-        at = chance.randrange(len(written))
-        return b"".join([*written[: at + 1], *written[at:]])
-
-    def shuffle() -> bytes:
-        first, second = sorted(chance.sample(range(len(written)), 2))
-        moved = list(written)
-        moved[first], moved[second] = moved[second], moved[first]
-        return b"".join(moved)
-
-    mutations = [flip, cut, lose, add, double, shuffle]
+    changes = mutations((folder / NAME).read_bytes(), random.Random(4))
     for number in range(1_000):
-        mutation = mutations[number % len(mutations)]
-        (folder / NAME).write_bytes(mutation())
+        change = changes[number % len(changes)]
+        (folder / NAME).write_bytes(change())
         found = faults(folder, key)
-        assert found, (number, mutation.__name__)
+        assert found, (number, change.__name__)
         assert all(name == NAME and line is not None for name, line in found)
 
 

@@ -14,7 +14,7 @@ from ui.figures import Language, number, parse
 from ui.words import say
 
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
-ROWS_A_REQUEST = 500
+ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the progress moves
 ANSWERS = (
     "probability_of_default",
     "score",

@@ -193,7 +193,10 @@ class InferenceLog:
             probe = place / f".{self.worker}.probe"
             try:
                 try:
-                    probe.write_bytes(b"\n" * PROBE_BYTES)
+                    with probe.open("wb") as file:
+                        file.write(b"\n" * PROBE_BYTES)
+                        file.flush()
+                        os.fsync(file.fileno())  # a disk may take bytes and fail to keep them
                 finally:
                     probe.unlink(missing_ok=True)
             except OSError as error:

@@ -1,0 +1,118 @@
+"""The torture in seconds: its catalogue and its draws against the door, its bookkeeping, its bad wire."""
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from stand_in import StandIn, serving
+from test_door import DECODER
+
+from scoring import features
+from scoring.door import Refusal, parse
+from scoring.schema import HISTORY
+from tests.torture import bad, inputs, report
+from tests.torture.proxy import Proxy, pressed
+from tests.torture.rows import ROWS
+from tests.torture.run import Figure, Result, Row, Run
+from ui.clients import Clients
+from ui.desk import Desk
+from ui.service import Service
+
+ROOT = Path(__file__).parent.parent
+
+
+def refused(body: bytes) -> Refusal | None:
+    try:
+        parse(body, 1_000, DECODER)
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+def test_every_bad_input_of_the_catalogue_is_refused_by_the_path_of_its_field():
+    catalogue = bad.catalogue()
+    assert len({one.name for one in catalogue}) == len(catalogue) >= 200
+    assert {one.field.split("[")[0] for one in catalogue if one.field.startswith("history.")} >= {
+        f"history.{table}" for table in HISTORY
+    }
+    for one in catalogue:
+        if one.headers != bad.JSON:
+            continue
+        refusal = refused(one.body)
+        assert refusal is not None and refusal.status in one.statuses, one.name
+        fields = [error.field for error in refusal.errors]
+        if refusal.status == 422 and one.field:
+            assert fields if one.field == "?" else one.field in fields, (one.name, fields)
+
+
+inputs.AGGREGATES[:] = sorted(features.HISTORY_FEATURES)
+
+
+@settings(max_examples=300)
+@given(inputs.bodies())
+def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(body):
+    refusal = refused(body)
+    assert refusal is None or refusal.status in (400, 422)
+
+
+def test_broken_http_is_drawn_anew_every_time():
+    drawn = [inputs.noise(random.Random(number), 1) for number in range(200)]
+    assert len(set(drawn)) == 200 and all(drawn[:5])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(
+            "nobody listens",
+            "cut before the answer",
+            "cut within the answer",
+            "garbage instead",
+            "late answer",
+        ),
+        *("garbage within", "another program's page", "a gateway's 502", "never an answer"),
+    ],
+)
+def test_a_bad_wire_ends_in_a_sentence_on_the_page(fault, tmp_path):
+    upload = tmp_path / "rows.csv"
+    upload.write_text("SK_ID_CURR,AMT_CREDIT\n1,100000\n")
+    server: StandIn
+    with serving() as server, Proxy(server.server_port) as proxy:
+        proxy.fault = fault
+        service = Service(f"http://127.0.0.1:{proxy.port}", patience_s=0.3)
+        for state, press in pressed(Desk("fr", service, Clients(None)), upload):
+            assert any(isinstance(part, str) and part.strip() for part in press()), state
+        service.close()
+
+
+def test_a_figure_is_met_or_not_by_its_target(tmp_path):
+    run = Run(tmp_path)
+    run.figure("lost", 0, "requests", "= 0")
+    run.figure("sent", 1_200, "requests", ">= 50,000")
+    run.figure("time", 3.0, "s", "<= 3")
+    run.figure("shown", 7, "s")
+    run.figure("not measured", None, "s", "<= 3")
+    assert [figure.met for figure in run.figures] == [True, False, True, None, False]
+
+
+def test_a_row_at_less_than_its_counts_says_so():
+    row = Row(1, "load", "It bears the load", lambda _: None, 1)
+    figure = Figure("requests", 12, "requests", ">= 10", True, "9", "a note")
+    whole, part = (Result("load", scale, "2026-11-21T08:00:00Z", 1.0, "abc", [figure]) for scale in (1, 0.1))
+    assert "at 0.1 of the counts" in report.table([row], {"load": part})
+    assert "of the counts" not in report.table([row], {"load": whole})
+    assert "not run yet" in report.table([row], {})
+
+
+def test_the_table_of_promises_is_whole():
+    assert [row.number for row in ROWS.values()] == list(range(1, 23))
+    document = (ROOT / "RELIABILITY.md").read_text()
+    assert document.count(report.BEGIN) == document.count(report.END) == 1
+    figures = ROOT / "reliability.json"
+    records = json.loads(figures.read_text()) if figures.is_file() else []
+    for record in records:
+        assert record.keys() >= {"name", "figure", "unit", "target", "met", "command"}
+        assert re.fullmatch(r"python -m tests\.torture [a-z]+", record["command"])

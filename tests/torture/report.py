@@ -1,0 +1,81 @@
+"""The two documents: RELIABILITY.md for people, reliability.json for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from tests.torture.run import ROOT, Figure, Result, Row
+
+BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
+MARKS = {True: "kept", False: "**not kept**", None: ""}
+
+
+def number(value: float | None) -> str:
+    """Write a number as a person would."""
+    if value is None:
+        return "not measured"
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,g}"
+
+
+def command(row: Row) -> str:
+    """Return what runs a row."""
+    return f"python -m tests.torture {row.name}"
+
+
+def write(rows: Iterable[Row], results: Mapping[str, Result]) -> None:
+    """Write both from what the rows found."""
+    rows = list(rows)
+    path = ROOT / "RELIABILITY.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n{table(rows, results)}\n{END}{after}", encoding="utf-8")
+    records = json.dumps(list(_records(rows, results)), indent=1, ensure_ascii=False)
+    (ROOT / "reliability.json").write_text(records + "\n", encoding="utf-8")
+
+
+def table(rows: Iterable[Row], results: Mapping[str, Result]) -> str:
+    """Return the table of the document."""
+    lines = ["| # | promise | figure | target | ours | stock BentoML | |", "|---|---|---|---|---|---|---|"]
+    notes = []
+    for row in rows:
+        result = results.get(row.name)
+        first = f"| {row.number} | {row.promise} (`{row.name}`) "
+        if result is None or (result.error and not result.figures):
+            why = "not run yet" if result is None else f"**did not finish**: {result.error.split(': ')[0]}"
+            lines.append(f"{first}| {why} | | | | |")
+            continue
+        short = "" if result.scale == 1 else f" *(at {result.scale:g} of the counts)*"
+        for figure in result.figures:
+            mark = ""
+            if figure.note:
+                notes.append(f"{len(notes) + 1}. {figure.note}.")
+                mark = f" [{len(notes)}]"
+            lines.append(f"{first}{_cells(figure, short, mark)}")
+            first = "| | "
+        if result.error:
+            lines.append(f"{first}| **did not finish**: {result.error.split(': ')[0]} | | | | |")
+    return "\n".join([*lines, "", *notes])
+
+
+def _cells(figure: Figure, short: str, mark: str) -> str:
+    target = f"{figure.target} {figure.unit}" if figure.target else ""
+    ours = f"{number(figure.value)} {figure.unit}"
+    words = [figure.name + short, target, ours + mark, figure.stock, MARKS[figure.met]]
+    return "| " + " | ".join(word.replace("|", "/") for word in words) + " |"
+
+
+def _records(rows: Iterable[Row], results: Mapping[str, Result]) -> Iterable[dict[str, object]]:
+    for row in rows:
+        result = results.get(row.name)
+        for figure in result.figures if result else ():
+            short = "" if result is None or result.scale == 1 else f" at {result.scale:g} of the counts"
+            yield {
+                "name": f"{row.name}: {figure.name}{short}",
+                "figure": figure.value,
+                "unit": figure.unit,
+                "target": figure.target or None,
+                "met": figure.met,
+                "stock": figure.stock or None,
+                "command": command(row),
+            }

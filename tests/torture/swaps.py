@@ -1,0 +1,113 @@
+"""Row 19: a new model, taken up a hundred times by a service under load."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+
+from scoring import features
+from tests import small
+from tests.torture import traffic
+from tests.torture.run import Run
+from tests.torture.served import Home, put_model, served
+from tests.torture.traffic import Answer, Pool, Tally
+
+NAME = "credit_scoring"
+CLIENTS = 8
+SWAP_S = 30.0
+
+
+class TwoModels(Pool):
+    """Applications whose answer must be that of the model whose tag it bears."""
+
+    def __init__(self, requests: list[small.Request], answers: dict[str, list[float]]) -> None:
+        super().__init__(requests, next(iter(answers.values())))
+        self.answers = answers
+        self.tags: dict[str, str] = {}
+        self.newest = ""
+
+    def is_right(self, index: int, answer: Answer) -> bool:
+        """Compare with the model of the tag, and remember it."""
+        (row,) = answer.json()
+        self.tags[row["event_id"]] = self.newest = row["model"]
+        right = self.answers.get(row["model"])
+        return right is not None and row["probability_of_default"] == right[index]
+
+
+def point_at(home: Home, version: str) -> None:
+    """Make a model the newest of the store, as an import does."""
+    latest = home.folder / "bentoml" / "models" / NAME / "latest"
+    part = latest.with_name(".latest.part")
+    part.write_text(version, encoding="utf-8")
+    part.replace(latest)
+
+
+def logged_models(home: Home) -> dict[str, str]:
+    """Return event id -> model of the decisions in the log."""
+    found = {}
+    for file in home.log.glob("*.jsonl"):
+        for line in file.open("rb"):
+            record = json.loads(line)
+            found[record["event_id"]] = record["model"]
+    return found
+
+
+def swaps(run: Run) -> None:
+    """Row 19: a hundred changes of the model by SIGHUP to the running service."""
+    home, turns = Home(run.folder / "home", f"{NAME}:one"), run.count(100, least=2)
+    other = put_model(home.folder, f"{NAME}:two", small.save(run.folder / "other"))
+    requests = small.applications(300, seed=19)
+    table = features.build(small.portfolio(requests))
+    asked = TwoModels(
+        requests,
+        {
+            f"{NAME}:one": home.probabilities(requests),
+            f"{NAME}:two": [float(p) for p in other.probability(table)],
+        },
+    )
+    point_at(home, "one")
+    took: list[float] = []
+    stuck = 0
+    with served(home, CREDIT_SCORING_MODEL=f"{NAME}:latest") as server:
+
+        async def scenario() -> Tally:
+            nonlocal stuck
+            is_over = False
+            load = asyncio.ensure_future(
+                traffic.closed(server.port, asked, CLIENTS, 10**9, keeps_ids=True, until=lambda: is_over)
+            )
+            await asyncio.sleep(1)
+            for turn in range(turns):
+                version = "one" if turn % 2 else "two"
+                point_at(home, version)
+                began = time.monotonic()
+                os.kill(server.process.pid, signal.SIGHUP)
+                while asked.newest != f"{NAME}:{version}" and time.monotonic() - began < SWAP_S:
+                    await asyncio.sleep(0.01)
+                took.append(time.monotonic() - began)
+                stuck += took[-1] >= SWAP_S
+                if stuck >= 3:
+                    break
+                run.progress(turn + 1, turns, "swaps")
+            is_over = True
+            return await load
+
+        tally = asyncio.run(scenario())
+    logged = logged_models(home)
+    strange = sum(logged.get(event) != tag for event, tag in asked.tags.items())
+    run.figure("swaps", len(took) - stuck, "swaps", f">= {turns}")
+    run.figure(
+        "requests meanwhile not answered 200",
+        tally.errors,
+        "requests",
+        "= 0",
+        stock="no reload",
+        note=f"{tally.total:,} requests: {tally.said()}",
+    )
+    run.figure("answers unlike those of the model that they name", tally.wrong, "requests", "= 0")
+    run.figure("tags in the log unlike those in the answer", strange, "decisions", "= 0")
+    run.figure("until the new model answers, median", round(sorted(took)[len(took) // 2], 2), "s")
+    run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
