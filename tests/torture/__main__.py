@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,7 @@ def main(
     if is_list:
         _show()
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the row is ended with its servers
     chosen = [ROWS[name] for name in rows] if rows else list(ROWS.values())
     for row in chosen:
         known = Result.load(row.name)
@@ -48,7 +50,11 @@ def main(
         if is_done and not rows and not fresh:
             console.print(f"[dim]{row.number:2} {row.name}: done, {known.started}[/]")
             continue
-        _run(row, scale)
+        try:
+            _run(row, scale)
+        except KeyboardInterrupt:
+            console.print(f"Stopped in {row.name}; what is finished is kept, and not run again.")
+            raise typer.Exit(130) from None
     results = {name: found for name in ROWS if (found := Result.load(name)) is not None}
     if write:
         report.write(ROWS.values(), results)

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import operator
 import os
-import signal
 import subprocess
 import time
 import traceback
@@ -17,6 +16,8 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / "var" / "torture"
@@ -197,10 +198,9 @@ def execute(row: Row, scale: float, hear: Callable[[tuple[Any, ...]], None]) -> 
 
 def _inside(name: str, scale: float, told: Connection) -> None:
     """Do the row's work in this process."""
-    os.setsid()
+    os.setsid()  # Ctrl-C reaches the suite alone, which ends this in order
     from tests.torture.rows import ROWS  # here: the register imports every family
 
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(1))
     folder = STATE / "scratch" / name
     subprocess.run(["rm", "-rf", folder], check=True)
     folder.mkdir(parents=True)
@@ -219,12 +219,13 @@ def _inside(name: str, scale: float, told: Connection) -> None:
 
 
 def _end(process: multiprocessing.process.BaseProcess) -> None:
-    """End the row's process and, by its group, everything that it left behind."""
-    process.join(20)
-    if process.is_alive() and process.pid is not None:
-        process.terminate()
-        process.join(5)
-    if process.pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    """End the row's process and everything below it: BentoML's workers have sessions of their own."""
+    below: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        below = psutil.Process(process.pid).children(recursive=True)
+    process.join(20 if not below else 1)
+    process.kill()
+    for one in below:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
     process.join(5)
