@@ -235,7 +235,6 @@ class CreditScoring:
         tag = str(self.model.tag)
         decider = load(Path(self.model.path), tag)
         self.log = open_log(worker, tag, list(decider.scorer.categories))
-        self.bulk = anyio.CapacityLimiter(1)
         self.table = anyio.CapacityLimiter(1)
         self.serve(decider)
         DRAIN.attend()
@@ -333,7 +332,8 @@ class CreditScoring:
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
     async def score_bulk(self, applications: list[Job]) -> list[bytes | Refusal]:
         """Decide a large request, one at a time and beside the batches: the door leads it here."""
-        return await anyio.to_thread.run_sync(self.decider.answer, applications, limiter=self.bulk)
+        (job,) = applications
+        return [await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)]
 
     @bentoml.api(route="/score/table", input_spec=Applications, output_spec=TableDecisions)
     async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:

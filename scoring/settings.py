@@ -128,7 +128,7 @@ class Settings:
             hosts=words("CREDIT_SCORING_HOSTS"),
             origins=words("CREDIT_SCORING_ORIGINS"),
             are_pages_private=text("CREDIT_SCORING_PRIVATE_PAGES") == "on",
-            rows=whole("CREDIT_SCORING_ROWS", 1_000, 100_000),
+            rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
             explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
             explain_concurrent=whole("CREDIT_SCORING_EXPLAIN_CONCURRENT", 16, 10_000),
             rate=number("CREDIT_SCORING_RATE", 0, 0, 1e6),

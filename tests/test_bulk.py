@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from scoring import features, unseen
 from scoring.bulk import ANSWER, DECODER, RULES, Bulk, Checker, Table
 from scoring.decider import Decider
-from scoring.door import ARROW, JOB, ArrowJob, Door, Limits, Refusal, Route, parse
-from scoring.inference_log import InferenceLog, LogError, read
+from scoring.door import ARROW, JOB, ArrowJob, Door, JsonJob, Limits, Refusal, Route, parse
+from scoring.inference_log import InferenceLog, read, writer
 from scoring.schema import Decision
 
 TAG = "credit_scoring:tested"
@@ -322,27 +322,61 @@ def test_a_key_sent_again_gives_the_same_decisions_and_one_record_each(tmp_path,
     assert mine.height == 30 and set(mine["request_id"]) == {"r"}
 
 
-def test_a_table_that_was_logged_in_part_is_completed_when_it_comes_again(tmp_path, scorer):
+def test_a_table_whose_record_fails_is_recorded_whole_when_it_comes_again(tmp_path, scorer, monkeypatch):
     log = logged(tmp_path / "log", scorer)
     bulk = Bulk(scorer, TAG, log, ROWS)
-    table = pl.concat([flat(small.applications(50))] * 50)
-    whole, calls = log.record, []
+    table = flat(small.applications(50))
 
-    def fails_at_the_third(entries, now):
-        calls.append(now)
-        if len(calls) == 3:
-            raise LogError("the disk is full")
-        whole(entries, now)
+    def fails(*_):
+        raise OSError(28, "No space left on device")
 
-    log.record = fails_at_the_third
+    monkeypatch.setattr(writer.os, "fsync", fails)
     refused = bulk.answer(job(table, key="k"))
     assert isinstance(refused, Refusal) and refused.status == 503
+    assert read(tmp_path / "log").table.is_empty()
+    monkeypatch.undo()
     first = decisions(bulk.answer(job(table, key="k")))
-    assert len(calls) == 6  # two pieces of 500, the one that failed, and the last three
     log.close()
     found = read(tmp_path / "log")
-    assert found.table.height == 2_500 and found.duplicates == 0
+    assert found.table.height == 50 and found.duplicates == 0
     assert set(found.table["event_id"]) == set(first["event_id"])
+
+
+def as_json(requests: list[dict[str, Any]], **changes: Any) -> JsonJob:
+    body = bytearray(json.dumps({"applications": requests}).encode())
+    return JsonJob(**{"request_id": "r", "body": body, "is_json": True, "key": "", "rows": 5_000} | changes)
+
+
+def test_many_rows_of_json_are_decided_like_a_few_and_in_their_order(tmp_path, scorer):
+    requests = odd(small.applications(2_300, seed=6))
+    flat_ones = json.loads(json.dumps(requests[:50]))
+    for request, row in zip(flat_ones, flat(requests[:50]).iter_rows(named=True), strict=True):
+        request.pop("history", None)
+        request["history_features"] = {n: row[n] for n in features.HISTORY_FEATURES if row[n] is not None}
+    requests += flat_ones
+    log = logged(tmp_path / "log", scorer)
+    answer = json.loads(Bulk(scorer, TAG, log, ROWS).answer(as_json(requests)))
+    log.close()
+    alone = Decider(scorer, TAG).decide(
+        parse(json.dumps({"applications": requests}).encode(), 5_000, DECODER), ["r"] * len(requests)
+    )
+    for one, other in zip(answer, alone, strict=True):
+        told = json.loads(other.model_dump_json())
+        assert {**one, "event_id": "", "warnings": []} == {**told, "event_id": "", "warnings": []}
+        key = lambda warning: warning["feature"]  # noqa: E731
+        assert sorted(one["warnings"], key=key) == sorted(told["warnings"], key=key)
+    assert read(tmp_path / "log").table["event_id"].to_list() == sorted(row["event_id"] for row in answer)
+
+
+def test_many_rows_of_json_with_a_fault_are_refused_in_the_words_of_a_few(bulk):
+    requests = [*small.applications(60), {"SK_ID_CURR": 1, "AMT_CREDIT": "much"}]
+    refused = bulk.answer(as_json(requests))
+    assert isinstance(refused, Refusal) and refused.status == 422
+    assert [(e.row, e.field, e.detail) for e in refused.errors] == [
+        (60, "AMT_CREDIT", "Input should be a valid number")
+    ]
+    too_many = bulk.answer(as_json(requests, rows=60))
+    assert isinstance(too_many, Refusal) and "61 applications" in str(too_many)
 
 
 def test_the_log_holds_what_the_decision_was_made_of(tmp_path, scorer):

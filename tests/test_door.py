@@ -19,7 +19,7 @@ DECODER = Decoder({"bureau_count": "number"})
 async def echo(scope, _, send):
     """Answer with what the door handed on."""
     job = scope.get(JOB)
-    said = [scope["path"], job.request_id, len(job.applications)] if job else [scope["path"]]
+    said = [scope["path"], job.request_id, len(getattr(job, "applications", ()))] if job else [scope["path"]]
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 

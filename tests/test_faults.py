@@ -4,14 +4,19 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 import small
 from running import running
+from test_bulk import stream
 from test_service import problem, put_in_store
 
+from scoring.door import ARROW
 from scoring.inference_log import pseudonym_key, read, verify
 
 pytestmark = pytest.mark.served
+TABLE = stream(pl.DataFrame({"SK_ID_CURR": range(40)}))
+ARROW_IN_JSON_OUT = {"content-type": ARROW, "accept": "application/json"}
 
 
 @pytest.fixture
@@ -42,6 +47,8 @@ def test_on_a_full_disk_nothing_is_decided_and_the_service_heals(tmp_path, small
     with running(tmp_path, CREDIT_SCORING_LOG=str(log)) as service:
 
         def ask(number: int):
+            if number % 16 == 3:
+                return service.http.post("/score", content=bytes(TABLE), headers=ARROW_IN_JSON_OUT)
             return service.post("/explain" if number % 5 == 0 else "/score", requests[number % 5 :][:1])
 
         for is_full in (False, True, False):

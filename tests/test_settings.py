@@ -18,7 +18,7 @@ def read(**environment: str) -> Settings:
 def test_without_any_setting_the_service_has_sane_limits():
     settings = read()
     assert settings.limits == Limits()
-    assert (settings.workers, settings.rows, settings.explain_rows, settings.rate) == (1, 1_000, 100, 0)
+    assert (settings.workers, settings.rows, settings.explain_rows, settings.rate) == (1, 10_000, 100, 0)
     assert (settings.log, settings.log_days, settings.key_file) == (
         HOME / "log",
         None,

@@ -8,7 +8,9 @@ import logging
 import secrets
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 import polars as pl
@@ -17,14 +19,16 @@ import pyarrow as pa
 from scoring import features, unseen
 from scoring.bulk.check import DECODER, Checker, as_request
 from scoring.bulk.stream import Table
-from scoring.door import ERRORS_NAMED, ArrowJob, Refusal, errors_of, faulty
-from scoring.inference_log import Entry, InferenceLog, LogError
-from scoring.schema import FieldError
+from scoring.door import ERRORS_NAMED, ArrowJob, JsonJob, Refusal, errors_of, faulty, parse
+from scoring.inference_log import InferenceLog, LogError, event_ids
+from scoring.inference_log import Table as Record
+from scoring.schema import Doubt, FieldError
 from scoring.scorer import Scorer
+from scoring.tables import Portfolio, concat, from_requests
 
 logger = logging.getLogger(__name__)
 
-RECORDS = 500  # written to the log at a time: as text they take four times the memory of the table
+PARTS = 3  # slices of a JSON body that are decided together
 KEYS_KEPT = 1_000  # idempotency keys remembered; a client asks again within seconds
 ANSWER = pa.schema(
     [
@@ -47,7 +51,7 @@ def utc_now() -> datetime:
 
 
 class Bulk:
-    """Decides tables as `Decider` decides applications: the same features, scorer and log.
+    """Decides many applications as `Decider` decides a few: the same features, scorer and log.
 
     One call at a time.
 
@@ -77,18 +81,21 @@ class Bulk:
         self.log = log
         self.rows = rows
         self._clock = clock
-        self._recorded: OrderedDict[str, int] = OrderedDict()  # stem of the events -> rows in the log
+        self._recorded: OrderedDict[str, None] = OrderedDict()  # stems of the events in the log
 
     def answer(self, job: ArrowJob) -> bytes | Refusal:
         """Answer a request: its decisions in order, or the refusal of all of it; nothing is raised."""
         if job.is_abandoned:
             return Refusal(504, "The time for this request is over.")
         try:
-            table = Table(job.body, self.rows)
-            checker = Checker(table.schema)
-            check(table, checker)
-            parts = self._decide(table, checker, job)
-            return _json(parts, self.scorer) if job.is_json else _arrow(parts)
+            stem = self._stem(job)
+            with self._recording(stem, job) as record, ThreadPoolExecutor(1) as writer:
+                parts = self._decide(_portfolios(job, self.rows), stem, record, writer)
+                answer = _json(parts, self.scorer) if job.is_json else _arrow(parts)
+                if record is not None:  # the last step: what fails before it has left no trace
+                    record.commit()
+                    self._remember(stem)
+            return answer
         except Refusal as refusal:
             return refusal
         except LogError as error:
@@ -101,23 +108,29 @@ class Bulk:
             return Refusal(500, "The service failed on this request; its log says where.")
 
     def _decide(
-        self, table: Table, checker: Checker, job: ArrowJob
+        self, portfolios: Iterable[Portfolio], stem: str, record: Record | None, writer: ThreadPoolExecutor
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Give decisions and marks of unseen values, slice by slice; what is given is on the disk."""
-        stem, start = self._stem(job), 0
-        for part in table.slices():
-            inputs = features.build(checker.portfolio(part))
-            decided = pl.DataFrame(
-                {
-                    # 96 bits of the request and 32 of the row: unique, and made without a step per row
-                    "event_id": [f"{stem}{row:08x}" for row in range(start, start + part.height)],
-                    "SK_ID_CURR": part["SK_ID_CURR"].cast(pl.Int64),
-                }
-            ).hstack(self.scorer.decide(inputs).with_columns(model=pl.lit(self.model)))
+        """Give decisions and marks of unseen values, slice by slice; all is on the disk when all is given."""
+        start = 0
+        written: Future[None] | None = None
+        for portfolio in portfolios:
+            inputs = features.build(portfolio)
+            clients = portfolio.applications["SK_ID_CURR"]
+            events = pl.Series("event_id", event_ids(stem, start, len(clients)), dtype=pl.String)
+            verdict = self.scorer.decide(inputs)
             marks = unseen.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
-            self._record(stem, start, decided, inputs, job)
-            start += part.height
-            yield decided, marks
+            if record is not None:
+                if written is not None:
+                    written.result()
+                read = inputs.select(self.scorer.feature_names)
+                written = writer.submit(record.add, clients.to_list(), verdict, read)  # beside the next slice
+            start += len(clients)
+            yield (
+                pl.DataFrame([events, clients]).hstack(verdict.with_columns(model=pl.lit(self.model))),
+                marks,
+            )
+        if written is not None:
+            written.result()
 
     def _stem(self, job: ArrowJob) -> str:
         """Return the first 24 digits of the ids of a request's decisions.
@@ -131,27 +144,37 @@ class Bulk:
         digest.update(self.model.encode())
         return digest.hexdigest()
 
-    def _record(
-        self, stem: str, start: int, decided: pl.DataFrame, inputs: pl.DataFrame, job: ArrowJob
-    ) -> None:
-        """Write decisions to the log, but for those that an earlier request of the same stem wrote."""
-        if self.log is None:
-            return
-        read = inputs.select(self.scorer.feature_names)
-        told = decided.select("event_id", "SK_ID_CURR", "probability_of_default", "threshold", "decision")
-        begin = max(0, self._recorded.get(stem, 0) - start)
-        for first in range(begin, decided.height, RECORDS):
-            rows = told.slice(first, RECORDS).iter_rows()
-            facts = read.slice(first, RECORDS).iter_rows(named=True)
-            entries = (
-                Entry(event, client, job.request_id, p, threshold, decision, row, job.operator)
-                for (event, client, p, threshold, decision), row in zip(rows, facts, strict=True)
-            )
-            self.log.record(entries, self._clock())
-            self._recorded[stem] = start + min(first + RECORDS, decided.height)
-            self._recorded.move_to_end(stem)
-            if len(self._recorded) > KEYS_KEPT:
-                self._recorded.popitem(last=False)
+    def _recording(
+        self, stem: str, job: ArrowJob
+    ) -> AbstractContextManager[Record] | AbstractContextManager[None]:
+        """Return where the decisions go, or nothing if an earlier request of the same stem wrote them."""
+        if self.log is None or stem in self._recorded:
+            return nullcontext()
+        return self.log.table(stem, job.request_id, job.operator, self._clock())
+
+    def _remember(self, stem: str) -> None:
+        self._recorded[stem] = None
+        if len(self._recorded) > KEYS_KEPT:
+            self._recorded.popitem(last=False)
+
+
+def _portfolios(job: ArrowJob, most: int) -> Iterator[Portfolio]:
+    """Give the applications of a request, a slice at a time; a table is checked whole before the first."""
+    if isinstance(job, JsonJob):
+        try:
+            parts = [
+                from_requests(rows, columns=features.READS) for rows in DECODER.slices(job.body, job.rows)
+            ]
+        except Doubt:
+            parts = [from_requests(parse(job.body, job.rows, DECODER), columns=features.READS)]
+        for start in range(0, len(parts), PARTS):
+            yield concat(parts[start : start + PARTS])
+        return
+    table = Table(job.body, most)
+    checker = Checker(table.schema)
+    check(table, checker)
+    for part in table.slices():
+        yield checker.portfolio(part)
 
 
 def check(table: Table, checker: Checker) -> None:

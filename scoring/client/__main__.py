@@ -40,7 +40,8 @@ PortfolioPath = Annotated[
     Path, typer.Argument(help="Kaggle folder, Kaggle zip or Parquet folder.", exists=True)
 ]
 FilePath = Annotated[
-    Path, typer.Argument(help="CSV or Parquet file, or a portfolio: Kaggle folder or zip.", exists=True)
+    Path,
+    typer.Argument(help="CSV, Parquet or Excel file, or a portfolio: Kaggle folder or zip.", exists=True),
 ]
 Url = Annotated[str, typer.Option(help="Where the service is.")]
 Out = Annotated[Path, typer.Option(help="CSV file to write.", dir_okay=False)]

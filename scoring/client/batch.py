@@ -61,7 +61,7 @@ def score_file(
     Parameters
     ----------
     path : Path
-        CSV or Parquet of applications, or a portfolio (folder or zip), whose histories are summed up here.
+        CSV, Parquet, Excel, or a portfolio (folder or zip), whose histories are summed up here.
     out : Path
         ``.parquet``, or else CSV. Rejected rows go to ``OUT-rejected.csv`` beside it, with the reasons.
     url : str

@@ -1,4 +1,4 @@
-"""Files of applications, read a chunk at a time: CSV, Parquet, or a portfolio with its history tables.
+"""Files of applications, read a chunk at a time: CSV, Parquet, a workbook, or a portfolio with histories.
 
 Each value is checked here by the service's own rules, so that what would be refused is known by row and
 column before anything is sent.
@@ -22,6 +22,7 @@ Population = Literal["train", "test"]
 
 KEY = "SK_ID_CURR"
 LABEL = "TARGET"  # stands in application_train and is no part of an application
+WORKBOOKS = (".xlsx", ".xls", ".ods")
 DELIMITERS = (",", ";", "\t", "|")
 REJECTED: dict[str, pl.DataType] = {
     "row": pl.Int64(),
@@ -66,7 +67,8 @@ class Source:
     Parameters
     ----------
     path : Path
-        CSV or Parquet with raw columns (and maybe aggregates), or a portfolio: folder or zip.
+        CSV, Parquet or workbook (first sheet) with raw columns and maybe aggregates, or a portfolio: folder
+        or zip.
     population : {"train", "test"}
         Which applications of a portfolio.
     limit : int, optional
@@ -137,11 +139,13 @@ class Source:
 
 def _scan(path: Path) -> pl.LazyFrame:
     kind = path.suffix.lower()
-    if kind in (".xlsx", ".xls", ".ods"):
-        raise FileError(f"{path.name} is a spreadsheet; save it as CSV or Parquet, which keep every digit.")
-    if kind not in (".csv", ".parquet"):
-        raise FileError(f"{path.name} is neither .csv nor .parquet, nor a portfolio's folder or zip.")
-    if kind == ".csv":
+    if kind not in (".csv", ".parquet", *WORKBOOKS):
+        raise FileError(
+            f"{path.name} is neither .csv nor .parquet nor a workbook, nor a portfolio's folder or zip."
+        )
+    if kind in WORKBOOKS:
+        lazy = _workbook(path).lazy()
+    elif kind == ".csv":
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             header = file.readline()
         delimiter = max(DELIMITERS, key=header.count)
@@ -157,6 +161,14 @@ def _scan(path: Path) -> pl.LazyFrame:
             "remove them (docs: GET /docs.json of the service names the columns)."
         )
     return lazy.drop(LABEL, strict=False)
+
+
+def _workbook(path: Path) -> pl.DataFrame:
+    """Read the first sheet, each cell as text, as in a CSV: a column may mix numbers and words."""
+    try:
+        return pl.read_excel(path, engine="calamine", read_options={"dtypes": "string"})
+    except Exception as error:  # fastexcel has its own tree of errors
+        raise FileError(f"{path.name} cannot be read as a workbook: {_first_line(error)}.") from error
 
 
 def _typed(table: pl.DataFrame) -> pl.DataFrame:

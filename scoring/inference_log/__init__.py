@@ -13,6 +13,9 @@ The two streams are two parts of one record, so that they can never disagree: ``
 (a keyed pseudonym), by whom and why; ``inputs`` says what the model read. ``read`` gives the table that
 monitoring needs, ``python -m scoring.inference_log export`` writes either stream without the other.
 
+The decisions of a request of many rows lie in tables beside, each bound into the chain by one line: see
+`scoring.inference_log.table`. Who reads the log sees no difference.
+
 ``hash`` is the SHA-256 of the line before it, ``prev`` the hash of the line above. The last hash of each
 file stands, signed, in the folder of heads: see `scoring.inference_log.chain`.
 """
@@ -28,7 +31,8 @@ from scoring.inference_log.chain import (
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash
-from scoring.inference_log.writer import InferenceLog
+from scoring.inference_log.table import event_ids
+from scoring.inference_log.writer import InferenceLog, Table
 
 __all__ = [
     "COLUMNS",
@@ -40,8 +44,10 @@ __all__ = [
     "Log",
     "LogError",
     "Quarantined",
+    "Table",
     "Verdict",
     "audit_table",
+    "event_ids",
     "find",
     "heads_folder",
     "inputs_hash",

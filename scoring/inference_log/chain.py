@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from scoring.inference_log.keys import signature
+from scoring.inference_log.table import SUFFIX, Slice
 
 ANCHOR_BYTES = 1_024  # rewritten in place, so that a full disk cannot stop it
 _LINE = re.compile(rb'\{"seq":(\d+),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
@@ -131,7 +132,9 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
             anchors[name] = found
         except ValueError as error:
             verdict.faults.append(Fault(folder / name, None, str(error)))
+    stray = {path.name for path in folder.glob(f"*{SUFFIX}")}
     files = {path.name: path for path in sorted(folder.glob("*.jsonl"))}
+    tables: set[str] = set()
     for name in sorted(files.keys() | anchors.keys()):
         anchor = anchors.get(name)
         if name in files:
@@ -140,15 +143,30 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
                 verdict.faults.append(
                     Fault(files[name], None, "the file has no anchor in the folder of heads")
                 )
-            _verify_file(files[name], anchor, verdict)
+            _verify_file(files[name], anchor, verdict, tables)
         elif anchor is not None and anchor.state == "purged":
             verdict.purged += 1
         elif anchor is not None:
             verdict.faults.append(Fault(folder / name, None, f"the file is gone, with {anchor.seq} records"))
+    for name in sorted(stray - tables):
+        verdict.notes.append(
+            f"{name}: no record speaks of this table; being written now, left by a crash before any answer, "
+            "or added by hand."
+        )
     return verdict
 
 
-def _verify_file(path: Path, anchor: Anchor | None, verdict: Verdict) -> None:
+def _slice(line: bytes) -> Slice | None:
+    """Return what a line says of a table, None if it is about one decision, or about nothing."""
+    if b'"table":' not in line:
+        return None
+    try:
+        return Slice.of(json.loads(line))
+    except ValueError:
+        return None
+
+
+def _verify_file(path: Path, anchor: Anchor | None, verdict: Verdict, tables: set[str]) -> None:
     def fault(line: int | None, why: str) -> None:
         verdict.faults.append(Fault(path, line, why))
 
@@ -176,7 +194,14 @@ def _verify_file(path: Path, anchor: Anchor | None, verdict: Verdict) -> None:
             elif found[2].decode() != head:
                 fault(number, "the record does not follow the one above it: one of the two was changed")
             seq, head = int(found[1]), found[3].decode()
-            verdict.records += 1
+            part = _slice(line)
+            verdict.records += part.rows if part else 1
+            if part:
+                tables.add(part.file)
+                try:
+                    part.content(path.parent)
+                except ValueError as error:
+                    fault(number, str(error))
             if anchor is not None and seq == anchor.seq and head != anchor.hash:
                 fault(number, "the record is not the one of the anchor: the file was written afresh")
     if anchor is None:
@@ -220,9 +245,25 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
             )  # first the stone, then the grave: a crash between the two is seen and mended
         finally:
             os.close(descriptor)
+        for part in _tables(path):
+            (folder / part).unlink(missing_ok=True)
         path.unlink(missing_ok=True)  # another worker may be at it
         gone.append(path.name)
+    left = {path.name for path in folder.glob("*.jsonl")}
+    for path in folder.glob(f"*{SUFFIX}"):  # what a crash left without a record
+        worker = path.name.rsplit(".", 2)[0]
+        if path.name[:10] < before.isoformat() and not any(name.startswith(f"{worker}.") for name in left):
+            path.unlink(missing_ok=True)
     return gone
+
+
+def _tables(path: Path) -> list[str]:
+    """Return the names of the tables that a file of the log speaks of."""
+    try:
+        with path.open("rb") as file:
+            return [part.file for part in map(_slice, file) if part]
+    except FileNotFoundError:
+        return []
 
 
 def files_before(folder: Path, before: date) -> Iterator[Path]:

@@ -60,7 +60,7 @@ def _make(path: Path) -> None:
 
 def pseudonym(key: bytes, applicant: int) -> str:
     """Return the keyed pseudonym of a client: 32 hexadecimal digits of HMAC-SHA-256."""
-    return hmac.new(key, str(applicant).encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, str(applicant).encode(), "sha256").hex()[:32]
 
 
 def signature(key: bytes, content: bytes) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scoring.inference_log.record import COLUMNS, parse
+from scoring.inference_log.record import COLUMNS, Row, parse
+from scoring.inference_log.table import Slice, records
 
 BATCH = 10_000  # records read at a time: as dictionaries they take ten times the memory of columns
 AUDIT: dict[str, pl.DataType] = COLUMNS | {
@@ -61,7 +61,8 @@ def read(folder: Path) -> Log:
     """
     quarantined: list[Quarantined] = []
     parts = [pl.DataFrame(schema=COLUMNS)]
-    parts += [_table(batch) for batch in _batches(folder, quarantined)]
+    for piece in _pieces(folder, quarantined):
+        parts.append(piece[1] if isinstance(piece, tuple) else _table(piece))
     table = pl.concat(parts, how="diagonal")
     once = table.unique("event_id", keep="first", maintain_order=True).sort("time", "event_id")
     return Log(once, tuple(quarantined), table.height - once.height)
@@ -76,10 +77,10 @@ def audit_table(folder: Path) -> pl.DataFrame:
         If there is no such folder.
     """
     parts = [pl.DataFrame(schema=AUDIT)]
-    for batch in _batches(folder, []):
+    for piece in _pieces(folder, []):
         rows = [
             {**record, **record["audit"], "reasons": ", ".join(record["audit"].get("reasons") or ()) or None}
-            for record in batch
+            for record in (records(*piece) if isinstance(piece, tuple) else piece)
         ]
         columns = [
             pl.Series(name, [row.get(name) for row in rows], dtype, strict=False)
@@ -90,7 +91,7 @@ def audit_table(folder: Path) -> pl.DataFrame:
     return table.unique("event_id", keep="first", maintain_order=True).sort("time", "event_id")
 
 
-def find(folder: Path, event_id: str) -> dict[str, Any] | None:
+def find(folder: Path, event_id: str) -> Row | None:
     """Return the record of a decision as it was written, the newest files being searched first.
 
     Raises
@@ -98,18 +99,25 @@ def find(folder: Path, event_id: str) -> dict[str, Any] | None:
     FileNotFoundError
         If there is no such folder.
     """
-    needle = event_id.encode()
+    needles = (event_id.encode(), f'"events":"{event_id[:-8]}"'.encode())
     for path in reversed(_files(folder)):
         with path.open("rb") as file:
             for line in file:
-                if needle in line:
+                if any(needle in line for needle in needles):
                     try:
-                        record = parse(line)
+                        parsed = parse(line)
+                        is_table = "table" in parsed
+                        record = _row(folder, Slice.of(parsed), event_id) if is_table else parsed
                     except ValueError:
                         continue
-                    if record["event_id"] == event_id:
+                    if record is not None and record["event_id"] == event_id:
                         return record
     return None
+
+
+def _row(folder: Path, part: Slice, event_id: str) -> Row | None:
+    row = part.holds(event_id)
+    return None if row is None else next(iter(records(part, part.read(folder)[row : row + 1])))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -120,14 +128,28 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl"))
 
 
-def _batches(folder: Path, quarantined: list[Quarantined]) -> Iterator[list[dict[str, Any]]]:
+def _pieces(folder: Path, quarantined: list[Quarantined]) -> Iterator[list[Row] | tuple[Slice, pl.DataFrame]]:
+    """Give what the log holds: records of lines, many at a time, and tables."""
     for path in _files(folder):
-        records = _records(path, quarantined)
-        while batch := list(islice(records, BATCH)):
+        batch: list[Row] = []
+        for number, record in _records(path, quarantined):
+            if "table" not in record:
+                batch.append(record)
+                if len(batch) < BATCH:
+                    continue
+            else:
+                try:
+                    part = Slice.of(record)
+                    yield part, part.read(folder)
+                except ValueError as error:
+                    quarantined.append(Quarantined(path, number, str(error)))
+                continue
             yield batch
+            batch = []
+        yield batch
 
 
-def _records(path: Path, quarantined: list[Quarantined]) -> Iterator[dict[str, Any]]:
+def _records(path: Path, quarantined: list[Quarantined]) -> Iterator[tuple[int, Row]]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -139,7 +161,7 @@ def _records(path: Path, quarantined: list[Quarantined]) -> Iterator[dict[str, A
             except ValueError as error:
                 quarantined.append(Quarantined(path, number, str(error)))
             else:
-                yield record
+                yield number, record
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

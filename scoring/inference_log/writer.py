@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import threading
@@ -12,10 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import polars as pl
 
 from scoring.inference_log.chain import Anchor, State, first_hash, heads_folder, link, purge
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.record import Entry, LogError, body
+from scoring.inference_log.table import SUFFIX, Slice, encode
 
 FILE_BYTES = 64 * 2**20
 PROBE_BYTES = 2**16  # about the size of a merged batch
@@ -126,6 +132,7 @@ class InferenceLog:
         self._keep_days = keep_days
         self._announce = announce
         self._announced: datetime | None = None
+        self._tables = 0  # files of tables begun
         self._waiting: list[_Batch] = []
         self._queue = threading.Lock()  # held for an instant, to stand in line
         self._disk = threading.Lock()  # held while writing, for all that stand in line
@@ -152,15 +159,29 @@ class InferenceLog:
         ValueError
             If a number is not finite, or ``now`` has no time zone.
         """
-        if now.tzinfo is None:
-            raise ValueError("the time of a decision needs a time zone; give datetime.now(UTC).")
-        time = now.astimezone(UTC)
+        time = _utc(now)
         bodies = [
             body(entry, self.model, pseudonym(self._key, entry.applicant), time, self._categories)
             for entry in entries
         ]
-        if not bodies:
-            return
+        if bodies:
+            self._put(bodies, time)
+
+    def table(self, events: str, request_id: str, operator: str | None, now: datetime) -> Table:
+        """Begin to record the decisions of one request as tables: see `Table`.
+
+        Parameters
+        ----------
+        events : str
+            The first 24 digits of the ids of its events.
+        request_id, operator
+            As in `Entry`.
+        now : datetime
+            Time of all the decisions.
+        """
+        return Table(self, events, request_id, operator, _utc(now))
+
+    def _put(self, bodies: list[bytes], time: datetime) -> None:
         batch = _Batch(bodies, time)
         self._files._write_with_others(batch)
         if batch.failure is not None:
@@ -180,6 +201,28 @@ class InferenceLog:
                 with self._queue:
                     batches, self._waiting = self._waiting, []
                 self._commit(batches)
+
+    def _keep(self, day: date, content: bytes) -> Path:
+        """Write a table to a file of its own and sync it, outside the queue of the lines."""
+        with self._queue:
+            number, self._tables = self._tables, self._tables + 1
+        path = self.folder / f"{day}.{self.worker}.t{number}{SUFFIX}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            try:
+                _write(descriptor, content)
+                os.fsync(descriptor)
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._has_failed = True
+            raise LogError(
+                f"the inference log in {self.folder} cannot be written: {error.strerror}."
+            ) from error
+        return path
 
     def check(self) -> None:
         """Try to write to the folders, and leave nothing behind.
@@ -346,6 +389,92 @@ class InferenceLog:
     def _tell(self, words: str) -> None:
         if self._announce is not None:
             self._announce(words)
+
+
+class Table:
+    """The decisions of one request, recorded as tables: all of them, or none.
+
+    Use it in a ``with`` block: `add` slices in order, then `commit`. What was added counts when `commit` has
+    returned, and is removed if it did not.
+    """
+
+    def __init__(
+        self, log: InferenceLog, events: str, request_id: str, operator: str | None, time: datetime
+    ) -> None:
+        self._log = log
+        self._about: dict[str, Any] = {
+            "events": events,
+            "request_id": request_id,
+            "operator": operator,
+            "time": time,
+        }
+        self._slices: list[Slice] = []
+        self._rows = 0
+        self._is_committed = False
+
+    def add(self, applicants: Iterable[int], decided: pl.DataFrame, inputs: pl.DataFrame) -> None:
+        """Write a slice to the disk.
+
+        Parameters
+        ----------
+        applicants : iterable of int
+            Numbers of the clients.
+        decided : polars.DataFrame
+            ``probability_of_default``, ``threshold`` and ``decision``, one row per client.
+        inputs : polars.DataFrame
+            The model's inputs, numbers and words.
+
+        Raises
+        ------
+        LogError
+            If it cannot be written and synced.
+        ValueError
+            If a number is not finite.
+        """
+        log, time = self._log, self._about["time"]
+        content = encode((pseudonym(log._key, client) for client in applicants), decided, inputs)
+        path = log._files._keep(time.date(), content)
+        digest = hashlib.sha256(content).hexdigest()
+        self._slices.append(
+            Slice(path.name, digest, decided.height, start=self._rows, model=log.model, **self._about)
+        )
+        self._rows += decided.height
+
+    def commit(self) -> None:
+        """Bind the slices into the chain, with one sync for all.
+
+        Raises
+        ------
+        LogError
+            If that fails: then nothing of this request is in the log.
+        """
+        if self._slices:
+            try:
+                _sync_folder(self._log.folder)
+            except OSError as error:
+                raise LogError(
+                    f"the inference log in {self._log.folder} cannot be written: {error.strerror}."
+                ) from error
+            self._log._put([part.body() for part in self._slices], self._about["time"])
+        self._is_committed = True
+
+    def __enter__(self) -> Table:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove what was not committed."""
+        if not self._is_committed:
+            for part in self._slices:
+                (self._log.folder / part.file).unlink(missing_ok=True)
+
+
+def _utc(now: datetime) -> datetime:
+    if now.tzinfo is None:
+        raise ValueError("the time of a decision needs a time zone; give datetime.now(UTC).")
+    return now.astimezone(UTC)
 
 
 def _discard(file: _File) -> None:

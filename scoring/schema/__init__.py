@@ -16,7 +16,7 @@ from scoring.schema.answers import (
 )
 from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.columns import Column, Record, columns
-from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys
+from scoring.schema.decode import ABSENT, Decoder, Doubt, Location, Request, repeated_keys, values
 from scoring.schema.history import (
     HISTORY,
     Bureau,
@@ -47,6 +47,7 @@ __all__ = [
     "CreditCardBalance",
     "Decision",
     "Decoder",
+    "Doubt",
     "Explanation",
     "FieldError",
     "History",
@@ -62,4 +63,5 @@ __all__ = [
     "ScoreRequest",
     "columns",
     "repeated_keys",
+    "values",
 ]

@@ -22,7 +22,7 @@ from scoring.schema.history import HISTORY
 from scoring.schema.request import ApplicationRequest
 
 ABSENT = math.nan  # no JSON number is NaN, so what is absent and what is null stay apart until all is checked
-SLICE = 500  # applications decoded at a stretch
+SLICE = 1_000  # applications decoded at a stretch: few enough to be still at hand when they are read
 
 Location = tuple[int | str, ...]
 
@@ -39,8 +39,13 @@ class Request(Protocol):
     history_features: Any
 
 
-class _Doubt(ValueError):
+class Doubt(ValueError):
     """The body is for pydantic to judge."""
+
+
+def values(record: Any) -> tuple[Any, ...]:
+    """Return what a decoded record holds, in the order of its fields."""
+    return astuple(record)
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -73,7 +78,7 @@ class Decoder:
             kinds = [column.kind for column in columns(record).values()]
             self._places[struct] = [i for i, kind in enumerate(kinds) if kind == "category"]
 
-    def decode(self, body: bytes, most: int) -> list[Request] | None:
+    def decode(self, body: bytes | bytearray, most: int) -> list[Request] | None:
         """Return the applications of a body, or None where pydantic must judge it.
 
         Parameters
@@ -85,28 +90,36 @@ class Decoder:
         """
         try:
             return list(chain.from_iterable(self.slices(body, most)))
-        except (_Doubt, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except Doubt:
             return None
 
-    def slices(self, body: bytes, most: int) -> Iterator[list[Request]]:
-        """Give the applications of a body, a few hundred at a time; raises where pydantic must judge.
+    def slices(self, body: bytes | bytearray, most: int) -> Iterator[list[Request]]:
+        """Give the applications of a body, many at a time.
 
         Nothing of it may be used before the last slice is there: a key that stands twice is found at the end.
+
+        Raises
+        ------
+        Doubt
+            If pydantic must judge.
         """
         if b"\\" in body:
-            raise _Doubt  # an escaped colon or quote would spoil the count of keys
-        raws = self._split.decode(body).applications
-        if len(raws) > most:
-            raise _Doubt
+            raise Doubt  # an escaped colon or quote would spoil the count of keys
         keys = 1
-        for start in range(0, len(raws), SLICE):
-            rows = [self._one.decode(raw) for raw in raws[start : start + SLICE]]
-            keys += self._settle(rows)
-            yield rows  # type: ignore[misc]
+        try:
+            raws = self._split.decode(body).applications
+            if len(raws) > most:
+                raise Doubt
+            for start in range(0, len(raws), SLICE):
+                rows = [self._one.decode(raw) for raw in raws[start : start + SLICE]]
+                keys += self._settle(rows)
+                yield rows  # type: ignore[misc]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise Doubt from None
         # Without escapes every colon ends a key, or stands in a word. What a second value under the same key
         # replaced is not among the keys that were counted, so then there are more colons than keys.
         if body.count(b":") != keys:
-            raise _Doubt
+            raise Doubt
 
     def request(self, application: ApplicationRequest) -> Request:
         """Return an application that pydantic has validated as it would have been decoded."""
@@ -142,7 +155,7 @@ class Decoder:
                 row.history = None
             elif row.history is not None:
                 if row.history_features is not None:
-                    raise _Doubt
+                    raise Doubt
                 colons += self._settle_history(row.history, row.SK_ID_CURR)
         return colons + self._colons([row.history_features for row in rows if row.history_features])
 
@@ -157,9 +170,9 @@ class Decoder:
             if table == "bureau_balance":
                 known = {credit.SK_ID_BUREAU for credit in history.bureau}
                 if any(month.SK_ID_BUREAU not in known for month in records):
-                    raise _Doubt
+                    raise Doubt
             elif any(client != r.SK_ID_CURR and r.SK_ID_CURR is not ABSENT for r in records):
-                raise _Doubt  # or it is null, which is rare
+                raise Doubt  # or it is null, which is rare
         return colons
 
     def _colons(self, records: Sequence[Any]) -> int:
@@ -173,7 +186,7 @@ class Decoder:
         return keys + sum(word.count(":") for word in words if type(word) is str)
 
 
-def repeated_keys(body: bytes) -> list[Location]:
+def repeated_keys(body: bytes | bytearray) -> list[Location]:
     """Return where objects of a JSON document hold a key twice: JSON leaves open which of the two counts."""
     found: list[_Twice] = []
 

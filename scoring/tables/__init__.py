@@ -6,6 +6,16 @@ here, not cleaned: the odd ones of the source (365243, XNA) are dealt with where
 """
 
 from scoring.tables.files import TableError, read
-from scoring.tables.portfolio import DTYPES, Portfolio, absent, from_requests, take, to_requests
+from scoring.tables.portfolio import DTYPES, Portfolio, absent, concat, from_requests, take, to_requests
 
-__all__ = ["DTYPES", "Portfolio", "TableError", "absent", "from_requests", "read", "take", "to_requests"]
+__all__ = [
+    "DTYPES",
+    "Portfolio",
+    "TableError",
+    "absent",
+    "concat",
+    "from_requests",
+    "read",
+    "take",
+    "to_requests",
+]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scoring.schema import HISTORY, Application, ApplicationRequest, Request, columns
+from scoring.schema import HISTORY, Application, ApplicationRequest, Request, columns, values
 
 Columns = Mapping[str, Collection[str]]
 Rows = Sequence[int] | npt.NDArray[np.integer[Any]]
@@ -86,6 +85,33 @@ def from_requests(
     return Portfolio(applications, history, _ready_made(requests))
 
 
+def concat(portfolios: Sequence[Portfolio]) -> Portfolio:
+    """Return portfolios of the same columns as one, in their order."""
+    if len(portfolios) == 1:
+        return portfolios[0]
+    starts = np.cumsum([0, *(len(portfolio) for portfolio in portfolios)])
+
+    def joined(frames: Sequence[pl.DataFrame | None]) -> pl.DataFrame:
+        moved = [
+            frame.with_columns(pl.col("row") + pl.lit(start, pl.UInt32))
+            for frame, start in zip(frames, starts, strict=False)
+            if frame is not None
+        ]
+        return pl.concat(moved, how="diagonal", rechunk=True)
+
+    history = {
+        table: joined([portfolio.history.get(table) for portfolio in portfolios])
+        for table in HISTORY
+        if any(table in portfolio.history for portfolio in portfolios)
+    }
+    ready = [portfolio.history_features for portfolio in portfolios]
+    return Portfolio(
+        joined([portfolio.applications for portfolio in portfolios]),
+        history,
+        None if all(frame is None for frame in ready) else joined(ready),
+    )
+
+
 def to_requests(portfolio: Portfolio, rows: Rows) -> list[dict[str, Any]]:
     """Return applications as JSON-ready requests, in the order asked, missing values left out.
 
@@ -135,14 +161,12 @@ def _ready_made(requests: Sequence[Request | ApplicationRequest]) -> pl.DataFram
     given: list[Any] = [requests[row].history_features for row in rows]
     if isinstance(given[0], dict):
         names = list(dict.fromkeys(name for record in given for name in record))
-        values = {name: [record.get(name) for record in given] for name in names}
+        found = [[record.get(name) for record in given] for name in names]
     else:
-        values = {name: list(map(attrgetter(name), given)) for name in given[0].__struct_fields__}
-    columns = [pl.Series("row", rows, dtype=pl.UInt32)]
-    for name, column in values.items():
-        kind = "category" if any(isinstance(value, str) for value in column) else "number"
-        columns.append(_series(name, column, kind))
-    return pl.DataFrame(columns)
+        names = list(given[0].__struct_fields__)
+        found = _columns(given, names)
+    kinds = ["category" if str in set(map(type, column)) else "number" for column in found]
+    return _table(names, found, kinds).insert_column(0, pl.Series("row", rows, dtype=pl.UInt32))
 
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:
@@ -151,18 +175,28 @@ def _present(record: dict[str, Any]) -> dict[str, Any]:
 
 def _frame(records: Sequence[Any], kinds: Mapping[str, str]) -> pl.DataFrame:
     """Return a typed table of records that were decoded or validated."""
-    values = {name: list(map(attrgetter(name), records)) for name in kinds}
-    return pl.DataFrame([_series(name, values[name], kind) for name, kind in kinds.items()])
+    return _table(list(kinds), _columns(records, list(kinds)), list(kinds.values()))
 
 
-def _series(name: str, values: Sequence[Any], kind: str) -> pl.Series:
-    """Return a typed column of values; None and NaN are missing."""
-    if kind == "category":
-        return pl.Series(name, [v if isinstance(v, str) else None for v in values], DTYPES[kind])
-    if kind == "id":
-        return pl.Series(name, [v if isinstance(v, int) else None for v in values], DTYPES[kind])
-    numbers = pl.Series(name, values, pl.Float64, strict=False).fill_nan(None)
-    return numbers if kind == "number" else numbers.cast(DTYPES[kind])
+def _columns(records: Sequence[Any], names: Sequence[str]) -> list[Any]:
+    """Return the values of records by column, read record by record: a record's values lie together."""
+    if records and (fields := getattr(records[0], "__struct_fields__", None)):
+        found = dict(zip(fields, zip(*map(values, records), strict=True), strict=True))
+        return [found[name] for name in names]
+    return [[getattr(record, name) for record in records] for name in names]
+
+
+def _table(names: Sequence[str], columns: Sequence[Sequence[Any]], kinds: Sequence[str]) -> pl.DataFrame:
+    """Return typed columns; None and NaN are missing."""
+    raw, typed = [], []
+    for name, column, kind in zip(names, columns, kinds, strict=True):
+        if kind in ("category", "id"):
+            known = str if kind == "category" else int
+            raw.append(pl.Series(name, [v if isinstance(v, known) else None for v in column], DTYPES[kind]))
+        else:
+            raw.append(pl.Series(name, column, pl.Float64))
+            typed.append(pl.col(name).fill_nan(None).cast(DTYPES[kind]))
+    return pl.DataFrame(raw).with_columns(typed)
 
 
 def wanted(asked: Columns | None, table: str) -> dict[str, str]:

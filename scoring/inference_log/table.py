@@ -1,0 +1,178 @@
+"""Many decisions of one request as tables: files beside the log, each bound into the chain by its hash.
+
+A slice of a request is one Arrow IPC file, ``DAY.WORKER.tN.arrow``, and one line of the log::
+
+    {"seq": 7, "prev": "…", "schema_version": 2, "time": "…", "model": "…",
+     "audit": {"request_id": "…", "operator": null},
+     "table": {"file": "….arrow", "sha256": "…", "rows": 5000, "events": "…", "start": 0}, "hash": "…"}
+
+The id of a row's event is ``events`` and the row's number in eight hexadecimal digits, from ``start``. The
+columns are ``applicant`` (the pseudonym), ``probability_of_default``, ``threshold``, ``decision`` and the
+model's inputs. A file counts when its line is in the chain, and not before: the lines of a request are
+written together, after all of its files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from scoring.inference_log.record import Row, inputs_hash
+
+TABLE_VERSION = 2
+SUFFIX = ".arrow"
+DECIDED = ("applicant", "probability_of_default", "threshold", "decision")
+
+
+def event_ids(stem: str, start: int, rows: int) -> list[str]:
+    """Return the ids of the events of consecutive rows: 96 bits of the request and 32 of the row."""
+    return [f"{stem}{row:08x}" for row in range(start, start + rows)]
+
+
+def encode(applicants: Iterable[str], decided: pl.DataFrame, inputs: pl.DataFrame) -> bytes:
+    """Return a slice as an Arrow IPC file.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    numbers = pl.concat([decided.select(DECIDED[1:3]), inputs.select(pl.col(pl.Float64))], how="horizontal")
+    finite = numbers.select(pl.all().is_finite().all()).row(0, named=True)
+    if odd := [name for name, is_finite in finite.items() if not is_finite]:
+        raise ValueError(f"{odd[0]} has a value that is no finite number.")
+    sink = io.BytesIO()
+    applicant = pl.Series("applicant", applicants, dtype=pl.String)
+    decided.select(DECIDED[1:]).insert_column(0, applicant).hstack(inputs).write_ipc(sink, compression="lz4")
+    return sink.getvalue()
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a line of the log says of a table beside it."""
+
+    file: str
+    sha256: str
+    rows: int
+    events: str
+    start: int
+    time: datetime
+    model: str
+    request_id: str
+    operator: str | None
+
+    def body(self) -> bytes:
+        """Return the line, without its place in the chain."""
+        line = {
+            "schema_version": TABLE_VERSION,
+            "time": f"{self.time:%Y-%m-%dT%H:%M:%S.%f}Z",
+            "model": self.model,
+            "audit": {"request_id": self.request_id, "operator": self.operator},
+            "table": {name: getattr(self, name) for name in ("file", "sha256", "rows", "events", "start")},
+        }
+        return json.dumps(line, separators=(",", ":")).encode()
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> Slice:
+        """Read what `body` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is not that.
+        """
+        try:
+            table, audit = line["table"], line["audit"]
+            if line["schema_version"] != TABLE_VERSION:
+                raise ValueError(f"not of schema_version {TABLE_VERSION}")
+            kinds = {"file": str, "sha256": str, "rows": int, "events": str, "start": int}
+            if any(type(table[name]) is not kind for name, kind in kinds.items()):
+                raise ValueError("a field of its table is of another kind")
+            if Path(table["file"]).name != table["file"] or not table["file"].endswith(SUFFIX):
+                raise ValueError("its table has no name of a table")
+            if not all(isinstance(x, str) for x in (line["model"], line["time"], audit["request_id"])):
+                raise ValueError("a field is not text")
+            return cls(
+                **{name: table[name] for name in kinds},
+                time=datetime.fromisoformat(line["time"]),
+                model=line["model"],
+                request_id=audit["request_id"],
+                operator=audit["operator"],
+            )
+        except (KeyError, TypeError):
+            raise ValueError("not the record of a table") from None
+
+    def content(self, folder: Path) -> bytes:
+        """Return the file as it was written.
+
+        Raises
+        ------
+        ValueError
+            If it is gone or was changed; it says which.
+        """
+        try:
+            content = (folder / self.file).read_bytes()
+        except FileNotFoundError:
+            raise ValueError(f"its table {self.file} is gone, with {self.rows} decisions") from None
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise ValueError(f"its table {self.file} was changed")
+        return content
+
+    def read(self, folder: Path) -> pl.DataFrame:
+        """Return the decisions and inputs in the log's columns; raises as `content`."""
+        content = self.content(folder)
+        try:
+            table = pl.read_ipc(content)
+        except PolarsError:
+            raise ValueError(f"its table {self.file} cannot be read") from None
+        return table.select(
+            pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
+            pl.lit(self.time).dt.cast_time_unit("us").alias("time"),
+            pl.lit(self.model).alias("model"),
+            "applicant",
+            pl.lit(self.request_id).alias("request_id"),
+            pl.all().exclude("applicant"),
+        )
+
+    def holds(self, event_id: str) -> int | None:
+        """Return the row of an event, None if it is not here."""
+        digits = event_id.removeprefix(self.events)
+        if len(digits) != 8 or len(event_id) != len(self.events) + 8:
+            return None
+        try:
+            row = int(digits, 16) - self.start
+        except ValueError:
+            return None
+        return row if 0 <= row < self.rows else None
+
+
+def records(part: Slice, table: pl.DataFrame) -> Iterable[Row]:
+    """Give the rows of a table that was read as the records that lines of the log hold."""
+    names = [
+        name for name in table.columns if name not in (*DECIDED, "event_id", "time", "model", "request_id")
+    ]
+    numbers = [name for name in names if table[name].dtype != pl.String]
+    categories = [name for name in names if table[name].dtype == pl.String]
+    for row in table.iter_rows(named=True):
+        inputs = {
+            "numbers": {name: row[name] for name in numbers},
+            "categories": {name: row[name] for name in categories},
+        }
+        audit = {
+            "applicant": row["applicant"],
+            "request_id": part.request_id,
+            "operator": part.operator,
+            "inputs_sha256": inputs_hash(inputs),
+            "reasons": None,
+        }
+        said = ("event_id", "time", "model", "probability_of_default", "threshold", "decision")
+        yield {"schema_version": 1, **{name: row[name] for name in said}, "audit": audit, "inputs": inputs}

@@ -1,0 +1,196 @@
+"""Many decisions in one step keep every promise of the log: all or none, on the disk, chained, read alike."""
+
+import errno
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from scoring.inference_log import (
+    Entry,
+    InferenceLog,
+    LogError,
+    audit_table,
+    event_ids,
+    find,
+    heads_folder,
+    inputs_hash,
+    purge,
+    read,
+    verify,
+    writer,
+)
+
+KEY = bytes(range(32))
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+STEM = "0123456789abcdef01234567"
+ROWS = 9
+
+
+def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.DataFrame]:
+    numbers = [(first + i) / 7 for i in range(rows)]
+    verdict = pl.DataFrame(
+        {"probability_of_default": numbers, "threshold": [0.09] * rows, "decision": ["refused"] * rows},
+        schema_overrides={"probability_of_default": pl.Float64},
+    ).with_columns(pl.col("probability_of_default") / 100)
+    inputs = pl.DataFrame({"ext_mean": [*numbers[:-1], None], "income_type": ["Working"] * rows})
+    return [700_000 + first + i for i in range(rows)], verdict, inputs
+
+
+def fill(log: InferenceLog, stem: str = STEM, now: datetime = NOON) -> None:
+    with log.table(stem, "r", "bank", now) as table:
+        table.add(*decided(5))
+        table.add(*decided(ROWS - 5, first=5))
+        table.commit()
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "credit_scoring:abc", ("income_type",))
+    yield log
+    log.close()
+
+
+def entries() -> list[Entry]:
+    """Say the same as `fill`, one record each."""
+    said = []
+    for stem_row, part in ((0, decided(5)), (5, decided(ROWS - 5, first=5))):
+        for i, (client, verdict, inputs) in enumerate(
+            zip(part[0], part[1].iter_rows(named=True), part[2].iter_rows(named=True), strict=True)
+        ):
+            event = event_ids(STEM, stem_row + i, 1)[0]
+            said.append(Entry(event, client, "r", **verdict, features=inputs, operator="bank"))
+    return said
+
+
+def state(folder: Path):
+    return verify(folder, heads_folder(folder), KEY)
+
+
+def test_readers_see_no_difference_between_tables_and_records(tmp_path, log):
+    fill(log)
+    other = InferenceLog(tmp_path / "other", "w1", KEY, "credit_scoring:abc", ("income_type",))
+    other.record(entries(), NOON)
+    other.close()
+    assert read(log.folder).table.equals(read(other.folder).table)
+    assert audit_table(log.folder).equals(audit_table(other.folder))
+    for entry in entries():
+        alone = find(other.folder, entry.event_id)
+        place = {name: alone.pop(name) for name in ("seq", "prev", "hash")}
+        assert place and find(log.folder, entry.event_id) == alone
+    record = find(log.folder, f"{STEM}00000003")
+    assert inputs_hash(record["inputs"]) == record["audit"]["inputs_sha256"]
+    assert find(log.folder, f"{STEM}{ROWS:08x}") is None and find(log.folder, STEM) is None
+
+
+def test_tables_and_records_stand_in_one_chain(log):
+    log.record([Entry("e1", 1, "r", 0.1, 0.09, "refused", {"ext_mean": 1.0})], NOON)
+    fill(log)
+    log.record([Entry("e2", 1, "r", 0.1, 0.09, "refused", {"ext_mean": 1.0})], NOON)
+    assert read(log.folder).table.height == ROWS + 2
+    log.close()
+    verdict = state(log.folder)
+    assert (verdict.files, verdict.records, verdict.faults, verdict.notes) == (1, ROWS + 2, [], [])
+
+
+def test_a_request_that_is_not_committed_leaves_no_trace(log):
+    with pytest.raises(RuntimeError), log.table(STEM, "r", None, NOON) as table:
+        table.add(*decided(5))
+        raise RuntimeError
+    assert list(log.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["write", "fsync"])
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_when_a_write_fails_nothing_counts_and_the_log_heals(log, monkeypatch, place, turn):
+    whole, calls = getattr(os, place), []
+
+    def fails(*given):
+        calls.append(1)
+        if len(calls) == turn:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(*given)
+
+    monkeypatch.setattr(writer.os, place, fails)
+    with pytest.raises(LogError, match="No space"):
+        fill(log)
+    monkeypatch.undo()
+    assert list(log.folder.glob("*.arrow")) == [] and read(log.folder).table.height == 0
+    assert log.is_healthy()
+    fill(log)
+    assert read(log.folder).table.height == ROWS
+    log.close()
+    assert state(log.folder).faults == []
+
+
+def test_a_number_that_is_not_finite_is_not_written(log):
+    clients, verdict, inputs = decided(5)
+    bad = inputs.with_columns(ext_mean=pl.lit(float("inf")))
+    with pytest.raises(ValueError, match="ext_mean"), log.table(STEM, "r", None, NOON) as table:
+        table.add(clients, verdict, bad)
+    assert list(log.folder.iterdir()) == []
+
+
+def test_each_changed_or_lost_table_is_found_and_set_aside(log):
+    fill(log)
+    log.close()
+    (first, second) = sorted(log.folder.glob("*.arrow"))
+    whole = first.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        first.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        (fault,) = state(log.folder).faults
+        assert fault.line == 1 and "changed" in fault.why
+    found = read(log.folder)
+    assert found.table.height == ROWS - 5 and "changed" in found.quarantined[0].why
+    assert find(log.folder, f"{STEM}00000000") is None
+    first.write_bytes(whole)
+    second.unlink()
+    (fault,) = state(log.folder).faults
+    assert fault.line == 2 and "gone" in fault.why
+
+
+def test_a_table_without_a_record_is_noted_and_does_not_count(log):
+    fill(log)
+    log.close()
+    (log.folder / "2026-11-21.w1.t9.arrow").write_bytes(b"left by a crash")
+    verdict = state(log.folder)
+    assert verdict.faults == [] and "t9.arrow" in verdict.notes[0]
+    assert read(log.folder).table.height == ROWS
+
+
+def test_a_table_of_another_name_is_no_way_out_of_the_folder(log):
+    fill(log)
+    log.close()
+    (file,) = log.folder.glob("*.jsonl")
+    file.write_bytes(file.read_bytes().replace(b"2026-11-21.w1.t0.arrow", b"../heads/2026-11-21.t0.arrow"))
+    assert [q.why for q in read(log.folder).quarantined] == ["its table has no name of a table"]
+
+
+def test_what_is_too_old_goes_with_its_tables_and_the_log_still_verifies(log):
+    fill(log)
+    fill(log, stem=STEM[::-1], now=NOON + timedelta(days=9))
+    log.close()
+    (log.folder / "2026-11-20.w0.t0.arrow").write_bytes(b"left by a crash")
+    purge(log.folder, heads_folder(log.folder), KEY, NOON.date() + timedelta(days=5), NOON)
+    assert {path.name[:10] for path in log.folder.iterdir()} == {"2026-11-30"}
+    verdict = state(log.folder)
+    assert (verdict.records, verdict.purged, verdict.faults, verdict.notes) == (ROWS, 1, [], [])
+
+
+def test_no_client_number_is_written(log):
+    fill(log)
+    log.close()
+    assert all(b"70000" not in path.read_bytes() for path in log.folder.iterdir())
+
+
+def test_another_models_tables_lie_in_the_same_chain(log):
+    fill(log)
+    other = log.under("credit_scoring:new", ("income_type",))
+    fill(other, stem=STEM[::-1])
+    fill(log, stem="f" * 24)
+    assert read(log.folder).table["model"].value_counts().height == 2
+    log.close()
+    verdict = state(log.folder)
+    assert (verdict.files, verdict.records, verdict.faults, verdict.notes) == (1, 3 * ROWS, [], [])
