@@ -15,7 +15,7 @@ LEAK_AUC = 0.82  # the best public result on these tables is 0.807; more tells o
 FEW_DEFAULTS = 200  # below it a 95 % interval of the AUC is wider than 0.08 (Hanley and McNeil 1982)
 MOSTLY_MISSING = 0.99
 NAMED = 5  # features that a notice names
-JUDGED_ROWS = 50_000  # applications that a single feature is judged on
+JUDGED_ROWS = 20_000  # applications that a single feature is judged on
 
 
 class LeakSuspected(ValueError):
