@@ -211,7 +211,12 @@ def test_what_is_finished_is_not_computed_again(plan, results, client):
 def second(plan, results):  # noqa: ARG001 - the champion of the first training
     """A later training of comparisons that cannot be served, and of a logistic regression of another seed."""
     wanted = ("logistic_regression", "xgboost_undersampling", "random_forest")
-    candidates = tuple(c for c in COMPARISONS["all"] if c.name in wanted)
+    few = {"n_estimators": 20}
+    candidates = tuple(
+        replace(c, settings={**c.settings, **few}) if c.family == "forest" else c
+        for c in COMPARISONS["all"]
+        if c.name in wanted
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(COMPARISONS, "some", candidates)
         later = replace(plan, seed=1, compare="some")
