@@ -216,7 +216,7 @@ def test_trees_that_learned_with_different_rules_for_missing_values_live_in_one_
     assert len(set(engine.forest.columns["rule"])) > 1
 
 
-@pytest.mark.parametrize("n", [0, 1, 8, 9, 64, 127, 128, 129, 255, 256, 257])
+@pytest.mark.parametrize("n", [0, 1, 8, 9, 63, 64, 65, 128, 255, 256, 257])
 def test_a_row_in_a_batch_is_the_row_alone(n: int) -> None:
     x, y = data(7)
     booster = train(x, y, 7, [0, 1])

@@ -163,14 +163,18 @@ INLINE void answer_thresholds(const Forest *f, Column column, const double *bloc
     const double *threshold = f->threshold + column.first;
     const int64_t tests = (int64_t)column.end - column.first;
     double values[BLOCK];
-    int64_t place[BLOCK] = {0};
+    int64_t place[BLOCK];
     for (int64_t row = 0; row < n; row++) values[row] = reading(block[row * f->n_features + column.feature], column.rule);
     for (int64_t row = n; row < BLOCK; row++) values[row] = 0.0;
-    for (int64_t width = tests; width > 1;) { /* bisection for all rows at once, without a branch */
-        const int64_t half = width >> 1;
-        for (int row = 0; row < BLOCK; row++)
-            place[row] += threshold[place[row] + half - 1] < values[row] ? half : 0;
-        width -= half;
+    for (int row = 0; row < BLOCK; row += LANES) { /* bisection, without a branch and in registers */
+        const double *value = values + row;
+        int64_t at[LANES] = {0};
+        for (int64_t width = tests; width > 1;) {
+            const int64_t half = width >> 1;
+            for (int i = 0; i < LANES; i++) at[i] += threshold[at[i] + half - 1] < value[i] ? half : 0;
+            width -= half;
+        }
+        memcpy(place + row, at, sizeof at);
     }
     /* By the first test that sends it left; after the tests stand "none does" and "missing". */
     memset(rows_of, 0, (size_t)(tests + 2) * sizeof(Rows));

@@ -20,7 +20,7 @@ FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-psabi
 """How the source is compiled; no flag may let a compiler change the order or precision of a sum."""
 
 HELD_UP_TO_ROWS = 8  # 0.1 ms: less than it can take to get Python's lock back from another thread
-SWEEP_FROM_ROWS = 128  # below it, walking is faster: `python -m benchmarks.engine`
+SWEEP_FROM_ROWS = 64  # below it, walking is faster: `python -m benchmarks.engine`
 CHUNK = 1_024  # rows explained a call, in about half a second: so that it can be interrupted
 
 ADDRESS, COUNT = ctypes.c_void_p, ctypes.c_int64
