@@ -66,6 +66,8 @@ class Candidate:
             return f"{self.treatment}: a comparison, its probabilities need repair"
         if self.family in ("forest", "xgboost"):
             return f"{self.family}: a comparison, it cannot be served"
+        if not self.is_directed:
+            return "no directions: a comparison, its reasons could say that less debt is a risk"
         return None
 
     def treated(self, treatment: Treatment) -> Candidate:

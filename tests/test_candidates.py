@@ -214,9 +214,9 @@ def test_every_family_but_the_constant_is_crossed_with_every_treatment():
     assert set(ALL) == {"dummy", *crossed}
 
 
-def test_only_what_is_calibrated_and_served_can_be_champion():
+def test_only_what_is_calibrated_served_and_keeps_the_directions_can_be_champion():
     able = {name for name, candidate in ALL.items() if candidate.obstacle is None}
-    assert able == {"dummy", "logistic_regression", "scorecard", "lightgbm", "lightgbm_free"}
+    assert able == {"dummy", "logistic_regression", "scorecard", "lightgbm"}
     words = {"scale_pos_weight", "is_unbalance", "class_weight"}
     assert not any(words & set(candidate.settings) for candidate in ALL.values())
     with pytest.raises(ValueError, match="random_forest is a comparison only"):
