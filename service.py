@@ -56,7 +56,7 @@ except SettingError as error:
     raise BentoMLException(f"The service cannot start: {error}") from None
 LIMITS = SETTINGS.limits
 ROUTES = {
-    "/score": Route(SETTINGS.rows, bulk="/score/bulk", arrow="/score/table"),
+    "/score": Route(SETTINGS.rows, is_quick=True, bulk="/score/bulk", arrow="/score/table"),
     "/explain": Route(SETTINGS.explain_rows, concurrent=SETTINGS.explain_concurrent),
 }
 PARENT, SERVED = f"_{NAME}_parent", f"_{NAME}_served"  # tell a worker who its parent is, and which file names
@@ -308,8 +308,8 @@ class CreditScoring:
         return not DRAIN.is_on() and (self.log is None or self.log.is_healthy())
 
     @bentoml.api(
-        batchable=True,
-        max_batch_size=64,  # requests
+        batchable=SETTINGS.batch > 1,
+        max_batch_size=max(SETTINGS.batch, 2),  # requests; bentoml 1.4.39 takes no 1
         max_latency_ms=BENTOML_TIMEOUT_MS,
         input_spec=Applications,
         output_spec=Decisions,
@@ -352,6 +352,12 @@ def _tag() -> str:
     return str(bentoml.get_current_service().decider.model)
 
 
+async def _at_once(job: Job) -> bytes | Refusal:
+    """Decide a lone request without the batch."""
+    answer: bytes | Refusal = await bentoml.get_current_service().decider.answer_at_once(job)
+    return answer
+
+
 async def _landing(_: Request) -> Response:
     return HTMLResponse(pages.landing(_tag()), headers=pages.LANDING_HEADERS)
 
@@ -368,4 +374,6 @@ async def _openapi(_: Request) -> Response:
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
 RATE = Rate(SETTINGS.rate / SETTINGS.workers) if SETTINGS.rate else None
-CreditScoring.add_asgi_middleware(Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE)
+CreditScoring.add_asgi_middleware(
+    Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE, at_once=_at_once
+)

@@ -16,13 +16,20 @@ import polars as pl
 from scoring import features, tables
 from scoring.door import Job, Refusal
 from scoring.explanation import explain
-from scoring.inference_log import Entry, InferenceLog, LogError
-from scoring.schema import ApplicationRequest, Decision, Explanation, Request
+from scoring.inference_log import Entry, InferenceLog, LogError, Together
+from scoring.schema import ApplicationRequest, Reason, Request
 from scoring.scorer import Scorer, ScorerError
+from scoring.single import Single, Value
 
 logger = logging.getLogger(__name__)
 
+ONE_BY_ONE = 8  # applications; from here on a table of them is made faster than each alone
 TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
+
+Answer = dict[str, Any]  # a decision under the names of `schema.Decision` or `schema.Explanation`
+Judged = tuple[
+    dict[str, Any], dict[str, Any], Mapping[str, Value]
+]  # decided, said besides, read by the model
 
 
 def event_id() -> str:
@@ -59,9 +66,11 @@ class Decider:
     ) -> None:
         self.scorer = scorer
         self.model = model
-        self.log = log
+        self._single = Single(scorer)
         self._clock = clock
         self._new_id = new_id
+        self.log = log
+        self._together = None if log is None else Together(log, clock)
 
     def decide(
         self,
@@ -69,36 +78,21 @@ class Decider:
         request_ids: Sequence[str],
         is_explained: bool = False,
         operators: Sequence[str | None] = (),
-    ) -> list[Decision]:
+    ) -> list[Answer]:
         """Score, decide and record applications; return the decisions in order, once they are on the disk.
 
         ``request_ids`` has one id per application: a batch merges requests. So have ``operators``, the names
-        of the API keys that asked, if there are any.
+        of the API keys that asked, if there are any. A decision has the keys of `schema.Decision`, or of
+        `schema.Explanation`.
 
         Raises
         ------
         LogError
             If the decisions could not be recorded. They are void then.
         """
-        table, decided = self._score(applications)
-        warnings = self.scorer.warnings(table)
-        explanations = explain(self.scorer, table) if is_explained else None
-        decisions: list[Decision] = []
-        for i, application in enumerate(applications):
-            decision: dict[str, Any] = {
-                "event_id": self._new_id(),
-                "SK_ID_CURR": application.SK_ID_CURR,
-                **decided[i],
-                "model": self.model,
-                "warnings": warnings[i],
-            }
-            found = (
-                Decision(**decision) if explanations is None else Explanation(**decision, **explanations[i])
-            )
-            decisions.append(found)
-        self._record(
-            decisions, request_ids, operators, table
-        )  # the last step: what fails before it has left no trace
+        decisions, entries = self._judge(applications, request_ids, is_explained, operators)
+        if self.log is not None:  # the last step: what fails before it has left no trace
+            self.log.record(entries, self._clock())
         return decisions
 
     def answer(self, jobs: Sequence[Job], is_explained: bool = False) -> list[bytes | Refusal]:
@@ -111,6 +105,18 @@ class Decider:
         gone = Refusal(504, "The time for this request is over.")
         return [answers.get(id(job), gone) for job in jobs]
 
+    async def answer_at_once(self, job: Job) -> bytes | Refusal:
+        """Answer a small request here and now, on the event loop; only the disk is waited for elsewhere."""
+        try:
+            size = len(job.applications)
+            ids, operators = [job.request_id] * size, [job.operator] * size
+            decisions, entries = self._judge(job.applications, ids, False, operators)
+            if self._together is not None:
+                await self._together.record(entries)
+            return _json(decisions)
+        except Exception as error:
+            return _refusal(error)
+
     def _answers(self, jobs: Sequence[Job], is_explained: bool) -> dict[int, bytes | Refusal]:
         try:
             applications = [application for job in jobs for application in job.applications]
@@ -118,19 +124,12 @@ class Decider:
             operators = [job.operator for job in jobs for _ in job.applications]
             decided = iter(self.decide(applications, request_ids, is_explained, operators))
             return {id(job): _json(islice(decided, len(job.applications))) for job in jobs}
-        except LogError as error:
-            logger.error("nothing is decided: %s", error)
-            refusal = Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
-            return {id(job): refusal for job in jobs}
         except Exception as error:
-            if len(jobs) > 1:
+            if len(jobs) > 1 and not isinstance(error, LogError):
                 return {
                     key: value for job in jobs for key, value in self._answers([job], is_explained).items()
                 }
-            # A fault of ours. Its message could quote an applicant, so only its kind and place are said.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-            return {id(jobs[0]): Refusal(500, "The service failed on this request; its log says where.")}
+            return {id(job): _refusal(error) for job in jobs}
 
     def warm(self, examples: Sequence[Mapping[str, Any]]) -> None:
         """Answer golden examples in each way, so that the first client does not wait; nothing is recorded.
@@ -169,41 +168,64 @@ class Decider:
                     f"{found!r}, {now['decision']}. Train again, or install the pinned versions."
                 )
 
+    def _judge(
+        self,
+        applications: Sequence[Request | ApplicationRequest],
+        request_ids: Sequence[str],
+        is_explained: bool,
+        operators: Sequence[str | None],
+    ) -> tuple[list[Answer], list[Entry]]:
+        """Return the decisions, and what the log must say of them."""
+        if len(applications) <= ONE_BY_ONE and not is_explained:
+            judged = [self._judge_one(application) for application in applications]
+        else:
+            judged = self._judge_table(applications, is_explained)
+        decisions: list[Answer] = []
+        entries: list[Entry] = []
+        askers = operators or [None] * len(applications)
+        for application, request_id, operator, (decided, rest, inputs) in zip(
+            applications, request_ids, askers, judged, strict=True
+        ):
+            event, number = self._new_id(), application.SK_ID_CURR
+            decisions.append(
+                {"event_id": event, "SK_ID_CURR": number, **decided, "model": self.model, **rest}
+            )
+            entries.append(
+                Entry(
+                    event_id=event,
+                    applicant=number,
+                    request_id=request_id,
+                    probability_of_default=decided["probability_of_default"],
+                    threshold=decided["threshold"],
+                    decision=decided["decision"],
+                    features=inputs,
+                    operator=operator,
+                    reasons=tuple(reason.feature for reason in rest["reasons"]) if is_explained else None,
+                )
+            )
+        return decisions, entries
+
+    def _judge_one(self, application: Request | ApplicationRequest) -> Judged:
+        decided, remarks, inputs = self._single(features.one(*tables.parts(application, features.READS)))
+        return decided, {"warnings": remarks}, inputs
+
+    def _judge_table(
+        self, applications: Sequence[Request | ApplicationRequest], is_explained: bool
+    ) -> list[Judged]:
+        table, decided = self._score(applications)
+        rests: list[dict[str, Any]] = [{"warnings": remarks} for remarks in self.scorer.warnings(table)]
+        if is_explained:
+            for rest, explanation in zip(rests, explain(self.scorer, table), strict=True):
+                rest |= explanation
+        inputs = table.select(self.scorer.feature_names).iter_rows(named=True)
+        return list(zip(decided, rests, inputs, strict=True))
+
     def _score(
         self, applications: Sequence[Request | ApplicationRequest]
     ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
         """Return the features and what the scorer says of them."""
         table = features.build(tables.from_requests(applications, columns=features.READS))
         return table, self.scorer.decide(table).to_dicts()
-
-    def _record(
-        self,
-        decisions: Sequence[Decision],
-        request_ids: Sequence[str],
-        operators: Sequence[str | None],
-        table: pl.DataFrame,
-    ) -> None:
-        if self.log is None:
-            return
-        inputs = table.select(self.scorer.feature_names).iter_rows(named=True)
-        askers = operators or [None] * len(decisions)
-        entries = [
-            Entry(
-                event_id=decision.event_id,
-                applicant=decision.SK_ID_CURR,
-                request_id=request_id,
-                probability_of_default=decision.probability_of_default,
-                threshold=decision.threshold,
-                decision=decision.decision,
-                features=row,
-                operator=operator,
-                reasons=_reasons(decision),
-            )
-            for decision, request_id, operator, row in zip(
-                decisions, request_ids, askers, inputs, strict=True
-            )
-        ]
-        self.log.record(entries, self._clock())
 
 
 def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
@@ -214,12 +236,22 @@ def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
         raise ScorerError(f"golden example {number} is no valid request any more; train again.") from error
 
 
-def _reasons(decision: Decision) -> tuple[str, ...] | None:
-    """Name the features of the reasons that are given, None where nobody asked for reasons."""
-    if isinstance(decision, Explanation):
-        return tuple(reason.feature for reason in decision.reasons)
-    return None
+def _refusal(error: Exception) -> Refusal:
+    """Log why a request fails, and return what its client is told."""
+    if isinstance(error, LogError):
+        logger.error("nothing is decided: %s", error)
+        return Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
+    # A fault of ours. Its message could quote an applicant, so only its kind and place are said.
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+    return Refusal(500, "The service failed on this request; its log says where.")
 
 
-def _json(decisions: Iterable[Decision]) -> bytes:
-    return f"[{','.join(decision.model_dump_json() for decision in decisions)}]".encode()
+def _plain(reason: Reason) -> dict[str, Any]:
+    return reason.model_dump()
+
+
+def _json(decisions: Iterable[Answer]) -> bytes:
+    return json.dumps(
+        list(decisions), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+    ).encode()

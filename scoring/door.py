@@ -53,6 +53,7 @@ WORDS = {  # where pydantic speaks of Python
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 Admit = Callable[[Scope], str | None]
+AtOnce = Callable[["Job"], Awaitable["bytes | Refusal"]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Limits:
     head_bytes: int = 32 * 2**10  # request line and headers
     head_s: float = 5.0  # to send them
     pause_s: float = 5.0  # between two parts of a body
+    quick_bytes: int = 48 * 2**10  # one application with some 200 records of history: a few milliseconds
+    quick: int = 8  # requests decided at once; the next ones go into the batch
     body_s: float = 30.0  # to send the body
     answer_s: float = 60.0  # to answer it
     arrow_rows: int = 100_000  # applications in a table
@@ -85,9 +88,11 @@ class Route:
 
     Rows that a request may bring, the twins for large requests and for tables, and how many requests may be
     inside at once, where that is less than the limit of the whole service.
+    ``is_quick``: one application alone is decided at once.
     """
 
     rows: int
+    is_quick: bool = False
     bulk: str | None = None
     arrow: str | None = None
     concurrent: int | None = None
@@ -178,6 +183,8 @@ class Door:
         Gives the name of the API key that a request came with, or raises the `Refusal` of who may not ask.
     rate : Rate, optional
         How often one key, or one address without keys, may ask.
+    at_once : callable, optional
+        Answers a small request without the service's batch: see `Limits.quick`.
     """
 
     def __init__(
@@ -188,6 +195,7 @@ class Door:
         limits: Limits = Limits(),
         admit: Admit = lambda _: None,
         rate: Rate | None = None,
+        at_once: AtOnce | None = None,
     ) -> None:
         self.app = app
         self.routes = routes
@@ -196,6 +204,9 @@ class Door:
         self.admit = admit
         self.rate = rate
         self._inside: Counter[str] = Counter()
+        self.at_once = at_once
+        self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
+        self._quick = 0
         self._tables = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -208,7 +219,7 @@ class Door:
         route = self.routes.get(scope["path"])
         try:
             operator = self.admit(scope)
-            if any(scope["path"] in other.twins for other in self.routes.values()):
+            if scope["path"] in self._twins:
                 raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, _Uniform(send))
@@ -253,10 +264,42 @@ class Door:
             else:
                 applications = await self._applications(bytes(body), route.rows)
                 job = Job(request_id, applications, operator=operator)
+                if self._is_quick(route, job, len(body)):
+                    await self._at_once(job, send)
+                    return
             inner[JOB] = job
             await self._inner(inner, receive, _Uniform(send), job, self.limits.answer_s)
         finally:
             self._inside[path] -= 1
+
+    def _is_quick(self, route: Route, job: Job, size: int) -> bool:
+        """Say whether a request is decided now: the queue of the batch costs more than a lone decision."""
+        limits = self.limits
+        return (
+            route.is_quick
+            and self.at_once is not None
+            and len(job.applications) == 1
+            and size <= limits.quick_bytes
+            and self._quick < limits.quick
+        )
+
+    async def _at_once(self, job: Job, send: Send) -> None:
+        assert self.at_once is not None
+        self._quick += 1
+        try:
+            async with asyncio.timeout(self.limits.answer_s):
+                answer = await self.at_once(job)
+        except TimeoutError:
+            answer = self._late(self.limits.answer_s)
+        finally:
+            self._quick -= 1
+        if isinstance(answer, Refusal):
+            raise answer
+        await _send(send, 200, [(b"content-type", b"application/json")], answer)
+
+    def _late(self, answer_s: float) -> Refusal:
+        detail = f"No answer within {answer_s:g} seconds; send fewer applications at a time."
+        return Refusal(504, detail, retry_after_s=self.limits.retry_after_s)
 
     async def _table(
         self,
@@ -295,8 +338,7 @@ class Door:
             await asyncio.wait({task}, timeout=answer_s)
             if not task.done() and not send.has_started:
                 send.is_closed = True
-                detail = f"No answer within {answer_s:g} seconds; send fewer applications at a time."
-                raise Refusal(504, detail, retry_after_s=self.limits.retry_after_s)
+                raise self._late(answer_s)
             await task
         finally:
             job.is_abandoned = not send.has_started
@@ -503,8 +545,11 @@ class _Numbered:
 
 
 async def _answer(send: Send, refusal: Refusal) -> None:
-    body = refusal.body()
-    headers = {**refusal.headers(), "content-length": str(len(body))}
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
+    headers = [(name.encode(), value.encode()) for name, value in refusal.headers().items()]
+    await _send(send, refusal.status, headers, refusal.body())
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

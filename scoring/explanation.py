@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from scoring import features as declared
-from scoring.schema import Contribution, Reason
+from scoring.schema import Reason
 from scoring.scorer import Scorer
 from scoring.wording import NO_BREAK, Value, in_words
 
@@ -50,7 +50,7 @@ def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
                 "base_value": base,
                 "raw_score": base + sum(row),
                 "contributions": [
-                    Contribution(feature=name, value=values[name], contribution=contributions[name])
+                    {"feature": name, "value": values[name], "contribution": contributions[name]}
                     for name in names
                 ],
                 "reasons": reasons(scorer, values, contributions),

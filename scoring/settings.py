@@ -44,6 +44,8 @@ class Settings:
         Applications in one JSON request to /score and to /explain.
     explain_concurrent : int
         Explanations inside a worker at once.
+    batch : int
+        Most requests to /score that are merged; 1 merges none.
     rate : float
         Requests a second of one key, or of one address without keys; 0 for any number.
     drain_s : float
@@ -65,6 +67,7 @@ class Settings:
     rows: int
     explain_rows: int
     explain_concurrent: int
+    batch: int
     rate: float
     drain_s: float
     limits: Limits
@@ -131,12 +134,14 @@ class Settings:
             rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
             explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
             explain_concurrent=whole("CREDIT_SCORING_EXPLAIN_CONCURRENT", 16, 10_000),
+            batch=whole("CREDIT_SCORING_BATCH", 64, 4_096),
             rate=number("CREDIT_SCORING_RATE", 0, 0, 1e6),
             drain_s=number("CREDIT_SCORING_DRAIN_SECONDS", 2, 0, 3_600),
             limits=Limits(
                 body_bytes=whole("CREDIT_SCORING_BODY_MIB", usual.body_bytes // MIB, 2_048) * MIB,
                 head_bytes=whole("CREDIT_SCORING_HEADER_KIB", usual.head_bytes // KIB, 1_024) * KIB,
                 concurrent=whole("CREDIT_SCORING_CONCURRENT", usual.concurrent, 100_000),
+                quick=whole("CREDIT_SCORING_AT_ONCE", usual.quick, 100_000, low=0),
                 head_s=number("CREDIT_SCORING_HEADER_SECONDS", usual.head_s, 0.1, 3_600),
                 pause_s=number("CREDIT_SCORING_PAUSE_SECONDS", usual.pause_s, 0.1, 3_600),
                 body_s=body_s,

@@ -38,6 +38,7 @@ FLOORS = {
         "scoring.unseen",
         "scoring.wording",
         "scoring.scorer",
+        "scoring.single",
         "scoring.explanation",
         "scoring.candidates",
         "scoring.evaluation",

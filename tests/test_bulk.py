@@ -84,9 +84,10 @@ def decisions(answer: bytes | Refusal) -> pl.DataFrame:
 
 def test_a_table_is_decided_like_its_applications_bit_for_bit(scorer, bulk):
     requests = odd(small.applications(500, seed=11))
-    alone = Decider(scorer, TAG).decide(
+    decided = Decider(scorer, TAG).decide(
         parse(json.dumps({"applications": requests}).encode(), 500, DECODER), ["r"] * 500
     )
+    alone = [Decision.model_validate(decision) for decision in decided]
     table = decisions(bulk.answer(job(flat(requests))))
     for name in ("SK_ID_CURR", "probability_of_default", "score", "threshold", "decision", "model"):
         assert table[name].to_list() == [getattr(decision, name) for decision in alone], name
@@ -99,9 +100,10 @@ def test_a_table_is_decided_like_its_applications_bit_for_bit(scorer, bulk):
 def test_a_client_that_accepts_json_gets_what_the_json_door_gives(scorer, bulk):
     requests = odd(small.applications(80, seed=5))
     answer = bulk.answer(job(flat(requests), is_json=True))
-    alone = Decider(scorer, TAG).decide(
+    decided = Decider(scorer, TAG).decide(
         parse(json.dumps({"applications": requests}).encode(), 80, DECODER), ["r"] * 80
     )
+    alone = [Decision.model_validate(decision) for decision in decided]
     found = [Decision.model_validate(row) for row in json.loads(answer)]
     assert [list(row) for row in json.loads(answer)] == [list(Decision.model_fields)] * 80
     for one, other in zip(found, alone, strict=True):

@@ -1,5 +1,6 @@
 """The decider answers each request on its own account, however requests are merged."""
 
+import asyncio
 import json
 import logging
 from datetime import UTC, datetime
@@ -49,6 +50,28 @@ def test_merged_requests_get_their_own_answers(decider):
     ]
 
 
+def test_a_request_decided_at_once_gets_what_the_batch_would_give_it(decider, monkeypatch):
+    merged = jobs([1, 2, 1])
+    at_once = [json.loads(asyncio.run(decider.answer_at_once(job))) for job in merged]
+    logged = read(decider.log.folder).table
+    assert set(logged["event_id"]) == {d["event_id"] for answer in at_once for d in answer}
+    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
+    batched = [json.loads(answer) for answer in decider.answer(merged)]
+    for answer in at_once + batched:
+        for decision in answer:
+            del decision["event_id"]
+    assert at_once == batched
+
+
+def test_what_cannot_be_recorded_or_done_at_once_is_refused(decider, monkeypatch):
+    decider.log.folder.rmdir()
+    refused = asyncio.run(decider.answer_at_once(jobs([1])[0]))
+    assert isinstance(refused, Refusal) and refused.status == 503
+    monkeypatch.setattr(features, "one", None)
+    refused = asyncio.run(decider.answer_at_once(jobs([1])[0]))
+    assert isinstance(refused, Refusal) and refused.status == 500
+
+
 def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(decider, monkeypatch, caplog):
     build = features.build
 
@@ -58,6 +81,7 @@ def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(decider, monk
         return build(portfolio)
 
     monkeypatch.setattr(features, "build", fragile)
+    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
     with caplog.at_level(logging.ERROR):
         answers = decider.answer(jobs([2, 1, 3]))
     assert isinstance(answers[1], Refusal) and answers[1].status == 500

@@ -9,7 +9,7 @@ import pytest
 from scoring.door import JOB, Door, Limits, Refusal, Route, parse
 from scoring.schema import Decoder, Problem
 
-ROUTES = {"/score": Route(rows=120, bulk="/bulk"), "/explain": Route(rows=2)}
+ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
 JSON = {"content-type": "application/json"}
 
 
@@ -24,11 +24,11 @@ async def echo(scope, _, send):
     await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
-def ask(*calls, app=echo, limits=Limits()) -> list[httpx.Response]:  # noqa: B008 - frozen
+def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]:  # noqa: B008 - frozen
     """Make calls at the same time: (path, body, headers)."""
 
     async def run() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, limits))
+        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, limits, at_once=at_once))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return await asyncio.gather(
                 *(client.post(path, content=body, headers=JSON | headers) for path, body, headers in calls)
@@ -57,6 +57,34 @@ def test_a_large_body_is_led_round_the_batch():
     limits = Limits(bulk_bytes=1_000)
     small_one, large_one = ask(("/score", body(5), {}), ("/score", body(110), {}), limits=limits)
     assert small_one.json()[0] == "/score" and large_one.json()[0] == "/bulk"
+
+
+def test_one_small_application_is_decided_at_once_and_the_others_go_into_the_batch():
+    async def at_once(_):
+        await asyncio.sleep(0.02)
+        return b'["at once"]'
+
+    calls = [("/score", body(1), {}), ("/score", body(2), {}), ("/explain", body(1), {})]
+    answers = [response.json()[0] for response in ask(*calls, at_once=at_once)]
+    assert answers == ["at once", "/score", "/explain"]
+    large = ("/score", body(1, NAME_INCOME_TYPE="W" * 90), {})
+    assert ask(large, at_once=at_once, limits=Limits(quick_bytes=100))[0].json()[0] == "/score"
+    crowd = ask(*[("/score", body(1), {})] * 5, at_once=at_once, limits=Limits(quick=3))
+    assert sorted(response.json()[0] for response in crowd) == ["/score"] * 2 + ["at once"] * 3
+
+
+def test_an_answer_at_once_is_refused_and_given_up_as_any_other():
+    async def refuse(_):
+        return Refusal(503, "Not now.", retry_after_s=5)
+
+    async def late(_):
+        await asyncio.sleep(1)
+        return b"[]"
+
+    (response,) = ask(("/score", body(1), {}), at_once=refuse)
+    assert problem(response).status == 503 and response.headers["retry-after"] == "5"
+    (response,) = ask(("/score", body(1), {}), at_once=late, limits=Limits(answer_s=0.01))
+    assert problem(response).status == 504
 
 
 def test_one_request_too_many_is_told_to_come_back():

@@ -59,11 +59,11 @@ def test_every_feature_can_be_put_in_words():
 def test_contributions_sum_to_the_raw_score(learned):
     scorer, table, _ = learned
     for row, explanation in zip(scorer.raw_score(table[:50]), explain(scorer, table[:50]), strict=True):
-        total = explanation["base_value"] + sum(part.contribution for part in explanation["contributions"])
+        total = explanation["base_value"] + sum(part["contribution"] for part in explanation["contributions"])
         assert total == pytest.approx(row, abs=1e-9) and explanation["raw_score"] == pytest.approx(
             row, abs=1e-9
         )
-        assert [part.feature for part in explanation["contributions"]] == scorer.feature_names
+        assert [part["feature"] for part in explanation["contributions"]] == scorer.feature_names
 
 
 def test_a_row_is_explained_alone_as_in_a_batch(learned):

@@ -32,6 +32,7 @@ from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash
 from scoring.inference_log.table import event_ids
+from scoring.inference_log.together import Together
 from scoring.inference_log.writer import InferenceLog, Table
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "LogError",
     "Quarantined",
     "Table",
+    "Together",
     "Verdict",
     "audit_table",
     "event_ids",

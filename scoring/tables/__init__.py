@@ -6,7 +6,16 @@ here, not cleaned: the odd ones of the source (365243, XNA) are dealt with where
 """
 
 from scoring.tables.files import TableError, read
-from scoring.tables.portfolio import DTYPES, Portfolio, absent, concat, from_requests, take, to_requests
+from scoring.tables.portfolio import (
+    DTYPES,
+    Portfolio,
+    absent,
+    concat,
+    from_requests,
+    parts,
+    take,
+    to_requests,
+)
 
 __all__ = [
     "DTYPES",
@@ -15,6 +24,7 @@ __all__ = [
     "absent",
     "concat",
     "from_requests",
+    "parts",
     "read",
     "take",
     "to_requests",

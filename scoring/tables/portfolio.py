@@ -112,6 +112,34 @@ def concat(portfolios: Sequence[Portfolio]) -> Portfolio:
     )
 
 
+Raw = dict[str, Any]  # values of a record under the names of their columns; what is missing is left out
+
+
+def parts(
+    request: Request | ApplicationRequest, columns: Mapping[str, Sequence[str]]
+) -> tuple[Raw, dict[str, list[Raw]] | None, Raw | None]:
+    """Return one request as plain values: its application, its raw history and its ready-made aggregates.
+
+    Parameters
+    ----------
+    request : Request or ApplicationRequest
+        An application as it was decoded, or validated.
+    columns : mapping of str to sequence of str
+        Raw columns to keep of each table; those of the application are under ``"application"``.
+    """
+    history: dict[str, list[Raw]] | None = None
+    if request.history is not None:
+        history = {
+            table: [_known(record, columns[table]) for record in getattr(request.history, table)]
+            for table in HISTORY
+            if table in columns
+        }
+    given: Any = request.history_features
+    if given is not None and not isinstance(given, dict):
+        given = _known(given, given.__struct_fields__)
+    return _known(request, columns["application"]), history, given
+
+
 def to_requests(portfolio: Portfolio, rows: Rows) -> list[dict[str, Any]]:
     """Return applications as JSON-ready requests, in the order asked, missing values left out.
 
@@ -171,6 +199,12 @@ def _ready_made(requests: Sequence[Request | ApplicationRequest]) -> pl.DataFram
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
+
+
+def _known(record: Any, names: Sequence[str]) -> Raw:
+    """Return the values of a decoded or validated record that are there: NaN is not equal to itself."""
+    values = [(name, getattr(record, name)) for name in names]
+    return {name: value for name, value in values if value is not None and value == value}
 
 
 def _frame(records: Sequence[Any], kinds: Mapping[str, str]) -> pl.DataFrame:

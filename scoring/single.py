@@ -1,0 +1,85 @@
+"""One application scored without a table: for one row a table engine costs more than the work itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from scoring.decision import decide
+from scoring.model import probability
+from scoring.scorer import Scorer
+from scoring.unseen import Remark, words
+
+Value = float | str | None
+
+
+class Single:
+    """Scores one application's features exactly as the scorer scores a table of them.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        encoding = scorer.model.encoding
+        self.scorer = scorer
+        self._names = encoding.names
+        self._pick: Callable[[Mapping[str, Value]], tuple[Value, ...]] = (
+            itemgetter(*self._names) if len(self._names) > 1 else self._only
+        )
+        self._codes = [
+            (position, {level: float(code) for code, level in enumerate(encoding.levels[name])})
+            for position, name in enumerate(self._names)
+            if name in encoding.levels
+        ]
+        filled = [position for position, name in enumerate(self._names) if name in encoding.fill]
+        self._filled = np.array(filled, dtype=np.intp)
+        self._fills = np.array([encoding.fill[self._names[position]] for position in filled])
+        nowhere = (np.nan, np.nan)  # nothing lies outside
+        ranges = [scorer.ranges.get(name, nowhere) for name in self._names]
+        self._low, self._high = np.array(ranges).reshape(-1, 2).T
+
+    def __call__(
+        self, features: Mapping[str, Value]
+    ) -> tuple[dict[str, Any], list[Remark], dict[str, Value]]:
+        """Return what the scorer decides, its warnings, and the values that the model read.
+
+        Parameters
+        ----------
+        features : mapping of str to float, str or None
+            Value of each feature, as `scoring.features.one` gives them.
+        """
+        values = self._pick(features)
+        numbers: list[Any] = list(values)
+        strange = []
+        for position, codes in self._codes:
+            word = values[position]
+            if isinstance(word, str):
+                numbers[position] = code = codes.get(word)
+                if code is None:
+                    strange.append(words(self.scorer.ranges, self._names[position], None, word))
+        codes_row = np.array(numbers, dtype=np.float64)
+        odd = np.flatnonzero((codes_row < self._low) | (codes_row > self._high)).tolist()
+        outside = [words(self.scorer.ranges, self._names[i], float(codes_row[i]), None) for i in odd]
+        gaps = np.isnan(codes_row[self._filled])
+        codes_row[self._filled[gaps]] = self._fills[gaps]
+        return self._decide(codes_row), outside + strange, dict(zip(self._names, values, strict=True))
+
+    def _decide(self, row: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+        scorer = self.scorer
+        raw = scorer.model.function.raw(row.reshape(1, -1))
+        default = probability(scorer.calibration.of(raw))
+        return {
+            "probability_of_default": float(default[0]),
+            "score": int(scorer.points.of(default)[0]),
+            "threshold": scorer.threshold,
+            "decision": str(decide(default, scorer.threshold)[0]),
+        }
+
+    def _only(self, features: Mapping[str, Value]) -> tuple[Value]:
+        """Return the one value of a model of one feature: itemgetter would give it without its tuple."""
+        return (features[self._names[0]],)
