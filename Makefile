@@ -19,7 +19,9 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 SETUP  := .venv/installed
 STORED := $(BENTOML_HOME)/models/credit_scoring/latest
 
-.PHONY: help run test torture setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
+BENCH_PEERS := fastapi mlserver litserve ray mlflow
+
+.PHONY: help run test torture bench setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -35,6 +37,15 @@ test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one
 torture: $(SETUP)  ## do harm to served processes, about an hour; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
 	@python -m tests.torture $(ARGS)
+
+bench: $(SETUP) $(BENCH_PEERS:%=var/bench/%/ready)  ## measure everything beside its peers, write BENCHMARKS.md (ARGS=--quick)
+	@python -m benchmarks $(ARGS)
+
+var/bench/%/ready: benchmarks/serving/%.txt | $(SETUP)
+	@echo "Installing $* for the comparison"
+	@rm -rf var/bench/$* && uv venv -q --python .venv/bin/python var/bench/$*
+	@uv pip install -q --python var/bench/$*/bin/python -r $<
+	@touch $@
 
 setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
 

@@ -1,0 +1,81 @@
+"""Run every benchmark and write its figures into BENCHMARKS.md: ``make bench``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from benchmarks.results import FILE
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "BENCHMARKS.md"
+PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what for a short run
+    "engine": (["--keep"], ["--rounds", "1", "--trees", "100"]),
+    "features": (["--portfolio", "var/demo"], ["--portfolio", "var/demo", "--rounds", "1"]),
+    "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
+    "servers": ([], ["--quick"]),
+}
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+
+def table(records: list[dict[str, Any]]) -> str:
+    """Return figures as a Markdown table."""
+    lines = ["| what | figure | unit | target | |", "|---|---|---|---|---|"]
+    for one in records:
+        target = "" if one["target"] is None else f"{one['target']:g}"
+        met = {None: "", True: "met", False: "**missed**"}[one["met"]]
+        lines.append(f"| {one['name']} | {one['figure']:,g} | {one['unit']} | {target} | {met} |")
+    return "\n".join(lines)
+
+
+def written(text: str, records: list[dict[str, Any]]) -> str:
+    """Return a document with the figures of each part between its markers."""
+    for part in PARTS:
+        start, end = f"<!-- figures: {part} -->", f"<!-- end: {part} -->"
+        if start in text and end in text:
+            own = [one for one in records if f"benchmarks.{part}" in one["command"].replace("/", ".")]
+            before, _, rest = text.partition(start)
+            text = f"{before}{start}\n{table(own)}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+@app.command(epilog="Example: [bold]make bench ARGS='--only servers'[/bold]")
+def main(
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Parts: {', '.join(PARTS)}; all by default.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Short runs; no figure is kept.")] = False,
+    tables: Annotated[bool, typer.Option("--tables", help="Measure nothing, only write the tables.")] = False,
+) -> None:
+    """Measure, keep the figures in benchmarks/results.json and write the tables of BENCHMARKS.md.
+
+    A part that fails does not stop the others; the exit code is then 1.
+    """
+    console, failed = Console(stderr=True), []
+    before = FILE.read_bytes() if FILE.exists() else b"[]\n"
+    for part in only or list(PARTS):
+        if part not in PARTS:
+            raise typer.BadParameter(f"{part} is none of {', '.join(PARTS)}")
+        if not tables:
+            console.rule(part)
+            command = [sys.executable, "-m", f"benchmarks.{part}", *PARTS[part][quick]]
+            if subprocess.run(command, cwd=ROOT).returncode:
+                failed.append(part)
+    if quick:
+        FILE.write_bytes(before)
+    else:
+        records = json.loads(FILE.read_text(encoding="utf-8"))
+        DOCUMENT.write_text(written(DOCUMENT.read_text(encoding="utf-8"), records), encoding="utf-8")
+    if failed:
+        console.print(f"[red]failed, or a target was missed: {', '.join(failed)}[/red]")
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

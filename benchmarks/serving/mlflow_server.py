@@ -1,0 +1,30 @@
+"""`mlflow models serve` with the usual way inside: run once to save the model that mlflow then serves."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from usual import Usual
+
+
+class Scoring(mlflow.pyfunc.PythonModel):
+    """Decides the rows of a table."""
+
+    def load_context(self, context: Any) -> None:  # noqa: ARG002
+        """Load the model when mlflow starts."""
+        self.usual = Usual(Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"]) / "decisions.jsonl")
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Decide each row."""
+        return self.usual.score(model_input.to_dict(orient="records"))
+
+
+if __name__ == "__main__":
+    mlflow.pyfunc.save_model(sys.argv[1], python_model=__file__, pip_requirements=[])
+else:
+    mlflow.models.set_model(Scoring())

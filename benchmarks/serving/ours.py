@@ -1,0 +1,34 @@
+"""Our own decider for the peers that can carry it: the same checks, features, kernel and durable log."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from scoring.bulk import DECODER
+from scoring.decider import Decider
+from scoring.door import Job, Refusal, parse
+from scoring.inference_log import InferenceLog
+from scoring.scorer import Scorer
+
+MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
+
+
+def decider() -> Decider:
+    """Load the model and open a log of this process."""
+    scorer = Scorer.load(MODEL)
+    worker = f"w{uuid.uuid4().hex[:8]}"
+    return Decider(scorer, "bench", InferenceLog(LOG, worker, bytes(32), "bench", list(scorer.categories)))
+
+
+def job(body: bytes) -> Job:
+    """Check a request as our door does."""
+    return Job(uuid.uuid4().hex, parse(body, 1_000, DECODER))
+
+
+def text(answer: bytes | Refusal) -> bytes:
+    """Return an answer, or fail loudly: a benchmark must not count refusals."""
+    if isinstance(answer, Refusal):
+        raise RuntimeError(answer.detail)
+    return answer
