@@ -21,11 +21,12 @@ class Difference:
     value: float
     low: float
     high: float
+    digits: int = 4
 
     def __str__(self) -> str:
         """Show the value with its interval."""
-        digits = 4 if abs(self.value) < 1 else 1
-        return f"{self.value:+.{digits}f} ({self.low:+.{digits}f} to {self.high:+.{digits}f})"
+        value, low, high = (f"{v:+.{self.digits}f}" for v in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
 
 
 class Judged:
@@ -85,7 +86,7 @@ def differences(ours: Judged, other: Judged, seed: int = 0) -> tuple[Difference,
         cost.append(1_000 * float(saved @ weights) / n)
     return (
         Difference(ours.auc() - other.auc(), *_interval(auc)),
-        Difference(1_000 * float(saved.mean()), *_interval(cost)),
+        Difference(1_000 * float(saved.mean()), *_interval(cost), digits=1),
     )
 
 
