@@ -151,9 +151,9 @@ def main(
             measured, table = measure(trees, categories, rounds, progress, steps)
             figures += measured
             progress.console.print(table)
+            for found in measured if keep else ():
+                results.record(*found, command=COMMAND)
     if keep:
-        for found in figures:
-            results.record(*found, command=COMMAND)
         console.print(f"{len(figures)} figures written to {results.FILE}")
     if missed := [name for name, *_, met in figures if met is False]:
         console.print(f"missed: {', '.join(missed)}")
