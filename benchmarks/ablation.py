@@ -18,7 +18,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.paired import Judged, differences
 from benchmarks.peers import FOLDS, MODEL_FILE
 from benchmarks.results import record
 from scoring import features as declared
@@ -29,6 +28,7 @@ from scoring.evaluation import deal_folds
 from scoring.features import Feature
 from scoring.metrics import Outcomes
 from scoring.model import probability
+from scoring.paired import Judged, differences
 from scoring.selection import importance
 
 RAW = set(schema.columns(schema.Application))

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.paired import Judged, differences
 from benchmarks.recipes import RECIPES, Recipe
 from benchmarks.results import FILE, record
 from scoring import features as declared
@@ -28,6 +27,7 @@ from scoring.candidates import LIGHTGBM, Outcomes, vectorise
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import cross_validate, deal_folds
 from scoring.model import probability
+from scoring.paired import Judged, differences
 
 MODEL_FILE = FILE.with_name("model.json")
 FOLDS = 5

@@ -77,7 +77,8 @@ def differences(ours: Judged, other: Judged, seed: int = 0) -> tuple[Difference,
     random = np.random.default_rng(seed)
     n = len(ours.y)
     saved = other.cost - ours.cost
-    auc, cost = [], []
+    auc: list[float] = []
+    cost: list[float] = []
     while len(auc) < REPLICATES:
         weights = np.bincount(random.integers(0, n, n), minlength=n).astype(np.float64)
         if not 0 < weights @ ours.y < n:  # a sample without both outcomes has no AUC: draw again

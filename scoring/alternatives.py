@@ -1,0 +1,269 @@
+"""The same candidate, refitted otherwise: block by block, without an attribute, or less discriminating.
+
+Every variant meets the same folds, so that differences are paired. Each is judged at the threshold that is
+cheapest for itself; approval ratios are compared at one share of approvals for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring import features as declared
+from scoring.candidates import LIGHTGBM, Candidate, fit_rows
+from scoring.coding import Coded
+from scoring.decision import DEFAULT_PROTECTED, PROTECTED
+from scoring.fairness import Audit, Labels, audit
+from scoring.features import Feature
+from scoring.metrics import Measured, Outcomes, measure
+from scoring.model import probability
+from scoring.paired import Difference, Judged, differences
+from scoring.schema import Application, columns
+
+TOLERANCE = 0.01  # of the cost: what a less discriminating model may cost more
+PROXIES = (10, 40)  # features that tell an attribute best, to do without
+PROBE_ROUNDS = 60  # trees of the model that guesses an attribute
+AUDIT_REPLICATES = 100
+
+Progress = Callable[[str], None]  # called with the name of what is fitted next
+Folds = NDArray[np.int8]
+
+_RAW = frozenset(columns(Application))
+BLOCKS: dict[str, Callable[[Feature], bool]] = {
+    "application": lambda f: f.name in _RAW,
+    "ratios": lambda f: f.table == "application" and f.name not in _RAW,
+    "bureau": lambda f: f.table in ("bureau", "bureau_balance"),
+    "previous": lambda f: f.table == "previous_application",
+    "repayment": lambda f: f.table in ("POS_CASH_balance", "credit_card_balance", "installments_payments"),
+    "cross": lambda f: f.table == "cross",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to fit: its features, and settings and seed if they are other ones."""
+
+    name: str
+    features: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """A variant out of fold, beside the one that it is measured against (None: it is the first).
+
+    ``auc_gained`` and ``cost_saved`` (per 1,000 applications) are above 0 where it is better.
+    """
+
+    variant: Variant
+    judged: Judged
+    auc_gained: Difference | None = None
+    cost_saved: Difference | None = None
+
+    @property
+    def auc(self) -> float:
+        """AUC out of fold."""
+        return self.judged.auc()
+
+    @property
+    def cost(self) -> float:
+        """Cost per 1,000 applications at its own cheapest threshold."""
+        return self.judged.cost_per_1000
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What all variants share.
+
+    Attributes
+    ----------
+    coded : Coded
+        Every declared feature of these applications, whatever the policy.
+    y, folds : ndarray of shape (n_applications,)
+    candidate : Candidate
+        ``lightgbm`` in the settings of the run.
+    rounds : int
+        Trees of every fit.
+    """
+
+    coded: Coded
+    y: Outcomes
+    folds: Folds
+    candidate: Candidate
+    rounds: int
+
+    def refit(self, variant: Variant, against: Refit | None = None) -> Refit:
+        """Cross-validate a variant; compare it with another one."""
+        tried = replace(self.candidate, settings={**self.candidate.settings, **variant.settings})
+        coded = self.coded.only(variant.features)
+        signs, raw = directions(variant.features), np.empty(len(self.y))
+        for fold in range(int(self.folds.max()) + 1):
+            outside = self.folds == fold
+            inside = self.y[~outside]
+            encoding, function = fit_rows(tried, coded, ~outside, inside, signs, variant.seed, self.rounds)
+            raw[outside] = function.raw(coded.encode(encoding, outside))
+        judged = Judged(variant.name, self.y, probability(raw)[None, :])
+        if against is None:
+            return Refit(variant, judged)
+        return Refit(variant, judged, *differences(judged, against.judged))
+
+
+@dataclass(frozen=True, eq=False)
+class Alternative:
+    """A refit with how it falls on the groups, at the share of approvals of the model in force.
+
+    ``ratios`` has, per attribute, the lowest approval ratio of a group.
+    """
+
+    refit: Refit
+    ratios: Mapping[str, Measured]
+    is_affordable: bool
+
+    @property
+    def worst(self) -> float:
+        """The lowest approval ratio of any group of any attribute."""
+        return min(ratio.value for ratio in self.ratios.values())
+
+
+def directions(names: Sequence[str]) -> dict[str, int]:
+    """Return the declared direction of each feature."""
+    return {name: declared.FEATURE_BY_NAME[name].direction for name in names}
+
+
+def ladder(bench: Bench, names: Sequence[str], told: Progress) -> list[Refit]:
+    """Add one block of features after the other; each step is measured against the step before."""
+    have: set[str] = set()
+    steps: list[Refit] = []
+    for name, belongs in BLOCKS.items():
+        block = {n for n in names if belongs(declared.FEATURE_BY_NAME[n]) and _is_filled(bench.coded, n)}
+        if not block:
+            continue
+        have |= block
+        told(name)
+        variant = Variant(name, tuple(n for n in names if n in have))
+        steps.append(bench.refit(variant, steps[-1] if steps else None))
+    return steps
+
+
+def exclusions(bench: Bench, told: Progress) -> list[Refit]:
+    """Measure what each protected attribute is worth: all features, then without each, then without all.
+
+    ``cost_saved`` below 0 is the price of the exclusion.
+    """
+    told("nothing")
+    first = bench.refit(Variant("nothing", bench.coded.names))
+    policies: list[tuple[str, ...]] = [(attribute,) for attribute in PROTECTED]
+    found = [first]
+    for policy in (*policies, DEFAULT_PROTECTED, tuple(PROTECTED)):
+        name = " + ".join(policy)
+        told(name)
+        kept = tuple(n for n in declared.names(policy) if n in first.variant.features)
+        found.append(bench.refit(Variant(name, kept), first))
+    return found
+
+
+def reveals(coded: Coded, groups: Labels, seed: int = 0) -> tuple[float, list[str]]:
+    """Tell how well the features give an attribute away, and which ones do it best.
+
+    Returns
+    -------
+    float
+        AUC of guessing the largest group against all others, on half of the applications.
+    list of str
+        Features by gain, the most telling first.
+    """
+    names, sizes = np.unique(groups[groups != ""], return_counts=True)
+    belongs = (groups == names[int(np.argmax(sizes))]).astype(np.int8)
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(groups != ""))
+    learn, judge = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
+    encoding, function = fit_rows(LIGHTGBM, coded, learn, belongs[learn], {}, seed, PROBE_ROUNDS)
+    said = probability(function.raw(coded.encode(encoding, judge)))
+    order = np.argsort(-function.gains(), kind="stable")
+    return measure(belongs[judge], said, 0.5)["auc"], [coded.names[i] for i in order]
+
+
+def search(
+    bench: Bench,
+    names: Sequence[str],
+    groups: Mapping[str, Labels],
+    share_granted: float,
+    told: Progress,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+) -> list[Alternative]:
+    """Look for a model that falls more evenly on the groups at nearly the same cost.
+
+    Parameters
+    ----------
+    bench : Bench
+    names : sequence of str
+        Features of the model in force, which comes first.
+    groups : mapping of str to ndarray of str
+        From ``fairness.labels``.
+    share_granted : float
+        Approvals at which the ratios are compared, in (0, 1).
+    told : callable
+    tolerance : float
+        Share of the cost that an alternative may cost more.
+    """
+    base: Refit | None = None
+    found: list[Alternative] = []
+    for variant in _variants(bench.coded.only(names), groups, seed):
+        told(variant.name)
+        refit = bench.refit(variant, base)
+        base = base or refit
+        p = refit.judged.probability[0]
+        cut = np.full(len(p), np.quantile(p, share_granted))
+        audits: dict[str, Audit | None] = {
+            name: audit(name, labels, bench.y, p, cut, replicates=AUDIT_REPLICATES, seed=seed)
+            for name, labels in groups.items()
+        }
+        ratios = {name: one.worst for name, one in audits.items() if one is not None}
+        if not ratios:
+            return []
+        found.append(Alternative(refit, ratios, refit.cost <= (1 + tolerance) * base.cost))
+    return found
+
+
+def choose(found: Sequence[Alternative]) -> Alternative | None:
+    """Return the affordable alternative whose worst ratio is best; None if none beats the model in force.
+
+    Better means by more than half the width of the interval of the model in force: less is chance.
+    """
+    if not found:
+        return None
+    base, *others = found
+    best = max((one for one in others if one.is_affordable), key=lambda one: one.worst, default=None)
+    ratio = min(base.ratios.values(), key=lambda ratio: ratio.value)
+    return best if best is not None and best.worst > base.worst + (ratio.high - ratio.low) / 2 else None
+
+
+def _variants(coded: Coded, groups: Mapping[str, Labels], seed: int) -> Iterator[Variant]:
+    """Give the models to try, the one in force first."""
+    names = coded.names
+    yield Variant("in_force", names, seed=seed)
+    for attribute in ("age", "household"):
+        kept = tuple(n for n in names if attribute not in declared.protected_by(declared.FEATURE_BY_NAME[n]))
+        if kept != names:
+            yield Variant(f"without:{attribute}", kept, seed=seed)
+    for attribute in ("gender", "age"):
+        if attribute in groups and len(np.unique(groups[attribute][groups[attribute] != ""])) > 1:
+            _, telling = reveals(coded, groups[attribute], seed)
+            for number in (n for n in PROXIES if 2 * n <= len(names)):
+                left = frozenset(telling[:number])
+                kept = tuple(n for n in names if n not in left)
+                yield Variant(f"proxies:{attribute}:{number}", kept, seed=seed)
+    yield Variant("smoother", names, {"num_leaves": 8, "lambda_l2": 300.0}, seed)
+    yield Variant("seed", names, seed=seed + 1)
+
+
+def _is_filled(coded: Coded, name: str) -> bool:
+    """Tell whether a feature has more than one value; a table that is absent is no step."""
+    column = coded.matrix[:, coded.names.index(name)]
+    known = column[~np.isnan(column)]
+    return bool(known.size) and bool((known != known[0]).any() or known.size < column.size)

@@ -1,0 +1,161 @@
+"""What a portfolio looks like: gaps, single columns, and each column beside the outcome.
+
+No figure of few people: quantiles instead of extremes, and no level or bin below a minimum size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from scoring.fairness import SMALLEST
+from scoring.metrics import Outcomes
+
+QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
+BINS = 5
+LEVELS = 8  # of a category that are shown
+
+
+@dataclass(frozen=True)
+class Bin:
+    """A part of the applications by the values of one column.
+
+    Attributes
+    ----------
+    low, high : float or None
+        Of a number: the bin holds values above ``low`` and up to ``high``; None at the ends.
+    level : str or None
+        Of a category.
+    is_missing : bool
+        Whether it holds the applications without a value.
+    share : float
+        Of all applications.
+    default_rate : float
+    """
+
+    low: float | None
+    high: float | None
+    level: str | None
+    is_missing: bool
+    share: float
+    default_rate: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the portfolio.
+
+    Attributes
+    ----------
+    name : str
+    missing : float
+        Share of applications without a value.
+    quantiles : tuple of float
+        At ``QUANTILES``; empty for a category or a column without values.
+    mean : float or None
+    bins : tuple of Bin
+    """
+
+    name: str
+    missing: float
+    quantiles: tuple[float, ...]
+    mean: float | None
+    bins: tuple[Bin, ...]
+
+
+def missing_by_table(features: pl.DataFrame, tables: dict[str, Sequence[str]]) -> dict[str, float]:
+    """Return the mean share of gaps over the features of each table."""
+    gaps = dict(zip(features.columns, features.null_count().row(0), strict=True))
+    height = max(features.height, 1)
+    return {t: sum(gaps[n] for n in names) / (height * len(names)) for t, names in tables.items() if names}
+
+
+def describe(
+    features: pl.DataFrame, y: Outcomes, names: Sequence[str], smallest: int = SMALLEST
+) -> list[Column]:
+    """Describe some columns, each beside the outcome.
+
+    Parameters
+    ----------
+    features : polars.DataFrame of shape (n_applications, n_features)
+        Numbers as Float64, categories as String; missing is null.
+    y : ndarray of shape (n_applications,)
+        1 = default, 0 = repaid.
+    names : sequence of str
+    smallest : int
+        A bin of fewer applications is not shown.
+    """
+    return [_column(features[name], y, smallest) for name in names]
+
+
+def correlations(
+    features: pl.DataFrame, names: Sequence[str], most: int = 10
+) -> list[tuple[str, str, float]]:
+    """Return the pairs of numbers that go together most: Spearman's correlation where both are known."""
+    numbers = [name for name in names if features.schema[name] == pl.Float64]
+    found = []
+    for position, a in enumerate(numbers):
+        for b in numbers[position + 1 :]:
+            both = features.select(a, b).drop_nulls()
+            if both.height >= SMALLEST and both[a].n_unique() > 1 and both[b].n_unique() > 1:
+                value = both.select(pl.corr(a, b, method="spearman")).item()
+                found.append((a, b, float(value)))
+    return sorted(found, key=lambda pair: -abs(pair[2]))[:most]
+
+
+def _column(values: pl.Series, y: Outcomes, smallest: int) -> Column:
+    known = values.drop_nulls()
+    is_number = values.dtype == pl.Float64
+    quantiles: tuple[float, ...] = ()
+    if is_number and len(known) >= smallest:
+        quantiles = tuple(float(known.quantile(q) or 0.0) for q in QUANTILES)
+    bins = _number_bins(values) if is_number else _level_bins(values)
+    gaps = values.is_null().to_numpy()
+    bins.append((None, None, None, True, gaps))
+    return Column(
+        values.name,
+        float(gaps.mean()),
+        quantiles,
+        float(known.to_numpy().mean()) if quantiles else None,
+        tuple(
+            Bin(low, high, level, is_missing, float(rows.mean()), float(y[rows].mean()))
+            for low, high, level, is_missing, rows in bins
+            if rows.sum() >= smallest
+        ),
+    )
+
+
+_Part = tuple[float | None, float | None, str | None, bool, np.ndarray[tuple[int], np.dtype[np.bool_]]]
+
+
+def _number_bins(values: pl.Series) -> list[_Part]:
+    """Cut a number at its quintiles; equal values stay together."""
+    numbers = values.fill_null(float("nan")).to_numpy()
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return []
+    edges = np.unique(np.quantile(known, np.arange(1, BINS) / BINS, method="lower"))
+    edges = edges[edges < known.max()]
+    place = np.searchsorted(edges, numbers, side="left")
+    parts: list[_Part] = []
+    for i in range(len(edges) + 1):
+        low = float(edges[i - 1]) if i else None
+        high = float(edges[i]) if i < len(edges) else None
+        parts.append((low, high, None, False, (place == i) & ~np.isnan(numbers)))
+    return parts
+
+
+def _level_bins(values: pl.Series) -> list[_Part]:
+    """Give the most frequent levels."""
+    counts = (
+        values.drop_nulls()
+        .value_counts(sort=True, name="n")
+        .sort(["n", values.name], descending=[True, False])
+    )
+    return [
+        (None, None, str(level), False, values.eq_missing(pl.Series([level])).to_numpy())
+        for level in counts[values.name].head(LEVELS).to_list()
+    ]

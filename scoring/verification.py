@@ -1,0 +1,217 @@
+"""Whether the reasons hold: against another method, against the model itself, and when it is fitted again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+from lime.lime_tabular import LimeTabularExplainer
+
+from scoring import features as declared
+from scoring.explanation import NEVER, explain
+from scoring.model import Matrix, Vector
+from scoring.scorer import Scorer
+
+LIME_ROWS = 20  # applications that LIME explains, each by a model of its own
+LIME_SAMPLES = 2_000  # perturbations of each
+SAMPLE = 200  # refused applications whose reasons are verified
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far our contributions (SHAP) and LIME's weights tell the same story, over groups of features.
+
+    Attributes
+    ----------
+    applications : int
+    rank_correlation : float
+        Mean Spearman correlation of the groups' weights.
+    same_sign : float
+        Share of the four weightiest groups to which LIME gives the same sign.
+    shared : float
+        Mean share of the four weightiest groups that both name.
+    """
+
+    applications: int
+    rank_correlation: float
+    same_sign: float
+    shared: float
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What became of the probability when a reason's facts were set to those of granted applicants.
+
+    Attributes
+    ----------
+    applications, reasons : int
+        Refused applications and the reasons told to them.
+    fell : float
+        Share of reasons without which the probability fell.
+    fell_by_rank : tuple of float
+        The same by the rank of the reason, the weightiest first.
+    median_fall : float
+        Of the probability, by one reason.
+    granted_then : float
+        Share of applications that would be granted if all their reasons were set so.
+    """
+
+    applications: int
+    reasons: int
+    fell: float
+    fell_by_rank: tuple[float, ...]
+    median_fall: float
+    granted_then: float
+
+
+@dataclass(frozen=True)
+class Stable:
+    """How many reasons another fit of the same model tells too.
+
+    Attributes
+    ----------
+    applications, refits : int
+    same_first : float
+        Share of applications whose weightiest reason stays the same.
+    shared : float
+        Mean share of the reasons that stay among those told.
+    """
+
+    applications: int
+    refits: int
+    same_first: float
+    shared: float
+
+
+def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreement | None:
+    """Explain some applications by LIME too; None where there are too few to perturb.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    features : polars.DataFrame of shape (n_applications, n_features)
+        The first ``LIME_ROWS`` are explained; the others say how values are distributed.
+    """
+    if len(features) < LIME_ROWS:
+        return None
+    matrix = scorer.encode(features)
+    with np.errstate(all="ignore"):
+        middle = np.nan_to_num(
+            [np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in matrix.T]
+        )
+    filled = np.where(np.isnan(matrix), middle, matrix)  # LIME knows no missing value
+    explainer = LimeTabularExplainer(
+        filled, mode="regression", discretize_continuous=False, sample_around_instance=False,
+        feature_selection="none", random_state=seed,
+    )  # fmt: skip
+    rows = filled[:LIME_ROWS]
+    shap, _ = scorer.calibration.apportion(*scorer.model.function.contributions(rows))
+    names = scorer.feature_names
+    groups = [declared.FEATURE_BY_NAME[name].group for name in names]
+
+    def predict(values: Matrix) -> Vector:
+        return scorer.calibration.of(scorer.model.function.raw(np.ascontiguousarray(values)))
+
+    centre, width = filled.mean(axis=0), np.maximum(filled.std(axis=0), 1e-12)
+    correlation, sign, shared = [], [], []
+    for row, ours in zip(rows, shap, strict=True):
+        found = explainer.explain_instance(row, predict, num_features=len(names), num_samples=LIME_SAMPLES)
+        slopes = np.zeros(len(names))
+        for position, slope in found.as_map()[1]:  # 0 has them with the other sign
+            slopes[position] = slope
+        theirs = slopes * (row - centre) / width  # a slope times how far the applicant is from the mean
+        a, b = _by_group(groups, ours), _by_group(groups, theirs)
+        correlation.append(_rank_correlation(a, b))
+        first, other = np.argsort(-np.abs(a))[:4], np.argsort(-np.abs(b))[:4]
+        sign.append(float((np.sign(a[first]) == np.sign(b[first])).mean()))
+        shared.append(len(set(first.tolist()) & set(other.tolist())) / len(first))
+    return Agreement(len(rows), float(np.mean(correlation)), float(np.mean(sign)), float(np.mean(shared)))
+
+
+def substitute(scorer: Scorer, features: pl.DataFrame) -> Verified | None:
+    """Set the facts of each reason to those of granted applicants and score again; None if nobody is refused.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Its ``granted_values`` are the facts that take the place; a feature that has none stays as it is.
+    features : polars.DataFrame of shape (n_applications, n_features)
+        The first ``SAMPLE`` refused ones are looked at.
+    """
+    refused = features.filter(pl.Series(scorer.probability(features) >= scorer.threshold))[:SAMPLE]
+    told = [one["reasons"] for one in explain(scorer, refused)] if len(refused) else []
+    if not any(told):
+        return None
+    before = scorer.probability(refused)
+    falls: list[tuple[int, float]] = []  # rank of the reason, fall of the probability
+    for group in sorted({reason.group for reasons in told for reason in reasons}):
+        rows = [i for i, reasons in enumerate(told) if group in {r.group for r in reasons}]
+        ranks = [[r.group for r in told[i]].index(group) for i in rows]
+        after = scorer.probability(_with_granted(scorer, refused[rows], (group,)))
+        falls += zip(ranks, (before[rows] - after).tolist(), strict=True)
+    sets: dict[tuple[str, ...], list[int]] = {}
+    for i, reasons in enumerate(told):
+        sets.setdefault(tuple(sorted(r.group for r in reasons)), []).append(i)
+    granted = sum(
+        int((scorer.probability(_with_granted(scorer, refused[rows], chosen)) < scorer.threshold).sum())
+        for chosen, rows in sets.items()
+        if chosen
+    )
+    by_rank = [[fall > 0 for rank, fall in falls if rank == k] for k in range(max(r for r, _ in falls) + 1)]
+    return Verified(
+        len(refused),
+        len(falls),
+        float(np.mean([fall > 0 for _, fall in falls])),
+        tuple(float(np.mean(rank)) for rank in by_rank),
+        float(np.median([fall for _, fall in falls])),
+        granted / len(refused),
+    )
+
+
+def compare_reasons(scorer: Scorer, refits: Sequence[Scorer], features: pl.DataFrame) -> Stable | None:
+    """Compare the reasons told to refused applications with those of refits; None if nobody is refused."""
+    refused = features.filter(pl.Series(scorer.probability(features) >= scorer.threshold))[:SAMPLE]
+    ours = [[r.group for r in one["reasons"]] for one in explain(scorer, refused)] if len(refused) else []
+    kept = [i for i, reasons in enumerate(ours) if reasons]
+    if not kept or not refits:
+        return None
+    first, shared = [], []
+    for refit in refits:
+        theirs = explain(refit, refused)
+        for i in kept:
+            other = [r.group for r in theirs[i]["reasons"]]
+            first.append(bool(other) and other[0] == ours[i][0])
+            shared.append(len(set(other) & set(ours[i])) / len(ours[i]))
+    return Stable(len(kept), len(refits), float(np.mean(first)), float(np.mean(shared)))
+
+
+def rebased(scorer: Scorer, features: pl.DataFrame) -> Scorer:
+    """Return a refitted scorer with its own mean contributions among the applications that it grants."""
+    granted = features.filter(pl.Series(scorer.probability(features) < scorer.threshold))
+    contributions, _ = scorer.contributions(granted if len(granted) else features)
+    means = dict(zip(scorer.feature_names, contributions.mean(axis=0).tolist(), strict=True))
+    return replace(scorer, granted_contributions=means)
+
+
+def _with_granted(scorer: Scorer, features: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """Set the features of some groups to what is usual among granted applicants."""
+    usual: Mapping[str, float | str] = scorer.granted_values
+    return features.with_columns(
+        pl.lit(usual[name], dtype=features.schema[name]).alias(name)
+        for name in scorer.feature_names
+        if declared.FEATURE_BY_NAME[name].group in groups and name not in NEVER and name in usual
+    )
+
+
+def _by_group(groups: Sequence[str], values: Vector) -> Vector:
+    names = sorted(set(groups))
+    codes = np.array([names.index(group) for group in groups])
+    return np.asarray(np.bincount(codes, values, len(names)), dtype=np.float64)
+
+
+def _rank_correlation(a: Vector, b: Vector) -> float:
+    """Return Spearman's correlation; weights are never tied but at 0."""
+    ranks = np.array([np.argsort(np.argsort(values)) for values in (a, b)], dtype=np.float64)
+    return float(np.asarray(np.corrcoef(ranks))[0, 1])

@@ -1,0 +1,193 @@
+"""What a validator asks of a model: refits, stability, reasons that hold. On a small scorer."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from scoring import features as declared
+from scoring.alternatives import (
+    Alternative,
+    Bench,
+    Refit,
+    Variant,
+    choose,
+    exclusions,
+    ladder,
+    reveals,
+    search,
+)
+from scoring.candidates import LIGHTGBM, fit
+from scoring.coding import Coded
+from scoring.description import correlations, describe, missing_by_table
+from scoring.evaluation import deal_folds
+from scoring.metrics import Measured
+from scoring.paired import Judged
+from scoring.stability import resemblance, slices, spread
+from scoring.verification import LIME_ROWS, agreement, compare_reasons, rebased, substitute
+from tests.small import applications, portfolio, scorer
+
+RANDOM = np.random.default_rng(2)
+NARROW = [  # of each block, and of each protected attribute
+    f.name
+    for f in declared.FEATURES
+    if f.name in ("AMT_CREDIT", "EXT_SOURCE_2", "EXT_SOURCE_3", "credit_to_income", "bureau_count")
+    or declared.protected_by(f)
+]
+
+
+@pytest.fixture(scope="module")
+def made():
+    learned, table, _ = scorer()
+    # Half of them are refused, so that there is something to explain.
+    return replace(learned, threshold=float(np.median(learned.probability(table)))), table
+
+
+@pytest.fixture(scope="module")
+def bench():
+    requests = applications(400)
+    table = declared.build(portfolio(requests)).select(NARROW)
+    outside = table["EXT_SOURCE_2"].to_numpy()
+    y = (RANDOM.random(400) < 1 / (1 + np.exp(-(2 - 6 * outside)))).astype(np.int8)
+    candidate = replace(LIGHTGBM, settings={**LIGHTGBM.settings, "learning_rate": 0.2, "lambda_l2": 5.0})
+    return Bench(Coded.of(table), y, deal_folds(y, 2), candidate, 8)
+
+
+def test_the_ladder_adds_blocks_and_leaves_out_absent_tables(bench):
+    told = []
+    names = [n for n in declared.names(("gender", "family_status")) if n in NARROW]
+    steps = ladder(bench, names, told.append)
+    assert told == [step.variant.name for step in steps]
+    assert told[0] == "application" and "previous" not in told
+    widths = [len(step.variant.features) for step in steps]
+    assert widths == sorted(set(widths))
+    assert steps[0].auc_gained is None
+    assert steps[1].auc_gained.value == pytest.approx(steps[1].auc - steps[0].auc)
+
+
+def test_an_exclusion_is_priced_against_all_features(bench):
+    found = exclusions(bench, str)
+    assert found[0].variant.features == tuple(NARROW)
+    by_name = {one.variant.name: one for one in found}
+    assert "age_years" not in by_name["age"].variant.features
+    assert by_name["age"].cost_saved.value == pytest.approx(found[0].cost - by_name["age"].cost)
+
+
+def test_the_features_that_tell_an_attribute_are_found(bench):
+    groups = np.where(bench.coded.matrix[:, bench.coded.names.index("age_years")] > 45, "old", "young")
+    auc, telling = reveals(bench.coded, groups)
+    assert auc > 0.9
+    assert "age" in declared.protected_by(declared.FEATURE_BY_NAME[telling[0]])
+
+
+def test_a_search_compares_at_one_share_of_approvals(bench):
+    names = [n for n in declared.names(("gender", "family_status")) if n in NARROW]
+    groups = {"gender": np.where(np.arange(400) % 2, "F", "M")}
+    found = search(bench, names, groups, 0.7, str)
+    assert found[0].refit.variant.name == "in_force" and found[0].is_affordable
+    assert "proxies:gender:10" in [one.refit.variant.name for one in found]
+    assert all(0 < one.worst <= 1 for one in found)
+
+
+def test_only_an_affordable_and_fairer_model_is_chosen():
+    def one(name: str, ratio: float, is_affordable: bool) -> Alternative:
+        judged = Judged(name, np.array([0, 1], dtype=np.int8), np.array([[0.1, 0.2]]))
+        measured = Measured(ratio, ratio - 0.02, ratio + 0.02)
+        return Alternative(Refit(Variant(name, ()), judged), {"gender": measured}, is_affordable)
+
+    base = one("in_force", 0.80, True)
+    assert choose([]) is None
+    assert choose([base, one("dear", 0.95, False)]) is None
+    assert choose([base, one("chance", 0.81, True)]) is None
+    assert choose([base, one("fair", 0.90, True), one("dear", 0.95, False)]).refit.variant.name == "fair"
+
+
+def test_populations_that_differ_are_told_apart_and_alike_ones_are_not():
+    n = 1_500
+    same = {"a": RANDOM.normal(size=n), "b": RANDOM.normal(size=n)}
+    labelled, later = pl.DataFrame(same), pl.DataFrame({**same, "a": same["a"][::-1] + 2})
+    found = resemblance(labelled, later)
+    assert found.auc > 0.85 and found.telling[0][0] == "a"
+    assert np.corrcoef(found.likeness, labelled["a"].to_numpy())[0, 1] > 0.5
+    alike = pl.DataFrame({name: RANDOM.normal(size=n) for name in same})
+    assert abs(resemblance(labelled, alike).auc - 0.5) < 0.06
+
+
+def test_slices_follow_the_order_and_hold_everybody():
+    n = 1_000
+    order = RANDOM.permutation(n).astype(float)
+    p = np.full(n, 0.2)
+    y = (order >= 800).astype(np.int8)  # the last fifth defaults, but for one
+    y[np.argsort(order)[[5, 250, 450, 650]]] = 1
+    y[np.argsort(order)[900]] = 0
+    found = slices(y, p, np.full(n, 0.1), order)
+    assert [part.number for part in found] == [1, 2, 3, 4, 5]
+    assert sum(part.applications for part in found) == n
+    assert [part.default_rate for part in found] == [0.005] * 4 + [0.995]
+
+
+def test_the_spread_of_seeds_by_hand():
+    y = np.array([0, 1, 0, 1], dtype=np.int8)
+    said = [np.array([0.05, 0.5, 0.2, 0.3]), np.array([0.10, 0.4, 0.2, 0.3])]
+    found = spread(y, said)
+    assert found.same_decision == 0.75  # the first is granted by one, refused by the other
+    assert found.probability_gap == pytest.approx((0.05 + 0.10) / 4)
+    assert found.auc == (1.0, 1.0)
+
+
+def test_a_reason_is_verified_by_scoring_without_it(made):
+    learned, table = made
+    found = substitute(learned, table)
+    assert found.applications > 0 and found.reasons > 0
+    assert found.fell_by_rank[0] > 0.8  # the weightiest reason bears on the decision
+    assert 0 < found.median_fall < 1 and 0 <= found.granted_then <= 1
+    assert substitute(replace(learned, threshold=1.0), table) is None
+
+
+def test_the_same_model_tells_the_same_reasons(made):
+    learned, table = made
+    own = rebased(learned, table)
+    found = compare_reasons(own, [own], table)
+    assert (found.same_first, found.shared) == (1.0, 1.0)
+    assert compare_reasons(own, [], table) is None
+
+
+def test_lime_agrees_with_contributions_on_a_model_that_is_linear(made):
+    learned, table = made
+    y = (learned.probability(table) > np.median(learned.probability(table))).astype(np.int8)
+    from scoring.candidates import LOGISTIC_REGRESSION
+
+    narrow = table.select("EXT_SOURCE_2", "AMT_CREDIT", "employed_years", "bureau_count")
+    linear = replace(learned, model=fit(LOGISTIC_REGRESSION, narrow, y, {}))
+    found = agreement(linear, narrow)
+    assert found.applications == LIME_ROWS
+    assert found.rank_correlation > 0.8 and found.same_sign > 0.8 and found.shared == 1.0
+    assert agreement(linear, narrow[:3]) is None
+
+
+def test_a_description_has_no_figure_of_few_people():
+    n = 1_000
+    y = (np.arange(n) % 10 == 0).astype(np.int8)
+    table = pl.DataFrame(
+        {
+            "number": [None if i < 200 else float(i) for i in range(n)],
+            "word": ["rare" if i < 5 else "often" for i in range(n)],
+            "empty": pl.Series([None] * n, dtype=pl.Float64),
+        }
+    )
+    number, word, empty = describe(table, y, table.columns)
+    assert number.missing == 0.2 and number.quantiles[2] == pytest.approx(599.5, abs=1)
+    assert len(number.bins) == 6 and number.bins[-1].is_missing
+    assert [round(part.share, 2) for part in number.bins] == [0.16] * 5 + [0.2]
+    assert all(part.default_rate == pytest.approx(0.1) for part in number.bins)
+    assert [part.level for part in word.bins] == ["often"]
+    assert empty.missing == 1.0 and empty.quantiles == () and empty.mean is None
+    assert missing_by_table(table, {"t": ["number", "empty"], "none": []}) == {"t": 0.6}
+
+
+def test_columns_that_go_together_are_named_first():
+    a = RANDOM.normal(size=500)
+    table = pl.DataFrame({"a": a, "b": -(a**3), "c": RANDOM.normal(size=500), "d": ["x"] * 500})
+    first = correlations(table, table.columns)[0]
+    assert first == ("a", "b", pytest.approx(-1.0))
