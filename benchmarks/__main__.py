@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what
     "features": (["--portfolio", "var/demo"], ["--portfolio", "var/demo", "--rounds", "1"]),
     "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
     "servers": ([], ["--quick"]),
+    "curves": ([], ["--draw"]),
 }
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 

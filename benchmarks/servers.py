@@ -9,6 +9,7 @@ process. The load generator, one process of some 50 us a request, shares the two
 
 from __future__ import annotations
 
+import json
 import socket
 import statistics
 import sys
@@ -49,6 +50,7 @@ from scoring import synthetic, tables  # noqa: E402
 CONNECTIONS = (1, 16, 64)
 COMMAND = "python -m benchmarks.servers"
 APPLICATIONS = 200
+ROWS = (1, 10, 100, 1_000)
 FULL = 100  # records of history
 FULL_MS = 15.0
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -203,6 +205,19 @@ def report(found: Found, names: Sequence[str], is_kept: bool, console: Console) 
     console.print(table)
 
 
+def sizes_of(servers: dict[str, Running], bodies: list[dict[str, Any]], rounds: int) -> dict[str, float]:
+    """Return the milliseconds of requests of many rows, in the middle of so many rounds."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        for size in ROWS:
+            many = json.dumps({"applications": (bodies * (size // len(bodies) + 1))[:size]}).encode()
+            for name in (OURS, USUAL):
+                if name in servers:
+                    load = drive(servers[name].port, [request("/score", many)], 1, 0.05)
+                    taken[f"{size:,} rows in one request, {name}, p50"].append(load.quantile_ms(0.5))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
 def batch_sizes(server: Running) -> dict[int, float]:
     """Return the share of batches of up to 1, 2, 4 ... requests, from BentoML's own histogram."""
     with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as page:
@@ -237,6 +252,7 @@ def main(
             mine = servers[OURS]
             sent = [request(mine.peer.path, mine.peer.write(body)) for body in full]
             histories = merged([ask(mine, sent, 1, seconds).load for _ in range(rounds)])
+            many = sizes_of(servers, bare, rounds)
             sizes = batch_sizes(servers[BATCHED]) if BATCHED in servers else {}
         if RAY in names:  # it is never idle, so it runs when the others are gone
             with running(chosen([OURS, RAY]), folder, console) as servers:
@@ -255,6 +271,8 @@ def main(
         name = f"one row with {FULL} records of raw history"
         record(f"{name}, p50", p50, "ms", FULL_MS, p50 <= FULL_MS, COMMAND)
         record(f"{name}, p99", histories.quantile_ms(0.99), "ms", None, None, COMMAND)
+        for name, figure in many.items():
+            record(name, figure, "ms", None, None, COMMAND)
         for size, share in sizes.items():
             record(
                 f"adaptive batches of at most {size} requests", share, "share of batches", None, None, COMMAND

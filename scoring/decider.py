@@ -23,7 +23,7 @@ from scoring.single import Single, Value
 
 logger = logging.getLogger(__name__)
 
-ONE_BY_ONE = 8  # applications; from here on a table of them is made faster than each alone
+ONE_BY_ONE = 128  # applications; from here on a table of them is made faster than each alone
 TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
 
 Answer = dict[str, Any]  # a decision under the names of `schema.Decision` or `schema.Explanation`
