@@ -32,7 +32,7 @@ import tracking
 from comparison import Bar, as_table, show
 from lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
 from scoring import features as declared
-from scoring import synthetic, tables
+from scoring import selection, synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
 from scoring.candidates import COMPARISONS, Candidate, Trials, vectorise
 from scoring.checks import LeakSuspected, check_alone, check_auc, check_features, notices
@@ -43,7 +43,7 @@ from scoring.figures import draw_importance
 from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
 from scoring.search import Search
-from scoring.selection import Selection, select
+from scoring.selection import Selection
 from scoring.tables import Portfolio
 
 Compare = StrEnum("Compare", list(COMPARISONS))
@@ -262,7 +262,9 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     if plan.select:
         with console.status("Choosing features by null importance, fold by fold"):
             m = material
-            material = replace(m, chosen=select(m.coded, m.y, m.folds, m.directions, plan.seed))
+            rounds = min(plan.most_rounds or selection.ROUNDS, selection.ROUNDS)
+            chosen = selection.select(m.coded, m.y, m.folds, m.directions, plan.seed, rounds=rounds)
+            material = replace(m, chosen=chosen)
         console.print(f"{len(material.narrowed().features.columns)} features are chosen.")
     results: list[Result] = []
     left: list[str] = []

@@ -100,6 +100,7 @@ def importance(
     seed: int = 0,
     progress: Progress | None = None,
     rows: NDArray[np.intp] | None = None,
+    rounds: int = ROUNDS,
 ) -> Importance:
     """Measure each feature's gain against its null.
 
@@ -113,6 +114,8 @@ def importance(
         Called with the fits done and the fits there are.
     rows : ndarray, optional
         Positions of the applications to look at; all if not given.
+    rounds : int
+        Trees a fit.
     """
     random = np.random.default_rng(seed)
     coded = features if isinstance(features, Coded) else Coded.of(features)
@@ -122,7 +125,7 @@ def importance(
     gains = []
     for number in range(REAL + NULL):
         outcomes = y[rows] if number < REAL else random.permutation(y[rows])
-        gains.append(_gains(coded, rows, outcomes, directions, seed + number))
+        gains.append(_gains(coded, rows, outcomes, directions, seed + number, rounds))
         if progress:
             progress(number + 1, REAL + NULL)
     real, null = np.array(gains[:REAL]), np.array(gains[REAL:])
@@ -136,6 +139,7 @@ def select(
     directions: Mapping[str, int],
     seed: int = 0,
     progress: Callable[[int], Progress] | None = None,
+    rounds: int = ROUNDS,
 ) -> Selection:
     """Choose features without each fold in turn, then on all applications.
 
@@ -143,7 +147,7 @@ def select(
 
     Parameters
     ----------
-    features, y, directions, seed
+    features, y, directions, seed, rounds
         As ``importance``.
     folds : ndarray of shape (n_applications,)
         From ``evaluation.deal_folds``.
@@ -154,7 +158,13 @@ def select(
     n_folds = int(folds.max()) + 1
     found = [
         importance(
-            coded, y, directions, seed, progress(fold) if progress else None, np.flatnonzero(folds != fold)
+            coded,
+            y,
+            directions,
+            seed,
+            progress(fold) if progress else None,
+            np.flatnonzero(folds != fold),
+            rounds,
         )
         for fold in range(n_folds + 1)
     ]
@@ -162,7 +172,9 @@ def select(
     return Selection(tuple(part.kept for part in parts), whole.kept, whole)
 
 
-def _gains(coded: Coded, rows: Rows, y: Outcomes, directions: Mapping[str, int], seed: int) -> Vector:
+def _gains(
+    coded: Coded, rows: Rows, y: Outcomes, directions: Mapping[str, int], seed: int, rounds: int
+) -> Vector:
     """Return each feature's total gain in one fit."""
-    gains: Vector = fit_rows(PROBE, coded, rows, y, directions, seed, ROUNDS)[1].gains()
+    gains: Vector = fit_rows(PROBE, coded, rows, y, directions, seed, rounds)[1].gains()
     return gains

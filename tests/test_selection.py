@@ -14,6 +14,9 @@ NOISE = [f"noise_{i}" for i in range(12)]
 DIRECTIONS = {"score": -1, "debt": 1}
 
 
+ROUNDS = 25  # trees a fit
+
+
 def made_up(n: int = 1_200, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
     """A score, a debt with gaps and a job carry risk; a serial number and some noise do not."""
     random = np.random.default_rng(seed)
@@ -38,7 +41,7 @@ FEATURES, Y = made_up()
 
 @pytest.fixture(scope="module")
 def measured() -> Importance:
-    return importance(FEATURES, Y, DIRECTIONS, seed=3)
+    return importance(FEATURES, Y, DIRECTIONS, seed=3, rounds=ROUNDS)
 
 
 def test_what_carries_risk_is_kept(measured):
@@ -65,16 +68,16 @@ def test_where_nothing_carries_risk_everything_is_kept():
 
 
 def test_the_same_seed_gives_the_same_choice(measured):
-    again = importance(FEATURES, Y, DIRECTIONS, seed=3)
+    again = importance(FEATURES, Y, DIRECTIONS, seed=3, rounds=ROUNDS)
     assert again.gain.tolist() == measured.gain.tolist()
     assert again.null.tolist() == measured.null.tolist()
 
 
 def test_a_fold_is_not_seen_by_its_own_choice():
     folds = deal_folds(Y, 2, 0)
-    chosen = select(FEATURES, Y, folds, DIRECTIONS, seed=1)
+    chosen = select(FEATURES, Y, folds, DIRECTIONS, seed=1, rounds=ROUNDS)
     flipped = np.where(folds == 0, 1 - Y, Y).astype(np.int8)  # other outcomes in fold 0
-    other = select(FEATURES, flipped, folds, DIRECTIONS, seed=1)
+    other = select(FEATURES, flipped, folds, DIRECTIONS, seed=1, rounds=ROUNDS)
     assert chosen.folds[0] == other.folds[0]
     assert chosen.folds[1] != other.folds[1]
     said = json.loads(json.dumps(chosen.to_json()))["features"]

@@ -194,7 +194,10 @@ def _ready_made(requests: Sequence[Request | ApplicationRequest]) -> pl.DataFram
         names = list(given[0].__struct_fields__)
         found = _columns(given, names)
     kinds = ["category" if str in set(map(type, column)) else "number" for column in found]
-    return _table(names, found, kinds).insert_column(0, pl.Series("row", rows, dtype=pl.UInt32))
+    # hstack, not insert_column: aggregates may be given without naming one, and such a table has no height.
+    return pl.DataFrame({"row": pl.Series(rows, dtype=pl.UInt32)}).hstack(
+        _table(names, found, kinds).get_columns()
+    )
 
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:
