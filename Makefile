@@ -21,7 +21,7 @@ STORED := $(BENTOML_HOME)/models/credit_scoring/latest
 
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test torture bench setup browser demo data train import first-model serve ui monitor bento image lint sbom lock clean
+.PHONY: help run test torture bench setup browser demo data train import first-model serve ui monitor validate bento image lint sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -81,6 +81,10 @@ serve: $(SETUP)  ## serve the API alone
 
 ui: $(SETUP)  ## show the page alone, for an API that is running
 	@python -m ui $(ARGS)
+
+validate: $(SETUP)  ## write the validation pack of the champion of PORTFOLIO=var/demo, English and French
+	@test -f var/champion || $(MAKE) --no-print-directory train
+	@python -m validation --portfolio "$(PORTFOLIO)" $(ARGS)
 
 monitor: $(SETUP)  ## write the drift report of what was served
 	@python -m monitoring $(ARGS)

@@ -42,6 +42,8 @@ MODEL = "credit_scoring"  # name in the registry and in the BentoML store
 SCORER = "scorer"  # artefact of each run
 CANDIDATES = "candidates.csv"  # artefact of a comparison
 KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
+PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
+PACK = "validation"  # artefact folder: the validation pack
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
 LIBRARIES = (*SERVING, "scikit-learn", "xgboost-cpu", "imbalanced-learn", "optbinning", "optuna")
@@ -275,6 +277,22 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
         except (MlflowException, OSError) as error:
             raise TrackingError(f"run {run_id!r} keeps no out-of-fold predictions; train again.") from error
         return pl.read_parquet(place)
+
+
+def read_candidates(client: MlflowClient, run: Run) -> pl.DataFrame | None:
+    """Return the table of the comparison that a run stood in; None if there is none."""
+    parent = run.tags.get(PARENT)
+    if parent is None or CANDIDATES not in {item.path for item in client.list_artifacts(parent)}:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        place = mlflow.artifacts.download_artifacts(run_id=parent, artifact_path=CANDIDATES, dst_path=folder)
+        return pl.read_csv(place)
+
+
+def log_pack(client: MlflowClient, run_id: str, files: Sequence[Path]) -> None:
+    """Log the validation pack to the run that it is about."""
+    for file in files:
+        client.log_artifact(run_id, str(file), PACK)
 
 
 def _run(found: Any) -> Run:

@@ -177,7 +177,8 @@ def audit(
         return Measured(float(plain[what][place]), float(low[place]), float(high[place]))
 
     last = len(CUTS)
-    members = tuple(
+    order = _bands() if attribute == "age" else shown
+    members = (
         Group(
             name,
             int(round(tally.size[g], -1)),
@@ -195,10 +196,14 @@ def audit(
     return Audit(
         attribute,
         shown[first],
-        members,
+        tuple(sorted(members, key=lambda group: order.index(group.name))),
         hidden,
         tuple(float(cut) for cut in CUTS),
-        {name: tuple(measured("ratio", g, c) for c in every) for g, name in enumerate(shown)},
+        {
+            name: tuple(measured("ratio", shown.index(name), c) for c in every)
+            for name in order
+            if name in shown
+        },
         {name: tuple(measured("gap", g, c) for c in every) for g, name in enumerate(shown)},
     )
 

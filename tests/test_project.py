@@ -97,7 +97,7 @@ def test_every_make_target_is_listed_by_help() -> None:
 def test_every_make_target_that_runs_a_program_finds_it() -> None:
     recipes = (ROOT / "Makefile").read_text()
     for module in re.findall(r"python -m ([a-z_.]+)", recipes):
-        if module.split(".")[0] in {"scoring", "ui", "monitoring"}:
+        if module.split(".")[0] in {"scoring", "ui", "monitoring", "validation"}:
             path = ROOT / module.replace(".", "/")
             assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
     for script in re.findall(r"python ([a-z_]+\.py)", recipes):

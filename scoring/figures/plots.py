@@ -1,0 +1,142 @@
+"""Lines and bars as SVG that stands inside a page: text stays text, nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from numpy.typing import ArrayLike
+
+COLOURS = ("#0b5394", "#b45f06", "#38761d", "#741b47", "#45818e", "#666666")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))  # colour alone tells nothing
+GREY = "#666666"
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line or single points, with an interval if ``low`` and ``high`` are given; aside: grey, dashed."""
+
+    x: ArrayLike
+    y: ArrayLike
+    label: str = ""
+    low: ArrayLike | None = None
+    high: ArrayLike | None = None
+    is_points: bool = False
+    is_aside: bool = False
+
+
+def draw_lines(
+    lines: Sequence[Line],
+    x: str,
+    y: str,
+    decimal: str = ".",
+    at: Sequence[tuple[float, str]] = (),
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw lines over one pair of axes.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    x, y : str
+        Names of the axes.
+    decimal : str
+        Decimal mark.
+    at : sequence of (float, str)
+        Places on the x axis to mark, each with its label.
+    limits : (float, float), optional
+        Of the x axis.
+    """
+    figure = Figure(figsize=(6.2, 3.9), layout="constrained")
+    axes = figure.add_subplot()
+    number = 0
+    for line in lines:
+        if line.is_aside:
+            axes.plot(line.x, line.y, color=GREY, linestyle="--", linewidth=1, label=line.label or None)
+            continue
+        colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+        number += 1
+        if line.is_points:
+            axes.plot(line.x, line.y, "o", color=colour, markersize=5, label=line.label or None)
+        else:
+            axes.plot(line.x, line.y, color=colour, linestyle=dash, label=line.label or None)
+        if line.low is not None and line.high is not None:
+            if line.is_points:
+                axes.vlines(line.x, line.low, line.high, color=colour, linewidth=1)
+            else:
+                axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
+    for place, label in at:
+        axes.axvline(place, color=COLOURS[1], linestyle=":", linewidth=1.2, label=label)
+    axes.set(xlabel=x, ylabel=y, **({"xlim": limits} if limits else {}))
+    axes.grid(visible=True, alpha=0.3)
+    if any(line.label for line in lines) or at:
+        axes.legend(fontsize=8)
+    _speak(figure, decimal)
+    return figure
+
+
+def draw_bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    x: str,
+    decimal: str = ".",
+    intervals: Sequence[tuple[float, float]] | None = None,
+    line: float | None = None,
+) -> Figure:
+    """Draw horizontal bars, the first on top, with intervals and a line to compare with if they are given."""
+    figure = Figure(figsize=(6.2, 0.9 + 0.26 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    places = list(range(len(names)))
+    axes.barh(places, list(values), color=COLOURS[0], height=0.65)
+    if intervals:
+        axes.hlines(places, [low for low, _ in intervals], [high for _, high in intervals], color="black")
+    if line is not None:
+        axes.axvline(line, color=COLOURS[1], linestyle="--", linewidth=1.2)
+    axes.set_yticks(places, list(names), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    _speak(figure, decimal, is_both=False)
+    return figure
+
+
+def as_svg(figure: Figure, name: str, title: str) -> str:
+    """Return a figure as an SVG element.
+
+    Parameters
+    ----------
+    name : str
+        Comes before every id, so that many figures can stand in one page.
+    title : str
+        What a screen reader says.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", transparent=True)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
+    head = f'<svg role="img" aria-labelledby="{name}-title" class="plot" '
+    svg = svg.replace("<svg ", head, 1)
+    first = svg.index(">") + 1
+    return f'{svg[:first]}<title id="{name}-title">{escape(title)}</title>{svg[first:]}'
+
+
+def _speak(figure: Figure, decimal: str, is_both: bool = True) -> None:
+    """Write the numbers of the axes as the reader does."""
+
+    def written(value: float, _: int) -> str:
+        return f"{value:.4g}".replace("-", "−").replace(".", decimal)
+
+    axes = figure.axes[0]
+    axes.xaxis.set_major_formatter(FuncFormatter(written))
+    if is_both:
+        axes.yaxis.set_major_formatter(FuncFormatter(written))

@@ -1,0 +1,241 @@
+"""The validation pack: self-contained, complete, the same figures in both languages, nobody singled out."""
+
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+import tracking
+from lineage import data_sha256
+from scoring import description, fairness, money, stability, verification
+from scoring.alternatives import Alternative, Refit, Variant
+from scoring.metrics import Measured, with_intervals
+from scoring.money import TERMS
+from scoring.paired import Difference, Judged
+from tests.small import scorer
+from validation import __main__ as program
+from validation.clauses import CLAUSES
+from validation.evidence import Evidence, Later, Size, WrongPortfolio, _shown, gather
+from validation.language import LANGUAGES, Language, spaced
+from validation.page import ABOUT, compose, write
+from validation.printing import find_chromium, print_pdf
+from validation.words import WORDS
+
+RANDOM = np.random.default_rng(8)
+ENGLISH, FRENCH = LANGUAGES
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    """Everything measured for once on the small scorer, but for refits, which are made up."""
+    learned, table, requests = scorer()
+    contributions, _ = learned.contributions(table)
+    weights = np.abs(contributions).mean(axis=0).tolist()
+    learned = replace(learned, importance=dict(zip(table.columns, weights, strict=True)))
+    p = learned.probability(table)
+    y = (RANDOM.random(len(p)) < p).astype(np.int8)
+    thresholds = np.full(len(p), 0.35)
+    metrics = with_intervals(y, p, thresholds, replicates=20)
+    genders = np.array([request["CODE_GENDER"] for request in requests])
+    ages = fairness.labels(pl.DataFrame({"DAYS_BIRTH": [r["DAYS_BIRTH"] for r in requests]}))["age"]
+    judged = Judged("made up", y, p[None, :])
+
+    def refit(name: str) -> Refit:
+        return Refit(
+            Variant(name, ("EXT_SOURCE_2",)), judged, Difference(-0.01, -0.02, 0.01), Difference(3, -1, 5)
+        )
+
+    ratio = {"gender": Measured(0.9, 0.8, 1.0)}
+    exposure = np.array([request["AMT_CREDIT"] for request in requests])
+    names = _shown(learned)
+    run = tracking.Run(
+        "0123456789abcdef",
+        {f"calibration_{n}{e}": 0.5 for n in ("slope", "intercept") for e in ("", "_low", "_high")},
+        {"candidate": "lightgbm", "calibration": "platt"},
+        {},
+    )
+    line = {"candidate": "lightgbm", "treatment": "none", "can_be_champion": True, "calibration_error": 0.004}
+    for name in ("auc", "business_score", "cost_per_1000"):
+        line |= {name: 0.7, f"{name}_low": 0.6, f"{name}_high": 0.8}
+    cutoffs = ("all", "in_force", "ten_to_one", "by_terms", "most_profit")
+    return Evidence(
+        run=run,
+        scorer=learned,
+        size=Size(600, 2),
+        terms=TERMS,
+        portfolio="small <script>",
+        notices=[],
+        y=y,
+        probability=p,
+        thresholds=thresholds,
+        metrics=metrics,
+        candidates=pl.DataFrame([line]),
+        missing={"application": 0.25, "cross": 0.5},
+        columns=description.describe(table, y, names),
+        correlations=description.correlations(table, names, 3),
+        ladder=[refit("application"), refit("bureau")],
+        exclusions=[refit("nothing"), refit("gender + family_status")],
+        alternatives=[
+            Alternative(refit(n), ratio, True) for n in ("in_force", "without:age", "proxies:gender:10")
+        ],
+        chosen=None,
+        audits=[fairness.audit("gender", genders, y, p, thresholds, replicates=20),
+                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)],
+        hidden=["family_status"],
+        later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
+                    stability.slices(y, p, thresholds, p, 2)),
+        spread=stability.spread(y, [p, p]),
+        agreement=verification.Agreement(20, 0.8, 0.9, 0.7),
+        verified=verification.substitute(learned, table),
+        stable=None,
+        cutoffs={name: money.outcome(y, p, exposure, 0.3) for name in cutoffs},
+        strategy=money.strategy(y, p, exposure, points=20),
+        scenarios=[(TERMS, money.outcome(y, p, exposure, 0.3))],
+        trees=40,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pages(evidence):
+    return {language.code: write(evidence, language) for language in LANGUAGES}
+
+
+class Reader(HTMLParser):
+    """Collects tags, ids, links and the text outside figures."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags, self.ids, self.links, self.loaded, self.text = [], [], [], [], []
+        self.depth = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.depth += tag in ("svg", "style", "nav", "head")
+        if tag == "a":
+            self.links.append(found["href"])
+        self.loaded += [v for k, v in attrs if k in ("src", "data", "xlink:href", "href") and tag != "a"]
+
+    def handle_endtag(self, tag):
+        self.depth -= tag in ("svg", "style", "nav", "head")
+
+    def handle_data(self, data):
+        if not self.depth:
+            self.text.append(data)
+
+
+@pytest.mark.parametrize("code", ["en", "fr"])
+def test_the_page_loads_nothing_and_runs_nothing(pages, code):
+    read = Reader(pages[code])
+    assert "script" not in read.tags and "link" not in read.tags and "iframe" not in read.tags
+    assert all(place.startswith("#") for place in read.loaded), read.loaded
+    assert not re.findall(r"url\((?!#)|@import", pages[code])
+    assert "small &lt;script&gt;" in pages[code]
+
+
+@pytest.mark.parametrize("code", ["en", "fr"])
+def test_every_section_is_there_and_every_link_leads_somewhere(pages, code):
+    read = Reader(pages[code])
+    assert len(read.ids) == len(set(read.ids))
+    inside = [link[1:] for link in read.links if link.startswith("#")]
+    assert len(inside) == len(ABOUT) + 1 and set(inside) <= set(read.ids)
+    assert [link for link in read.links if not link.startswith("#")] == [
+        f"validation.{'fr' if code == 'en' else 'en'}.html"
+    ]
+    assert read.tags.count("svg") == read.tags.count("figure") > 10
+
+
+def test_both_languages_carry_the_same_figures(pages):
+    def figures(page: str, language: Language) -> list[str]:
+        text = " ".join(Reader(page).text)
+        if language.code == "fr":
+            text = re.sub(r"(?<=\d)[\u00a0\u202f](?=\d{3})", "", text).replace(",", ".")
+        else:
+            text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+        return sorted(number.rstrip(".") for number in re.findall(r"\d[\d.]*", text))
+
+    english, french = (figures(pages[language.code], language) for language in LANGUAGES)
+    # words hold a few numbers of their own, such as articles of law: they are the same too
+    assert len(english) > 200
+    assert english == french
+
+
+def test_nobody_can_be_singled_out(pages, evidence):
+    for page in pages.values():
+        assert "SK_ID" not in page
+    for audit in evidence.audits:
+        assert all(group.applications % 10 == 0 for group in audit.groups)
+    smallest = fairness.SMALLEST / len(evidence.y)
+    assert all(part.share >= smallest for column in evidence.columns for part in column.bins)
+
+
+def test_every_clause_is_answered_by_sections_that_exist(evidence):
+    for language in LANGUAGES:
+        sections = compose(evidence, language)
+        names = {section.name for section in sections}
+        assert all(set(clause.sections) <= names and clause.sections for clause in CLAUSES)
+        assert all(section.clauses for section in sections[:-1]), "a section that answers nothing"
+    asked = " ".join(clause.name_en for clause in CLAUSES)
+    for text in ("annex III", "art. 9", "art. 15", "EBA/GL/2020/06", "GDPR, art. 22", "SR 26-2"):
+        assert text in asked
+
+
+def test_every_text_stands_in_both_languages_with_the_same_places():
+    for key, (english, french) in WORDS.items():
+        places = re.compile(r"\{(\w+)\}")
+        assert sorted(places.findall(english)) == sorted(places.findall(french)), key
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "english", "french"),
+    [(1234.5, 1, "1,234.5", "1\u202f234,5"), (-0.25, 2, "−0.25", "−0,25"), (-0.0001, 2, "0.00", "0,00")],
+)
+def test_numbers_are_written_as_each_reader_does(value, digits, english, french):
+    assert (ENGLISH.number(value, digits), FRENCH.number(value, digits)) == (english, french)
+
+
+def test_french_has_its_spaces_and_intervals_their_signs():
+    assert spaced("« un » : 5 %") == "«\u00a0un\u00a0»\u00a0: 5\u202f%"
+    assert FRENCH.share(0.081) == "8,1\u202f%" and ENGLISH.share(0.081) == "8.1%"
+    assert ENGLISH.interval(Measured(0.5, 0.4, 0.6)) == "0.500 (0.400–0.600)"
+    assert ENGLISH.interval(Measured(0.5, -0.4, 0.6), is_signed=True) == "+0.500 (−0.400 to +0.600)"
+
+
+def test_ages_stand_in_their_order(evidence):
+    names = [group.name for group in evidence.audits[1].groups]
+    assert names[0] == "< 30"
+
+
+def test_another_portfolio_than_the_runs_is_refused(evidence, tmp_path):
+    (tmp_path / "application_train.csv").write_text("TARGET\n")
+    run = tracking.Run("r", {}, {"portfolio": "other.zip"}, {"data_sha256": "0" * 64})
+    assert data_sha256(tmp_path) != "0" * 64
+    with pytest.raises(WrongPortfolio, match=r"Give the portfolio of its training \(other.zip\)"):
+        gather(run, evidence.scorer, pl.DataFrame(), None, tmp_path, Size(), TERMS, str)
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
+def test_a_run_that_is_not_there_is_one_sentence(tmp_path):
+    asked = ["--portfolio", str(tmp_path), "--tracking-uri", f"sqlite:///{tmp_path / 'mlflow.db'}"]
+    answer = CliRunner().invoke(program.app, asked)
+    assert answer.exit_code == 2
+    assert "No pack: the registry has no credit_scoring@champion" in answer.output
+
+
+@pytest.mark.browser
+def test_the_page_prints_as_pdf(pages, tmp_path):
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium: `make browser` installs Debian's (as root)")
+    page = tmp_path / "validation.en.html"
+    page.write_text(pages["en"], encoding="utf-8")
+    printed = print_pdf(page, chromium).read_bytes()
+    assert printed.startswith(b"%PDF") and len(printed) > 50_000
+    assert shutil.which("chromium") is None or printed.count(b"/Page") > 4

@@ -1,0 +1,93 @@
+"""``python -m validation``: turns a run into the pack that a validator reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import registry
+import tracking
+from scoring.money import TERMS, Terms
+from scoring.scorer import Scorer
+from scoring.tables import TableError
+from validation.evidence import Size, WrongPortfolio, gather
+from validation.language import LANGUAGES
+from validation.page import write
+from validation.printing import find_chromium, print_pdf
+
+BAD_INPUT = 2
+PIPED = 120  # columns of text where no terminal says how wide it is
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(epilog="Example: python -m validation --portfolio var/demo --out var/validation")
+def main(
+    portfolio: Annotated[Path, typer.Option(help="What the run was trained on: a folder or the Kaggle zip.")],
+    run: Annotated[str, typer.Option(help="champion, challenger, or the id of a run.")] = registry.CHAMPION,
+    out: Annotated[Path, typer.Option(help="Folder for the pack.")] = Path("var/validation"),
+    tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
+    rows: Annotated[int, typer.Option(min=500, help="Applications that refits learn from.")] = Size.rows,
+    folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the refits.")] = Size.folds,
+    seed: Annotated[int, typer.Option(help="Same seed, same pack.")] = 0,
+    lgd: Annotated[float, typer.Option(help="Share of a loan that a default loses.")] = (
+        TERMS.loss_given_default
+    ),
+    margin: Annotated[float, typer.Option(help="Share of a loan that a repaid one earns.")] = TERMS.margin,
+) -> None:
+    """Measure all that a validator asks of a run; write and log it as HTML and PDF, in English and French."""
+    console = Console(width=None if sys.stdout.isatty() else PIPED)
+    errors = Console(stderr=True)
+    try:
+        client = tracking.connect(tracking_uri)
+        found = _find(client, run)
+        with console.status("") as status, tracking.fetch_scorer(found) as folder:
+            evidence = gather(
+                found,
+                Scorer.load(folder),
+                tracking.read_out_of_fold(found.id),
+                tracking.read_candidates(client, found),
+                portfolio,
+                Size(rows, folds, seed),
+                Terms(lgd, margin),
+                lambda step: status.update(f"Measuring: {step}"),
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        pages = []
+        for language in LANGUAGES:
+            page = out / f"validation.{language.code}.html"
+            page.write_text(write(evidence, language), encoding="utf-8")
+            pages.append(page)
+        files = [*pages, *_print(pages, console)]
+        tracking.log_pack(client, found.id, files)
+    except (tracking.TrackingError, TableError, WrongPortfolio, ValueError, OSError) as error:
+        errors.print(f"No pack: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(BAD_INPUT) from None
+    for file in files:
+        console.print(str(file), highlight=False, soft_wrap=True)
+
+
+def _find(client: Any, name: str) -> tracking.Run:
+    """Return a run by its alias or its id."""
+    if name == registry.CHAMPION:
+        return registry.find_champion(client)
+    if name == registry.CHALLENGER:
+        return registry.find_challenger(client)
+    return tracking.find_run(client, name)
+
+
+def _print(pages: list[Path], console: Console) -> list[Path]:
+    """Print the pages as PDF, or say why not."""
+    chromium = find_chromium()
+    if chromium is None:
+        console.print("No Chromium, so no PDF: `make browser` installs Debian's (as root).", soft_wrap=True)
+        return []
+    return [print_pdf(page, chromium) for page in pages]
+
+
+if __name__ == "__main__":
+    app()

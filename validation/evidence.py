@@ -1,0 +1,309 @@
+"""Everything that the pack shows, measured: no words here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lineage import data_sha256
+from scoring import description, fairness, money, stability, tables, verification
+from scoring import features as declared
+from scoring.alternatives import Alternative, Bench, Refit, Variant, directions, exclusions, ladder, search
+from scoring.alternatives import choose as choose_alternative
+from scoring.calibrating import choose
+from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, fit, vectorise
+from scoring.checks import notices
+from scoring.coding import Coded
+from scoring.decision import COSTS
+from scoring.evaluation import deal_folds
+from scoring.metrics import Measured, Outcomes, Vector, with_intervals
+from scoring.scorer import Scorer
+from scoring.tables import Portfolio, TableError
+from tracking import Run
+
+DESCRIBED = 12  # features with a table and a figure of their own
+OF_A_GROUP = 3  # of them
+MOST_ROUNDS = 200  # trees of a refit: the sample is small
+SEEDS = 3
+
+TABLES = (
+    "application",
+    "bureau",
+    "bureau_balance",
+    "previous_application",
+    "POS_CASH_balance",
+    "credit_card_balance",
+    "installments_payments",
+    "cross",
+)
+
+Told = Callable[[str], None]
+
+
+class WrongPortfolio(ValueError):
+    """The run was trained on other data than was given."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is refitted.
+
+    Attributes
+    ----------
+    rows : int
+        Applications of the refits, drawn from the portfolio.
+    folds, seed : int
+    """
+
+    rows: int = 5_000
+    folds: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """What the later applications say, if the portfolio has any."""
+
+    applications: int
+    found: stability.Resemblance
+    slices: list[stability.Slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that was measured of one run. ``y``, ``probability`` and ``thresholds`` are out of fold."""
+
+    run: Run
+    scorer: Scorer
+    size: Size
+    terms: money.Terms
+    portfolio: str
+    notices: list[str]
+    y: Outcomes
+    probability: Vector
+    thresholds: Vector
+    metrics: Mapping[str, Measured]
+    candidates: pl.DataFrame | None
+    missing: Mapping[str, float]
+    columns: list[description.Column]
+    correlations: list[tuple[str, str, float]]
+    ladder: list[Refit]
+    exclusions: list[Refit]
+    alternatives: list[Alternative]
+    chosen: Alternative | None
+    audits: list[fairness.Audit]
+    hidden: list[str]
+    later: Later | None
+    spread: stability.Spread
+    agreement: verification.Agreement | None
+    verified: verification.Verified | None
+    stable: verification.Stable | None
+    cutoffs: Mapping[str, money.Outcome]
+    strategy: list[money.Outcome]
+    scenarios: list[tuple[money.Terms, money.Outcome]]
+    trees: int
+
+    @property
+    def important(self) -> list[str]:
+        """Features of the model, the most important first."""
+        return sorted(self.scorer.importance, key=lambda name: -self.scorer.importance[name])
+
+
+def gather(
+    run: Run,
+    scorer: Scorer,
+    said: pl.DataFrame,
+    candidates: pl.DataFrame | None,
+    path: Path,
+    size: Size,
+    terms: money.Terms,
+    told: Told,
+) -> Evidence:
+    """Measure everything.
+
+    Parameters
+    ----------
+    run, scorer
+        What is validated.
+    said : polars.DataFrame
+        Its out-of-fold predictions, from ``tracking.read_out_of_fold``.
+    candidates : polars.DataFrame or None
+        The comparison that it stood in.
+    path : Path
+        The portfolio that it was trained on.
+    size, terms
+        How much is refitted; what a loan earns and loses.
+    told : callable
+        Called with the name of each step.
+
+    Raises
+    ------
+    WrongPortfolio
+        If it was trained on another one.
+    """
+    told("portfolio")
+    if run.tags.get("data_sha256") != data_sha256(path):
+        raise WrongPortfolio(
+            f"run {run.id} was not trained on {path.name}: the hash of the data is another one. "
+            f"Give the portfolio of its training ({run.params.get('portfolio', 'see its lineage')})."
+        )
+    portfolio = tables.read(path, "train", columns=declared.READS)
+    features = declared.build(portfolio)
+    y = vectorise(portfolio.applications["TARGET"])
+    p, thresholds = said["probability"].to_numpy(), said["threshold"].to_numpy()
+    groups = fairness.labels(portfolio.applications)
+    exposure = _exposure(portfolio)
+    metrics = with_intervals(y, p, thresholds, seed=size.seed)
+    read = features.select(scorer.feature_names)
+    told("groups")
+    audits = {name: fairness.audit(name, of, y, p, thresholds, seed=size.seed) for name, of in groups.items()}
+    shown = _shown(scorer)
+    told("later applications")
+    later = _later(path, read, y, p, thresholds, size.seed)
+    told("refits")
+    rows = np.sort(np.random.default_rng(size.seed).permutation(len(y))[: size.rows])
+    bench = _bench(run, features[rows], y[rows], size)
+    names = tuple(scorer.feature_names)
+    alternatives = search(
+        bench, names, {name: of[rows] for name, of in groups.items()}, metrics["share_granted"].value,
+        lambda name: told(f"alternative: {name}"), seed=size.seed,
+    )  # fmt: skip
+    steps = ladder(bench, declared.names(scorer.policy), lambda name: told(f"ladder: {name}"))
+    prices = exclusions(bench, lambda name: told(f"without: {name}"))
+    told("seeds")
+    refits = [
+        bench.refit(Variant("seed", names, seed=size.seed + i)).judged.probability[0] for i in range(SEEDS)
+    ]
+    told("reasons")
+    sample = read[rows]
+    return Evidence(
+        run=run,
+        scorer=scorer,
+        size=replace(size, rows=len(rows)),
+        terms=terms,
+        portfolio=path.name,
+        notices=notices(read, y, tables.absent(portfolio), len(declared.TABLES)),
+        y=y,
+        probability=p,
+        thresholds=thresholds,
+        metrics=metrics,
+        candidates=candidates,
+        missing=_missing(features),
+        columns=description.describe(features, y, shown),
+        correlations=description.correlations(features, shown, 8),
+        ladder=steps,
+        exclusions=prices,
+        alternatives=alternatives,
+        chosen=choose_alternative(alternatives),
+        audits=[one for one in audits.values() if one is not None],
+        hidden=[name for name, one in audits.items() if one is None],
+        later=later,
+        spread=stability.spread(bench.y, refits),
+        agreement=verification.agreement(scorer, sample, size.seed),
+        verified=verification.substitute(scorer, sample),
+        stable=_stable(scorer, bench, sample, size.seed),
+        cutoffs=_cutoffs(y, p, exposure, scorer.threshold, terms),
+        strategy=money.strategy(y, p, exposure, terms, 100),
+        scenarios=_scenarios(y, p, exposure, terms),
+        trees=bench.rounds,
+    )
+
+
+def _shown(scorer: Scorer) -> list[str]:
+    """Choose the features to describe: important ones that mean something to a person, few of each group."""
+    chosen: dict[str, list[str]] = {}
+    for name in sorted(scorer.importance, key=lambda name: -scorer.importance[name]):
+        feature = declared.FEATURE_BY_NAME[name]
+        if feature.is_plain and len(chosen.get(feature.group, [])) < OF_A_GROUP:
+            chosen.setdefault(feature.group, []).append(name)
+            if sum(map(len, chosen.values())) == DESCRIBED:
+                break
+    names = (name for group in chosen.values() for name in group)
+    return sorted(names, key=lambda name: -scorer.importance[name])
+
+
+def _exposure(portfolio: Portfolio) -> Vector:
+    """Return the credit asked for; where it is not known, the median."""
+    credit = portfolio.applications["AMT_CREDIT"].cast(pl.Float64)
+    known = credit.set(credit <= 0, None)
+    return np.asarray(known.fill_null(known.median()).to_numpy(), dtype=np.float64)
+
+
+def _bench(run: Run, features: pl.DataFrame, y: Outcomes, size: Size) -> Bench:
+    """Lay out the refits: the run's candidate in its own settings, on a sample."""
+    by_name = {candidate.name: candidate for candidate in COMPARISONS["all"]}
+    candidate = _settled(by_name.get(run.params["candidate"], LIGHTGBM), run.params)
+    rounds = run.params.get("rounds", "None")
+    trees = min(int(rounds), MOST_ROUNDS) if rounds.isdigit() else MOST_ROUNDS
+    return Bench(Coded.of(features), y, deal_folds(y, size.folds, size.seed), candidate, trees)
+
+
+def _settled(candidate: Candidate, params: Mapping[str, str]) -> Candidate:
+    """Return the candidate with the settings that the run records; MLflow keeps them as text."""
+    settings: dict[str, Any] = {
+        name: type(value)(params[name]) if name in params else value
+        for name, value in candidate.settings.items()
+    }
+    return replace(candidate, settings=settings)
+
+
+def _later(
+    path: Path, features: pl.DataFrame, y: Outcomes, p: Vector, thresholds: Vector, seed: int
+) -> Later | None:
+    """Compare with the applications of the portfolio that have no outcome yet; None if there are none."""
+    try:
+        portfolio = tables.read(path, "test", columns=declared.READS)
+    except TableError:
+        return None
+    test = declared.build(portfolio).select(features.columns)
+    found = stability.resemblance(features, test, seed)
+    return Later(len(test), found, stability.slices(y, p, thresholds, found.likeness, seed=seed))
+
+
+def _missing(features: pl.DataFrame) -> dict[str, float]:
+    by_table = {t: [f.name for f in declared.FEATURES if f.table == t] for t in TABLES}
+    return description.missing_by_table(features, by_table)
+
+
+def _stable(scorer: Scorer, bench: Bench, sample: pl.DataFrame, seed: int) -> verification.Stable | None:
+    """Fit the model on the sample with several seeds, and compare the reasons that each would tell."""
+    names = tuple(scorer.feature_names)
+    coded = bench.coded.only(names)
+    fitted = []
+    for number in range(SEEDS):
+        model = fit(bench.candidate, coded, bench.y, directions(names), seed + number, bench.rounds)
+        raw = model.raw(sample)
+        choice = choose(bench.y, raw, bench.folds)
+        again = replace(scorer, model=model, calibration=choice.calibration)
+        fitted.append(verification.rebased(again, sample))
+    return verification.compare_reasons(fitted[0], fitted[1:], sample)
+
+
+def _cutoffs(
+    y: Outcomes, p: Vector, exposure: Vector, threshold: float, terms: money.Terms
+) -> dict[str, money.Outcome]:
+    """Return what each way to cut leads to."""
+    return {
+        "all": money.outcome(y, p, exposure, 1.1, terms),
+        "in_force": money.outcome(y, p, exposure, threshold, terms),
+        "ten_to_one": money.outcome(y, p, exposure, COSTS.threshold, terms),
+        "by_terms": money.outcome(y, p, exposure, terms.threshold, terms),
+        "most_profit": money.best_cutoff(y, p, exposure, terms),
+    }
+
+
+def _scenarios(
+    y: Outcomes, p: Vector, exposure: Vector, terms: money.Terms
+) -> list[tuple[money.Terms, money.Outcome]]:
+    """Return what the cut-off of other terms leads to under them."""
+    found = []
+    for loss in (0.25, 0.45, 0.65):
+        for margin in (0.5 * terms.margin, terms.margin, 2 * terms.margin):
+            other = money.Terms(loss, margin)
+            found.append((other, money.outcome(y, p, exposure, other.threshold, other)))
+    return found

@@ -1,0 +1,65 @@
+"""From the evidence to one self-contained page: no script, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from scoring.fairness import SMALLEST
+from validation import people, sections
+from validation.blocks import Facts, Plot, Section, Table
+from validation.clauses import CLAUSES
+from validation.evidence import Evidence
+from validation.language import Language
+
+HERE = Path(__file__).resolve().parent
+ABOUT = (
+    sections.card, sections.data, sections.ladder, sections.candidates, sections.curve, sections.money,
+    sections.importance, people.reasons, people.fairness, people.stability, people.limits,
+)  # fmt: skip
+
+
+def write(evidence: Evidence, language: Language) -> str:
+    """Return the pack in one language, as HTML."""
+    templates = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters["svg"] = Markup  # drawn by us; matplotlib escapes every text in it
+    kinds = {Table: "table", Plot: "plot", Facts: "facts"}
+    e = evidence
+    made = language.say(
+        "made",
+        run=e.run.id,
+        portfolio=e.portfolio,
+        n=language.count(len(e.y)),
+        bad=language.count(int(e.y.sum())),
+        rate=language.share(float(e.y.mean())),
+    )
+    return templates.get_template("page.html").render(
+        say=language.say,
+        code=language.code,
+        other="fr" if language.code == "en" else "en",
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        made=made,
+        privacy=language.say("privacy", smallest=SMALLEST),
+        sections=compose(evidence, language),
+        kind=lambda block: kinds[type(block)],
+    )
+
+
+def compose(evidence: Evidence, language: Language) -> list[Section]:
+    """Return all sections, each with the clauses that it answers."""
+    about = [make(evidence, language) for make in ABOUT]
+    names = {c: c.name_en if language.code == "en" else c.name_fr for c in CLAUSES}
+    about = [
+        replace(section, clauses=tuple(names[c] for c in CLAUSES if section.name in c.sections))
+        for section in about
+    ]
+    return [*about, people.clauses(about, language)]

@@ -1,0 +1,408 @@
+"""Every text of the pack, in English and in French."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    # page
+    "title": ("Validation pack: credit scoring model", "Dossier de validation : modèle de score de crédit"),
+    "contents": ("Contents", "Sommaire"),
+    "other": ("Version française", "English version"),
+    "answers": ("Answers", "Répond à"),
+    "made": (
+        "Made from run {run} on {portfolio}: {n} applications, {bad} defaults ({rate}).",
+        "Établi à partir de l'exécution {run} sur {portfolio} : {n} demandes, {bad} défauts ({rate}).",
+    ),
+    "privacy": (
+        "No person can be singled out: no identifier, no group or bin below {smallest} applications, "
+        "counts of groups rounded to ten, quantiles instead of extremes.",
+        "Aucune personne n'est identifiable : aucun identifiant, aucun groupe ni classe de moins de {smallest} "
+        "demandes, effectifs des groupes arrondis à la dizaine, quantiles au lieu des extrêmes.",
+    ),
+    "to": ("to", "à"),
+    "figure": ("Figure", "Figure"),
+    "yes": ("yes", "oui"),
+    "no": ("no", "non"),
+    "none": ("–", "–"),
+    # sections
+    "card": ("Model card", "Fiche du modèle"),
+    "card:text": (
+        "What the model is, what it is for and how good it is. All figures are out of fold: model, calibration and "
+        "threshold never saw the applications that they are judged on. Brackets are 95% intervals.",
+        "Ce qu'est le modèle, à quoi il sert et ce qu'il vaut. Tous les chiffres sont hors échantillon : modèle, "
+        "calibration et seuil n'ont jamais vu les demandes sur lesquelles ils sont jugés. Entre parenthèses, "
+        "l'intervalle à 95 %.",
+    ),
+    "data": ("Data", "Données"),
+    "data:text": (
+        "What is missing, how the most important features are distributed, and how the default rate follows them.",
+        "Ce qui manque, comment se répartissent les variables les plus importantes, et comment le taux de défaut "
+        "les suit.",
+    ),
+    "ladder": ("What each block of features is worth", "Ce que vaut chaque bloc de variables"),
+    "ladder:text": (
+        "Blocks are added one after the other on the same folds; each is compared with the step before, "
+        "application by application. Refitted on {rows} applications, {folds} folds, at most {trees} trees: "
+        "the differences count, the levels are lower than the model's.",
+        "Les blocs s'ajoutent l'un après l'autre, sur les mêmes plis ; chacun est comparé à l'étape précédente, "
+        "demande par demande. Réajusté sur {rows} demandes, {folds} plis, {trees} arbres au plus : seuls comptent "
+        "les écarts, les niveaux étant inférieurs à ceux du modèle.",
+    ),
+    "candidates": ("Candidates", "Candidats"),
+    "candidates:text": (
+        "All candidates of the comparison met the same folds. The cheapest that can be served was proposed.",
+        "Tous les candidats de la comparaison ont reçu les mêmes plis. Le moins coûteux de ceux qui peuvent être "
+        "mis en service a été proposé.",
+    ),
+    "candidates:none": (
+        "The run stands in no comparison, so there is no table of candidates.",
+        "L'exécution ne fait partie d'aucune comparaison : pas de table des candidats.",
+    ),
+    "curves": ("Curves", "Courbes"),
+    "curves:text": (
+        "How well the model orders applications, how true its probabilities are, and what each threshold costs.",
+        "Comment le modèle ordonne les demandes, si ses probabilités sont justes, et ce que coûte chaque seuil.",
+    ),
+    "money": ("The decision in money", "La décision en argent"),
+    "money:text": (
+        "A granted loan that defaults loses {lgd} of its amount, one that is repaid earns {margin}: a default costs "
+        "{ratio} margins. These two are assumptions of the reader (--lgd, --margin), not measured. Money is per "
+        "1,000 of credit asked for.",
+        "Un prêt accordé qui fait défaut perd {lgd} de son montant, un prêt remboursé gagne {margin} : un défaut "
+        "coûte {ratio} marges. Ces deux taux sont des hypothèses du lecteur (--lgd, --margin), non des mesures. "
+        "L'argent est exprimé pour 1 000 de crédit demandé.",
+    ),
+    "importance": ("Importance of the features", "Importance des variables"),
+    "importance:text": (
+        "Mean absolute contribution (exact TreeSHAP) to the log-odds of default, over a sample of all applicants.",
+        "Contribution absolue moyenne (TreeSHAP exact) au logarithme des cotes de défaut, sur un échantillon de "
+        "toutes les demandes.",
+    ),
+    "reasons": ("Explanations checked", "Explications vérifiées"),
+    "reasons:text": (
+        "Three questions to the reasons told to refused applicants: does another method agree, does the probability "
+        "fall when the reason is taken away, and would another fit tell the same.",
+        "Trois questions posées aux motifs donnés aux clients refusés : une autre méthode est-elle d'accord, la "
+        "probabilité baisse-t-elle quand le motif disparaît, un autre ajustement dirait-il la même chose.",
+    ),
+    "fairness": ("Fairness", "Équité"),
+    "fairness:text": (
+        "How decisions fall on men and women, on family statuses and on ages. The attributes are read for this audit; "
+        "those of the policy are not in the model. The reference is the largest group. A ratio below 0.80 is a "
+        "rule of thumb to look closer, not a law.",
+        "Comment les décisions touchent femmes et hommes, situations familiales et âges. Ces attributs ne sont lus "
+        "que pour cet audit ; ceux de la politique ne sont pas dans le modèle. La référence est le groupe le plus "
+        "nombreux. Un ratio inférieur à 0,80 invite à regarder de près ; ce n'est pas une loi.",
+    ),
+    "stability": ("Stability", "Stabilité"),
+    "stability:text": (
+        "Whether the model holds on applications like the later ones, and when it is fitted again. The source has no "
+        "calendar: a classifier learns what separates labelled from later applications, and its probability "
+        "orders the labelled ones as time would.",
+        "Le modèle tient-il sur des demandes semblables aux plus récentes, et quand on le réajuste ? La source n'a "
+        "pas de calendrier : un classifieur apprend ce qui sépare les demandes étiquetées des suivantes, et sa "
+        "probabilité ordonne les premières comme le ferait le temps.",
+    ),
+    "limits": ("Limits and intended use", "Limites et usage prévu"),
+    "limits:text": (
+        "What the model must not be used for, and what these figures do not say.",
+        "Ce à quoi le modèle ne doit pas servir, et ce que ces chiffres ne disent pas.",
+    ),
+    "clauses": ("Which clause is answered where", "Quelle clause trouve sa réponse où"),
+    "clauses:text": (
+        "Status of the texts: November 2026. This is a map for the validator, no legal opinion.",
+        "État des textes : novembre 2026. C'est un plan de lecture pour le validateur, non un avis juridique.",
+    ),
+    # model card
+    "property": ("Property", "Propriété"),
+    "value": ("Value", "Valeur"),
+    "measure": ("Measure", "Mesure"),
+    "use": ("Intended use", "Usage prévu"),
+    "use:value": (
+        "Probability of default of a consumer loan application, decision at a threshold, reasons; a refused or "
+        "unclear file goes to a person.",
+        "Probabilité de défaut d'une demande de crédit à la consommation, décision à un seuil, motifs ; un dossier "
+        "refusé ou incertain est examiné par une personne.",
+    ),
+    "family": ("Family", "Famille"),
+    "features_read": ("Features read", "Variables lues"),
+    "kept_out": ("Kept out by policy", "Exclus par la politique"),
+    "calibration": ("Calibration", "Calibration"),
+    "threshold": ("Threshold", "Seuil"),
+    "costs": ("Cost of the two errors", "Coût des deux erreurs"),
+    "costs:value": (
+        "{fn} for a granted default, {fp} for a refused good client",
+        "{fn} pour un défaut accordé, {fp} pour un bon client refusé",
+    ),
+    "run": ("Run", "Exécution"),
+    "revision": ("Code revision", "Révision du code"),
+    "data_hash": ("SHA-256 of the data", "SHA-256 des données"),
+    "trained": ("Trained", "Entraîné"),
+    "folds": ("Folds", "Plis"),
+    "seed": ("Seed", "Graine"),
+    "libraries": ("Libraries", "Bibliothèques"),
+    "performance": ("Performance, out of fold", "Performance hors échantillon"),
+    "model_facts": ("The model", "Le modèle"),
+    "auc": ("AUC", "AUC"),
+    "gini": ("Gini", "Gini"),
+    "ks": ("KS", "KS"),
+    "brier": ("Brier score", "Score de Brier"),
+    "log_loss": ("Log-loss", "Perte logarithmique"),
+    "calibration_error": ("Expected calibration error", "Erreur de calibration attendue"),
+    "calibration_slope": ("Calibration slope", "Pente de calibration"),
+    "calibration_intercept": ("Calibration intercept", "Ordonnée de calibration"),
+    "business_score": ("Business score", "Score métier"),
+    "cost_per_1000": ("Cost per 1,000 applications", "Coût pour 1 000 demandes"),
+    "share_granted": ("Share granted", "Part accordée"),
+    "default_rate_granted": ("Default rate of granted ones", "Taux de défaut des accordées"),
+    "recall": ("Defaults refused", "Défauts refusés"),
+    "accuracy": ("Accuracy", "Exactitude"),
+    # data
+    "missing_by_table": ("Missing values by table", "Valeurs manquantes par table"),
+    "table": ("Table", "Table"),
+    "missing": ("missing", "manquant"),
+    "table:cross": ("ratios across tables", "ratios entre tables"),
+    "missing_share": ("Missing", "Manquant"),
+    "univariate": (
+        "The most important features: quantiles and gaps",
+        "Les variables les plus importantes : quantiles et manques",
+    ),
+    "feature": ("Feature", "Variable"),
+    "mean": ("Mean", "Moyenne"),
+    "together": ("Features that go together (Spearman)", "Variables liées (Spearman)"),
+    "correlation": ("Correlation", "Corrélation"),
+    "and": ("and", "et"),
+    "plot:column": ("Default rate along: {name}", "Taux de défaut selon : {name}"),
+    "up_to": ("up to {high}", "jusqu'à {high}"),
+    "above": ("above {low}", "au-delà de {low}"),
+    "everything": ("one value", "une seule valeur"),
+    # ladder and refits
+    "step": ("Step", "Étape"),
+    "number": ("Features", "Variables"),
+    "gained": ("AUC gained", "AUC gagnée"),
+    "saved": ("Cost saved per 1,000", "Coût épargné pour 1 000"),
+    "step:application": ("application form", "formulaire de demande"),
+    "step:ratios": ("+ ratios of the form", "+ ratios du formulaire"),
+    "step:bureau": ("+ other lenders", "+ autres prêteurs"),
+    "step:previous": ("+ previous applications", "+ demandes antérieures"),
+    "step:repayment": ("+ repayments and cards", "+ remboursements et cartes"),
+    "step:cross": ("+ ratios across tables", "+ ratios entre tables"),
+    "candidate": ("Candidate", "Candidat"),
+    "imbalance": ("Imbalance", "Déséquilibre"),
+    "can_be_served": ("Can be served", "Peut être servi"),
+    # curves
+    "chance": ("chance", "hasard"),
+    "perfect": ("perfect", "parfait"),
+    "model": ("model", "modèle"),
+    "defaults": ("defaults", "défauts"),
+    "repaid": ("repaid credits", "crédits remboursés"),
+    "good_refused": ("Share of good credits refused", "Part des bons crédits refusés"),
+    "bad_refused": ("Share of defaults refused", "Part des défauts refusés"),
+    "bad_among_refused": ("Share of defaults among refused", "Part de défauts parmi les refus"),
+    "refused_first": ("Share refused, the riskiest first", "Part refusée, les plus risquées d'abord"),
+    "share_reached": ("Share refused of each outcome", "Part refusée de chaque issue"),
+    "default_rate": ("Default rate", "Taux de défaut"),
+    "default_rate_percent": ("Default rate, %", "Taux de défaut, en %"),
+    "default_rate_granted_percent": ("Default rate of granted, %", "Taux de défaut des accordées, en %"),
+    "granted_percent": ("Share granted, %", "Part accordée, en %"),
+    "forecast": ("Forecast", "Prévision"),
+    "tenth": ("tenth {number}", "dixième {number}"),
+    "tenth_interval": ("tenth, 95% interval", "dixième, intervalle à 95 %"),
+    "cost_axis": ("Cost per 1,000 applications", "Coût pour 1 000 demandes"),
+    "in_force": ("in force", "en vigueur"),
+    "log_odds": ("Mean absolute contribution, log-odds", "Contribution absolue moyenne, log-cotes"),
+    "profit": ("profit", "profit"),
+    "loss": ("loss", "perte"),
+    "expected_loss": ("expected loss", "perte attendue"),
+    "money_axis": ("Per 1,000 of credit asked for", "Pour 1 000 de crédit demandé"),
+    "approval_ratio": ("Approval ratio to the reference", "Ratio d'octroi à la référence"),
+    "plot:roc": ("ROC curve", "Courbe ROC"),
+    "plot:pr": ("Precision and recall", "Précision et rappel"),
+    "plot:ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov–Smirnov"),
+    "plot:cap": ("Cumulative accuracy profile", "Profil de précision cumulée (CAP)"),
+    "plot:gain": (
+        "Gain: default rate by tenth, the riskiest first; dashed, the mean",
+        "Gain : taux de défaut par dixième, le plus risqué d'abord ; en tirets, la moyenne",
+    ),
+    "plot:calibration": ("Calibration by tenth", "Calibration par dixième"),
+    "plot:cost": ("Cost against threshold", "Coût selon le seuil"),
+    "plot:importance": ("The twenty features that weigh most", "Les vingt variables qui pèsent le plus"),
+    "plot:strategy": (
+        "Strategy curve: default rate against share granted",
+        "Courbe de stratégie : taux de défaut selon la part accordée",
+    ),
+    "plot:money": ("Money against share granted", "Argent selon la part accordée"),
+    "plot:fairness": (
+        "Approval ratio by {attribute} at every cut-off, with 95% intervals",
+        "Ratio d'octroi par {attribute} à chaque seuil, avec intervalle à 95 %",
+    ),
+    # money
+    "cutoffs": ("Ways to cut", "Façons de couper"),
+    "cutoff": ("Cut-off", "Coupure"),
+    "cutoff:all": ("grant everybody", "accorder à tous"),
+    "cutoff:in_force": ("in force", "en vigueur"),
+    "cutoff:ten_to_one": ("10 to 1: 1/11", "10 contre 1 : 1/11"),
+    "cutoff:by_terms": ("by these terms: margin / (margin + LGD)", "selon ces taux : marge / (marge + LGD)"),
+    "cutoff:most_profit": ("most profit on these applications", "profit maximal sur ces demandes"),
+    "approvals": ("Strategy curve", "Courbe de stratégie"),
+    "scenarios": ("Other terms, each at its own cut-off", "Autres taux, chacun à sa propre coupure"),
+    "lgd": ("LGD", "LGD"),
+    "margin": ("Margin", "Marge"),
+    "earned": ("Margin earned", "Marge gagnée"),
+    # reasons
+    "reason:lime": (
+        "LIME against our contributions on {n} applications, by group of features: mean rank correlation {r}, same "
+        "sign for {sign} of the four weightiest groups, {shared} of them named by both.",
+        "LIME face à nos contributions sur {n} demandes, par groupe de variables : corrélation de rang moyenne {r}, "
+        "même signe pour {sign} des quatre groupes les plus lourds, {shared} d'entre eux nommés par les deux.",
+    ),
+    "reason:lime:none": (
+        "Too few applications to compare with LIME.",
+        "Trop peu de demandes pour une comparaison avec LIME.",
+    ),
+    "reason:verified": (
+        "{reasons} reasons of {n} refused applications were taken away one by one (the group's facts set to those "
+        "usual among granted applicants): the probability fell for {fell} of them (by rank: {ranks}), by a median "
+        "of {fall}. With all reasons taken away, {granted} would be granted.",
+        "{reasons} motifs de {n} demandes refusées ont été retirés un à un (les faits du groupe remplacés par ceux, "
+        "usuels, des demandes accordées) : la probabilité a baissé pour {fell} d'entre eux (par rang : {ranks}), de "
+        "{fall} en médiane. Tous les motifs retirés, {granted} seraient accordées.",
+    ),
+    "reason:stable": (
+        "Fitted again with {refits} other seeds, the model tells the same weightiest reason to {first} of {n} refused "
+        "applications and repeats {shared} of all reasons.",
+        "Réajusté avec {refits} autres graines, le modèle donne le même premier motif à {first} des {n} demandes "
+        "refusées et répète {shared} de tous les motifs.",
+    ),
+    "reason:none": ("Nobody is refused in the sample.", "Personne n'est refusé dans l'échantillon."),
+    # fairness
+    "attribute:gender": ("gender", "sexe"),
+    "attribute:family_status": ("family status", "situation familiale"),
+    "attribute:age": ("age", "âge"),
+    "attribute:household": ("household", "foyer"),
+    "at_cutoff": ("By {attribute}, at the threshold in force", "Par {attribute}, au seuil en vigueur"),
+    "group": ("Group", "Groupe"),
+    "applications": ("Applications", "Demandes"),
+    "granted": ("Granted", "Accordé"),
+    "ratio": ("Approval ratio", "Ratio d'octroi"),
+    "gap": ("Gap among good clients", "Écart parmi les bons clients"),
+    "group_calibration": ("Observed less forecast", "Observé moins prévu"),
+    "reference": ("{name} (reference)", "{name} (référence)"),
+    "group:F": ("women", "femmes"),
+    "group:M": ("men", "hommes"),
+    "group:Married": ("married", "mariés"),
+    "group:Single / not married": ("single", "célibataires"),
+    "group:Civil marriage": ("civil marriage", "union civile"),
+    "group:Separated": ("separated", "séparés"),
+    "group:Widow": ("widowed", "veufs et veuves"),
+    "fair:worst": (
+        "By {attribute}: the lowest approval ratio is {ratio}; at any cut-off it is {anywhere}, where {granted} are "
+        "granted. The widest gap among those who repaid is {gap}.",
+        "Par {attribute} : le plus faible ratio d'octroi est {ratio} ; à un seuil quelconque, il est {anywhere}, "
+        "lorsque {granted} sont accordées. Le plus grand écart parmi ceux qui ont remboursé est {gap}.",
+    ),
+    "fair:hidden": (
+        "By {attribute}: {hidden} group(s) too small to be shown.",
+        "Par {attribute} : {hidden} groupe(s) trop petit(s) pour être montré(s).",
+    ),
+    "fair:none": (
+        "By {attribute}: fewer than two groups are large enough.",
+        "Par {attribute} : moins de deux groupes sont assez grands.",
+    ),
+    "prices": (
+        "The price of keeping an attribute out (against a model that reads all features)",
+        "Le prix de chaque exclusion (face à un modèle qui lit toutes les variables)",
+    ),
+    "excluded": ("Kept out", "Exclu"),
+    "excluded:nothing": ("nothing", "rien"),
+    "alternatives": ("Search for a less discriminating model", "Recherche d'un modèle moins discriminant"),
+    "alternative": ("Model", "Modèle"),
+    "affordable": ("Within the cost", "Dans le coût admis"),
+    "variant:in_force": ("in force", "en vigueur"),
+    "variant:without": ("without {attribute}", "sans {attribute}"),
+    "variant:proxies": (
+        "without the {number} features that tell {attribute} best",
+        "sans les {number} variables qui trahissent le mieux : {attribute}",
+    ),
+    "variant:smoother": ("smoother trees", "arbres plus lisses"),
+    "variant:seed": ("another seed", "autre graine"),
+    "worst_ratio": ("Worst ratio, {attribute}", "Pire ratio, {attribute}"),
+    "fair:search": (
+        "{n} models were tried on {rows} applications, all compared at {granted} granted; one that costs at most "
+        "{tolerance} more counts as affordable.",
+        "{n} modèles ont été essayés sur {rows} demandes, tous comparés à {granted} d'accords ; est admis celui qui "
+        "coûte au plus {tolerance} de plus.",
+    ),
+    "fair:chosen": (
+        "A less discriminating model within the cost was found: {name}. Look at it before the next release.",
+        "Un modèle moins discriminant, dans le coût admis, a été trouvé : {name}. À examiner avant la prochaine "
+        "version.",
+    ),
+    "fair:not_found": (
+        "No affordable model raises the worst approval ratio beyond chance.",
+        "Aucun modèle admis ne relève le pire ratio d'octroi au-delà du hasard.",
+    ),
+    # stability
+    "stable:later": (
+        "A classifier tells {n} later applications from the labelled ones with an AUC of {auc} (0.5: they look the "
+        "same). What separates them most: {telling}.",
+        "Un classifieur distingue {n} demandes postérieures des demandes étiquetées avec une AUC de {auc} "
+        "(0,5 : elles se ressemblent). Ce qui les sépare le plus : {telling}.",
+    ),
+    "stable:none": (
+        "The portfolio has no later applications, so this is not measured.",
+        "Le portefeuille n'a pas de demandes postérieures : ceci n'est pas mesuré.",
+    ),
+    "fifths": (
+        "The labelled applications in fifths, from least to most like the later ones",
+        "Les demandes étiquetées par cinquièmes, des moins aux plus semblables aux suivantes",
+    ),
+    "fifth": ("Fifth", "Cinquième"),
+    "seeds": (
+        "{n} fits that differ by their seed: AUC {auc}, cost per 1,000 {cost}; {same} of the applications are "
+        "decided alike by all, and probabilities differ by {gap} on average.",
+        "{n} ajustements qui ne diffèrent que par leur graine : AUC {auc}, coût pour 1 000 {cost} ; {same} des "
+        "demandes reçoivent la même décision de tous, et les probabilités diffèrent de {gap} en moyenne.",
+    ),
+    # limits
+    "limit:alone": (
+        "The model does not decide alone: a refused or unclear file belongs on a person's desk (GDPR art. 22).",
+        "Le modèle ne décide pas seul : un dossier refusé ou incertain est traité par une personne (RGPD, art. 22).",
+    ),
+    "limit:population": (
+        "It knows applicants like those of its training: consumer loans of one lender, one country and time.",
+        "Il connaît des demandeurs semblables à ceux de son entraînement : prêts à la consommation d'un seul prêteur, "
+        "d'un seul pays et d'une seule époque.",
+    ),
+    "limit:granted": (
+        "Outcomes are known of granted loans only; what refused applicants would have done is not.",
+        "Seule l'issue des prêts accordés est connue ; ce qu'auraient fait les refusés ne l'est pas.",
+    ),
+    "limit:time": (
+        "There is no calendar in the data, so ageing is emulated; monitoring of the logged decisions must follow.",
+        "Les données n'ont pas de calendrier : le vieillissement est imité ; un suivi des décisions journalisées "
+        "doit prendre le relais.",
+    ),
+    "limit:money": (
+        "Loss given default and margin are assumptions; amounts are in one unnamed currency.",
+        "La perte en cas de défaut et la marge sont des hypothèses ; les montants sont dans une monnaie non nommée.",
+    ),
+    "limit:sample": (
+        "Refits (ladder, prices, search, seeds) use a sample and fewer trees; their levels are not the model's.",
+        "Les réajustements (blocs, prix, recherche, graines) portent sur un échantillon et moins d'arbres ; leurs "
+        "niveaux ne sont pas ceux du modèle.",
+    ),
+    "limit:proxy": (
+        "Leaving an attribute out does not make a model blind to it: other features tell it in part.",
+        "Écarter un attribut ne rend pas le modèle aveugle : d'autres variables le trahissent en partie.",
+    ),
+    "limit:never": (
+        "Not for pricing, employment, insurance or any purpose but the decision on a consumer loan.",
+        "Ni pour la tarification, ni pour l'emploi, ni pour l'assurance : uniquement pour décider d'un crédit à la "
+        "consommation.",
+    ),
+    "notice": ("Note of the training", "Note de l'entraînement"),
+    # clauses
+    "clause": ("Clause", "Clause"),
+    "asks": ("What it asks", "Ce qu'elle demande"),
+    "where": ("Where", "Où"),
+}  # fmt: skip
