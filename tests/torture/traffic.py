@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+IDLE_S = 2.0  # a server may close what is idle; a client that was slept through asks on a new connection
+
 
 class Lost(Exception):
     """A request that got no answer."""
@@ -76,6 +78,7 @@ class Caller:
         self.port = port
         self.timeout_s = timeout_s
         self._reader: _Reader | None = None
+        self._used = 0.0
 
     async def ask(self, path: str, body: bytes, headers: str = "") -> Answer:
         """Post a JSON body.
@@ -86,6 +89,8 @@ class Caller:
             If no whole answer came.
         """
         started = time.perf_counter()
+        if started - self._used > IDLE_S:
+            self.close()
         head = (
             f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncontent-type: application/json\r\n"
             f"{headers}content-length: {len(body)}\r\n\r\n"
@@ -102,6 +107,7 @@ class Caller:
             raise Lost(f"{type(error).__name__}: {error}") from None
         if found.get("connection") == "close":
             self.close()
+        self._used = started
         return Answer(status, found, content, time.perf_counter() - started)
 
     async def _connected(self) -> _Reader:
