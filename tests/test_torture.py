@@ -101,7 +101,9 @@ def test_a_figure_is_met_or_not_by_its_target(tmp_path):
 def test_a_row_at_less_than_its_counts_says_so():
     row = Row(1, "load", "It bears the load", lambda _: None, 1)
     figure = Figure("requests", 12, "requests", ">= 10", True, "9", "a note")
-    whole, part = (Result("load", scale, "2026-11-21T08:00:00Z", 1.0, "abc", [figure]) for scale in (1, 0.1))
+    whole, part = (
+        Result("load", scale, "2026-11-21T08:00:00Z", 1.0, "abc", "ours", [figure]) for scale in (1, 0.1)
+    )
     assert "at 0.1 of the counts" in report.table([row], {"load": part})
     assert "of the counts" not in report.table([row], {"load": whole})
     assert "not run yet" in report.table([row], {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tests.torture.run import ROOT, Figure, Result, Row
 
@@ -34,9 +34,13 @@ def write(rows: Iterable[Row], results: Mapping[str, Result]) -> None:
     (ROOT / "reliability.json").write_text(records + "\n", encoding="utf-8")
 
 
-def table(rows: Iterable[Row], results: Mapping[str, Result]) -> str:
+def table(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     """Return the table of the document."""
-    lines = ["| # | promise | figure | target | ours | stock BentoML | |", "|---|---|---|---|---|---|---|"]
+    known = [result for row in rows if (result := results.get(row.name)) is not None]
+    models = sorted({result.model for result in known})
+    dates = [result.started[:10] for result in known]
+    lines = [f"Run on {min(dates)} to {max(dates)}; model served: {'; '.join(models)}.", ""] if known else []
+    lines += ["| # | promise | figure | target | ours | stock BentoML | |", "|---|---|---|---|---|---|---|"]
     notes = []
     for row in rows:
         result = results.get(row.name)

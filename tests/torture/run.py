@@ -80,6 +80,7 @@ class Result:
     started: str
     seconds: float
     revision: str
+    model: str
     figures: list[Figure] = field(default_factory=list)
     error: str = ""
 
@@ -173,7 +174,7 @@ def execute(row: Row, scale: float, hear: Callable[[tuple[Any, ...]], None]) -> 
     process = context.Process(target=_inside, args=(row.name, scale, theirs), daemon=False)
     process.start()
     theirs.close()
-    result = Result(row.name, scale, f"{started:%Y-%m-%dT%H:%M:%SZ}", 0.0, revision())
+    result = Result(row.name, scale, f"{started:%Y-%m-%dT%H:%M:%SZ}", 0.0, revision(), "")
     deadline = clock + max(row.limit_s * scale, SHORTEST_S)
     try:
         while True:
@@ -187,6 +188,9 @@ def execute(row: Row, scale: float, hear: Callable[[tuple[Any, ...]], None]) -> 
                 break
             if message[0] == "figure":
                 result.figures.append(message[1])
+            elif message[0] == "model":
+                result.model = message[1]
+                continue
             elif message[0] == "end":
                 result.error = message[1]
                 break
@@ -202,11 +206,13 @@ def _inside(name: str, scale: float, told: Connection) -> None:
     """Do the row's work in this process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the suite, which ends this with all below it
     from tests.torture.rows import ROWS  # here: the register imports every family
+    from tests.torture.served import model_words
 
     folder = STATE / "scratch" / name
     subprocess.run(["rm", "-rf", folder], check=True)
     folder.mkdir(parents=True)
     run = Run(folder, scale, told)
+    told.send(("model", model_words()))
     error = ""
     try:
         ROWS[name].work(run)
