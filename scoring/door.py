@@ -61,6 +61,7 @@ class Limits:
     """What one request, and all of them together, may ask of the service."""
 
     body_bytes: int = 128 * 2**20  # 10,000 applications with every column and aggregate take 75 MB
+    chunked_bytes: int = 8 * 2**20  # of a body that does not say its length, so it is not refused by it
     bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
     concurrent: int = 256  # requests inside; the next one is told to come back
     head_bytes: int = 32 * 2**10  # request line and headers
@@ -257,7 +258,7 @@ class Door:
                 return
             _check_headers(headers, "application/json", self.limits.body_bytes)
             key = _idempotency_key(headers)
-            body = await self._body(receive, self.limits.body_bytes, self.limits.body_s)
+            body = await self._body(receive, headers, self.limits.body_bytes, self.limits.body_s)
             inner: dict[str, Any] = {**scope}
             job: Job | JsonJob
             if route.bulk is not None and len(body) > self.limits.bulk_bytes:
@@ -323,7 +324,7 @@ class Door:
             )
         self._tables += 1
         try:
-            body = await self._body(receive, limits.arrow_bytes, limits.arrow_s)
+            body = await self._body(receive, headers, limits.arrow_bytes, limits.arrow_s)
             is_json = "application/json" in headers.get(b"accept", "")
             job = ArrowJob(request_id, body, is_json, key, operator=operator)
             inner = {**scope, JOB: job, "path": path, "raw_path": path.encode()}
@@ -346,9 +347,13 @@ class Door:
             job.is_abandoned = not send.has_started
             task.add_done_callback(_seen)
 
-    async def _body(self, receive: Receive, most_bytes: int, most_s: float) -> bytearray:
+    async def _body(
+        self, receive: Receive, headers: Mapping[bytes, str], most_bytes: int, most_s: float
+    ) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
         body, pause_s = bytearray(), self.limits.pause_s
+        is_told = b"content-length" in headers
+        most_bytes = most_bytes if is_told else min(most_bytes, self.limits.chunked_bytes)
         clock = asyncio.get_running_loop().time
         end = clock() + most_s
         try:
@@ -359,7 +364,7 @@ class Door:
                     raise Refusal(400, "The request ended before its body did.")
                 body += message.get("body", b"")
                 if len(body) > most_bytes:
-                    raise _too_large(most_bytes)
+                    raise _too_large(most_bytes, is_told)
                 if not message.get("more_body", False):
                     return body
         except TimeoutError:
@@ -449,9 +454,10 @@ def _check_headers(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> 
         raise _too_large(most_bytes)
 
 
-def _too_large(most_bytes: int) -> Refusal:
+def _too_large(most_bytes: int, is_told: bool = True) -> Refusal:
+    kind = "" if is_told else " without Content-Length"
     return Refusal(
-        413, f"The body is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
+        413, f"The body{kind} is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
     )
 
 

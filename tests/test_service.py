@@ -287,7 +287,7 @@ def test_a_request_has_its_limits(served):
     rows = [{"SK_ID_CURR": 1}]
     assert "10001 applications" in problem(served.post("/score", rows * 10_001), 422).detail
     assert "101 applications" in problem(served.post("/explain", rows * 101), 422).detail
-    chunks = (b" " * 2**20 for _ in range(129))
+    chunks = (b" " * 2**20 for _ in range(9))
     problem(served.http.post("/score", content=chunks, headers={"content-type": "application/json"}), 413)
 
 

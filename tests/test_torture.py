@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 
 def refused(body: bytes) -> Refusal | None:
     try:
-        parse(body, 1_000, DECODER)
+        parse(body, 10_000, DECODER)
     except Refusal as refusal:
         return refusal
     return None

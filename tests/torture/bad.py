@@ -130,8 +130,8 @@ def _structures() -> Iterator[Bad]:
     yield Bad("months of an unknown credit", request(history=alone), field="applications")
     yield Bad("history as a list", request(history=[]), field="history")
     yield Bad("aggregates as a list", request(history_features=[]), field="history_features")
-    many = json.dumps({"applications": [{"SK_ID_CURR": i} for i in range(1_001)]}).encode()
-    yield Bad("1,001 applications", many)
+    many = json.dumps({"applications": [{"SK_ID_CURR": i} for i in range(10_001)]}).encode()
+    yield Bad("10,001 applications", many)
     second = {"applications": [{"SK_ID_CURR": 1}, {"SK_ID_CURR": 2, "AMT_CREDIT": -1}]}
     yield Bad("a fault in the second of two", json.dumps(second).encode(), field="AMT_CREDIT")
 
