@@ -121,7 +121,7 @@ def large(run: Run) -> None:
         with Watch(server) as watch:
             status = send(server.port, head(server.port, f"content-length: {length}"), body())
             time.sleep(0.3)
-        theirs = f"{watch.growth:.0f} ({status or 'closed'} for 200 MB)"
+        theirs = f"{watch.growth:.0f} MB more, answered {status or 'nothing'}"
     for name, growing in growth.items():
         run.figure(
             f"{name}: memory",
