@@ -151,7 +151,7 @@ def killed_workers(
             )
         )
         for turn in range(kills):
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.3)
             workers = server.workers()
             workers[turn % len(workers)].kill()
             began = time.monotonic()
