@@ -7,7 +7,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "title": ("Validation pack: credit scoring model", "Dossier de validation : modèle de score de crédit"),
     "contents": ("Contents", "Sommaire"),
     "other": ("Version française", "English version"),
-    "answers": ("Answers", "Répond à"),
+    "answers": ("Answers:", "Répond à :"),
     "made": (
         "Made from run {run} on {portfolio}: {n} applications, {bad} defaults ({rate}).",
         "Établi à partir de l'exécution {run} sur {portfolio} : {n} demandes, {bad} défauts ({rate}).",
@@ -209,7 +209,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "tenth_interval": ("tenth, 95% interval", "dixième, intervalle à 95 %"),
     "cost_axis": ("Cost per 1,000 applications", "Coût pour 1 000 demandes"),
     "in_force": ("in force", "en vigueur"),
-    "log_odds": ("Mean absolute contribution, log-odds", "Contribution absolue moyenne, log-cotes"),
+    "log_odds": ("Log-odds", "Log-cotes"),
     "profit": ("profit", "profit"),
     "loss": ("loss", "perte"),
     "expected_loss": ("expected loss", "perte attendue"),
