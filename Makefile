@@ -49,7 +49,7 @@ var/bench/%/ready: benchmarks/serving/%.txt | $(SETUP)
 
 setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
 
-$(SETUP): requirements.txt scoring/engine/kernels.c
+$(SETUP): requirements.txt $(wildcard scoring/engine/*.c)
 	@deploy/setup.sh
 
 browser: ## install Debian's Chromium for the tests of the page (as root)

@@ -369,7 +369,7 @@ def test_without_its_kernels_lightgbm_answers_with_the_same_bits(
     x, y = data(6)
     text = train(x, y, 5, [0, 1]).model_to_string()
     with_kernels = Boosted(text)
-    monkeypatch.setattr(native, "SOURCE", tmp_path / "kernels.c")
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
     (tmp_path / "kernels.c").write_text("int walk;")
     without = Boosted(text)
     assert (with_kernels.engine, without.engine) == ("native", "lightgbm")
@@ -402,8 +402,7 @@ def test_a_compiler_that_is_missing_or_fails_is_one_line() -> None:
 
 
 def test_a_build_leaves_no_other_one_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (native, building):
-        monkeypatch.setattr(module, "SOURCE", tmp_path / "kernels.c")
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
     (tmp_path / "kernels-linux-old.so").touch()
     (tmp_path / "kernels.c").write_text("int walk(void) { return 0; }")
     first = building.build()

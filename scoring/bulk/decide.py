@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from scoring import features, unseen
 from scoring.bulk.check import DECODER, Checker, as_request
+from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
 from scoring.door import ERRORS_NAMED, ArrowJob, JsonJob, Refusal, errors_of, faulty, parse
 from scoring.inference_log import InferenceLog, LogError, event_ids
@@ -161,6 +162,9 @@ class Bulk:
 def _portfolios(job: ArrowJob, most: int) -> Iterator[Portfolio]:
     """Give the applications of a request, a slice at a time; a table is checked whole before the first."""
     if isinstance(job, JsonJob):
+        if RECORDS is not None and (read := RECORDS.read(job.body, job.rows)) is not None:
+            yield from read
+            return
         try:
             parts = [
                 from_requests(rows, columns=features.READS) for rows in DECODER.slices(job.body, job.rows)

@@ -1,6 +1,7 @@
 """Scores and contributions of a LightGBM model, equal to LightGBM's own and several times faster.
 
-The kernels are one C file, ``kernels.c``; ``python -m scoring.engine`` builds it.
+The kernels are in C, ``kernels.c``; ``python -m scoring.engine`` builds them, and with them ``records.c``,
+which brings JSON into columns: `Reader`.
 
 >>> engine = Engine.of(booster.model_to_string())
 >>> engine.raw(matrix)
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from .explain import base
 from .forest import Forest, Unsupported
 from .native import Absent, Kernels
+from .records import Key, Reader, Records
 
-__all__ = ["Absent", "Engine", "Unsupported"]
+__all__ = ["Absent", "Engine", "Key", "Reader", "Records", "Unsupported"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

@@ -23,7 +23,7 @@ def main(
 ) -> None:
     """Build the engine that scores and explains several times faster than LightGBM, with the same results.
 
-    It is one C file, compiled with CC, cc, gcc, clang or the ziglang package, in a few seconds. Without it
+    It is C, compiled with CC, cc, gcc, clang or the ziglang package, in a few seconds. Without it
     LightGBM itself answers. Exit codes: 0 it is here, 1 LightGBM itself will answer.
     """
     console = Console(soft_wrap=True, highlight=False)

@@ -11,7 +11,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from .native import FLAGS, SOURCE, built
+from . import native
+from .native import FLAGS, built, sources
 
 COMPILERS = ("cc", "gcc", "clang")
 BUILT = "kernels-*.so"
@@ -53,10 +54,10 @@ def build() -> Path:
     target, command = built(), compiler()
     extra = shlex.split(os.environ.get("CFLAGS", ""))
     try:
-        with tempfile.TemporaryDirectory(prefix=".kernels-", dir=SOURCE.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".kernels-", dir=native.FOLDER) as folder:
             draft = Path(folder) / target.name
             for clones in ([], ["-DCLONES="]):  # not every linker lets the loader choose by processor
-                line = [*command, *FLAGS, *clones, *extra, "-o", str(draft), str(SOURCE)]
+                line = [*command, *FLAGS, *clones, *extra, "-o", str(draft), *map(str, sources())]
                 run = subprocess.run(line, capture_output=True, text=True)
                 if draft.is_file() and not run.returncode:
                     break
@@ -68,7 +69,7 @@ def build() -> Path:
         if isinstance(error, BuildError):
             raise
         raise BuildError(f"the kernels cannot be built: {error}") from error
-    for file in SOURCE.parent.glob(BUILT):
+    for file in native.FOLDER.glob(BUILT):
         if file != target:
             file.unlink(missing_ok=True)
     return target

@@ -1,4 +1,4 @@
-"""The door to the kernels: the built file beside the source, and a forest as they take it."""
+"""The door to the kernels: the built file beside the sources, and a forest as they take it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from . import explain, predict
 from .forest import Array, Forest
 
-SOURCE = Path(__file__).with_name("kernels.c")
+FOLDER = Path(__file__).parent
 FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-psabi")
-"""How the source is compiled; no flag may let a compiler change the order or precision of a sum."""
+"""How the sources are compiled; no flag may let a compiler change the order or precision of a sum."""
 
 HELD_UP_TO_ROWS = 8  # 0.1 ms: less than it can take to get Python's lock back from another thread
 SWEEP_FROM_ROWS = 64  # below it, walking is faster: `python -m benchmarks.engine`
@@ -31,10 +31,16 @@ class Absent(OSError):
     """The kernels cannot be had here; the text says why, and the remedy."""
 
 
+def sources() -> list[Path]:
+    """Return the C files that make the library."""
+    return sorted(FOLDER.glob("*.c"))
+
+
 def built() -> Path:
-    """Return where the built file of this very source, these flags and this kind of machine stands."""
-    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(FLAGS).encode()).hexdigest()
-    return SOURCE.with_name(f"kernels-{sys.platform}-{platform.machine()}-{digest}.so")
+    """Return where the built file of these very sources, these flags and this kind of machine stands."""
+    text = b"".join(source.read_bytes() for source in sources()) + " ".join(FLAGS).encode()
+    digest = hashlib.sha256(text).hexdigest()
+    return FOLDER / f"kernels-{sys.platform}-{platform.machine()}-{digest}.so"
 
 
 class _Forest(ctypes.Structure):
@@ -68,14 +74,14 @@ class Kernels:
         # keeps Python's lock: to get it back from a busy thread can take 5 ms.
         released, held = load(ctypes.CDLL), load(ctypes.PyDLL)
         rows = (ADDRESS, ADDRESS, COUNT, ADDRESS)  # forest, matrix, its rows, answers
-        self._walk_few, self._walk = _function(held, "walk", rows), _function(released, "walk", rows)
-        self._sweep, self._explain = _function(released, "sweep", rows), _function(released, "explain", rows)
+        self._walk_few, self._walk = function(held, "walk", rows), function(released, "walk", rows)
+        self._sweep, self._explain = function(released, "sweep", rows), function(released, "explain", rows)
 
         largest = int(np.diff(forest.start).max())
         paths = np.zeros(len(forest.slots), explain.PATH)
         found = (forest.start, forest.slots, forest.cover)
-        trace = _function(released, "trace", (ADDRESS, ADDRESS, ADDRESS, COUNT, COUNT, ADDRESS))
-        _check(trace(*map(_address, found), len(forest.start) - 1, largest, _address(paths)))
+        trace = function(released, "trace", (ADDRESS, ADDRESS, ADDRESS, COUNT, COUNT, ADDRESS))
+        check(trace(*map(address, found), len(forest.start) - 1, largest, address(paths)))
         self.passes = explain.passes(forest, paths)
         tests = (forest.columns, forest.threshold, forest.default_left, forest.words)
         trees = (forest.start, forest.slots, forest.value, predict.nodes(forest), predict.roots(forest))
@@ -87,7 +93,7 @@ class Kernels:
         self._arrays = [
             np.require(array, requirements=["C", "A"]) for array in arrays
         ]  # as long as this lives
-        self._forest = _Forest(*counts, *map(_address, self._arrays))
+        self._forest = _Forest(*counts, *map(address, self._arrays))
         self._at = ctypes.addressof(self._forest)
 
     def raw(self, matrix: Array) -> Array:
@@ -96,7 +102,7 @@ class Kernels:
         kernel = (
             self._sweep if n >= SWEEP_FROM_ROWS else self._walk if n > HELD_UP_TO_ROWS else self._walk_few
         )
-        _check(kernel(self._at, _address(matrix), n, _address(scores)))
+        check(kernel(self._at, address(matrix), n, address(scores)))
         return scores
 
     def contributions(self, matrix: Array) -> Array:
@@ -104,7 +110,7 @@ class Kernels:
         shares = np.empty(matrix.shape)
         for first in range(0, len(matrix), CHUNK):
             rows = matrix[first : first + CHUNK]
-            _check(self._explain(self._at, _address(rows), len(rows), _address(shares[first:])))
+            check(self._explain(self._at, address(rows), len(rows), address(shares[first:])))
         return shares
 
 
@@ -125,17 +131,21 @@ def load(kind: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.CDLL:
         raise Absent(f"the kernels do not load here: {error}") from error
 
 
-def _function(library: ctypes.CDLL, name: str, arguments: Sequence[type]) -> Kernel:
+def function(
+    library: ctypes.CDLL, name: str, arguments: Sequence[type], result: type = ctypes.c_int
+) -> Kernel:
     """Return a function of the library, which takes whole numbers for addresses and counts."""
-    function: Kernel = getattr(library, name)
-    function.argtypes, function.restype = arguments, ctypes.c_int
-    return function
+    found: Kernel = getattr(library, name)
+    found.argtypes, found.restype = arguments, result
+    return found
 
 
-def _address(array: Array) -> int:
+def address(array: Array) -> int:
+    """Return where an array stands in memory."""
     return int(array.__array_interface__["data"][0])
 
 
-def _check(result: int) -> None:
+def check(result: int) -> None:
+    """Raise MemoryError if a function says that there is none left."""
     if result:
-        raise MemoryError("There is no memory left to score; give the process more, or send fewer rows.")
+        raise MemoryError("There is no memory left; give the process more, or send fewer rows.")
