@@ -14,7 +14,8 @@ import re
 import traceback
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
@@ -75,7 +76,9 @@ class Limits:
     answer_s: float = 60.0  # to answer it
     arrow_rows: int = 100_000  # applications in a table
     arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
-    arrow_concurrent: int = 3  # tables inside: one is decided, the others are kept in memory meanwhile
+    arrow_concurrent: int = (
+        3  # tables and bodies for bulk inside: one is decided, the others are kept in memory
+    )
     arrow_s: float = 120.0  # to send a table, and to answer it
     retry_after_s: int = 1
 
@@ -210,7 +213,7 @@ class Door:
         self.at_once = at_once
         self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
         self._quick = 0
-        self._tables = 0
+        self._large = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -258,20 +261,23 @@ class Door:
                 return
             _check_headers(headers, "application/json", self.limits.body_bytes)
             key = _idempotency_key(headers)
-            body = await self._body(receive, headers, self.limits.body_bytes, self.limits.body_s)
-            inner: dict[str, Any] = {**scope}
-            job: Job | JsonJob
-            if route.bulk is not None and len(body) > self.limits.bulk_bytes:
-                job = JsonJob(request_id, body, True, key, operator=operator, rows=route.rows)
-                inner |= {"path": route.bulk, "raw_path": route.bulk.encode()}
-            else:
-                applications = await self._applications(bytes(body), route.rows)
-                job = Job(request_id, applications, operator=operator)
-                if self._is_quick(route, job, len(body)):
-                    await self._at_once(job, send)
-                    return
-            inner[JOB] = job
-            await self._inner(inner, receive, _Uniform(send), job, self.limits.answer_s)
+            # A chunked body does not say that it is large; it may have fewer bytes for that.
+            is_large = route.bulk is not None and _told(headers) > self.limits.bulk_bytes
+            with self._kept() if is_large else nullcontext():
+                body = await self._body(receive, headers, self.limits.body_bytes, self.limits.body_s)
+                inner: dict[str, Any] = {**scope}
+                job: Job | JsonJob
+                if route.bulk is not None and len(body) > self.limits.bulk_bytes:
+                    job = JsonJob(request_id, body, True, key, operator=operator, rows=route.rows)
+                    inner |= {"path": route.bulk, "raw_path": route.bulk.encode()}
+                else:
+                    applications = await self._applications(bytes(body), route.rows)
+                    job = Job(request_id, applications, operator=operator)
+                    if self._is_quick(route, job, len(body)):
+                        await self._at_once(job, send)
+                        return
+                inner[JOB] = job
+                await self._inner(inner, receive, _Uniform(send), job, self.limits.answer_s)
         finally:
             self._inside[path] -= 1
 
@@ -314,23 +320,29 @@ class Door:
         request_id: str,
         operator: str | None,
     ) -> None:
-        """Lead a table round the batch; a few are let in at a time, for each is kept in memory whole."""
+        """Lead a table round the batch."""
         limits = self.limits
         _check_headers(headers, ARROW, limits.arrow_bytes)
         key = _idempotency_key(headers)
-        if self._tables >= limits.arrow_concurrent:
-            raise Refusal(
-                429, "Too many tables at once; try again shortly.", retry_after_s=limits.retry_after_s
-            )
-        self._tables += 1
-        try:
+        with self._kept():
             body = await self._body(receive, headers, limits.arrow_bytes, limits.arrow_s)
             is_json = "application/json" in headers.get(b"accept", "")
             job = ArrowJob(request_id, body, is_json, key, operator=operator)
             inner = {**scope, JOB: job, "path": path, "raw_path": path.encode()}
             await self._inner(inner, receive, _Uniform(send), job, limits.arrow_s)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Let a large body in; a few at a time, for each is kept in memory whole."""
+        limits = self.limits
+        if self._large >= limits.arrow_concurrent:
+            detail = "Too many large requests at once; try again shortly."
+            raise Refusal(429, detail, retry_after_s=limits.retry_after_s)
+        self._large += 1
+        try:
+            yield
         finally:
-            self._tables -= 1
+            self._large -= 1
 
     async def _inner(
         self, scope: Scope, receive: Receive, send: _Uniform, job: Job | ArrowJob, answer_s: float
@@ -449,8 +461,7 @@ def _check_headers(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> 
         raise Refusal(415, f"Send the applications as Content-Type: {kind}.")
     if headers.get(b"content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "Send the body without Content-Encoding.")
-    length = headers.get(b"content-length", "0")
-    if length.isdecimal() and int(length) > most_bytes:
+    if _told(headers) > most_bytes:
         raise _too_large(most_bytes)
 
 
@@ -459,6 +470,12 @@ def _too_large(most_bytes: int, is_told: bool = True) -> Refusal:
     return Refusal(
         413, f"The body{kind} is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
     )
+
+
+def _told(headers: Mapping[bytes, str]) -> int:
+    """Return the length of a body as its headers say it, 0 if they do not."""
+    length = headers.get(b"content-length", "0")
+    return int(length) if length.isdecimal() else 0
 
 
 def _idempotency_key(headers: Mapping[bytes, str]) -> str:

@@ -421,7 +421,7 @@ def ask(*calls: dict[str, str], body: bytes = b"12345678", path: str = "/score",
     """Bring tables to the door, all at the same time, each with its headers."""
 
     async def run() -> list[httpx.Response]:
-        routes = {"/score": Route(rows=10, arrow="/table"), "/explain": Route(rows=10)}
+        routes = {"/score": Route(rows=10, bulk="/bulk", arrow="/table"), "/explain": Route(rows=10)}
         door = Door(echo, routes, DECODER, Limits(**limits))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
             asked = (
@@ -441,6 +441,13 @@ def test_a_table_is_led_round_the_batch_whole():
 def test_only_a_few_tables_are_inside_at_a_time():
     statuses = [response.status_code for response in ask(*[{}] * 5, arrow_concurrent=2)]
     assert sorted(statuses) == [200, 200, 429, 429, 429]
+
+
+def test_large_json_counts_among_the_tables():
+    calls = [{}, {"content-type": "application/json"}] * 3
+    answers = ask(*calls, arrow_concurrent=2, bulk_bytes=7)
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429, 429]
+    assert {answer.json()[0] for answer in answers if answer.is_success} == {"/table", "/bulk"}
 
 
 @pytest.mark.parametrize(
