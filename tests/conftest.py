@@ -12,6 +12,7 @@ os.environ.update(
     MPLBACKEND="Agg",
     POLARS_MAX_THREADS="2",
     OMP_NUM_THREADS="2",
+    OMP_WAIT_POLICY="PASSIVE",  # awake, waiting threads take the cores from the other workers
 )
 
 from hypothesis import settings
