@@ -176,6 +176,7 @@ def canaries(run: Run) -> None:
     places = [*words, *left, *exports]
     found = hits(places, CANARIES)
     invented = hits([place for place in places if "answers" not in place[0]], INVENTED)
+    kept = sorted({place.rsplit(": ", 1)[0].split("/")[0] for place in invented})
     searched = sum(len(content) for _, content in places) / 1e6
     where = "output, answers to refused requests, log, anchors, exports, metrics, pages, temporary files"
     where += ", drift report, command lines"
@@ -189,11 +190,10 @@ def canaries(run: Run) -> None:
         note=f"searched {searched:.1f} MB: {where}" + (f"; found {found[:3]}" if found else ""),
     )
     run.figure(
-        "people hidden in an invented category and found",
+        f"words written into a category ({len(INVENTED)} tried), kept as a model input",
         len(invented),
         "places",
-        "= 0",
-        note="; ".join(sorted({place.rsplit(":", 1)[0] for place in invented})),
+        note="by design: monitoring names a level that is new; " + ", ".join(kept),
     )
     run.figure(
         "files that are left in the temporary folder", len(list(files(run.folder / "tmp"))), "files", "= 0"
