@@ -44,38 +44,43 @@ def table(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     notes = []
     for row in rows:
         result = results.get(row.name)
-        first = f"| {row.number} | {row.promise} (`{row.name}`) "
+        first = f"| {row.number} | {row.promise} (`{row.name}`{_scale(result)}) "
         if result is None or (result.error and not result.figures):
             why = "not run yet" if result is None else f"**did not finish**: {result.error.split(': ')[0]}"
             lines.append(f"{first}| {why} | | | | |")
             continue
-        short = "" if result.scale == 1 else f" *(at {result.scale:g} of the counts)*"
         for figure in result.figures:
             mark = ""
             if figure.note:
                 notes.append(f"{len(notes) + 1}. {figure.note}.")
                 mark = f" [{len(notes)}]"
-            lines.append(f"{first}{_cells(figure, short, mark)}")
+            lines.append(f"{first}{_cells(figure, mark)}")
             first = "| | "
         if result.error:
             lines.append(f"{first}| **did not finish**: {result.error.split(': ')[0]} | | | | |")
     return "\n".join([*lines, "", *notes])
 
 
-def _cells(figure: Figure, short: str, mark: str) -> str:
-    target = f"{figure.target} {figure.unit}" if figure.target else ""
-    ours = f"{number(figure.value)} {figure.unit}"
-    words = [figure.name + short, target, ours + mark, figure.stock, MARKS[figure.met]]
-    return "| " + " | ".join(word.replace("|", "/") for word in words) + " |"
+def _scale(result: Result | None) -> str:
+    """Say at what share of the stated counts a row was run, if not at all of them."""
+    return "" if result is None or result.scale == 1 else f", **at {result.scale:g} of the counts**"
+
+
+def _cells(figure: Figure, mark: str) -> str:
+    unit = f" {figure.unit}" if figure.unit else ""
+    sign, _, bound = figure.target.partition(" ")
+    target = {"<=": "≤ ", ">=": "≥ "}.get(sign, "") + bound + (unit if sign in ("<=", ">=") else "")
+    ours = f"{number(figure.value)}{unit if figure.value is not None else ''}"
+    words = [figure.name, target, ours + mark, figure.stock, MARKS[figure.met]]
+    return "| " + " | ".join(word.replace("|", "/").strip() for word in words) + " |"
 
 
 def _records(rows: Iterable[Row], results: Mapping[str, Result]) -> Iterable[dict[str, object]]:
     for row in rows:
         result = results.get(row.name)
         for figure in result.figures if result else ():
-            short = "" if result is None or result.scale == 1 else f" at {result.scale:g} of the counts"
             yield {
-                "name": f"{row.name}: {figure.name}{short}",
+                "name": f"{row.name}: {figure.name}{_scale(result).replace('*', '')}",
                 "figure": figure.value,
                 "unit": figure.unit,
                 "target": figure.target or None,
