@@ -17,7 +17,7 @@ from scoring.calibrating import Choice, choose, regression
 from scoring.candidates import Candidate, Progress, Trials, fit_rows
 from scoring.coding import Coded
 from scoring.decision import COSTS, Costs, best_threshold
-from scoring.metrics import REPLICATES, Measured, Outcomes, measure, with_intervals
+from scoring.metrics import RANKS, REPLICATES, Measured, Outcomes, measure, with_intervals
 from scoring.model import Vector, probability
 
 Tune = Callable[[NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
@@ -163,6 +163,9 @@ def evaluate(
 
     Kind of calibration, its fit and the threshold of each fold are chosen on the other folds, so the
     metrics are those of a rule that never saw the applications that it is judged on.
+
+    Measures of rank read the log-odds before calibration: within a fold calibration keeps the order, and
+    across folds each fold's own calibration only adds noise to it (Forman and Scholz 2010).
     """
     calibrated, thresholds = np.empty(len(y)), np.empty(len(y))
     for fold in np.unique(folds):
@@ -172,6 +175,8 @@ def evaluate(
         thresholds[outside] = choice.threshold
     p = probability(calibrated)
     metrics = with_intervals(y, p, thresholds, costs, replicates, seed)
+    ranked = with_intervals(y, probability(raw), thresholds, costs, replicates, seed)
+    metrics |= {name: ranked[name] for name in RANKS}
     plain = measure(y, probability(raw), thresholds, costs)
     before = {name: plain[name] for name in ("brier", "log_loss", "calibration_error")}
     for name, value, error in _line(y, calibrated):

@@ -36,6 +36,7 @@ MEASURES = (
     "share_granted",
     "default_rate_granted",
 )
+RANKS = ("auc", "gini", "ks", "average_precision")  # read the order of the applications only
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from scoring.evaluation import (
     deal_folds,
     evaluate,
 )
-from scoring.metrics import MEASURES, measure, with_intervals
+from scoring.metrics import MEASURES, RANKS, measure, with_intervals
 from scoring.model import probability
 
 
@@ -181,3 +181,14 @@ def test_a_level_met_once_cannot_tell_its_outcome_out_of_fold():
     table, y = features()
     got = cross_validate(LOGISTIC_REGRESSION, table.select("level"), y, deal_folds(y, 3), {})
     assert measure(y, probability(got.raw), 0.5)["auc"] < 0.6
+
+
+def test_measures_of_rank_do_not_suffer_from_the_calibration_of_each_fold():
+    random = np.random.default_rng(0)
+    folds = np.repeat(np.arange(5), 200).astype(np.int8)
+    y = (random.random(1_000) < 0.2).astype(np.int8)
+    raw = random.normal(size=1_000) + 1.5 * y
+    found = evaluate(y, raw, folds, replicates=5).metrics
+    for name in RANKS:
+        assert found[name].value == measure(y, probability(raw), 0.5)[name]
+    assert found["brier"].value != measure(y, probability(raw), 0.5)["brier"]
