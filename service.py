@@ -1,7 +1,7 @@
 """The BentoML service: credit decisions over HTTP, many at a time, recorded, and explained on demand.
 
 The work is done in `scoring`: the door checks requests, the decider scores and records them. Here stand the
-endpoints and the start-up; the settings are environment variables, see `scoring.settings`.
+endpoints and the start-up; the settings are environment variables, see `scoring.serving.settings`.
 """
 
 import os
@@ -29,19 +29,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route as Page
 
-from scoring import pages
-from scoring.access import AccessError, Guard, KeyRing
 from scoring.bulk import DECODER, Bulk
-from scoring.connection import install
 from scoring.decider import Decider
-from scoring.door import ARROW, JOB, ArrowJob, Door, Job, Refusal, Route
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
-from scoring.life import Drain, at_hangup, end_with
-from scoring.rate import Rate
 from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
-from scoring.settings import SettingError, Settings
-from scoring.supervisor import prompt
+from scoring.serving import pages
+from scoring.serving.access import AccessError, Guard, KeyRing
+from scoring.serving.connection import install
+from scoring.serving.door import ARROW, JOB, ArrowJob, Door, Job, Refusal, Route
+from scoring.serving.life import Drain, at_hangup, end_with
+from scoring.serving.rate import Rate
+from scoring.serving.settings import SettingError, Settings
+from scoring.serving.supervisor import prompt
 
 NAME = "credit_scoring"
 ROOT = Path(__file__).resolve().parent

@@ -29,10 +29,10 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
 
 from scoring.decision import COSTS
-from scoring.figures import Figure, draw
+from scoring.evidence.figures import Figure, draw
 
 if TYPE_CHECKING:  # importing these brings every library that learns
-    from scoring.selection import Selection
+    from scoring.candidates.selection import Selection
 from scoring.evaluation import Evaluation, OutOfFold
 
 HERE = Path(__file__).resolve().parent

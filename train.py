@@ -37,18 +37,18 @@ import tracking
 from comparison import Bar, as_table, show
 from lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
 from scoring import features as declared
-from scoring import selection, synthetic, tables
+from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
-from scoring.candidates import COMPARISONS, Candidate, Trials, vectorise
-from scoring.checks import LeakSuspected, check_alone, check_auc, check_features, notices
-from scoring.coding import Coded
+from scoring.candidates import COMPARISONS, Candidate, Trials, selection, vectorise
+from scoring.candidates.coding import Coded
+from scoring.candidates.search import Search
+from scoring.candidates.selection import Selection
 from scoring.decision import DEFAULT_PROTECTED, protected_columns
 from scoring.evaluation import Evaluation, cross_validate, deal_folds, evaluate
-from scoring.figures import draw_importance
+from scoring.evaluation.checks import LeakSuspected, check_alone, check_auc, check_features, notices
+from scoring.evidence.figures import draw_importance
 from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
-from scoring.search import Search
-from scoring.selection import Selection
 from scoring.tables import Portfolio
 
 Compare = StrEnum("Compare", list(COMPARISONS))

@@ -23,13 +23,13 @@ from benchmarks.results import record
 from scoring import features as declared
 from scoring import schema, tables
 from scoring.candidates import LIGHTGBM, fit, vectorise
+from scoring.candidates.selection import importance
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import deal_folds
+from scoring.evidence.paired import Judged, differences
 from scoring.features import Feature
 from scoring.metrics import Outcomes
-from scoring.model import probability
-from scoring.paired import Judged, differences
-from scoring.selection import importance
+from scoring.scorer.model import probability
 
 RAW = set(schema.columns(schema.Application))
 BLOCKS: dict[str, Callable[[Feature], bool]] = {

@@ -42,9 +42,9 @@ from scoring import features, tables  # noqa: E402
 from scoring.bulk.check import as_request  # noqa: E402
 from scoring.client import score_file  # noqa: E402
 from scoring.client.batch import ROWS  # noqa: E402
-from scoring.model import Boosted  # noqa: E402
 from scoring.schema import ApplicationRequest  # noqa: E402
 from scoring.scorer import BOOSTER, Scorer, read_examples  # noqa: E402
+from scoring.scorer.model import Boosted  # noqa: E402
 
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 TREES, JSON_ROWS, CLIENT_ROWS = 1_000, 10_000, 100_000

@@ -26,8 +26,8 @@ from scoring import tables
 from scoring.candidates import LIGHTGBM, Outcomes, vectorise
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import cross_validate, deal_folds
-from scoring.model import probability
-from scoring.paired import Judged, differences
+from scoring.evidence.paired import Judged, differences
+from scoring.scorer.model import probability
 
 MODEL_FILE = FILE.with_name("model.json")
 FOLDS = 5

@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 
 from scoring.candidates import Candidate, Progress, fit
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, POINTS, decide
 from scoring.evaluation import Evaluation
 from scoring.inference_log import COLUMNS
 from scoring.metrics import Outcomes
-from scoring.model import Vector
 from scoring.scorer import Scorer
+from scoring.scorer.model import Vector
 
 REFERENCE_ROWS = 20_000  # enough for a drift test of two decimals, small enough to ship with each model
 EXPLAINED_ROWS = 2_000  # exact contributions cost milliseconds a row

@@ -14,12 +14,12 @@ from typing import Any
 import polars as pl
 
 from scoring import features, tables
-from scoring.door import Job, Refusal
 from scoring.explanation import explain
 from scoring.inference_log import Entry, InferenceLog, LogError, Together
 from scoring.schema import ApplicationRequest, Reason, Request
 from scoring.scorer import Scorer, ScorerError
-from scoring.single import Single, Value
+from scoring.scorer.single import Single, Value
+from scoring.serving.door import Job, Refusal
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 
 from scoring import features as declared
+from scoring.features.wording import NO_BREAK, Value, in_words
 from scoring.schema import Reason
 from scoring.scorer import Scorer
-from scoring.wording import NO_BREAK, Value, in_words
 
 MOST = 4  # reasons a person is told: Regulation B, commentary on 1002.9(b)(2)
 TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 
 from scoring import features, tables
-from scoring.calibration import Affine
 from scoring.candidates import LIGHTGBM, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest
 from scoring.scorer import DESCRIPTION, Scorer, _own_hash
+from scoring.scorer.calibration import Affine
 
 Request = dict[str, Any]
 

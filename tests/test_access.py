@@ -16,12 +16,12 @@ from test_service import ROOT, problem, put_in_store
 from test_service import environment as service_environment
 from typer.testing import CliRunner
 
-from scoring.access import AccessError, Guard, KeyRing, parse_keys
-from scoring.door import Door, Refusal, Route
 from scoring.inference_log import audit_table, find
 from scoring.replay import app as replay_app
 from scoring.schema import Decoder
 from scoring.scorer import Scorer
+from scoring.serving.access import AccessError, Guard, KeyRing, parse_keys
+from scoring.serving.door import Door, Refusal, Route
 
 OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
 LOCAL, OUTSIDE = ("127.0.0.1", 3000), ("10.0.0.7", 3000)
@@ -124,7 +124,9 @@ def test_documents_and_metrics_go_behind_the_key_if_wanted(path):
 
 def test_every_key_is_compared_as_a_whole(monkeypatch):
     compared = []
-    monkeypatch.setattr("scoring.access.hmac.compare_digest", lambda a, b: compared.append((a, b)) or a == b)
+    monkeypatch.setattr(
+        "scoring.serving.access.hmac.compare_digest", lambda a, b: compared.append((a, b)) or a == b
+    )
     ring = KeyRing(f"{OLD} # the first\n{NEW},{OTHER}")
     assert (
         ring.owner(OLD) is not None and len(compared) == 3

@@ -28,34 +28,16 @@ FLOORS = {
         "run",
     },
     4: {
-        "scoring.calibration",
-        "scoring.calibrating",
-        "scoring.coding",
-        "scoring.learners",
-        "scoring.scorecard",
-        "scoring.search",
-        "scoring.checks",
-        "scoring.model",
-        "scoring.unseen",
-        "scoring.wording",
         "scoring.scorer",
-        "scoring.single",
         "scoring.explanation",
         "scoring.candidates",
         "scoring.evaluation",
-        "scoring.selection",
+        "scoring.evidence",
         "scoring.assembly",
-        "scoring.alternatives",
-        "scoring.stability",
-        "scoring.verification",
+        "scoring.serving",
         "scoring.decider",
-        "scoring.access",
-        "scoring.connection",
-        "scoring.door",
-        "scoring.settings",
-        "scoring.replay",
         "scoring.bulk",
-        "scoring.pages",
+        "scoring.replay",
         "scoring.client",
     },
     3: {"scoring.features"},
@@ -64,17 +46,9 @@ FLOORS = {
         "scoring.schema",
         "scoring.decision",
         "scoring.metrics",
-        "scoring.paired",
-        "scoring.money",
-        "scoring.fairness",
-        "scoring.description",
-        "scoring.figures",
         "scoring.inference_log",
         "scoring.download",
         "scoring.engine",
-        "scoring.rate",
-        "scoring.life",
-        "scoring.supervisor",
     },
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -98,30 +72,30 @@ DOORS = {
     "evidently": {"monitoring"},
     "scipy": {"monitoring"},
     "fastapi": {"ui"},
-    "uvicorn": {"ui", "scoring.connection"},
+    "uvicorn": {"ui", "scoring.serving"},
     "pandas": {"train", "tracking", "import_model", "mlflow_model", "ui", "monitoring"},
-    "sklearn": {"scoring.learners", "scoring.calibrating", "scoring.search"},
-    "optuna": {"scoring.search"},
-    "lightgbm": {"scoring.learners", "scoring.model"},
-    "xgboost": {"scoring.learners"},
-    "imblearn": {"scoring.learners"},
-    "optbinning": {"scoring.learners"},
-    "lime": {"scoring.verification"},
+    "sklearn": {"scoring.candidates", "scoring.evaluation"},
+    "optuna": {"scoring.candidates"},
+    "lightgbm": {"scoring.candidates", "scoring.scorer"},
+    "xgboost": {"scoring.candidates"},
+    "imblearn": {"scoring.candidates"},
+    "optbinning": {"scoring.candidates"},
+    "lime": {"scoring.evidence"},
     "httpx": {"scoring.client", "scoring.download"},
-    "pydantic": {"scoring.schema", "scoring.door", "service", "import_model"},
-    "pydantic_core": {"scoring.schema", "scoring.door", "scoring.inference_log", "service"},
+    "pydantic": {"scoring.schema", "scoring.serving", "service", "import_model"},
+    "pydantic_core": {"scoring.schema", "scoring.serving", "scoring.inference_log", "service"},
     "msgspec": {"scoring.schema"},
     "starlette": {"service"},
     "prometheus_client": {"service"},
     "anyio": {"service"},
     "yaml": {"service"},
     "pyarrow": {"scoring.bulk", "scoring.client"},
-    "matplotlib": {"scoring.figures"},
+    "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},
     "jinja2": {"validation"},
     "markupsafe": {"validation"},
     "playwright": {"validation"},
-    "circus": {"scoring.supervisor"},
+    "circus": {"scoring.serving"},
     "typer": COMMAND_LINES,
     "rich": COMMAND_LINES,
 }
@@ -192,6 +166,17 @@ def test_no_two_rooms_need_each_other() -> None:
         if room(a) != room(b):
             graph.setdefault(room(a), set()).add(room(b))
     TopologicalSorter(graph).prepare()  # raises CycleError and names the circle
+
+
+def test_no_two_modules_need_each_other_when_they_are_imported() -> None:
+    graph: dict[str, set[str]] = {}
+    for name in MODULES:
+        package = name.removesuffix(".__init__")
+        for target in top_level_imports(name):
+            found = target if target in MODULES else f"{target}.__init__"
+            if found in MODULES and not found.startswith(package + "."):
+                graph.setdefault(name, set()).add(found)
+    TopologicalSorter(graph).prepare()
 
 
 def test_each_foreign_library_has_one_door() -> None:

@@ -15,12 +15,13 @@ import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring import features, unseen
+from scoring import features
 from scoring.bulk import ANSWER, DECODER, RULES, Bulk, Checker, Table
 from scoring.decider import Decider
-from scoring.door import ARROW, JOB, ArrowJob, Door, JsonJob, Limits, Refusal, Route, parse
 from scoring.inference_log import InferenceLog, read, writer
 from scoring.schema import Decision
+from scoring.scorer import remarks
+from scoring.serving.door import ARROW, JOB, ArrowJob, Door, JsonJob, Limits, Refusal, Route, parse
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000
@@ -140,11 +141,11 @@ def test_slices_batches_and_types_of_the_stream_change_nothing(bulk):
 def test_marks_are_the_warnings_without_words(scorer):
     table = features.build(small.portfolio(odd(small.applications(300, seed=9))))
     encoding = scorer.model.encoding
-    listed = unseen.unseen(encoding, scorer.ranges, table)
-    marks = unseen.marks(encoding, scorer.ranges, table)
+    listed = remarks.on(encoding, scorer.ranges, table)
+    marks = remarks.marks(encoding, scorer.ranges, table)
     found: list[list[Any]] = [[] for _ in range(300)]
     for row, feature, number, word in marks.iter_rows():
-        found[row].append(unseen.words(scorer.ranges, feature, number, word))
+        found[row].append(remarks.words(scorer.ranges, feature, number, word))
     order = lambda remark: remark["feature"]  # noqa: E731
     assert [sorted(row, key=order) for row in found] == [sorted(row, key=order) for row in listed]
 

@@ -1,4 +1,4 @@
-"""Promises of scoring/calibration.py and scoring/calibrating.py."""
+"""Promises of scoring/scorer/calibration.py and scoring/evaluation/calibrating.py."""
 
 import json
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.calibrating import KINDS, beta, choose, isotonic, platt, regression
-from scoring.calibration import Affine, Beta, Isotonic, from_json, to_json
 from scoring.decision import best_threshold, expected_cost, steady_threshold
-from scoring.model import probability
+from scoring.evaluation.calibrating import KINDS, beta, choose, isotonic, platt, regression
+from scoring.scorer.calibration import Affine, Beta, Isotonic, from_json, to_json
+from scoring.scorer.model import probability
 
 MAPS = [
     Affine(),

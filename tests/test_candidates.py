@@ -1,4 +1,4 @@
-"""Promises of scoring/candidates.py, scoring/learners, scoring/coding.py and scoring/model.py."""
+"""Promises of scoring/candidates and scoring/scorer/model.py."""
 
 import json
 from dataclasses import replace
@@ -19,10 +19,10 @@ from scoring.candidates import (
     fit_rows,
     vectorise,
 )
-from scoring.coding import Coded
-from scoring.learners import hold_back, treat
-from scoring.model import Boosted, Encoding, Linear, probability
-from scoring.scorecard import Scorecard
+from scoring.candidates.coding import Coded
+from scoring.candidates.learners import hold_back, treat
+from scoring.scorer.model import Boosted, Encoding, Linear, probability
+from scoring.scorer.scorecard import Scorecard
 
 SMALL = replace(LIGHTGBM, rounds=40, settings={**LIGHTGBM.settings, "learning_rate": 0.1, "lambda_l2": 1.0})
 DIRECTIONS = {"outside_score": -1, "debt": 1}

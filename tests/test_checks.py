@@ -1,12 +1,12 @@
-"""Promises of scoring/checks.py: no leak goes by, and what weakens a training is said."""
+"""Promises of scoring/evaluation/checks.py: no leak goes by, and what weakens a training is said."""
 
 import numpy as np
 import polars as pl
 import pytest
 
-from scoring.checks import LeakSuspected, check_alone, check_auc, check_features, notices
-from scoring.coding import Coded
-from scoring.model import probability
+from scoring.candidates.coding import Coded
+from scoring.evaluation.checks import LeakSuspected, check_alone, check_auc, check_features, notices
+from scoring.scorer.model import probability
 
 
 def applications(n: int = 4_000) -> tuple[pl.DataFrame, np.ndarray]:

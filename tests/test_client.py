@@ -23,9 +23,9 @@ from scoring.bulk import Bulk
 from scoring.client import Client, FileError, JobError, Refused, ServiceError, score_file
 from scoring.client.__main__ import app
 from scoring.client.files import Source
-from scoring.door import ArrowJob, Refusal
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import Decision
+from scoring.serving.door import ArrowJob, Refusal
 
 
 def problem(status: int, detail: str, errors: list | None = None) -> tuple[int, dict, dict]:

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from scoring import connection
-from scoring.door import Door, Limits, Route
 from scoring.schema import Decoder, Problem
+from scoring.serving import connection
+from scoring.serving.door import Door, Limits, Route
 
 uvicorn = pytest.importorskip("uvicorn")
 LIMITS = Limits(head_bytes=2_048, head_s=0.3, pause_s=0.3, body_s=2.0)

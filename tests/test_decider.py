@@ -11,10 +11,10 @@ import small
 
 from scoring import features
 from scoring.decider import Decider
-from scoring.door import Job, Refusal
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.serving.door import Job, Refusal
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

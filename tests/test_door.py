@@ -6,8 +6,8 @@ import json
 import httpx
 import pytest
 
-from scoring.door import JOB, Door, Limits, Refusal, Route, parse
 from scoring.schema import Decoder, Problem
+from scoring.serving.door import JOB, Door, Limits, Refusal, Route, parse
 
 ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
 JSON = {"content-type": "application/json"}

@@ -18,7 +18,7 @@ from scoring.engine import Engine, Unsupported, native
 from scoring.engine import build as building
 from scoring.engine.explain import gauss_legendre
 from scoring.engine.forest import Forest
-from scoring.model import Boosted
+from scoring.scorer.model import Boosted
 
 ROOT = Path(__file__).parent.parent
 ROWS = 300

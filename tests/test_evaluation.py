@@ -17,7 +17,7 @@ from scoring.evaluation import (
     evaluate,
 )
 from scoring.metrics import MEASURES, RANKS, measure, with_intervals
-from scoring.model import probability
+from scoring.scorer.model import probability
 
 
 def drawn(n: int = 4_000, seed: int = 0, slope: float = 1.0) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import small
 
 from scoring.explanation import NEVER, TINY, explain, reasons
 from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS, Feature
-from scoring.wording import in_words
+from scoring.features.wording import in_words
 
 NO_BREAK = "\u00a0"
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scoring.fairness import CUTS, SMALLEST, audit, labels
+from scoring.evidence.fairness import CUTS, SMALLEST, audit, labels
 
 RANDOM = np.random.default_rng(5)
 

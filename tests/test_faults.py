@@ -11,8 +11,8 @@ from running import running
 from test_bulk import stream
 from test_service import problem, put_in_store
 
-from scoring.door import ARROW
 from scoring.inference_log import pseudonym_key, read, verify
+from scoring.serving.door import ARROW
 
 pytestmark = pytest.mark.served
 TABLE = stream(pl.DataFrame({"SK_ID_CURR": range(40)}))

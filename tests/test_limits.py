@@ -8,8 +8,8 @@ import httpx
 from test_access import LOCKED, OLD
 from test_door import DECODER, JSON, body, echo, problem
 
-from scoring.door import JOB, Door, Limits, Route
-from scoring.rate import Rate
+from scoring.serving.door import JOB, Door, Limits, Route
+from scoring.serving.rate import Rate
 
 ROUTES = {"/score": Route(rows=5), "/explain": Route(rows=5, concurrent=2)}
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.decision import COSTS, GRANT_ALL
-from scoring.money import Terms, best_cutoff, expected_loss, outcome, strategy
+from scoring.evidence.money import Terms, best_cutoff, expected_loss, outcome, strategy
 
 TERMS = Terms(loss_given_default=0.5, margin=0.1)
 Y = np.array([0, 0, 1, 0, 1], dtype=np.int8)

@@ -10,7 +10,7 @@ from benchmarks import ablation, simple_features
 from benchmarks.recipes import RECIPES
 from scoring import features, synthetic, tables
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.paired import Judged, differences
+from scoring.evidence.paired import Judged, differences
 
 Y = np.array([0, 0, 1, 0, 1, 0, 0, 1], dtype=np.int8)
 GOOD = np.array([[0.1, 0.2, 0.9, 0.3, 0.8, 0.1, 0.4, 0.7]])

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring import rate
-from scoring.rate import Rate
+from scoring.serving import rate
+from scoring.serving.rate import Rate
 
 
 class Clock:

@@ -19,9 +19,9 @@ from scoring import features
 from scoring.bulk import DECODER, RULES
 from scoring.bulk.check import as_request
 from scoring.bulk.records import RECORDS, Records
-from scoring.door import parse
 from scoring.engine import Key, Reader, native
 from scoring.engine import build as building
+from scoring.serving.door import parse
 from scoring.tables import Portfolio, concat, from_requests
 
 

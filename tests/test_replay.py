@@ -10,11 +10,11 @@ import small
 from typer.testing import CliRunner
 
 from scoring.decider import Decider
-from scoring.door import Job
 from scoring.inference_log import InferenceLog, find
 from scoring.replay import ReplayError, app, replay, stored
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer
+from scoring.serving.door import Job
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TAG = "credit_scoring:first"

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 import small
 
-from scoring import features, unseen
-from scoring.calibration import Affine, Beta, Isotonic
+from scoring import features
 from scoring.candidates import LOGISTIC_REGRESSION, fit
 from scoring.decision import Costs, Points
-from scoring.model import Encoding, Linear, Model, probability
-from scoring.scorer import Scorer, ScorerError, read_examples, read_reference
+from scoring.scorer import Scorer, ScorerError, read_examples, read_reference, remarks
+from scoring.scorer.calibration import Affine, Beta, Isotonic
+from scoring.scorer.model import Encoding, Linear, Model, probability
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_points_and_contributions_are_on_the_scale_of_the_decision():
 
 
 def test_what_lies_outside_the_range_is_told_as_people_write_it():
-    marked = unseen.words(
+    marked = remarks.words(
         {"AMT_INCOME_TOTAL": (25_650.0, 1_575_000.0)}, "AMT_INCOME_TOTAL", 117_000_000.0, None
     )
     assert ": 117,000,000 lies outside the values of training, 25,650 to 1,575,000." in str(marked["en"])
@@ -273,5 +273,5 @@ def test_what_lies_outside_the_range_is_told_as_people_write_it():
 
 
 def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
-    marked = unseen.words({"EXT_SOURCE_2": (0.1, 0.7)}, "EXT_SOURCE_2", 0.7004, None)
+    marked = remarks.words({"EXT_SOURCE_2": (0.1, 0.7)}, "EXT_SOURCE_2", 0.7004, None)
     assert "0.7004 lies outside the values of training, 0.1 to 0.7." in str(marked["en"])

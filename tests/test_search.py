@@ -1,4 +1,4 @@
-"""Promises of scoring/search.py."""
+"""Promises of scoring/candidates/search.py."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from scoring.candidates import DUMMY, LIGHTGBM, LOGISTIC_REGRESSION, SCORECARD, XGBOOST
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
+from scoring.candidates.search import GRIDS, SPACES, Search
 from scoring.evaluation import cross_validate, deal_folds
-from scoring.model import probability
-from scoring.search import GRIDS, SPACES, Search
+from scoring.scorer.model import probability
 
 
 def table(n: int = 900) -> tuple[Coded, np.ndarray]:

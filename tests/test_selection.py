@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from scoring.candidates.selection import Importance, importance, select
 from scoring.evaluation import deal_folds
-from scoring.model import probability
-from scoring.selection import Importance, importance, select
+from scoring.scorer.model import probability
 
 NOISE = [f"noise_{i}" for i in range(12)]
 DIRECTIONS = {"score": -1, "debt": 1}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.door import Limits
-from scoring.settings import SettingError, Settings
+from scoring.serving.door import Limits
+from scoring.serving.settings import SettingError, Settings
 
 ROOT, HOME = Path("/service"), Path("/service/var")
 

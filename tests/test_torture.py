@@ -11,8 +11,8 @@ from stand_in import StandIn, serving
 from test_door import DECODER
 
 from scoring import features
-from scoring.door import Refusal, parse
 from scoring.schema import HISTORY
+from scoring.serving.door import Refusal, parse
 from tests.torture import bad, inputs, report
 from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS

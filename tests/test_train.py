@@ -22,7 +22,7 @@ import train
 from lineage import data_sha256
 from scoring import features, synthetic
 from scoring.candidates import COMPARISONS
-from scoring.checks import LeakSuspected
+from scoring.evaluation.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, measure
 from scoring.scorer import Scorer, read_examples, read_reference
@@ -302,7 +302,7 @@ def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
 
 
 def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path):
-    monkeypatch.setattr("scoring.checks.LEAK_AUC", 0.4)
+    monkeypatch.setattr("scoring.evaluation.checks.LEAK_AUC", 0.4)
     leaking = train.Plan(
         plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2
     )

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from stand_in import REFUSED_NUMBER, StandIn, serving
 from typer.testing import CliRunner
 
-from scoring import synthetic, wording
+from scoring import synthetic
 from scoring.client import ServiceError
 from scoring.decision import Points
+from scoring.features import wording
 from scoring.schema import Application, Explanation, columns
 from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 import tracking
 from lineage import data_sha256
-from scoring import description, fairness, money, stability, verification
-from scoring.alternatives import Alternative, Refit, Variant
+from scoring.evidence import description, fairness, money, stability, verification
+from scoring.evidence.alternatives import Alternative, Refit, Variant
+from scoring.evidence.money import TERMS
+from scoring.evidence.paired import Difference, Judged
 from scoring.metrics import Measured, with_intervals
-from scoring.money import TERMS
-from scoring.paired import Difference, Judged
 from tests.small import scorer
 from validation import __main__ as program
 from validation.clauses import CLAUSES

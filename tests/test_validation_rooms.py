@@ -7,7 +7,10 @@ import polars as pl
 import pytest
 
 from scoring import features as declared
-from scoring.alternatives import (
+from scoring.candidates import LIGHTGBM, fit
+from scoring.candidates.coding import Coded
+from scoring.evaluation import deal_folds
+from scoring.evidence.alternatives import (
     Alternative,
     Bench,
     Refit,
@@ -18,14 +21,11 @@ from scoring.alternatives import (
     reveals,
     search,
 )
-from scoring.candidates import LIGHTGBM, fit
-from scoring.coding import Coded
-from scoring.description import correlations, describe, missing_by_table
-from scoring.evaluation import deal_folds
+from scoring.evidence.description import correlations, describe, missing_by_table
+from scoring.evidence.paired import Judged
+from scoring.evidence.stability import resemblance, slices, spread
+from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, rebased, substitute
 from scoring.metrics import Measured
-from scoring.paired import Judged
-from scoring.stability import resemblance, slices, spread
-from scoring.verification import LIME_ROWS, agreement, compare_reasons, rebased, substitute
 from tests.small import applications, portfolio, scorer
 
 RANDOM = np.random.default_rng(2)

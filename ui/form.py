@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from scoring.features.wording import level as level_in_words
 from scoring.schema import FORM_GROUPS, Application, Column, columns
-from scoring.wording import level as level_in_words
 from ui.figures import Language, number, parse
 from ui.words import YEARS_FIELDS, say
 

@@ -7,9 +7,9 @@ from html import escape
 from typing import Any
 
 from scoring.decision import Points
+from scoring.features.wording import level as level_in_words
+from scoring.features.wording import span
 from scoring.schema import Contribution, Explanation
-from scoring.wording import level as level_in_words
-from scoring.wording import span
 from ui import form
 from ui.charts import Bar, bars, gauge
 from ui.figures import Language, digits_to_tell, number, percent

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import registry
 import tracking
-from scoring.money import TERMS, Terms
+from scoring.evidence.money import TERMS, Terms
 from scoring.scorer import Scorer
 from scoring.tables import TableError
 from validation.evidence import Size, WrongPortfolio, gather

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from scoring.decision import COSTS
-from scoring.description import Column
-from scoring.fairness import RULE_OF_THUMB, Audit
-from scoring.figures.plots import Figure, Line, as_svg, draw_bars, draw_lines
+from scoring.evidence.description import Column
+from scoring.evidence.fairness import RULE_OF_THUMB, Audit
+from scoring.evidence.figures.plots import Figure, Line, as_svg, draw_bars, draw_lines
+from scoring.evidence.money import Outcome
 from scoring.metrics import Outcomes, Vector
-from scoring.money import Outcome
 from validation.blocks import Plot
 from validation.language import Language
 

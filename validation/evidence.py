@@ -11,16 +11,26 @@ import numpy as np
 import polars as pl
 
 from lineage import data_sha256
-from scoring import description, fairness, money, stability, tables, verification
 from scoring import features as declared
-from scoring.alternatives import Alternative, Bench, Refit, Variant, directions, exclusions, ladder, search
-from scoring.alternatives import choose as choose_alternative
-from scoring.calibrating import choose
+from scoring import tables
 from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, fit, vectorise
-from scoring.checks import notices
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import COSTS
 from scoring.evaluation import deal_folds
+from scoring.evaluation.calibrating import choose
+from scoring.evaluation.checks import notices
+from scoring.evidence import description, fairness, money, stability, verification
+from scoring.evidence.alternatives import (
+    Alternative,
+    Bench,
+    Refit,
+    Variant,
+    directions,
+    exclusions,
+    ladder,
+    search,
+)
+from scoring.evidence.alternatives import choose as choose_alternative
 from scoring.metrics import Measured, Outcomes, Vector, with_intervals
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from scoring.fairness import SMALLEST
+from scoring.evidence.fairness import SMALLEST
 from validation import people, sections
 from validation.blocks import Facts, Plot, Section, Table
 from validation.clauses import CLAUSES

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scoring.alternatives import TOLERANCE, Alternative
-from scoring.fairness import Audit, Group
+from scoring.evidence.alternatives import TOLERANCE, Alternative
+from scoring.evidence.fairness import Audit, Group
 from validation import curves
 from validation.blocks import Facts, Plot, Section, Table
 from validation.clauses import CLAUSES

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from scoring import features as declared
-from scoring.alternatives import Refit
-from scoring.description import QUANTILES, Bin, Column
+from scoring.evidence.alternatives import Refit
+from scoring.evidence.description import QUANTILES, Bin, Column
+from scoring.evidence.money import Outcome
+from scoring.evidence.paired import Difference
+from scoring.features.wording import in_words
 from scoring.metrics import Measured
-from scoring.money import Outcome
-from scoring.paired import Difference
-from scoring.wording import in_words
 from validation import curves
 from validation.blocks import Facts, Plot, Section, Table
 from validation.evidence import Evidence

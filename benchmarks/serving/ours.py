@@ -8,9 +8,9 @@ from pathlib import Path
 
 from scoring.bulk import DECODER
 from scoring.decider import Decider
-from scoring.door import Job, Refusal, parse
 from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
+from scoring.serving.door import Job, Refusal, parse
 
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
 

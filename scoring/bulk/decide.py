@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 import polars as pl
 import pyarrow as pa
 
-from scoring import features, unseen
+from scoring import features
 from scoring.bulk.check import DECODER, Checker, as_request
 from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
-from scoring.door import ERRORS_NAMED, ArrowJob, JsonJob, Refusal, errors_of, faulty, parse
 from scoring.inference_log import InferenceLog, LogError, event_ids
 from scoring.inference_log import Table as Record
 from scoring.schema import Doubt, FieldError
-from scoring.scorer import Scorer
+from scoring.scorer import Scorer, remarks
+from scoring.serving.door import ERRORS_NAMED, ArrowJob, JsonJob, Refusal, errors_of, faulty, parse
 from scoring.tables import Portfolio, concat, from_requests
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Bulk:
             clients = portfolio.applications["SK_ID_CURR"]
             events = pl.Series("event_id", event_ids(stem, start, len(clients)), dtype=pl.String)
             verdict = self.scorer.decide(inputs)
-            marks = unseen.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
+            marks = remarks.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
             if record is not None:
                 if written is not None:
                     written.result()
@@ -231,11 +231,11 @@ def _arrow(parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]]) -> bytes:
 def _json(parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]], scorer: Scorer) -> bytes:
     pieces: list[str] = []
     for decided, marks in parts:
-        remarks: dict[int, list[unseen.Remark]] = {}
+        told: dict[int, list[remarks.Remark]] = {}
         for row, feature, number, word in marks.iter_rows():
-            remarks.setdefault(row, []).append(unseen.words(scorer.ranges, feature, number, word))
+            told.setdefault(row, []).append(remarks.words(scorer.ranges, feature, number, word))
         lines = decided.select(pl.struct(pl.all()).struct.json_encode()).to_series()
         pieces += [
-            f'{line[:-1]},"warnings":{json.dumps(remarks.get(row, []))}}}' for row, line in enumerate(lines)
+            f'{line[:-1]},"warnings":{json.dumps(told.get(row, []))}}}' for row, line in enumerate(lines)
         ]
     return f"[{','.join(pieces)}]".encode()

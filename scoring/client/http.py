@@ -16,8 +16,8 @@ import httpx
 import polars as pl
 import pyarrow as pa
 
-from scoring.door import ARROW
 from scoring.schema import Decision, Explanation, Problem
+from scoring.serving.door import ARROW
 
 URL = "http://127.0.0.1:3000"
 CHUNK = 250  # applications a request: a few megabytes with their histories

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from scoring.calibration import Affine, Beta, Calibration, Isotonic
 from scoring.decision import COSTS, Costs, steady_threshold
 from scoring.metrics import Outcomes, Vector
-from scoring.model import probability
+from scoring.scorer.calibration import Affine, Beta, Calibration, Isotonic
+from scoring.scorer.model import probability
 
 Folds = NDArray[np.integer]
 

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.metrics import Outcomes
-from scoring.model import Encoding, Matrix
+from scoring.scorer.model import Encoding, Matrix
 
 Rows = NDArray[np.bool_] | NDArray[np.intp]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from scoring.learners.boosted import hold_back
-from scoring.learners.imbalance import Treatment, treat
+from scoring.candidates.learners.boosted import hold_back
+from scoring.candidates.learners.imbalance import Treatment, treat
 from scoring.metrics import Outcomes
-from scoring.model import Linear, Matrix, Vector
+from scoring.scorer.model import Linear, Matrix, Vector
 
 
 @dataclass(frozen=True, eq=False)

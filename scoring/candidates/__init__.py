@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.coding import Coded, Rows
-from scoring.learners import (
+from scoring.candidates.coding import Coded, Rows
+from scoring.candidates.learners import (
     TREATMENTS,
     Comparator,
     Treatment,
@@ -26,7 +26,7 @@ from scoring.learners import (
     fit_xgboost,
 )
 from scoring.metrics import Outcomes
-from scoring.model import Encoding, Linear, Matrix, Model
+from scoring.scorer.model import Encoding, Linear, Matrix, Model
 
 Progress = Callable[[int, int], None]  # rounds done, rounds at most
 Trials = list[dict[str, Any]]  # of a search: settings, state, cost_per_1000, auc, accuracy

@@ -10,13 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
-from scoring.model import Encoding
-from scoring.wording import LANGUAGES, NO_BREAK, Language, in_words
+from scoring.features.wording import LANGUAGES, NO_BREAK, Language, in_words
+from scoring.scorer.model import Encoding
 
 Remark = dict[str, str | float]
 
 
-def unseen(
+def on(
     encoding: Encoding, ranges: Mapping[str, tuple[float, float]], features: pl.DataFrame
 ) -> list[list[Remark]]:
     """Return, per application, what its model never saw, with the keys of ``schema.InputWarning``.

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from scoring import features as declared
 from scoring.candidates import LIGHTGBM, Candidate, fit_rows
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED, PROTECTED
-from scoring.fairness import Audit, Labels, audit
+from scoring.evidence.fairness import Audit, Labels, audit
+from scoring.evidence.paired import Difference, Judged, differences
 from scoring.features import Feature
 from scoring.metrics import Measured, Outcomes, measure
-from scoring.model import probability
-from scoring.paired import Difference, Judged, differences
 from scoring.schema import Application, columns
+from scoring.scorer.model import probability
 
 TOLERANCE = 0.01  # of the cost: what a less discriminating model may cost more
 PROXIES = (10, 40)  # features that tell an attribute best, to do without

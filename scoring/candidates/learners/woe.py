@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from scoring.learners.boosted import hold_back
-from scoring.learners.imbalance import Treatment, treat
+from scoring.candidates.learners.boosted import hold_back
+from scoring.candidates.learners.imbalance import Treatment, treat
 from scoring.metrics import Outcomes
-from scoring.model import Matrix, Vector
-from scoring.scorecard import Scorecard, Term
+from scoring.scorer.model import Matrix, Vector
+from scoring.scorer.scorecard import Scorecard, Term
 
 SCREEN_BINS = 10
 PRIOR = 20.0  # applications: a bin's default rate is shrunk towards the mean as by so many more

@@ -16,9 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.candidates import LIGHTGBM, Progress, fit_rows
-from scoring.coding import Coded, Rows
+from scoring.candidates.coding import Coded, Rows
 from scoring.metrics import Outcomes
-from scoring.model import Vector
+from scoring.scorer.model import Vector
 
 ROUNDS = 100  # trees a fit: enough for every feature to be tried often at a quarter of them a tree
 REAL, NULL = 2, 12  # fits on the outcomes as they are, and on shuffled ones

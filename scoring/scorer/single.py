@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from scoring.decision import decide
-from scoring.model import probability
 from scoring.scorer import Scorer
-from scoring.unseen import Remark, words
+from scoring.scorer.model import probability
+from scoring.scorer.remarks import Remark, words
 
 Value = float | str | None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scoring.fairness import SMALLEST
+from scoring.evidence.fairness import SMALLEST
 from scoring.metrics import Outcomes
 
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)

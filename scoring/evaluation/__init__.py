@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.calibrating import Choice, choose, regression
 from scoring.candidates import Candidate, Progress, Trials, fit_rows
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, Costs, best_threshold
+from scoring.evaluation.calibrating import Choice, choose, regression
 from scoring.metrics import RANKS, REPLICATES, Measured, Outcomes, measure, with_intervals
-from scoring.model import Vector, probability
+from scoring.scorer.model import Vector, probability
 
 Tune = Callable[[NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
 """From the rows to learn from, their outcomes and the name of the part to the best candidate on them."""

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from scoring.candidates import LIGHTGBM, fit_rows
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import COSTS
 from scoring.metrics import Measured, Outcomes, Vector, measure, with_intervals
-from scoring.model import probability
+from scoring.scorer.model import probability
 
 PARTS = 5
 DOMAIN_ROUNDS = 60  # trees: the two populations are told apart by few columns

@@ -9,9 +9,9 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.learners.imbalance import Treatment, balanced, treat
+from scoring.candidates.learners.imbalance import Treatment, balanced, treat
 from scoring.metrics import Outcomes
-from scoring.model import THREADS, Boosted, Matrix
+from scoring.scorer.model import THREADS, Boosted, Matrix
 
 Progress = Callable[[int, int], None]  # rounds done, rounds at most
 

@@ -11,8 +11,8 @@ from lime.lime_tabular import LimeTabularExplainer
 
 from scoring import features as declared
 from scoring.explanation import NEVER, explain
-from scoring.model import Matrix, Vector
 from scoring.scorer import Scorer
+from scoring.scorer.model import Matrix, Vector
 
 LIME_ROWS = 20  # applications that LIME explains, each by a model of its own
 LIME_SAMPLES = 2_000  # perturbations of each

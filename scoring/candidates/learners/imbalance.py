@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.metrics import Outcomes
-from scoring.model import Matrix, Vector
+from scoring.scorer.model import Matrix, Vector
 
 Treatment = Literal["none", "weights", "undersampling", "smote"]
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.metrics import Outcomes, measure
-from scoring.model import Vector
+from scoring.scorer.model import Vector
 
 LEAK_AUC = 0.82  # the best public result on these tables is 0.807; more tells of a leak of TARGET
 FEW_DEFAULTS = 200  # below it a 95 % interval of the AUC is wider than 0.08 (Hanley and McNeil 1982)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scoring.door import Refusal, Scope
+from scoring.serving.door import Refusal, Scope
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from scoring.door import ARROW, Route
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.schema import Problem
 from scoring.scorer import Scorer
+from scoring.serving.door import ARROW, Route
 
 ERRORS = {
     400: "The body is not JSON",

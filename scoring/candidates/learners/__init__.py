@@ -3,11 +3,11 @@
 Those that only some comparisons need are imported where they are used: each takes a second or more.
 """
 
-from scoring.learners.boosted import fit_boosted, hold_back
-from scoring.learners.comparators import Comparator, fit_forest, fit_xgboost
-from scoring.learners.imbalance import TREATMENTS, Treatment, treat
-from scoring.learners.linear import fit_linear
-from scoring.learners.woe import fit_scorecard
+from scoring.candidates.learners.boosted import fit_boosted, hold_back
+from scoring.candidates.learners.comparators import Comparator, fit_forest, fit_xgboost
+from scoring.candidates.learners.imbalance import TREATMENTS, Treatment, treat
+from scoring.candidates.learners.linear import fit_linear
+from scoring.candidates.learners.woe import fit_scorecard
 
 __all__ = [
     "TREATMENTS",

@@ -18,10 +18,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from scoring.candidates import Candidate, Trials, fit_rows
-from scoring.coding import Coded
+from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, best_threshold, expected_cost
 from scoring.metrics import Outcomes, measure
-from scoring.model import Vector, probability
+from scoring.scorer.model import Vector, probability
 
 if TYPE_CHECKING:  # imported where it is used: most trainings search nothing
     import optuna

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.door import Limits
+from scoring.serving.door import Limits
 
 MIB, KIB = 2**20, 2**10
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from scoring.learners.boosted import JUDGE_MOST_ROWS, PATIENCE, Progress, hold_back, judge_share
-from scoring.learners.imbalance import Treatment, balanced, treat
+from scoring.candidates.learners.boosted import JUDGE_MOST_ROWS, PATIENCE, Progress, hold_back, judge_share
+from scoring.candidates.learners.imbalance import Treatment, balanced, treat
 from scoring.metrics import Outcomes
-from scoring.model import THREADS, Matrix, Vector
+from scoring.scorer.model import THREADS, Matrix, Vector
 
 SURE = 1e-4  # a forest that is surer than this has seen too few applications to be
 

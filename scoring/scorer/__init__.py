@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scoring import calibration as calibrated
-from scoring.calibration import Affine, Calibration
 from scoring.decision import Costs, Points, decide
-from scoring.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
-from scoring.scorecard import Scorecard
-from scoring.unseen import unseen
+from scoring.scorer import calibration as calibrated
+from scoring.scorer import remarks
+from scoring.scorer.calibration import Affine, Calibration
+from scoring.scorer.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
+from scoring.scorer.scorecard import Scorecard
 
 FORMAT = 1
 FAMILIES: dict[type, str] = {Boosted: "lightgbm", Scorecard: "scorecard", Linear: "linear"}
@@ -118,7 +118,7 @@ class Scorer:
         """Return exact contributions in log-odds, shape (n_applications, n_features), and their base.
 
         Each row plus the base sums to ``raw_score``; a positive contribution raises the risk. The function's
-        own contributions pass through the calibration as `scoring.calibration` says.
+        own contributions pass through the calibration as `scoring.scorer.calibration` says.
         """
         return self.calibration.apportion(*self.model.function.contributions(self.encode(features)))
 
@@ -141,7 +141,7 @@ class Scorer:
         Each is a dict with the keys of ``schema.InputWarning``: feature, problem (``"unseen category"`` or
         ``"outside range"``), value, en, fr.
         """
-        return unseen(self.model.encoding, self.ranges, features)
+        return remarks.on(self.model.encoding, self.ranges, features)
 
     def check_features(self, declared: Sequence[str]) -> None:
         """Check that the code computes all that the model reads, in the model's order.

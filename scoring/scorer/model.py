@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.engine import Absent, Engine, Unsupported
-from scoring.scorecard import Scorecard
+from scoring.scorer.scorecard import Scorecard
 
 if TYPE_CHECKING:
     from lightgbm import Booster

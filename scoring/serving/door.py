@@ -24,8 +24,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from scoring.rate import Rate
 from scoring.schema import Decoder, FieldError, Location, Problem, Request, ScoreRequest, repeated_keys
+from scoring.serving.rate import Rate
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
