@@ -37,8 +37,12 @@ from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving import pages
 from scoring.serving.access import AccessError, Guard, KeyRing
 from scoring.serving.connection import install
-from scoring.serving.door import ARROW, JOB, ArrowJob, Door, Job, Refusal, Route
+from scoring.serving.door import Door
+from scoring.serving.head import ARROW
+from scoring.serving.job import JOB, ArrowJob, Job
 from scoring.serving.life import Drain, at_hangup, end_with
+from scoring.serving.limits import Route
+from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.settings import SettingError, Settings
 from scoring.serving.supervisor import prompt

@@ -19,7 +19,8 @@ from scoring.inference_log import Entry, InferenceLog, LogError, Together
 from scoring.schema import ApplicationRequest, Reason, Request
 from scoring.scorer import Scorer, ScorerError
 from scoring.scorer.single import Single, Value
-from scoring.serving.door import Job, Refusal
+from scoring.serving.job import Job
+from scoring.serving.problem import Refusal
 
 logger = logging.getLogger(__name__)
 

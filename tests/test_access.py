@@ -21,7 +21,9 @@ from scoring.replay import app as replay_app
 from scoring.schema import Decoder
 from scoring.scorer import Scorer
 from scoring.serving.access import AccessError, Guard, KeyRing, parse_keys
-from scoring.serving.door import Door, Refusal, Route
+from scoring.serving.door import Door
+from scoring.serving.limits import Route
+from scoring.serving.problem import Refusal
 
 OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
 LOCAL, OUTSIDE = ("127.0.0.1", 3000), ("10.0.0.7", 3000)

@@ -21,7 +21,12 @@ from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read, writer
 from scoring.schema import Decision
 from scoring.scorer import remarks
-from scoring.serving.door import ARROW, JOB, ArrowJob, Door, JsonJob, Limits, Refusal, Route, parse
+from scoring.serving.door import Door
+from scoring.serving.head import ARROW
+from scoring.serving.job import JOB, ArrowJob, JsonJob
+from scoring.serving.limits import Limits, Route
+from scoring.serving.problem import Refusal
+from scoring.serving.reading import parse
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000

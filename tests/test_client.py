@@ -25,7 +25,8 @@ from scoring.client.__main__ import app
 from scoring.client.files import Source
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import Decision
-from scoring.serving.door import ArrowJob, Refusal
+from scoring.serving.job import ArrowJob
+from scoring.serving.problem import Refusal
 
 
 def problem(status: int, detail: str, errors: list | None = None) -> tuple[int, dict, dict]:

@@ -7,7 +7,8 @@ import pytest
 
 from scoring.schema import Decoder, Problem
 from scoring.serving import connection
-from scoring.serving.door import Door, Limits, Route
+from scoring.serving.door import Door
+from scoring.serving.limits import Limits, Route
 
 uvicorn = pytest.importorskip("uvicorn")
 LIMITS = Limits(head_bytes=2_048, head_s=0.3, pause_s=0.3, body_s=2.0)

@@ -14,7 +14,8 @@ from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
-from scoring.serving.door import Job, Refusal
+from scoring.serving.job import Job
+from scoring.serving.problem import Refusal
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

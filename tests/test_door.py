@@ -7,7 +7,11 @@ import httpx
 import pytest
 
 from scoring.schema import Decoder, Problem
-from scoring.serving.door import JOB, Door, Limits, Refusal, Route, parse
+from scoring.serving.door import Door
+from scoring.serving.job import JOB
+from scoring.serving.limits import Limits, Route
+from scoring.serving.problem import Refusal
+from scoring.serving.reading import parse
 
 ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
 JSON = {"content-type": "application/json"}

@@ -12,7 +12,7 @@ from test_bulk import stream
 from test_service import problem, put_in_store
 
 from scoring.inference_log import pseudonym_key, read, verify
-from scoring.serving.door import ARROW
+from scoring.serving.head import ARROW
 
 pytestmark = pytest.mark.served
 TABLE = stream(pl.DataFrame({"SK_ID_CURR": range(40)}))

@@ -8,7 +8,9 @@ import httpx
 from test_access import LOCKED, OLD
 from test_door import DECODER, JSON, body, echo, problem
 
-from scoring.serving.door import JOB, Door, Limits, Route
+from scoring.serving.door import Door
+from scoring.serving.job import JOB
+from scoring.serving.limits import Limits, Route
 from scoring.serving.rate import Rate
 
 ROUTES = {"/score": Route(rows=5), "/explain": Route(rows=5, concurrent=2)}

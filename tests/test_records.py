@@ -21,7 +21,7 @@ from scoring.bulk.check import as_request
 from scoring.bulk.records import RECORDS, Records
 from scoring.engine import Key, Reader, native
 from scoring.engine import build as building
-from scoring.serving.door import parse
+from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
 
 

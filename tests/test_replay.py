@@ -14,7 +14,7 @@ from scoring.inference_log import InferenceLog, find
 from scoring.replay import ReplayError, app, replay, stored
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer
-from scoring.serving.door import Job
+from scoring.serving.job import Job
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TAG = "credit_scoring:first"

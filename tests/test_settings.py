@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.serving.door import Limits
+from scoring.serving.limits import Limits
 from scoring.serving.settings import SettingError, Settings
 
 ROOT, HOME = Path("/service"), Path("/service/var")

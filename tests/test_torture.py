@@ -12,7 +12,8 @@ from test_door import DECODER
 
 from scoring import features
 from scoring.schema import HISTORY
-from scoring.serving.door import Refusal, parse
+from scoring.serving.problem import Refusal
+from scoring.serving.reading import parse
 from tests.torture import bad, inputs, report
 from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS

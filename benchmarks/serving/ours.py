@@ -10,7 +10,9 @@ from scoring.bulk import DECODER
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
-from scoring.serving.door import Job, Refusal, parse
+from scoring.serving.job import Job
+from scoring.serving.problem import Refusal
+from scoring.serving.reading import parse
 
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
 

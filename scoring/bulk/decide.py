@@ -24,7 +24,9 @@ from scoring.inference_log import InferenceLog, LogError, event_ids
 from scoring.inference_log import Table as Record
 from scoring.schema import Doubt, FieldError
 from scoring.scorer import Scorer, remarks
-from scoring.serving.door import ERRORS_NAMED, ArrowJob, JsonJob, Refusal, errors_of, faulty, parse
+from scoring.serving.job import ArrowJob, JsonJob
+from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty
+from scoring.serving.reading import errors_of, parse
 from scoring.tables import Portfolio, concat, from_requests
 
 logger = logging.getLogger(__name__)

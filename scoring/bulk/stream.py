@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scoring.bulk.check import KEY, RULES
 from scoring.schema import FieldError
 from scoring.schema.columns import CATEGORY_MAX_LENGTH
-from scoring.serving.door import Refusal
+from scoring.serving.problem import Refusal
 
 SLICE = 2_500  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
 MOST_BATCHES = 1_000  # record batches in a stream: tiny ones cost more than they carry

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scoring.serving.door import Refusal, Scope
+from scoring.serving.asgi import Scope
+from scoring.serving.problem import Refusal
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 

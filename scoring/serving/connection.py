@@ -14,7 +14,8 @@ from typing import ClassVar
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from scoring.serving.door import Limits, Refusal
+from scoring.serving.limits import Limits
+from scoring.serving.problem import Refusal
 
 
 def install(limits: Limits, is_draining: Callable[[], bool]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.schema import Problem
 from scoring.scorer import Scorer
-from scoring.serving.door import ARROW, Route
+from scoring.serving.head import ARROW
+from scoring.serving.limits import Route
 
 ERRORS = {
     400: "The body is not JSON",

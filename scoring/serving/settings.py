@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring.serving.door import Limits
+from scoring.serving.limits import USUAL, Limits
 
 MIB, KIB = 2**20, 2**10
 
@@ -116,9 +116,8 @@ class Settings:
             return tuple(text(name).lower().replace(",", " ").split())
 
         log = text("CREDIT_SCORING_LOG", str(home / "log"))
-        usual = Limits()
-        body_s = number("CREDIT_SCORING_BODY_SECONDS", usual.body_s, 1, 3_600)
-        answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", usual.answer_s, 1, 3_600)
+        body_s = number("CREDIT_SCORING_BODY_SECONDS", USUAL.body_s, 1, 3_600)
+        answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", USUAL.answer_s, 1, 3_600)
         return cls(
             model=text("CREDIT_SCORING_MODEL"),
             workers=whole("CREDIT_SCORING_WORKERS", 1, 64),
@@ -138,15 +137,15 @@ class Settings:
             rate=number("CREDIT_SCORING_RATE", 0, 0, 1e6),
             drain_s=number("CREDIT_SCORING_DRAIN_SECONDS", 2, 0, 3_600),
             limits=Limits(
-                body_bytes=whole("CREDIT_SCORING_BODY_MIB", usual.body_bytes // MIB, 2_048) * MIB,
-                head_bytes=whole("CREDIT_SCORING_HEADER_KIB", usual.head_bytes // KIB, 1_024) * KIB,
-                concurrent=whole("CREDIT_SCORING_CONCURRENT", usual.concurrent, 100_000),
-                quick=whole("CREDIT_SCORING_AT_ONCE", usual.quick, 100_000, low=0),
-                head_s=number("CREDIT_SCORING_HEADER_SECONDS", usual.head_s, 0.1, 3_600),
-                pause_s=number("CREDIT_SCORING_PAUSE_SECONDS", usual.pause_s, 0.1, 3_600),
+                body_bytes=whole("CREDIT_SCORING_BODY_MIB", USUAL.body_bytes // MIB, 2_048) * MIB,
+                head_bytes=whole("CREDIT_SCORING_HEADER_KIB", USUAL.head_bytes // KIB, 1_024) * KIB,
+                concurrent=whole("CREDIT_SCORING_CONCURRENT", USUAL.concurrent, 100_000),
+                quick=whole("CREDIT_SCORING_AT_ONCE", USUAL.quick, 100_000, low=0),
+                head_s=number("CREDIT_SCORING_HEADER_SECONDS", USUAL.head_s, 0.1, 3_600),
+                pause_s=number("CREDIT_SCORING_PAUSE_SECONDS", USUAL.pause_s, 0.1, 3_600),
                 body_s=body_s,
                 answer_s=answer_s,
-                arrow_s=max(usual.arrow_s, answer_s),
-                arrow_rows=whole("CREDIT_SCORING_TABLE_ROWS", usual.arrow_rows, 10_000_000),
+                arrow_s=max(USUAL.arrow_s, answer_s),
+                arrow_rows=whole("CREDIT_SCORING_TABLE_ROWS", USUAL.arrow_rows, 10_000_000),
             ),
         )

@@ -1,0 +1,77 @@
+"""The words of ASGI, and the messages that leave through the door."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from scoring.serving.problem import PROBLEM_TYPE, Refusal
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+]
+_ANY = "The service could not answer; its log says why."
+_DETAILS = {
+    404: "There is nothing here; GET / lists the endpoints.",
+    405: "This endpoint does not take this method; GET / lists the endpoints.",
+    503: "The service is not ready or overloaded; try again shortly.",
+}
+
+
+class Uniform:
+    """A send that gives every error the one shape: the frameworks below have four."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.has_started = False
+        self.is_closed = False
+        self._is_replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send on, or a problem in place of another error; nothing once it is closed."""
+        if self.is_closed or self._is_replaced:
+            return
+        self.has_started = True
+        status = message.get("status", 200)
+        if status >= 400 and (b"content-type", PROBLEM_TYPE) not in message["headers"]:
+            self._is_replaced = True
+            await refuse(self.send, Refusal(status, _DETAILS.get(status, _ANY)))
+        else:
+            await self.send(message)
+
+
+class Numbered:
+    """A send that puts the request's id into the headers, and keeps pages of other sites out of ours."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.has_started = False
+        self._headers = [(b"x-request-id", request_id.encode()), *SAFE_HEADERS]
+
+    async def __call__(self, message: Message) -> None:
+        """Send on, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+        await self.send(message)
+
+
+async def refuse(send: Send, refusal: Refusal) -> None:
+    """Send a refusal."""
+    headers = [(name.encode(), value.encode()) for name, value in refusal.headers().items()]
+    await respond(send, refusal.status, headers, refusal.body())
+
+
+async def respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    """Send an answer that is known whole."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

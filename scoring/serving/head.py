@@ -1,0 +1,55 @@
+"""What the headers of a request say, and which are refused."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+
+from scoring.serving.problem import Refusal
+
+ARROW = "application/vnd.apache.arrow.stream"
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+def content_type(headers: Mapping[bytes, str]) -> str:
+    """Return the kind of the body, in lower case and without its parameters."""
+    return headers.get(b"content-type", "").split(";")[0].strip().lower()
+
+
+def check(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> None:
+    """Refuse a body of another kind, a compressed one, and one that says that it is too large."""
+    if content_type(headers) != kind:
+        raise Refusal(415, f"Send the applications as Content-Type: {kind}.")
+    if headers.get(b"content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, "Send the body without Content-Encoding.")
+    if told(headers) > most_bytes:
+        raise too_large(most_bytes)
+
+
+def too_large(most_bytes: int, is_told: bool = True) -> Refusal:
+    """Return the refusal of a body, one whose headers told its length or one that did not."""
+    kind = "" if is_told else " without Content-Length"
+    return Refusal(
+        413, f"The body{kind} is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
+    )
+
+
+def told(headers: Mapping[bytes, str]) -> int:
+    """Return the length of a body as its headers say it, 0 if they do not."""
+    length = headers.get(b"content-length", "0")
+    return int(length) if length.isdecimal() else 0
+
+
+def idempotency_key(headers: Mapping[bytes, str]) -> str:
+    """Return the client's Idempotency-Key, "" without one, or refuse it."""
+    key = headers.get(b"idempotency-key", "")
+    if key and not _SAFE_ID.fullmatch(key):
+        raise Refusal(400, "The Idempotency-Key is not 1 to 128 letters, digits and ._:+/=- signs.")
+    return key
+
+
+def request_id(headers: Mapping[bytes, str]) -> str:
+    """Return the client's X-Request-ID if it is safe to log, else a new one."""
+    given = headers.get(b"x-request-id", "")
+    return given if _SAFE_ID.fullmatch(given) else uuid.uuid4().hex

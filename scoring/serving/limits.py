@@ -1,0 +1,56 @@
+"""What a request may ask: the limits of the service and of each endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request, and all of them together, may ask of the service."""
+
+    body_bytes: int = 128 * 2**20  # 10,000 applications with every column and aggregate: 105 MB
+    chunked_bytes: int = 8 * 2**20  # of a body that does not say its length, so it is not refused by it
+    bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
+    concurrent: int = 256  # requests inside; the next one is told to come back
+    head_bytes: int = 32 * 2**10  # request line and headers
+    head_s: float = 5.0  # to send them
+    pause_s: float = 5.0  # between two parts of a body
+    quick_bytes: int = 48 * 2**10  # one application with some 200 records of history: a few milliseconds
+    quick: int = 256  # of these inside at once; the next go into the batch, at 1.6 times the CPU time each
+    body_s: float = 30.0  # to send the body
+    answer_s: float = 60.0  # to answer it
+    arrow_rows: int = 100_000  # applications in a table
+    arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
+    arrow_concurrent: int = 3  # large bodies inside: one is decided, the others are kept in memory
+    arrow_s: float = 120.0  # to send a table, and to answer it
+    retry_after_s: int = 1
+
+    @property
+    def arrow_bytes(self) -> int:
+        """Largest body that a table may have."""
+        return max(self.body_bytes, self.arrow_rows * self.arrow_row_bytes)
+
+
+USUAL = Limits()
+
+
+@dataclass(frozen=True)
+class Route:
+    """One POST endpoint.
+
+    Rows that a request may bring, the twins for large requests and for tables, and how many requests may be
+    inside at once, where that is less than the limit of the whole service.
+    ``is_quick``: one application alone is decided at once.
+    """
+
+    rows: int
+    is_quick: bool = False
+    bulk: str | None = None
+    arrow: str | None = None
+    concurrent: int | None = None
+
+    @property
+    def twins(self) -> set[str]:
+        """Paths that only the door leads to."""
+        return {twin for twin in (self.bulk, self.arrow) if twin}

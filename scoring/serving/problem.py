@@ -1,0 +1,76 @@
+"""The one shape of every error: problem details (RFC 9457), without a personal value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+
+from pydantic import ValidationError
+
+from scoring.schema import FieldError, Location, Problem
+
+PROBLEM_TYPE = b"application/problem+json"
+ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
+WORDS = {  # where pydantic speaks of Python
+    "extra_forbidden": "No such field; GET /docs.json lists them",
+    "missing": "This field is required",
+    "model_type": "Input should be an object",
+}
+
+
+class Refusal(Exception):
+    """A request that gets a problem for an answer."""
+
+    def __init__(
+        self, status: int, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> bytes:
+        """Give the problem as JSON."""
+        title = HTTPStatus(self.status).phrase
+        problem = Problem(
+            type="about:blank", title=title, status=self.status, detail=self.detail, errors=list(self.errors)
+        )
+        return problem.model_dump_json().encode()
+
+    def headers(self) -> dict[str, str]:
+        """Give the headers that belong to the problem."""
+        retry = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+        key = {"www-authenticate": "X-API-Key"} if self.status == 401 else {}
+        # who is too slow with one request is not waited for with the next
+        close = {"connection": "close"} if self.status == 408 else {}
+        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close}
+
+
+def faulty(count: int, errors: Sequence[FieldError]) -> Refusal:
+    """Return the refusal of a request with so many faults, the first of which are named."""
+    more = f" (the first {ERRORS_NAMED} are named)" if count > ERRORS_NAMED else ""
+    fault = "1 fault" if count == 1 else f"{count} faults"
+    return Refusal(422, f"The request has {fault}{more}; nothing was decided.", errors[:ERRORS_NAMED])
+
+
+def field_errors(error: ValidationError, start: int) -> list[FieldError]:
+    """Return what pydantic found, in our words; ``start`` is the row of the first application."""
+    return [
+        field_error(fault["loc"], WORDS.get(fault["type"], fault["msg"]), start)
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def field_error(location: Location, detail: str, start: int) -> FieldError:
+    """Split ``("applications", 3, "history", "bureau", 0)`` into the row and the path in it."""
+    match location:
+        case ("applications", int(row), *rest):
+            return FieldError(row=start + row, field=_path(rest) or "applications", detail=detail)
+        case _:
+            return FieldError(row=None, field=_path(location) or "(body)", detail=detail)
+
+
+def _path(steps: Iterable[int | str]) -> str:
+    """Write ``history.bureau[0].STATUS``; a name that a client made up is cut short."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:100]}" for step in steps).lstrip(".")
