@@ -23,6 +23,7 @@ FIGURES = (
     "optimum_threshold",
     "seconds",
 )
+WIDE = 104  # columns of a terminal that have room for a figure and its interval side by side
 CALIBRATION = ("calibration_error", "calibration_slope", "calibration_intercept", "brier", "log_loss")
 
 
@@ -44,8 +45,8 @@ class Bar:
 
     def __init__(self, console: Console, candidates: int, folds: int) -> None:
         columns = (
-            TextColumn("{task.description:>28}"),
-            BarColumn(),
+            TextColumn("{task.description}", justify="right"),
+            BarColumn(16),
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
         )
@@ -85,12 +86,8 @@ class Bar:
         total = self._progress.tasks[self._task].total
         self._progress.update(self._task, completed=total, note="")
         best = min(tried, key=lambda one: one.cost)
-        note = f"best so far: {best.candidate.name}, {best.cost:.0f} per 1,000"
-        self._progress.update(
-            self._all,
-            completed=len(tried),
-            note=note,
-        )
+        note = f"best: {best.candidate.name.replace('_', ' ')}, {best.cost:.0f}"
+        self._progress.update(self._all, completed=len(tried), note=note)
 
 
 def as_table(tried: Sequence[Tried]) -> pl.DataFrame:
@@ -116,18 +113,22 @@ def as_table(tried: Sequence[Tried]) -> pl.DataFrame:
 
 def show(tried: Sequence[Tried], console: Console) -> None:
     """Print the candidates, the cheapest first, and what treating imbalance does to calibration."""
+    is_wide = console.width >= WIDE
+    between = " " if is_wide else "\n"
+    titles = ["candidate", "AUC", "business score", "cost per 1,000", "threshold", *(["F1"] * is_wide)]
     table = Table(title="Out of fold, with 95 % intervals")
-    for title in ("candidate", "AUC", "business score", "cost per 1,000", "F1", "threshold"):
-        table.add_column(title, justify="left" if title == "candidate" else "right", no_wrap=True)
+    for title in titles:
+        table.add_column(
+            title, justify="left" if title == "candidate" else "right", no_wrap=title != titles[3]
+        )
     for one in tried:
         m = one.run.metrics
-        table.add_row(
-            one.candidate.name,
-            *(f"{m[n]:.3f} ({m[f'{n}_low']:.3f}–{m[f'{n}_high']:.3f})" for n in ("auc", "business_score")),
-            f"{m['cost_per_1000']:.0f} ({m['cost_per_1000_low']:.0f}–{m['cost_per_1000_high']:.0f})",
-            f"{m['f1']:.3f}",
-            f"{m['threshold']:.4f}",
-        )
+        cells = [
+            f"{m[n]:.{d}f}{between}{m[f'{n}_low']:.{d}f}–{m[f'{n}_high']:.{d}f}"
+            for n, d in zip(FIGURES[:3], (3, 3, 0), strict=True)
+        ]
+        cells += [f"{m['threshold']:.4f}", *([f"{m['f1']:.3f}"] * is_wide)]
+        table.add_row(one.candidate.name, *cells)
     console.print(table)
     if any(one.candidate.treatment != "none" for one in tried):
         console.print(_calibration(tried))
