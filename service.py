@@ -51,9 +51,7 @@ NAME = "credit_scoring"
 ROOT = Path(__file__).resolve().parent
 MANIFEST = ROOT.parent / "bento.yaml"  # there when this file runs from a bento
 IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
-HOME = (
-    Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"
-)  # never inside a bento: an export would carry it away
+HOME = Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"  # a bento's export would carry a log away
 try:
     SETTINGS = Settings.read(os.environ, ROOT, HOME)
 except SettingError as error:
@@ -63,20 +61,17 @@ ROUTES = {
     "/score": Route(SETTINGS.rows, is_quick=True, bulk="/score/bulk", arrow="/score/table"),
     "/explain": Route(SETTINGS.explain_rows, concurrent=SETTINGS.explain_concurrent),
 }
-PARENT, SERVED = f"_{NAME}_parent", f"_{NAME}_served"  # tell a worker who its parent is, and which file names
-# the model that it chose
+# Tell a worker who its parent is, and which file names the model that the parent chose.
+PARENT, SERVED = f"_{NAME}_parent", f"_{NAME}_served"
 DRAIN = Drain(SETTINGS.drain_s)
 install(LIMITS, DRAIN.is_on)
 if PARENT in os.environ and bentoml.server_context.worker_index:
     end_with(int(os.environ[PARENT]))
-BENTOML_TIMEOUT_S = 2 * LIMITS.arrow_s + LIMITS.body_s  # BentoML's own deadlines stand behind the door's
-BENTOML_TIMEOUT_MS = int(
-    1_000 * BENTOML_TIMEOUT_S
-)  # bentoml 1.4.39: max_latency_ms is a deadline, not a wait
+# BentoML's own deadlines stand behind the door's; bentoml 1.4.39: max_latency_ms is a deadline, not a wait.
+BENTOML_TIMEOUT_S = 2 * LIMITS.arrow_s + LIMITS.body_s
+BENTOML_TIMEOUT_MS = int(1_000 * BENTOML_TIMEOUT_S)
 
-logger = logging.getLogger(
-    "bentoml.credit_scoring"
-)  # bentoml 1.4.39 shows only what is logged under its own name
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 
 # A gauge that is always 1, since several processes cannot share one of prometheus' own info metrics.
@@ -224,9 +219,7 @@ class Explanations(_Answer, bentoml.IODescriptor, RootModel[list[Explanation]]):
     workers=SETTINGS.workers,
     threads=2,  # a batch of /score and a batch of /explain at a time: neither waits for the other
     traffic={"timeout": BENTOML_TIMEOUT_S},
-    tracing={
-        "excluded_urls": [".*"]
-    },  # tracing costs half a millisecond a request, even with nobody listening
+    tracing={"excluded_urls": [".*"]},  # it costs half a millisecond a request, with nobody listening too
     logging={"access": {"enabled": False}},
 )
 class CreditScoring:
