@@ -20,10 +20,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-import registry
-import tracking
 from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
+from training import registry, tracking
 
 BAD_INPUT, REFUSED = 2, 3
 LOWER_IS_BETTER = ("cost_per_1000", "brier", "calibration_error", "default_rate_granted")

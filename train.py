@@ -32,10 +32,6 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-import registry
-import tracking
-from comparison import Bar, as_table, show
-from lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
 from scoring import features as declared
 from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
@@ -50,6 +46,9 @@ from scoring.evidence.figures import draw_importance
 from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio
+from training import registry, tracking
+from training.comparison import Bar, as_table, show
+from training.lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
 
 Compare = StrEnum("Compare", list(COMPARISONS))
 

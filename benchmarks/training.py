@@ -14,9 +14,9 @@ from typing import Annotated
 
 import typer
 
-import tracking
 from benchmarks.results import record
 from scoring.decision import COSTS
+from training import tracking
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "model.json"

@@ -14,10 +14,9 @@ from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
-import registry
-import tracking
 from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
+from training import registry, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 pytestmark = [

@@ -13,8 +13,7 @@ from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
-import registry
-import tracking
+from training import registry, tracking
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 pytestmark = [

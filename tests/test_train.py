@@ -16,16 +16,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-import registry
-import tracking
 import train
-from lineage import data_sha256
 from scoring import features, synthetic
 from scoring.candidates import COMPARISONS
 from scoring.evaluation.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, measure
 from scoring.scorer import Scorer, read_examples, read_reference
+from training import registry, tracking
+from training.lineage import data_sha256
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

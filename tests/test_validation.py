@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-import tracking
-from lineage import data_sha256
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import Alternative, Refit, Variant
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.metrics import Measured, with_intervals
 from tests.small import scorer
+from training import tracking
+from training.lineage import data_sha256
 from validation import __main__ as program
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _shown, gather

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-import registry
-import tracking
 from scoring.evidence.money import TERMS, Terms
 from scoring.scorer import Scorer
 from scoring.tables import TableError
+from training import registry, tracking
 from validation.evidence import Size, WrongPortfolio, gather
 from validation.language import LANGUAGES
 from validation.page import write

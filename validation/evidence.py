@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lineage import data_sha256
 from scoring import features as declared
 from scoring import tables
 from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, fit, vectorise
@@ -34,7 +33,8 @@ from scoring.evidence.alternatives import choose as choose_alternative
 from scoring.metrics import Measured, Outcomes, Vector, with_intervals
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
-from tracking import Run
+from training.lineage import data_sha256
+from training.tracking import Run
 
 DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them

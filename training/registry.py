@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from scoring.decision import COSTS
-from tracking import MODEL, Run, TrackingError, find_run, read_out_of_fold
+from training.tracking import MODEL, Run, TrackingError, find_run, read_out_of_fold
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last

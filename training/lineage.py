@@ -7,7 +7,7 @@ import resource
 import subprocess
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def data_sha256(path: Path) -> str:
@@ -22,7 +22,7 @@ def data_sha256(path: Path) -> str:
 
 def code_sha256() -> str:
     """Return the hash of the code that trains."""
-    files = sorted([*(HERE / "scoring").rglob("*.py"), HERE / "train.py"])
+    files = sorted([*(ROOT / "scoring").rglob("*.py"), ROOT / "train.py"])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -30,7 +30,7 @@ def git_revision() -> str:
     """Return the revision of this code, ``+changes`` if it was edited since, or ``unknown``."""
 
     def git(*words: str) -> str:
-        asked = subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=True)
+        asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
         return asked.stdout.strip()
 
     try:

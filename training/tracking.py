@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # importing these brings every library that learns
     from scoring.candidates.selection import Selection
 from scoring.evaluation import Evaluation, OutOfFold
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 STORE = "sqlite:///var/mlflow.db"
 EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
@@ -193,9 +193,9 @@ def log_scorer(folder: Path) -> None:
         warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(HERE / "mlflow_model.py"),
+            python_model=str(ROOT / "training" / "mlflow_model.py"),
             artifacts={"scorer": str(folder)},
-            code_paths=[str(HERE / "scoring")],
+            code_paths=[str(ROOT / "scoring")],
             signature=SIGNATURE,
             pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
         )
