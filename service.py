@@ -39,7 +39,7 @@ from scoring.serving.access import AccessError, Guard, KeyRing
 from scoring.serving.connection import install
 from scoring.serving.door import Door
 from scoring.serving.head import ARROW
-from scoring.serving.job import JOB, ArrowJob, Job
+from scoring.serving.job import JOB, ArrowJob, Job, JsonJob
 from scoring.serving.life import Drain, at_hangup, end_with
 from scoring.serving.limits import Route
 from scoring.serving.problem import Refusal
@@ -72,7 +72,6 @@ BENTOML_TIMEOUT_S = 2 * LIMITS.arrow_s + LIMITS.body_s
 BENTOML_TIMEOUT_MS = int(1_000 * BENTOML_TIMEOUT_S)
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
-
 
 # A gauge that is always 1, since several processes cannot share one of prometheus' own info metrics.
 ENGINE = Gauge(
@@ -327,7 +326,7 @@ class CreditScoring:
         return self.decider.answer(applications, is_explained=True)
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
-    async def score_bulk(self, applications: list[Job]) -> list[bytes | Refusal]:
+    async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Refusal]:
         """Decide a large request, one at a time and beside the batches: the door leads it here."""
         (job,) = applications
         return [await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)]

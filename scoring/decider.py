@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
-import traceback
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,27 +19,21 @@ from scoring.schema import ApplicationRequest, Reason, Request
 from scoring.scorer import Scorer, ScorerError
 from scoring.scorer.single import Single, Value
 from scoring.serving.job import Job
-from scoring.serving.problem import Refusal
-
-logger = logging.getLogger(__name__)
+from scoring.serving.problem import Refusal, refusal_of
 
 ONE_BY_ONE = 128  # applications; from here on a table of them is made faster than each alone
 TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
 
+utc_now = partial(datetime.now, UTC)
+
 Answer = dict[str, Any]  # a decision under the names of `schema.Decision` or `schema.Explanation`
-Judged = tuple[
-    dict[str, Any], dict[str, Any], Mapping[str, Value]
-]  # decided, said besides, read by the model
+Judged = tuple[dict[str, Any], dict[str, Any], Mapping[str, Value]]
+"""What was decided, what is said besides, and what the model read."""
 
 
-def event_id() -> str:
+def new_event_id() -> str:
     """Return a new id of a decision: 128 bits, so that no two ever meet."""
     return uuid.uuid4().hex
-
-
-def utc_now() -> datetime:
-    """Return the present time in UTC."""
-    return datetime.now(UTC)
 
 
 class Decider:
@@ -63,7 +56,7 @@ class Decider:
         model: str,
         log: InferenceLog | None = None,
         clock: Callable[[], datetime] = utc_now,
-        new_id: Callable[[], str] = event_id,
+        new_id: Callable[[], str] = new_event_id,
     ) -> None:
         self.scorer = scorer
         self.model = model
@@ -116,7 +109,7 @@ class Decider:
                 await self._together.record(entries)
             return _json(decisions)
         except Exception as error:
-            return _refusal(error)
+            return refusal_of(error)
 
     def _answers(self, jobs: Sequence[Job], is_explained: bool) -> dict[int, bytes | Refusal]:
         try:
@@ -130,7 +123,7 @@ class Decider:
                 return {
                     key: value for job in jobs for key, value in self._answers([job], is_explained).items()
                 }
-            return {id(job): _refusal(error) for job in jobs}
+            return {id(job): refusal_of(error) for job in jobs}
 
     def warm(self, examples: Sequence[Mapping[str, Any]]) -> None:
         """Answer golden examples in each way, so that the first client does not wait; nothing is recorded.
@@ -235,17 +228,6 @@ def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
         return ApplicationRequest.model_validate_json(json.dumps(example["request"]))
     except ValueError as error:  # pydantic's, which must not quote a value
         raise ScorerError(f"golden example {number} is no valid request any more; train again.") from error
-
-
-def _refusal(error: Exception) -> Refusal:
-    """Log why a request fails, and return what its client is told."""
-    if isinstance(error, LogError):
-        logger.error("nothing is decided: %s", error)
-        return Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
-    # A fault of ours. Its message could quote an applicant, so only its kind and place are said.
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-    return Refusal(500, "The service failed on this request; its log says where.")
 
 
 def _plain(reason: Reason) -> dict[str, Any]:

@@ -445,13 +445,13 @@ def test_a_table_is_led_round_the_batch_whole():
 
 
 def test_only_a_few_tables_are_inside_at_a_time():
-    statuses = [response.status_code for response in ask(*[{}] * 5, arrow_concurrent=2)]
+    statuses = [response.status_code for response in ask(*[{}] * 5, large_concurrent=2)]
     assert sorted(statuses) == [200, 200, 429, 429, 429]
 
 
 def test_large_json_counts_among_the_tables():
     calls = [{}, {"content-type": "application/json"}] * 3
-    answers = ask(*calls, arrow_concurrent=2, bulk_bytes=7)
+    answers = ask(*calls, large_concurrent=2, bulk_bytes=7)
     assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429, 429]
     assert {answer.json()[0] for answer in answers if answer.is_success} == {"/table", "/bulk"}
 

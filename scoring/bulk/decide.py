@@ -1,17 +1,16 @@
-"""From a checked stream to recorded decisions: slice by slice, without a step in Python for each row."""
+"""From a large body to recorded decisions: slice by slice, without a step in Python for each row."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import secrets
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
@@ -20,16 +19,14 @@ from scoring import features
 from scoring.bulk.check import DECODER, Checker, as_request
 from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
-from scoring.inference_log import InferenceLog, LogError, event_ids
+from scoring.inference_log import InferenceLog, event_ids
 from scoring.inference_log import Table as Record
 from scoring.schema import Doubt, FieldError
 from scoring.scorer import Scorer, remarks
-from scoring.serving.job import ArrowJob, JsonJob
-from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty
+from scoring.serving.job import BulkJob, JsonJob
+from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, refusal_of
 from scoring.serving.reading import errors_of, parse
 from scoring.tables import Portfolio, concat, from_requests
-
-logger = logging.getLogger(__name__)
 
 PARTS = 3  # slices of a JSON body that are decided together
 KEYS_KEPT = 1_000  # idempotency keys remembered; a client asks again within seconds
@@ -47,10 +44,7 @@ ANSWER = pa.schema(
 )
 """Columns of the answer in Arrow; a row without warnings has null there."""
 
-
-def utc_now() -> datetime:
-    """Return the present time in UTC."""
-    return datetime.now(UTC)
+utc_now = partial(datetime.now, UTC)
 
 
 class Bulk:
@@ -86,7 +80,7 @@ class Bulk:
         self._clock = clock
         self._recorded: OrderedDict[str, None] = OrderedDict()  # stems of the events in the log
 
-    def answer(self, job: ArrowJob) -> bytes | Refusal:
+    def answer(self, job: BulkJob) -> bytes | Refusal:
         """Answer a request: its decisions in order, or the refusal of all of it; nothing is raised."""
         if job.is_abandoned:
             return Refusal(504, "The time for this request is over.")
@@ -99,16 +93,8 @@ class Bulk:
                     record.commit()
                     self._remember(stem)
             return answer
-        except Refusal as refusal:
-            return refusal
-        except LogError as error:
-            logger.error("nothing is decided: %s", error)
-            return Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
         except Exception as error:
-            # A fault of ours. Its message could quote an applicant, so only its kind and place are said.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-            return Refusal(500, "The service failed on this request; its log says where.")
+            return refusal_of(error)
 
     def _decide(
         self, portfolios: Iterable[Portfolio], stem: str, record: Record | None, writer: ThreadPoolExecutor
@@ -135,7 +121,7 @@ class Bulk:
         if written is not None:
             written.result()
 
-    def _stem(self, job: ArrowJob) -> str:
+    def _stem(self, job: BulkJob) -> str:
         """Return the first 24 digits of the ids of a request's decisions.
 
         With a key they are the same when the same body comes again, for the same model: a client whose
@@ -148,7 +134,7 @@ class Bulk:
         return digest.hexdigest()
 
     def _recording(
-        self, stem: str, job: ArrowJob
+        self, stem: str, job: BulkJob
     ) -> AbstractContextManager[Record] | AbstractContextManager[None]:
         """Return where the decisions go, or nothing if an earlier request of the same stem wrote them."""
         if self.log is None or stem in self._recorded:
@@ -161,7 +147,7 @@ class Bulk:
             self._recorded.popitem(last=False)
 
 
-def _portfolios(job: ArrowJob, most: int) -> Iterator[Portfolio]:
+def _portfolios(job: BulkJob, most: int) -> Iterator[Portfolio]:
     """Give the applications of a request, a slice at a time; a table is checked whole before the first."""
     if isinstance(job, JsonJob):
         if RECORDS is not None and (read := RECORDS.read(job.body, job.rows)) is not None:

@@ -9,8 +9,6 @@ does not pass, and every other error on the way out, is answered in one shape:
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -21,13 +19,12 @@ from scoring.schema import Decoder, Request
 from scoring.serving import head
 from scoring.serving.asgi import App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
 from scoring.serving.head import ARROW
-from scoring.serving.job import JOB, ArrowJob, Job, JsonJob
+from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Refusal, refusal_of
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
 
-logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 Admit = Callable[[Scope], str | None]
 AtOnce = Callable[[Job], Awaitable[bytes | Refusal]]
 
@@ -109,11 +106,10 @@ class Door:
                     await self._json(visit, route)
         except Refusal as refusal:
             await refuse(send, refusal)
-        except Exception as error:  # a fault of ours: its message could quote an applicant
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+        except Exception as error:
+            fault = refusal_of(error)
             if not send.has_started:
-                await refuse(send, Refusal(500, "The service failed on this request; its log says where."))
+                await refuse(send, fault)
 
     async def _json(self, visit: _Visit, route: Route) -> None:
         """Decide one application at once, lead a few to the batch and many round it."""
@@ -175,7 +171,7 @@ class Door:
             raise answer
         await respond(send, 200, [(b"content-type", b"application/json")], answer)
 
-    async def _lead(self, visit: _Visit, job: Job | ArrowJob, answer_s: float, path: str = "") -> None:
+    async def _lead(self, visit: _Visit, job: Job | BulkJob, answer_s: float, path: str = "") -> None:
         """Hand a job to the service, on a path of its own if one is named, and see that it ends in time."""
         scope, send = {**visit.scope, JOB: job}, Uniform(visit.send)
         if path:
@@ -213,7 +209,7 @@ class Door:
     def _kept(self) -> Iterator[None]:
         """Let a large body in; a few at a time, for each is kept in memory whole."""
         limits = self.limits
-        if self._large >= limits.arrow_concurrent:
+        if self._large >= limits.large_concurrent:
             detail = "Too many large requests at once; try again shortly."
             raise Refusal(429, detail, retry_after_s=limits.retry_after_s)
         self._large += 1

@@ -23,8 +23,8 @@ class Job:
 
 
 @dataclass
-class ArrowJob:
-    """A table that came to the bulk door, not looked at yet.
+class BulkJob:
+    """A large body, not looked at yet.
 
     ``key`` is the client's Idempotency-Key, "" without one; ``is_json``: it wants its answer as JSON.
     """
@@ -38,7 +38,12 @@ class ArrowJob:
 
 
 @dataclass
-class JsonJob(ArrowJob):
-    """A large body of JSON, not looked at yet, and most applications that it may have."""
+class ArrowJob(BulkJob):
+    """A table in Arrow."""
+
+
+@dataclass
+class JsonJob(BulkJob):
+    """Applications in JSON, and how many there may be at most."""
 
     rows: int = 0

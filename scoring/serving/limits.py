@@ -13,6 +13,7 @@ class Limits:
     chunked_bytes: int = 8 * 2**20  # of a body that does not say its length, so it is not refused by it
     bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
     concurrent: int = 256  # requests inside; the next one is told to come back
+    large_concurrent: int = 3  # of these with large bodies: one is decided, the others are kept in memory
     head_bytes: int = 32 * 2**10  # request line and headers
     head_s: float = 5.0  # to send them
     pause_s: float = 5.0  # between two parts of a body
@@ -22,7 +23,6 @@ class Limits:
     answer_s: float = 60.0  # to answer it
     arrow_rows: int = 100_000  # applications in a table
     arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
-    arrow_concurrent: int = 3  # large bodies inside: one is decided, the others are kept in memory
     arrow_s: float = 120.0  # to send a table, and to answer it
     retry_after_s: int = 1
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from pydantic import ValidationError
 
+from scoring.inference_log import LogError
 from scoring.schema import FieldError, Location, Problem
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 PROBLEM_TYPE = b"application/problem+json"
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
@@ -45,6 +50,21 @@ class Refusal(Exception):
         # who is too slow with one request is not waited for with the next
         close = {"connection": "close"} if self.status == 408 else {}
         return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close}
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return what a client is told of an exception, and log what its own words do not say.
+
+    The message of a fault of ours could quote an applicant, so only its kind and place are logged.
+    """
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, LogError):
+        logger.error("nothing is decided: %s", error)
+        return Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
+    return Refusal(500, "The service failed on this request; its log says where.")
 
 
 def faulty(count: int, errors: Sequence[FieldError]) -> Refusal:
