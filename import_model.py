@@ -158,10 +158,8 @@ def main(
         elif rollback and dry_run:
             raise typer.BadParameter("a rollback has no dry run: import the older run with --run ID.")
         elif rollback:
-            chosen, why = (
-                registry.roll_back(client, "by import_model.py --rollback", datetime.now(UTC)),
-                "rolled back",
-            )
+            chosen = registry.roll_back(client, "by import_model.py --rollback", datetime.now(UTC))
+            why = "rolled back"
         elif run:
             chosen = tracking.find_run(client, run)
         elif best:

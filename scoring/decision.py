@@ -149,18 +149,6 @@ def expected_cost(y: ArrayLike, probability: ArrayLike, threshold: float, costs:
     return float(costs.false_negative * false_negatives + costs.false_positive * false_positives) / len(p)
 
 
-def business_score(y: ArrayLike, probability: ArrayLike, threshold: float, costs: Costs = COSTS) -> float:
-    """Return ``1 - cost / (fn * P + fp * N)``: 1 when no decision errs, 0 when every one does.
-
-    P and N count the defaults and the repaid credits; parameters and errors as ``expected_cost``.
-    At a default rate of 8.07 % and costs of 10 to 1, granting everybody scores 0.532.
-    """
-    defaulted, p = _outcomes(y, probability)
-    defaults = np.count_nonzero(defaulted)
-    worst = costs.false_negative * defaults + costs.false_positive * (len(p) - defaults)
-    return 1.0 - expected_cost(y, probability, threshold, costs) * len(p) / float(worst)
-
-
 def best_threshold(y: ArrayLike, probability: ArrayLike, costs: Costs = COSTS) -> float:
     """Return the threshold of lowest cost, exact over every way to cut these probabilities.
 

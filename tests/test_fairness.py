@@ -25,19 +25,17 @@ def test_rates_worked_by_hand():
     assert (a.granted.value, b.granted.value) == (0.75, 0.5)
     assert (a.ratio.value, b.ratio.value) == (1.0, pytest.approx(2 / 3))
     # all good ones of a are granted; of b's three good ones in four, two stand at 0.05
-    assert (a.good_granted.value, b.good_granted.value) == (1.0, pytest.approx(2 / 3))
     assert (a.gap.value, b.gap.value) == (0.0, pytest.approx(-1 / 3))
     assert a.default_rate == 0.25 and a.forecast == pytest.approx(0.1625)
     assert a.calibration.value == pytest.approx(0.25 - 0.1625)
     assert b.calibration.value == pytest.approx(0.25 - 0.275)
     assert found.worst == b.ratio and found.widest == b.gap
-    assert b.stands_out and not a.stands_out
 
 
 def test_intervals_hold_their_values_and_the_reference_has_none():
     found = audit("test", *made())
     for group in found.groups:
-        for rate in (group.granted, group.good_granted, group.calibration, group.ratio, group.gap):
+        for rate in (group.granted, group.calibration, group.ratio, group.gap):
             assert rate.low <= rate.value <= rate.high
     a, b = found.groups
     assert a.ratio.low == a.ratio.high == 1.0

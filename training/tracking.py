@@ -33,7 +33,7 @@ from scoring.evidence.figures import Figure, draw
 
 if TYPE_CHECKING:  # importing these brings every library that learns
     from scoring.candidates.selection import Selection
-from scoring.evaluation import Evaluation, OutOfFold
+    from scoring.evaluation import Evaluation, OutOfFold
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = "sqlite:///var/mlflow.db"

@@ -77,9 +77,7 @@ class Scored:
         else:
             # The mark at the beginning makes spreadsheets read the accents right.
             safe = self.table.with_columns(harmless(pl.col(pl.String)))
-            is_comma = (
-                self.delimiter == ";"
-            )  # where spreadsheets separate by semicolons, decimals have a comma
+            is_comma = self.delimiter == ";"  # spreadsheets that separate so write decimals with a comma
             safe.write_csv(path, include_bom=True, separator=self.delimiter, decimal_comma=is_comma)
         return path
 

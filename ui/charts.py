@@ -14,6 +14,7 @@ LOWEST, HIGHEST = 0.005, 0.6  # ends of the gauge; a probability beyond stands a
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 CENTRE_X, CENTRE_Y, RADIUS = 170.0, 150.0, 108.0
 GAP = 0.006  # of the arc, on each side of the threshold
+LONGEST = 52  # letters of a label
 ROOM = 0.13  # of the arc; a tick nearer to the threshold would touch its label
 
 
@@ -132,6 +133,6 @@ def bars(rows: Sequence[Bar], sentence: str, lang: Language) -> str:
     )
 
 
-def _short(text: str, most: int = 52) -> str:
+def _short(text: str) -> str:
     """Return a label that fits; the table beside has it in full."""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

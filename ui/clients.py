@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from scoring import tables
+from scoring.schema.columns import INT64_MAX
 
-INT64_MAX = 2**63 - 1
 EXAMPLES = 5  # numbers offered as buttons
 
 

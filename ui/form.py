@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from scoring.features.base import DAYS_A_YEAR
 from scoring.features.wording import level as level_in_words
 from scoring.schema import FORM_GROUPS, Application, Column, columns
 from ui.figures import Language, number, parse
@@ -18,7 +19,6 @@ from ui.words import YEARS_FIELDS, say
 
 Value = str | int | float | None
 
-DAYS_A_YEAR = 365.25
 NOT_EMPLOYED_DAYS = 365_243  # the source files' code for "not employed", in DAYS_EMPLOYED only
 OTHER = "\u0001other"  # the choice that opens a free text; no level of a file begins so
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away

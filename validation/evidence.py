@@ -14,7 +14,7 @@ from scoring import features as declared
 from scoring import tables
 from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, fit, vectorise
 from scoring.candidates.coding import Coded
-from scoring.decision import COSTS
+from scoring.decision import COSTS, GRANT_ALL
 from scoring.evaluation import deal_folds
 from scoring.evaluation.calibrating import choose
 from scoring.evaluation.checks import notices
@@ -31,6 +31,7 @@ from scoring.evidence.alternatives import (
 )
 from scoring.evidence.alternatives import choose as choose_alternative
 from scoring.metrics import Measured, Outcomes, Vector, with_intervals
+from scoring.schema import HISTORY
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
 from training.lineage import data_sha256
@@ -41,16 +42,7 @@ OF_A_GROUP = 3  # of them
 MOST_ROUNDS = 200  # trees of a refit: the sample is small
 SEEDS = 3
 
-TABLES = (
-    "application",
-    "bureau",
-    "bureau_balance",
-    "previous_application",
-    "POS_CASH_balance",
-    "credit_card_balance",
-    "installments_payments",
-    "cross",
-)
+TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
 
 Told = Callable[[str], None]
 
@@ -299,7 +291,7 @@ def _cutoffs(
 ) -> dict[str, money.Outcome]:
     """Return what each way to cut leads to."""
     return {
-        "all": money.outcome(y, p, exposure, 1.1, terms),
+        "all": money.outcome(y, p, exposure, GRANT_ALL, terms),
         "in_force": money.outcome(y, p, exposure, threshold, terms),
         "ten_to_one": money.outcome(y, p, exposure, COSTS.threshold, terms),
         "by_terms": money.outcome(y, p, exposure, terms.threshold, terms),

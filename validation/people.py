@@ -9,7 +9,7 @@ from validation.blocks import Facts, Plot, Section, Table
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence
 from validation.language import Language
-from validation.sections import label, refit, refit_head
+from validation.sections import label, refit, refit_head, section
 
 LIMITS = ("alone", "never", "population", "granted", "time", "money", "sample", "proxy")
 
@@ -57,7 +57,7 @@ def reasons(evidence: Evidence, language: Language) -> Section:
                 shared=share(s.shared, 0),
             )
         )
-    return _section("reasons", language, Facts(tuple(lines)))
+    return section("reasons", language, Facts(tuple(lines)))
 
 
 def fairness(evidence: Evidence, language: Language) -> Section:
@@ -72,7 +72,7 @@ def fairness(evidence: Evidence, language: Language) -> Section:
     blocks.append(Table(say("prices"), (say("excluded"), *refit_head(language)), prices))
     if e.alternatives:
         blocks += _search(e, language)
-    return _section("fairness", language, *blocks)
+    return section("fairness", language, *blocks)
 
 
 def stability(evidence: Evidence, language: Language) -> Section:
@@ -114,13 +114,13 @@ def stability(evidence: Evidence, language: Language) -> Section:
             )
         )
     )
-    return _section("stability", language, *blocks)
+    return section("stability", language, *blocks)
 
 
 def limits(evidence: Evidence, language: Language) -> Section:
     """Say what the model is not for."""
     notes = [f"{language.say('notice')}: {sentence}" for sentence in evidence.notices]
-    return _section("limits", language, Facts((*(language.say(f"limit:{key}") for key in LIMITS), *notes)))
+    return section("limits", language, Facts((*(language.say(f"limit:{key}") for key in LIMITS), *notes)))
 
 
 def clauses(sections: list[Section], language: Language) -> Section:
@@ -136,7 +136,7 @@ def clauses(sections: list[Section], language: Language) -> Section:
         for c in CLAUSES
     )
     head = (language.say("clause"), language.say("asks"), language.say("where"))
-    return _section("clauses", language, Table(language.say("clauses"), head, rows))
+    return section("clauses", language, Table(language.say("clauses"), head, rows))
 
 
 def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
@@ -234,7 +234,3 @@ def _variant(name: str, language: Language) -> str:
 def _range(values: tuple[float, ...], digits: int, language: Language) -> str:
     low, high = language.number(min(values), digits), language.number(max(values), digits)
     return f"{low} {language.say('to')} {high}"
-
-
-def _section(name: str, language: Language, *blocks: Table | Plot | Facts, **text: object) -> Section:
-    return Section(name, language.say(name), language.say(f"{name}:text", **text), blocks)

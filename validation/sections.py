@@ -61,7 +61,7 @@ def card(evidence: Evidence, language: Language) -> Section:
         rows.append((say(name), language.interval(measured, 3)))
     for name in SHARES:
         rows.append((say(name), language.share_interval(e.metrics[name])))
-    return _section(
+    return section(
         "card",
         language,
         Table(say("model_facts"), (say("property"), say("value")), facts),
@@ -108,7 +108,7 @@ def data(evidence: Evidence, language: Language) -> Section:
     ]
     if pairs:
         tables.append(Table(say("together"), (say("feature"), say("correlation")), pairs))
-    return _section("data", language, *tables, *plots)
+    return section("data", language, *tables, *plots)
 
 
 def ladder(evidence: Evidence, language: Language) -> Section:
@@ -124,14 +124,14 @@ def ladder(evidence: Evidence, language: Language) -> Section:
         "folds": e.size.folds,
         "trees": language.count(e.trees),
     }
-    return _section("ladder", language, Table(say("ladder"), head, rows), **text)
+    return section("ladder", language, Table(say("ladder"), head, rows), **text)
 
 
 def candidates(evidence: Evidence, language: Language) -> Section:
     """Show all candidates of the comparison."""
     e, say = evidence, language.say
     if e.candidates is None:
-        return _section("candidates", language, Facts((say("candidates:none"),)))
+        return section("candidates", language, Facts((say("candidates:none"),)))
     rows = []
     for one in e.candidates.iter_rows(named=True):
         figures = (
@@ -148,14 +148,14 @@ def candidates(evidence: Evidence, language: Language) -> Section:
             "can_be_served",
         )
     )  # fmt: skip
-    return _section("candidates", language, Table(say("candidates"), head, tuple(rows)))
+    return section("candidates", language, Table(say("candidates"), head, tuple(rows)))
 
 
 def curve(evidence: Evidence, language: Language) -> Section:
     """Show ROC, precision and recall, KS, CAP, gain, calibration, cost."""
     e = evidence
     plots = curves.discrimination(language, e.y, e.probability, e.scorer.threshold)
-    return _section("curves", language, *plots)
+    return section("curves", language, *plots)
 
 
 def money(evidence: Evidence, language: Language) -> Section:
@@ -193,7 +193,7 @@ def money(evidence: Evidence, language: Language) -> Section:
         "margin": language.share(e.terms.margin, 2),
         "ratio": language.number(e.terms.cost_ratio, 1),
     }
-    return _section(
+    return section(
         "money",
         language,
         Table(say("cutoffs"), (say("cutoff"), *head), cutoffs),
@@ -208,7 +208,12 @@ def importance(evidence: Evidence, language: Language) -> Section:
     """Show which features weigh most."""
     weights = {name: evidence.scorer.importance[name] for name in evidence.important}
     plot: Plot = curves.importance(language, weights, {n: label(n, language) for n in weights})
-    return _section("importance", language, plot)
+    return section("importance", language, plot)
+
+
+def section(name: str, language: Language, *blocks: Table | Plot | Facts, **text: object) -> Section:
+    """Return a section; ``text`` fills the places of its words."""
+    return Section(name, language.say(name), language.say(f"{name}:text", **text), blocks)
 
 
 def label(name: str, language: Language) -> str:
@@ -234,10 +239,6 @@ def refit(one: Refit, language: Language) -> tuple[str, ...]:
         written(one.auc_gained, 4),
         written(one.cost_saved, 1),
     )
-
-
-def _section(name: str, language: Language, *blocks: Table | Plot | Facts, **text: object) -> Section:
-    return Section(name, language.say(name), language.say(f"{name}:text", **text), blocks)
 
 
 def _value(name: str, value: float | None, language: Language) -> str:

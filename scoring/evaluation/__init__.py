@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scoring.candidates import Candidate, Progress, Trials, fit_rows
 from scoring.candidates.coding import Coded
-from scoring.decision import COSTS, Costs, best_threshold
+from scoring.decision import best_threshold
 from scoring.evaluation.calibrating import Choice, choose, regression
 from scoring.metrics import RANKS, REPLICATES, Measured, Outcomes, measure, with_intervals
 from scoring.scorer.model import Vector, probability
@@ -155,7 +155,6 @@ def evaluate(
     y: Outcomes,
     raw: Vector,
     folds: NDArray[np.int8],
-    costs: Costs = COSTS,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Evaluation:
@@ -170,21 +169,19 @@ def evaluate(
     calibrated, thresholds = np.empty(len(y)), np.empty(len(y))
     for fold in np.unique(folds):
         outside = folds == fold
-        choice = choose(y[~outside], raw[~outside], folds[~outside], costs)
+        choice = choose(y[~outside], raw[~outside], folds[~outside])
         calibrated[outside] = choice.calibration.of(raw[outside])
         thresholds[outside] = choice.threshold
     p = probability(calibrated)
-    metrics = with_intervals(y, p, thresholds, costs, replicates, seed)
-    ranked = with_intervals(y, probability(raw), thresholds, costs, replicates, seed)
+    metrics = with_intervals(y, p, thresholds, replicates=replicates, seed=seed)
+    ranked = with_intervals(y, probability(raw), thresholds, replicates=replicates, seed=seed)
     metrics |= {name: ranked[name] for name in RANKS}
-    plain = measure(y, probability(raw), thresholds, costs)
+    plain = measure(y, probability(raw), thresholds)
     before = {name: plain[name] for name in ("brier", "log_loss", "calibration_error")}
     for name, value, error in _line(y, calibrated):
         metrics[name] = Measured(value, value - 1.96 * error, value + 1.96 * error)
     before |= {name: value for name, value, _ in _line(y, raw)}
-    return Evaluation(
-        p, thresholds, metrics, before, choose(y, raw, folds, costs), best_threshold(y, p, costs)
-    )
+    return Evaluation(p, thresholds, metrics, before, choose(y, raw, folds), best_threshold(y, p))
 
 
 def _line(y: Outcomes, log_odds: Vector) -> list[tuple[str, float, float]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from scoring.decision import COSTS, Costs, steady_threshold
+from scoring.decision import steady_threshold
 from scoring.metrics import Outcomes, Vector
 from scoring.scorer.calibration import Affine, Beta, Calibration, Isotonic
 from scoring.scorer.model import probability
@@ -41,7 +41,7 @@ class Choice:
     log_loss: Mapping[str, float]
 
 
-def choose(y: Outcomes, raw: Vector, folds: Folds, costs: Costs = COSTS) -> Choice:
+def choose(y: Outcomes, raw: Vector, folds: Folds) -> Choice:
     """Choose the calibration by out-of-fold log-loss, then the threshold by cost.
 
     The simplest kind wins (in the order of ``KINDS``) whose log-loss is not above the lowest by more than
@@ -53,7 +53,6 @@ def choose(y: Outcomes, raw: Vector, folds: Folds, costs: Costs = COSTS) -> Choi
         Outcomes, and log-odds of models that did not see them.
     folds : ndarray of shape (n_applications,)
         The maps are compared across these; if all are alike, across two halves.
-    costs : Costs
     """
     parts = folds if (folds != folds[0]).any() else np.arange(len(y)) % 2
     mapped = {kind: np.empty(len(y)) for kind in KINDS}
@@ -68,7 +67,7 @@ def choose(y: Outcomes, raw: Vector, folds: Folds, costs: Costs = COSTS) -> Choi
         worse = losses[kind] - losses[best]
         if worse.mean() <= worse.std() / len(y) ** 0.5:
             break
-    threshold = steady_threshold(y, probability(mapped[kind]), costs)
+    threshold = steady_threshold(y, probability(mapped[kind]))
     return Choice(kind, KINDS[kind](y, raw), threshold, means)
 
 

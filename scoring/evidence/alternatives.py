@@ -193,7 +193,6 @@ def search(
     groups: Mapping[str, Labels],
     share_granted: float,
     told: Progress,
-    tolerance: float = TOLERANCE,
     seed: int = 0,
 ) -> list[Alternative]:
     """Look for a model that falls more evenly on the groups at nearly the same cost.
@@ -208,8 +207,6 @@ def search(
     share_granted : float
         Approvals at which the ratios are compared, in (0, 1).
     told : callable
-    tolerance : float
-        Share of the cost that an alternative may cost more.
     """
     base: Refit | None = None
     found: list[Alternative] = []
@@ -226,7 +223,7 @@ def search(
         ratios = {name: one.worst for name, one in audits.items() if one is not None}
         if not ratios:
             return []
-        found.append(Alternative(refit, ratios, refit.cost <= (1 + tolerance) * base.cost))
+        found.append(Alternative(refit, ratios, refit.cost <= (1 + TOLERANCE) * base.cost))
     return found
 
 

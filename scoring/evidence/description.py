@@ -73,10 +73,8 @@ def missing_by_table(features: pl.DataFrame, tables: dict[str, Sequence[str]]) -
     return {t: sum(gaps[n] for n in names) / (height * len(names)) for t, names in tables.items() if names}
 
 
-def describe(
-    features: pl.DataFrame, y: Outcomes, names: Sequence[str], smallest: int = SMALLEST
-) -> list[Column]:
-    """Describe some columns, each beside the outcome.
+def describe(features: pl.DataFrame, y: Outcomes, names: Sequence[str]) -> list[Column]:
+    """Describe some columns, each beside the outcome; a bin of fewer than ``SMALLEST`` is not shown.
 
     Parameters
     ----------
@@ -85,10 +83,8 @@ def describe(
     y : ndarray of shape (n_applications,)
         1 = default, 0 = repaid.
     names : sequence of str
-    smallest : int
-        A bin of fewer applications is not shown.
     """
-    return [_column(features[name], y, smallest) for name in names]
+    return [_column(features[name], y) for name in names]
 
 
 def correlations(
@@ -106,11 +102,11 @@ def correlations(
     return sorted(found, key=lambda pair: -abs(pair[2]))[:most]
 
 
-def _column(values: pl.Series, y: Outcomes, smallest: int) -> Column:
+def _column(values: pl.Series, y: Outcomes) -> Column:
     known = values.drop_nulls()
     is_number = values.dtype == pl.Float64
     quantiles: tuple[float, ...] = ()
-    if is_number and len(known) >= smallest:
+    if is_number and len(known) >= SMALLEST:
         quantiles = tuple(float(known.quantile(q) or 0.0) for q in QUANTILES)
     bins = _number_bins(values) if is_number else _level_bins(values)
     gaps = values.is_null().to_numpy()
@@ -123,7 +119,7 @@ def _column(values: pl.Series, y: Outcomes, smallest: int) -> Column:
         tuple(
             Bin(low, high, level, is_missing, float(rows.mean()), float(y[rows].mean()))
             for low, high, level, is_missing, rows in bins
-            if rows.sum() >= smallest
+            if rows.sum() >= SMALLEST
         ),
     )
 

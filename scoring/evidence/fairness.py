@@ -6,7 +6,6 @@ intervals over applications. A group below a minimum size is never shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scoring.features.base import DAYS_A_YEAR
 from scoring.metrics import Measured, Outcomes, Vector
 
 SMALLEST = 100  # applications in a group that is shown: below it, nobody could hide and nothing is certain
@@ -21,7 +21,6 @@ REPLICATES = 400
 RULE_OF_THUMB = 0.80  # approval ratio below which US practice looks closer ("four fifths"); not a law
 CUTS = np.arange(0.10, 0.96, 0.05)  # shares of approval at which every group is looked at again
 AGES = (30, 40, 50, 62)  # 62: Regulation B's "elderly"
-DAYS_A_YEAR = 365.25
 
 Labels = NDArray[np.str_]
 
@@ -39,8 +38,8 @@ class Group:
         Share granted.
     ratio : Measured
         Share granted, divided by the reference group's.
-    good_granted, gap : Measured
-        Share granted among those who repaid, and its difference from the reference group's.
+    gap : Measured
+        Share granted among those who repaid, less the reference group's.
     default_rate, forecast : float
         Observed and mean forecast default rate of all its applications.
     calibration : Measured
@@ -51,16 +50,10 @@ class Group:
     applications: int
     granted: Measured
     ratio: Measured
-    good_granted: Measured
     gap: Measured
     default_rate: float
     forecast: float
     calibration: Measured
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether the interval of its ratio lies below the rule of thumb as a whole."""
-        return self.ratio.high < RULE_OF_THUMB
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ class Audit:
         How many groups were too small to be shown.
     cuts : tuple of float
         Shares of all applications granted.
-    ratios, gaps : mapping of str to tuple of Measured
+    ratios : mapping of str to tuple of Measured
         Per group, at each of ``cuts``.
     """
 
@@ -88,7 +81,6 @@ class Audit:
     hidden: int
     cuts: tuple[float, ...]
     ratios: dict[str, tuple[Measured, ...]]
-    gaps: dict[str, tuple[Measured, ...]]
 
     @property
     def worst(self) -> Measured:
@@ -184,7 +176,6 @@ def audit(
             int(round(tally.size[g], -1)),
             measured("granted", g, last),
             measured("ratio", g, last),
-            measured("good_granted", g, last),
             measured("gap", g, last),
             float(y[groups == name].mean()),
             float(probability[groups == name].mean()),
@@ -192,7 +183,6 @@ def audit(
         )
         for g, name in enumerate(shown)
     )
-    every = range(last)
     return Audit(
         attribute,
         shown[first],
@@ -200,11 +190,10 @@ def audit(
         hidden,
         tuple(float(cut) for cut in CUTS),
         {
-            name: tuple(measured("ratio", shown.index(name), c) for c in every)
+            name: tuple(measured("ratio", shown.index(name), c) for c in range(last))
             for name in order
             if name in shown
         },
-        {name: tuple(measured("gap", g, c) for c in every) for g, name in enumerate(shown)},
     )
 
 
@@ -234,14 +223,13 @@ class _Tally:
             error = np.bincount(self.code, weights * self.error, self.n) / totals.sum(axis=1)
         return {
             "granted": share,
-            "good_granted": good,
             "ratio": ratio,
             "gap": good - good[first],
             "calibration": error,
         }
 
 
-def _bands(ages: Sequence[int] = AGES) -> list[str]:
+def _bands() -> list[str]:
     """Name the age bands in years, without words."""
-    middle = [f"{low}–{high - 1}" for low, high in pairwise(ages)]
-    return [f"< {ages[0]}", *middle, f"≥ {ages[-1]}"]
+    middle = [f"{low}–{high - 1}" for low, high in pairwise(AGES)]
+    return [f"< {AGES[0]}", *middle, f"≥ {AGES[-1]}"]

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scoring.decision import COSTS, GRANT_ALL
-
-Vector = NDArray[np.float64]
-Outcomes = NDArray[np.int8]
+from scoring.metrics import Outcomes, Vector
 
 CURVE = 200  # points of a strategy curve; more is invisible
 
@@ -145,10 +142,8 @@ class _Curve:
         self.lost = _running(bad * terms.loss_given_default * amount)
         self.earned = _running((1 - bad) * terms.margin * amount)
         self.expected = _running(expected_loss(self.probability, amount, terms))
-        ends = self.probability[1:] > self.probability[:-1]
-        self.cuts = np.concatenate(
-            ([0], np.flatnonzero(ends) + 1, [len(bad)])
-        )  # equal ones are decided alike
+        ends = self.probability[1:] > self.probability[:-1]  # equal ones are decided alike
+        self.cuts = np.concatenate(([0], np.flatnonzero(ends) + 1, [len(bad)]))
 
     def threshold(self, cut: int) -> float:
         """Return a threshold that cuts here: the probability of the first application refused."""

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.decision import COSTS, best_threshold
+from scoring.metrics import Outcomes, Vector
 
-Vector = NDArray[np.float64]
-Outcomes = NDArray[np.int8]
 REPLICATES = 500
 
 

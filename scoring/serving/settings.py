@@ -93,8 +93,8 @@ class Settings:
         def text(name: str, default: str = "") -> str:
             return environment.get(name) or default
 
-        def path(name: str, default: Path | None = None) -> Path | None:
-            return root / text(name) if text(name) else default
+        def path(name: str) -> Path | None:
+            return root / text(name) if text(name) else None
 
         def number(name: str, default: float, low: float, high: float) -> float:
             given = text(name, str(default))

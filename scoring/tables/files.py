@@ -20,6 +20,7 @@ import polars as pl
 from polars.exceptions import NoDataError, PolarsError
 
 from scoring.schema import APPLICATION_TABLES, HISTORY
+from scoring.schema.columns import INT32_MAX
 from scoring.tables.portfolio import DTYPES, LINK, Columns, Portfolio, wanted
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 # Many integers are written as floats ("-3648.0"), so text is parsed as a float and narrowed afterwards.
 PARSED_AS = DTYPES | {"integer": pl.Float64(), "flag": pl.Float64()}
 WHOLE = ("id", "integer", "flag")
-INT32_MAX = 2**31 - 1
 TAIL_BYTES = 65_536  # more than the longest line of any table
 
 

@@ -7,23 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from scoring.decision import COSTS, Costs
-
-Vector = NDArray[np.float64]
-Outcomes = NDArray[np.int8]
+from scoring.decision import COSTS
+from scoring.metrics import Outcomes, Vector
 
 POINTS = 500  # of a curve; more is invisible
 BLUE, ORANGE, GREY = "#0b5394", "#b45f06", "#666666"  # 4.5 to 1 or better on white
 
 
-def draw(
-    y: Outcomes,
-    probability: Vector,
-    threshold: float,
-    costs: Costs = COSTS,
-) -> dict[str, Figure]:
+def draw(y: Outcomes, probability: Vector, threshold: float) -> dict[str, Figure]:
     """Draw the curves of a run.
 
     Parameters
@@ -32,7 +24,6 @@ def draw(
         Outcomes and out-of-fold probabilities of default.
     threshold : float
         Applications at or above it are refused.
-    costs : Costs
 
     Returns
     -------
@@ -51,7 +42,7 @@ def draw(
         "roc": _roc(caught, alarms, at, totals),
         "precision_recall": _precision_recall(caught, alarms, at, totals),
         "calibration": _calibration(p, bad),
-        "cost": _cost(p[ends], caught, alarms, threshold, totals, costs),
+        "cost": _cost(p[ends], caught, alarms, threshold, totals),
     }
 
 
@@ -100,15 +91,13 @@ def _calibration(p: Vector, bad: Vector) -> Figure:
     return figure
 
 
-def _cost(
-    p: Vector, caught: Vector, alarms: Vector, threshold: float, totals: tuple[float, float], costs: Costs
-) -> Figure:
+def _cost(p: Vector, caught: Vector, alarms: Vector, threshold: float, totals: tuple[float, float]) -> Figure:
     figure, axes = _axes("Cost against threshold, out of fold", "Threshold", "Cost per 1,000 applications")
-    cost = costs.false_negative * (totals[0] - caught) + costs.false_positive * alarms
+    cost = COSTS.false_negative * (totals[0] - caught) + COSTS.false_positive * alarms
     axes.plot(p, 1_000 * cost / sum(totals), color=BLUE)
     axes.axvline(threshold, color=ORANGE, label=f"chosen, {threshold:.4f}")
-    axes.axvline(costs.threshold, color=GREY, linestyle="--", label=f"theory, {costs.threshold:.4f}")
-    axes.set_xlim(0, min(1.0, 6 * costs.threshold))
+    axes.axvline(COSTS.threshold, color=GREY, linestyle="--", label=f"theory, {COSTS.threshold:.4f}")
+    axes.set_xlim(0, min(1.0, 6 * COSTS.threshold))
     axes.legend(loc="upper right")
     return figure
 

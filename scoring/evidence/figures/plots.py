@@ -86,16 +86,13 @@ def draw_bars(
     values: Sequence[float],
     x: str,
     decimal: str = ".",
-    intervals: Sequence[tuple[float, float]] | None = None,
     line: float | None = None,
 ) -> Figure:
-    """Draw horizontal bars, the first on top, with intervals and a line to compare with if they are given."""
+    """Draw horizontal bars, the first on top, with a line to compare with if one is given."""
     figure = Figure(figsize=(6.2, 0.9 + 0.26 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     places = list(range(len(names)))
     axes.barh(places, list(values), color=COLOURS[0], height=0.65)
-    if intervals:
-        axes.hlines(places, [low for low, _ in intervals], [high for _, high in intervals], color="black")
     if line is not None:
         axes.axvline(line, color=COLOURS[1], linestyle="--", linewidth=1.2)
     axes.set_yticks(places, list(names), fontsize=8)
