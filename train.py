@@ -351,6 +351,7 @@ def _params(candidate: Candidate, plan: Plan, material: Material, rounds: int | 
         **candidate.settings,
         "most_rounds": candidate.rounds,
         "rounds": rounds,
+        "boosters": candidate.boosters,
         "n_folds": plan.folds,
         "seed": plan.seed,
         "protect": ",".join(plan.protect),
@@ -399,7 +400,9 @@ def main(
         bool,
         typer.Option("--select", help="Leave out features that gain no more than by chance."),
     ] = False,
-    most_rounds: Annotated[int | None, typer.Option(min=1, help="Grow at most so many trees.")] = None,
+    most_rounds: Annotated[
+        int | None, typer.Option(min=1, help="Grow at most so many trees a booster.")
+    ] = None,
     allow_leak: Annotated[
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
     ] = None,

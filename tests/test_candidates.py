@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import lightgbm as lgb
 import numpy as np
 import polars as pl
 import pytest
@@ -20,7 +21,7 @@ from scoring.candidates import (
     vectorise,
 )
 from scoring.candidates.coding import Coded
-from scoring.candidates.learners import hold_back, treat
+from scoring.candidates.learners import deal_parts, hold_back, merge, treat
 from scoring.scorer.model import Boosted, Encoding, Linear, probability
 from scoring.scorer.scorecard import Scorecard
 
@@ -119,7 +120,7 @@ def test_a_direction_on_a_category_is_refused():
 def test_without_a_number_of_trees_the_rows_given_choose_it():
     learned = fit(SMALL, FEATURES, Y, DIRECTIONS)
     assert isinstance(learned.function, Boosted)
-    assert 1 <= learned.function.trees <= 40
+    assert 5 <= learned.function.trees <= 5 * 40
 
 
 def test_progress_is_told():
@@ -291,3 +292,69 @@ def test_a_scorecard_keeps_the_declared_directions_and_leaves_noise_out():
     assert "empty" not in terms
     assert (np.diff(terms["outside_score"].log_odds) <= 0).all()
     assert (np.diff(terms["debt"].log_odds) >= 0).all()
+
+
+def boosters(n: int) -> list[lgb.Booster]:
+    """Boosters of a few trees each, on different halves of the rows."""
+    matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[1]
+    settings = {"objective": "binary", "num_leaves": 7, "verbosity": -1, "num_threads": 1}
+    halves = [EVERYBODY[i % 2 :: 2] for i in range(n)]
+    return [
+        lgb.train(settings | {"seed": i}, lgb.Dataset(matrix[rows], Y[rows]), 3 + i)
+        for i, rows in enumerate(halves)
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_a_merged_booster_gives_the_mean_of_the_log_odds_and_of_the_contributions(n):
+    parts = boosters(n)
+    merged = Boosted(merge([part.model_to_string() for part in parts]))
+    matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[1]
+    assert merged.trees == sum(part.num_trees() for part in parts)
+    raw = merged.raw(matrix)
+    np.testing.assert_allclose(
+        raw, np.mean([p.predict(matrix, raw_score=True) for p in parts], 0), atol=1e-12
+    )
+    shares, base = merged.contributions(matrix)
+    expected = np.mean([part.predict(matrix, pred_contrib=True) for part in parts], 0)
+    np.testing.assert_allclose(shares, expected[:, :-1], atol=1e-12)
+    assert base == pytest.approx(expected[0, -1])
+    np.testing.assert_allclose(shares.sum(axis=1) + base, raw, atol=1e-12)
+
+
+def test_lightgbm_reads_a_merged_booster_and_writes_it_again():
+    text = merge([part.model_to_string() for part in boosters(3)])
+    read = lgb.Booster(model_str=text)
+    matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[1]
+    assert read.predict(matrix, raw_score=True).tolist() == Boosted(text).raw(matrix).tolist()
+    again = lgb.Booster(model_str=read.model_to_string())
+    assert again.predict(matrix).tolist() == read.predict(matrix).tolist()
+
+
+def test_only_boosters_of_the_same_features_are_merged():
+    text = boosters(1)[0].model_to_string()
+    with pytest.raises(ValueError, match="different features"):
+        merge([text, text.replace("feature_names=Column_0", "feature_names=another")])
+    with pytest.raises(ValueError, match="no text that LightGBM wrote"):
+        merge([text, "tree\n"])
+
+
+def test_each_booster_leaves_another_part_out_and_the_parts_are_all_rows():
+    parts = deal_parts(Y, 5, seed=2)
+    defaults = np.bincount(parts[Y == 1])
+    assert sorted(set(parts.tolist())) == [0, 1, 2, 3, 4]
+    assert np.ptp(np.bincount(parts)) <= 2
+    assert np.ptp(defaults) <= 1
+
+
+def test_a_single_booster_must_be_told_its_number_of_trees():
+    single = replace(SMALL, boosters=1)
+    assert fit(single, FEATURES, Y, DIRECTIONS, rounds=7).function.trees == 7
+    with pytest.raises(ValueError, match="give their number"):
+        fit(single, FEATURES, Y, DIRECTIONS)
+
+
+def test_growing_ends_where_the_rows_left_out_gain_no_more():
+    noise = pl.DataFrame({f"x{i}": np.random.default_rng(i).normal(size=len(Y)) for i in range(4)})
+    learned = fit(replace(SMALL, rounds=400), noise, Y, {})
+    assert learned.function.trees < 5 * 100

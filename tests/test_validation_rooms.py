@@ -50,7 +50,8 @@ def bench():
     table = declared.build(portfolio(requests)).select(NARROW)
     outside = table["EXT_SOURCE_2"].to_numpy()
     y = (RANDOM.random(400) < 1 / (1 + np.exp(-(2 - 6 * outside)))).astype(np.int8)
-    candidate = replace(LIGHTGBM, settings={**LIGHTGBM.settings, "learning_rate": 0.2, "lambda_l2": 5.0})
+    few = {"learning_rate": 0.2, "lambda_l2": 5.0, "min_child_samples": 20}  # so that few rows can be split
+    candidate = replace(LIGHTGBM, settings={**LIGHTGBM.settings, **few})
     return Bench(Coded.of(table), y, deal_folds(y, 2), candidate, 8)
 
 

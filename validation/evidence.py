@@ -251,7 +251,7 @@ def _settled(candidate: Candidate, params: Mapping[str, str]) -> Candidate:
         name: type(value)(params[name]) if name in params else value
         for name, value in candidate.settings.items()
     }
-    return replace(candidate, settings=settings)
+    return replace(candidate, settings=settings, boosters=int(params.get("boosters", 1)))
 
 
 def _later(

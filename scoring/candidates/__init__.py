@@ -45,7 +45,9 @@ class Candidate:
     settings : mapping
         Hyper-parameters in the words of the library that fits it.
     rounds : int
-        xgboost and boosted only: the most trees that may grow.
+        xgboost and boosted only: the most trees that may grow, in each booster.
+    boosters : int
+        boosted only: how many are grown, each without another part of the rows, and merged into one.
     treatment : {"none", "weights", "undersampling", "smote"}
         What is done about imbalance.
     is_directed : bool
@@ -56,6 +58,7 @@ class Candidate:
     family: Literal["constant", "linear", "scorecard", "forest", "xgboost", "boosted"]
     settings: Mapping[str, Any] = field(default_factory=dict)
     rounds: int = 0
+    boosters: int = 1
     treatment: Treatment = "none"
     is_directed: bool = True
 
@@ -124,17 +127,19 @@ LIGHTGBM = Candidate(
     "boosted",
     {
         "objective": "binary",
-        "learning_rate": 0.03,
-        "num_leaves": 31,
+        "learning_rate": 0.1,
+        "num_leaves": 12,
         "min_child_samples": 70,
-        "feature_fraction": 0.2,
+        "feature_fraction": 0.08,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 100.0,
         "max_bin": 127,
     },
-    rounds=3_000,
+    rounds=600,
+    boosters=5,
 )
+PROBE = replace(LIGHTGBM, name="probe", boosters=1)  # asks what a table can tell; decides nothing
 LIGHTGBM_FREE = replace(LIGHTGBM, name="lightgbm_free", is_directed=False)
 
 FAMILIES = (DUMMY, LOGISTIC_REGRESSION, SCORECARD, RANDOM_FOREST, XGBOOST, LIGHTGBM_FREE, LIGHTGBM)
@@ -171,7 +176,7 @@ def fit(
     seed : int
         Same seed and same rows: same model, bit for bit.
     rounds : int, optional
-        Boosted only: the number of trees. If not given, it is chosen on a part of the rows given here.
+        Boosted only: the number of trees of each booster. If not given, the parts left out choose it.
     progress : callable, optional
         Called with the rounds done and the most rounds there can be.
 
@@ -230,8 +235,9 @@ def fit_rows(
             return encoding, fit_xgboost(settings, candidate.rounds, matrix, y, seed, progress, treatment)
         case _:
             return encoding, fit_boosted(
-                settings, candidate.rounds, matrix, y, names, constraints, seed, rounds, progress, treatment
-            )
+                settings, candidate.rounds, candidate.boosters, matrix, y, names, constraints,
+                seed, rounds, progress, treatment,
+            )  # fmt: skip
 
 
 def varies(matrix: Matrix) -> NDArray[np.bool_]:

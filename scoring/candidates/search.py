@@ -202,11 +202,11 @@ def _whole(low: int, high: int, is_log: bool = False) -> Suggest:
 
 SPACES: dict[str, dict[str, Suggest]] = {
     "boosted": {
-        "learning_rate": _real(0.015, 0.06, is_log=True),
-        "num_leaves": _whole(8, 64, is_log=True),
+        "learning_rate": _real(0.03, 0.15, is_log=True),
+        "num_leaves": _whole(6, 48, is_log=True),
         "min_child_samples": _whole(20, 300, is_log=True),
-        "feature_fraction": _real(0.05, 0.5, is_log=True),
-        "bagging_fraction": _real(0.6, 1.0),
+        "feature_fraction": _real(0.03, 0.4, is_log=True),
+        "bagging_fraction": _real(0.5, 1.0),
         "lambda_l2": _real(1.0, 300.0, is_log=True),
     },
     "xgboost": {

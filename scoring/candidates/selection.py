@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.candidates import LIGHTGBM, Progress, fit_rows
+from scoring.candidates import PROBE, Progress, fit_rows
 from scoring.candidates.coding import Coded, Rows
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Vector
@@ -24,12 +24,8 @@ ROUNDS = 100  # trees a fit: enough for every feature to be tried often at a qua
 REAL, NULL = 2, 12  # fits on the outcomes as they are, and on shuffled ones
 MOST_ROWS = 30_000  # of more, so many are drawn: the order of the gains is settled long before
 QUANTILE = 0.75  # of a feature's null gains: what its real gain must exceed
-PROBE = replace(
-    LIGHTGBM,
-    name="probe",
-    settings={**LIGHTGBM.settings, "learning_rate": 0.1, "num_leaves": 20, "lambda_l2": 50.0},
-    rounds=ROUNDS,
-)
+SETTINGS = {**PROBE.settings, "num_leaves": 20, "feature_fraction": 0.2, "lambda_l2": 50.0}
+GREEDY = replace(PROBE, settings=SETTINGS, rounds=ROUNDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,5 +172,5 @@ def _gains(
     coded: Coded, rows: Rows, y: Outcomes, directions: Mapping[str, int], seed: int, rounds: int
 ) -> Vector:
     """Return each feature's total gain in one fit."""
-    gains: Vector = fit_rows(PROBE, coded, rows, y, directions, seed, rounds)[1].gains()
+    gains: Vector = fit_rows(GREEDY, coded, rows, y, directions, seed, rounds)[1].gains()
     return gains

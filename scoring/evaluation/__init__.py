@@ -38,7 +38,7 @@ class OutOfFold:
 
     @property
     def best_rounds(self) -> int | None:
-        """Median number of trees over the folds; None if nothing was boosted."""
+        """Median number of trees of a booster over the folds; None if nothing was boosted."""
         return round(float(np.median(self.rounds))) if self.rounds else None
 
 
@@ -147,7 +147,7 @@ def cross_validate(
         raw[outside] = function.raw(read.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])
         if hasattr(function, "trees"):
-            rounds.append(function.trees)
+            rounds.append(function.trees // tuned.boosters)
     return OutOfFold(raw, tuple(auc), tuple(rounds), trials)
 
 

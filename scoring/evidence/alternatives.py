@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring import features as declared
-from scoring.candidates import LIGHTGBM, Candidate, fit_rows
+from scoring.candidates import PROBE, Candidate, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.evidence.fairness import Audit, Labels, audit
@@ -88,7 +88,7 @@ class Bench:
     candidate : Candidate
         ``lightgbm`` in the settings of the run.
     rounds : int
-        Trees of every fit.
+        Trees of each booster of every fit.
     """
 
     coded: Coded
@@ -181,7 +181,7 @@ def reveals(coded: Coded, groups: Labels, seed: int = 0) -> tuple[float, list[st
     belongs = (groups == names[int(np.argmax(sizes))]).astype(np.int8)
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(groups != ""))
     learn, judge = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
-    encoding, function = fit_rows(LIGHTGBM, coded, learn, belongs[learn], {}, seed, PROBE_ROUNDS)
+    encoding, function = fit_rows(PROBE, coded, learn, belongs[learn], {}, seed, PROBE_ROUNDS)
     said = probability(function.raw(coded.encode(encoding, judge)))
     order = np.argsort(-function.gains(), kind="stable")
     return measure(belongs[judge], said, 0.5)["auc"], [coded.names[i] for i in order]

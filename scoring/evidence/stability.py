@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scoring.candidates import LIGHTGBM, fit_rows
+from scoring.candidates import PROBE, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import COSTS
 from scoring.metrics import Measured, Outcomes, Vector, measure, with_intervals
@@ -96,7 +96,7 @@ def resemblance(labelled: pl.DataFrame, later: pl.DataFrame, seed: int = 0) -> R
             random.permutation(np.flatnonzero((half != part) & (is_later == c)))[:MOST_ROWS] for c in (0, 1)
         ]
         rows = np.sort(np.concatenate(learn))
-        encoding, function = fit_rows(LIGHTGBM, coded, rows, is_later[rows], {}, seed, DOMAIN_ROUNDS)
+        encoding, function = fit_rows(PROBE, coded, rows, is_later[rows], {}, seed, DOMAIN_ROUNDS)
         said[half == part] = probability(function.raw(coded.encode(encoding, half == part)))
         gains += function.gains()
     first = np.argsort(-gains, kind="stable")[:NAMED]

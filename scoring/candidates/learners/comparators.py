@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from scoring.candidates.learners.boosted import JUDGE_MOST_ROWS, PATIENCE, Progress, hold_back, judge_share
-from scoring.candidates.learners.imbalance import Treatment, balanced, treat
+from scoring.candidates.learners.boosted import Progress
+from scoring.candidates.learners.imbalance import Treatment, balanced, hold_back, treat
 from scoring.metrics import Outcomes
 from scoring.scorer.model import THREADS, Matrix, Vector
 
 SURE = 1e-4  # a forest that is surer than this has seen too few applications to be
+# XGBoost's trees are counted on rows held back: a fifth, but no more than are needed to see the minimum.
+JUDGE_SHARE, JUDGE_MOST_ROWS = 0.2, 20_000
+PATIENCE = 200  # trees without a better log-loss; the minimum is flat and noisy
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,7 @@ def fit_xgboost(
     import xgboost as xgb
 
     settings = dict(settings) | {"objective": "binary:logistic", "seed": seed, "nthread": THREADS}
-    held = hold_back(y, judge_share(y), seed)
+    held = hold_back(y, min(JUDGE_SHARE, JUDGE_MOST_ROWS / len(y)), seed)
     rows, outcomes, weights = treat(treatment, matrix[~held], y[~held], seed)
     bins = int(settings["max_bin"])
     kept = xgb.QuantileDMatrix(rows, outcomes, weight=weights, max_bin=bins)

@@ -51,3 +51,13 @@ def balanced(y: Outcomes) -> NDArray[np.float64]:
     """Return weights that make both outcomes weigh alike, one on average."""
     share = float(y.mean())
     return np.where(y == 1, 0.5 / share, 0.5 / (1 - share))
+
+
+def hold_back(y: Outcomes, share: float, seed: int) -> NDArray[np.bool_]:
+    """Mark a share of each class, at least one row of each, drawn from the seed."""
+    random = np.random.default_rng(seed)
+    held = np.zeros(len(y), dtype=bool)
+    for outcome in (0, 1):
+        rows = np.flatnonzero(y == outcome)
+        held[random.permutation(rows)[: max(1, round(share * len(rows)))]] = True
+    return held

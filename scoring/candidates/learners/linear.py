@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from scoring.candidates.learners.boosted import hold_back
-from scoring.candidates.learners.imbalance import Treatment, treat
+from scoring.candidates.learners.imbalance import Treatment, hold_back, treat
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Linear, Matrix, Vector
 

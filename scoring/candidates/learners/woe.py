@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from scoring.candidates.learners.boosted import hold_back
-from scoring.candidates.learners.imbalance import Treatment, treat
+from scoring.candidates.learners.imbalance import Treatment, hold_back, treat
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Matrix, Vector
 from scoring.scorer.scorecard import Scorecard, Term
