@@ -20,13 +20,14 @@ from typer.testing import CliRunner
 
 from scoring import features
 from scoring.bulk import Bulk
-from scoring.client import Client, FileError, JobError, Refused, ServiceError, score_file
+from scoring.client import Client, FileError, JobError, Refused, ServiceError, files, score_file
 from scoring.client.__main__ import app
 from scoring.client.files import Source
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import Decision
 from scoring.serving.job import ArrowJob
 from scoring.serving.problem import Refusal
+from scoring.tables import partitions
 
 
 def problem(status: int, detail: str, errors: list | None = None) -> tuple[int, dict, dict]:
@@ -372,6 +373,45 @@ def test_a_portfolio_is_summed_up_here_and_decided_like_its_raw_histories(
     assert "22 applications" in result.output and "rows/s" in result.output
     raw = scorer.probability(features.build(small.portfolio(small.applications(25))))
     assert pl.read_csv(out)["probability_of_default"].to_list() == raw.tolist()[:22]
+
+
+@pytest.mark.parametrize("held", [0, 10**9], ids=["on the disk", "in memory"])
+@pytest.mark.parametrize("done", [frozenset(), frozenset({0, 3})])
+def test_partitions_of_a_portfolio_give_the_aggregates_of_the_whole(
+    portfolio, tmp_path, monkeypatch, held, done
+):
+    monkeypatch.setattr(partitions, "HELD_BYTES", held)
+    monkeypatch.setattr(files, "PART_ROWS", 8)
+    whole = small.portfolio(small.applications(25))
+    expected = whole.applications.select("SK_ID_CURR").hstack(
+        features.build(whole).select(features.HISTORY_FEATURES)
+    )
+    chunks = list(Source(portfolio).chunks(4, done, tmp_path))
+    assert [chunk.number for chunk in chunks] == [number for number in range(7) if number not in done]
+    for chunk in chunks:
+        assert chunk.rows.to_list() == list(range(chunk.number * 4 + 1, min(chunk.number * 4 + 5, 26)))
+        assert chunk.table.select(expected.columns).equals(expected[chunk.rows - 1])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["failure", "kill"])
+def test_a_portfolio_that_is_broken_off_leaves_no_records_and_goes_on(
+    tables, portfolio, scorer, tmp_path, monkeypatch, end
+):
+    monkeypatch.setattr(partitions, "HELD_BYTES", 0)
+    monkeypatch.setattr(files, "PART_ROWS", 5)
+    out, part = tmp_path / "d.parquet", tmp_path / "d.parquet.part"
+    tables.script = [None, None, 500]
+    with pytest.raises(ServiceError):
+        score_file(portfolio, out, tables.url, rows=5, parallel=1)
+    assert (part / "000001.parquet").exists() and not list(part.glob("records-*"))
+    if end == "kill":  # which cannot be cleaned up after, but by the next run
+        (part / "records-x").mkdir()
+        (part / "records-x" / "bureau-0-000000.parquet").write_bytes(b"")
+    assert score_file(portfolio, out, tables.url, rows=5).resumed == 10
+    raw = scorer.probability(features.build(small.portfolio(small.applications(25))))
+    assert pl.read_parquet(out)["probability_of_default"].to_list() == raw.tolist()
+    assert [path.name for path in tmp_path.iterdir()] == ["d.parquet"]
 
 
 def test_rejected_rows_stand_apart_with_their_reasons(tables, expected, tmp_path):

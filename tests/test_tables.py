@@ -3,6 +3,7 @@
 import logging
 import zipfile
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from scoring import tables
 from scoring.schema import HISTORY, Application, ApplicationRequest, columns
-from scoring.tables import TableError
+from scoring.tables import TableError, partitions
 
 RECORDS = {"application_train": Application, "application_test": Application, **HISTORY}
 
@@ -384,6 +385,63 @@ def test_an_application_number_that_stands_twice_is_refused_with_its_count(folde
 def test_a_bureau_credit_that_stands_twice_is_refused(folder):
     rewrite(folder, "bureau", *[{"SK_ID_CURR": 100, "SK_ID_BUREAU": 50}] * 2)
     assert "bureau.csv, column 'SK_ID_BUREAU': 2 lines share their value" in refusal(folder)
+
+
+# Some applicants at a time.
+
+
+def in_partitions(path, rows, size, scratch=None, population="train", asked=None):
+    found = tables.Partitions(path, population, asked)
+    return list(found.portfolios(np.array(rows, dtype=np.int64), size, scratch))
+
+
+@pytest.mark.parametrize("held", [0, 10**9], ids=["on the disk", "in memory"])
+@pytest.mark.parametrize("kind", ["folder", "zip", "parts"])
+@pytest.mark.parametrize(("rows", "size"), [([0, 1, 2], 2), ([0, 1, 2], 1), ([0, 2], 3), ([1], 1), ([], 1)])
+def test_partitions_hold_what_the_whole_portfolio_holds(
+    folder, tmp_path, monkeypatch, held, kind, rows, size
+):
+    monkeypatch.setattr(partitions, "HELD_BYTES", held)
+    monkeypatch.setattr(partitions, "BATCH", 2)
+    path = {
+        "folder": lambda: folder,
+        "zip": lambda: as_zip(folder, tmp_path / "kaggle.zip"),
+        "parts": lambda: as_parquet(folder, tmp_path / "parts", parts=2),
+    }[kind]()
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    whole = tables.read(path)
+    found = in_partitions(path, rows, size, scratch)
+    assert [len(part) for part in found] == [len(rows[i : i + size]) for i in range(0, len(rows), size)]
+    for i, part in enumerate(found):
+        assert_same(part, tables.take(whole, rows[i * size : (i + 1) * size]))
+    assert list(scratch.iterdir()) == []
+
+
+def test_partitions_read_only_what_is_asked_for(folder):
+    asked = {"application": ["AMT_CREDIT"], "bureau": ["DAYS_CREDIT"]}
+    (part,) = in_partitions(folder, [0, 2], 5, asked=asked)
+    assert_same(part, tables.take(tables.read(folder, columns=asked), [0, 2]))
+
+
+def test_partitions_that_are_left_leave_nothing_on_the_disk(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(partitions, "HELD_BYTES", 0)
+    (scratch := tmp_path / "scratch").mkdir()
+    parts = tables.Partitions(folder).portfolios(np.arange(3), 1, scratch)
+    next(parts)
+    assert [path.name[:8] for path in scratch.iterdir()] == ["records-"]
+    parts.close()
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("table", ["application_train", "bureau", "bureau_balance"])
+@pytest.mark.parametrize("value", ["many", "1.5", "inf"])
+def test_partitions_refuse_what_read_refuses_in_the_same_words(folder, table, value):
+    name = {"bureau": "DAYS_CREDIT", "bureau_balance": "MONTHS_BALANCE"}.get(table, "DAYS_BIRTH")
+    rewrite(folder, table, *[*ROWS[table][:1], ROWS[table][1] | {name: value}])
+    with pytest.raises(TableError) as caught:
+        in_partitions(folder, [0, 1], 1)
+    assert str(caught.value) == refusal(folder) and name in str(caught.value)
 
 
 # Requests.

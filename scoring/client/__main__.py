@@ -11,9 +11,11 @@ import csv
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -153,9 +155,9 @@ def _run(
     """Send a portfolio, write the explanations, and say how it went."""
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        portfolio = tables.read(path, population=population)
-        rows = min(limit, portfolio.applications.height)
-        ids = portfolio.applications["SK_ID_CURR"].head(rows).to_list()
+        portfolio = tables.Partitions(path, population)
+        rows = min(limit, len(portfolio))
+        ids = portfolio.applicants.head(rows).to_list()
         refused = 0
         start = time.perf_counter()
         with _bar() as bar, draft.open("w", newline="", encoding="utf-8") as file:
@@ -182,10 +184,11 @@ def _run(
         raise typer.Exit(3)
 
 
-def _requests(portfolio: tables.Portfolio, rows: int, chunk: int) -> Iterator[dict[str, Any]]:
+def _requests(portfolio: tables.Partitions, rows: int, chunk: int) -> Iterator[dict[str, Any]]:
     """Give the requests of a portfolio's first rows, made a chunk at a time."""
-    for start in range(0, rows, chunk):
-        yield from tables.to_requests(portfolio, range(start, min(start + chunk, rows)))
+    with closing(portfolio.portfolios(np.arange(rows), chunk)) as parts:
+        for part in parts:
+            yield from tables.to_requests(part, range(len(part)))
 
 
 def _explanation(answer: Explanation | None) -> dict[str, Any]:

@@ -15,14 +15,16 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scoring.client.files import KEY, REJECTED, Chunk, Population, Source
+from scoring.client.files import KEY, REJECTED, Chunk, Source
 from scoring.client.http import URL, Client, ServiceError
+from scoring.tables import Population
 
 ROWS = 10_000  # applications a request: about 26 MB with their aggregates
 FORMULA = r"^[=+\-@\t\r]"  # a spreadsheet would run a cell that begins so
@@ -97,12 +99,12 @@ def score_file(
             resumed = done = sum(journal.height(number) for number in journal.done)
             if progress is not None:
                 progress(done, source.rows)
-            chunks = source.chunks(rows, frozenset(journal.done))
-            for chunk, decided in _decided(client, chunks, journal.key, parallel):
-                journal.keep(chunk.number, *decided)
-                done += decided[0].height + decided[1]["row"].n_unique()
-                if progress is not None:
-                    progress(done, source.rows)
+            with closing(source.chunks(rows, frozenset(journal.done), journal.folder)) as chunks:
+                for chunk, decided in _decided(client, chunks, journal.key, parallel):
+                    journal.keep(chunk.number, *decided)
+                    done += decided[0].height + decided[1]["row"].n_unique()
+                    if progress is not None:
+                        progress(done, source.rows)
         finally:
             journal.leave()
     rejected_file, rejected = journal.finish()
@@ -180,6 +182,8 @@ class _Journal:
             self.key = uuid.uuid4().hex
             self.folder.mkdir(parents=True, exist_ok=True)
             _replace(description, lambda draft: draft.write_text(json.dumps(facts | {"key": self.key})))
+        for left in self.folder.glob("records-*"):  # a killed run could not remove them
+            shutil.rmtree(left, ignore_errors=True)
         self.done = {int(file.stem) for file in self.folder.glob("[0-9]*.parquet")}
 
     def height(self, number: int) -> int:

@@ -7,18 +7,17 @@ column before anything is sent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
 from scoring import features, tables
 from scoring.bulk import RULES, Checker, explain
-
-Population = Literal["train", "test"]
 
 KEY = "SK_ID_CURR"
 LABEL = "TARGET"  # stands in application_train and is no part of an application
@@ -31,6 +30,8 @@ REJECTED: dict[str, pl.DataType] = {
     "detail": pl.String(),
 }
 """Columns of rejected rows: row in the file from 1, client number, what is wrong and where."""
+
+PART_ROWS = 10_000  # applicants of a portfolio whose records are in memory at a time, if a chunk has fewer
 
 _NO_NUMBER = "_text:"  # prefix of the marks of texts that are no number
 
@@ -80,14 +81,14 @@ class Source:
         If it cannot be read, or has a column that no application has.
     """
 
-    def __init__(self, path: Path, population: Population = "test", limit: int | None = None) -> None:
+    def __init__(self, path: Path, population: tables.Population = "test", limit: int | None = None) -> None:
         self.path = path
         self.is_portfolio = path.is_dir() or path.suffix.lower() == ".zip"
-        self._portfolio: tables.Portfolio | None = None
+        self._portfolio: tables.Partitions | None = None
         self._scan: pl.LazyFrame | None = None
         try:
             if self.is_portfolio:
-                self._portfolio = tables.read(path, population, columns=features.READS)
+                self._portfolio = tables.Partitions(path, population, columns=features.READS)
                 rows = len(self._portfolio)
             else:
                 self._scan = _scan(path)
@@ -106,20 +107,41 @@ class Source:
         facts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         return hashlib.sha256(repr((facts, self.rows)).encode()).hexdigest()
 
-    def chunks(self, size: int, done: frozenset[int] = frozenset()) -> Iterator[Chunk]:
-        """Give the chunks in order, without those that are done."""
+    def chunks(
+        self, size: int, done: frozenset[int] = frozenset(), folder: Path | None = None
+    ) -> Generator[Chunk, None, None]:
+        """Give the chunks in order, without those that are done.
+
+        The records of a large portfolio go through a temporary folder, made in ``folder`` if there is one,
+        and removed when the iterator ends or is closed.
+        """
         try:
             if self._portfolio is not None:
-                for number, start in enumerate(range(0, self.rows, size)):
-                    if number not in done:
-                        stop = min(start + size, self.rows)
-                        yield _checked(number, start, _flat(self._portfolio, start, stop))
+                yield from self._summed_up(self._portfolio, size, done, folder)
             else:
                 for number, table in enumerate(self._tables(size)):
                     if number not in done:
                         yield _checked(number, number * size, _typed(table))
         except (PolarsError, OSError) as error:
             raise FileError(f"{self.path.name} cannot be read: {_first_line(error)}.") from error
+        except tables.TableError as error:
+            raise FileError(str(error)) from error
+
+    def _summed_up(
+        self, portfolio: tables.Partitions, size: int, done: frozenset[int], folder: Path | None
+    ) -> Iterator[Chunk]:
+        """Give the chunks of a portfolio with the aggregates of their histories, a few chunks at a time."""
+        starts = [start for start in range(0, self.rows, size) if start // size not in done]
+        if not starts:
+            return
+        rows = np.concatenate([np.arange(start, min(start + size, self.rows)) for start in starts])
+        each = max(1, PART_ROWS // size)
+        with closing(portfolio.portfolios(rows, each * size, folder)) as parts:
+            for first, part in enumerate(parts):
+                applications = part.applications.drop("row", LABEL, strict=False)
+                whole = applications.hstack(features.build(part).select(features.HISTORY_FEATURES))
+                for i, start in enumerate(starts[first * each : (first + 1) * each]):
+                    yield _checked(start // size, start, whole[i * size : (i + 1) * size])
 
     def _tables(self, size: int) -> Iterator[pl.DataFrame]:
         """Give the file's rows, so many at a time; the file is read once, from front to back."""
@@ -190,19 +212,6 @@ def _typed(table: pl.DataFrame) -> pl.DataFrame:
         is_text = text.is_not_null() & number.is_null() & (text.str.to_lowercase() != "nan")
         columns += [number.alias(name), is_text.alias(_NO_NUMBER + name)]
     return table.select(columns)
-
-
-def _flat(portfolio: tables.Portfolio, start: int, stop: int) -> pl.DataFrame:
-    """Return some applications of a portfolio with the aggregates of their history."""
-    in_range = pl.col("row").is_between(start, stop - 1)
-    row = (pl.col("row") - start).cast(pl.UInt32)
-    history = {
-        name: records.lazy().filter(in_range).with_columns(row).collect()
-        for name, records in portfolio.history.items()
-    }
-    applications = portfolio.applications[start:stop].drop(LABEL, strict=False).with_columns(row)
-    part = tables.Portfolio(applications, history)
-    return applications.drop("row").hstack(features.build(part).select(features.HISTORY_FEATURES))
 
 
 def _checked(number: int, start: int, table: pl.DataFrame) -> Chunk:

@@ -5,7 +5,8 @@ application, never SK_ID_CURR: the same client may stand twice in a batch. Value
 here, not cleaned: the odd ones of the source (365243, XNA) are dealt with where a feature reads them.
 """
 
-from scoring.tables.files import TableError, read
+from scoring.tables.files import TableError
+from scoring.tables.partitions import Partitions
 from scoring.tables.portfolio import (
     DTYPES,
     Portfolio,
@@ -16,9 +17,12 @@ from scoring.tables.portfolio import (
     take,
     to_requests,
 )
+from scoring.tables.reading import Population, read
 
 __all__ = [
     "DTYPES",
+    "Partitions",
+    "Population",
     "Portfolio",
     "TableError",
     "absent",

@@ -1,10 +1,9 @@
-"""Reading portfolios from disk: a Kaggle folder, the Kaggle zip, or Parquet, checked at the door."""
+"""One table on disk: found in a folder or a zip, typed, and checked at the door."""
 
 from __future__ import annotations
 
 import csv
 import difflib
-import logging
 import math
 import tempfile
 import zipfile
@@ -14,16 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Literal
 
 import polars as pl
 from polars.exceptions import NoDataError, PolarsError
 
-from scoring.schema import APPLICATION_TABLES, HISTORY
 from scoring.schema.columns import INT32_MAX
-from scoring.tables.portfolio import DTYPES, LINK, Columns, Portfolio, wanted
-
-logger = logging.getLogger(__name__)
+from scoring.tables.portfolio import DTYPES
 
 # Many integers are written as floats ("-3648.0"), so text is parsed as a float and narrowed afterwards.
 PARSED_AS = DTYPES | {"integer": pl.Float64(), "flag": pl.Float64()}
@@ -35,55 +30,8 @@ class TableError(ValueError):
     """A portfolio that cannot be read; the text names the file, the value and the remedy."""
 
 
-def read(
-    path: Path | str,
-    population: Literal["train", "test"] = "train",
-    columns: Columns | None = None,
-) -> Portfolio:
-    """Read a portfolio from a Kaggle folder, the Kaggle zip, or a folder of Parquet tables.
-
-    A table is ``bureau.csv``, ``bureau.parquet``, or a folder ``bureau`` of Parquet parts. History of
-    applicants outside the population is left out. A missing history table is said in the log.
-
-    Parameters
-    ----------
-    path : Path or str
-        The folder or the zip.
-    population : {"train", "test"}
-        Which application table to read; the first one is labelled with TARGET.
-    columns : mapping of str to collection of str, optional
-        Raw columns to read by table: "application" and the Kaggle names of the history tables. A history
-        table that is not named is not read. None reads everything.
-
-    Raises
-    ------
-    TableError
-        If a file is missing, empty, damaged or truncated, a column is missing, a value has the wrong
-        type, SK_ID_CURR stands twice, or TARGET is not 0 or 1.
-    """
-    path = Path(path)
-    applications = _read_applications(path, population, wanted(columns, "application"))
-    owners = applications.select("SK_ID_CURR", "row")
-    history: dict[str, pl.DataFrame] = {}
-    missing: list[str] = []
-    for table in HISTORY:
-        if columns is None or table in columns:
-            frame = _read_history(path, table, wanted(columns, table), owners)
-            if frame is None:
-                missing.append(table)
-            else:
-                history[table] = frame
-    if missing:
-        logger.warning("%s has no %s: going on without", path, ", ".join(missing))
-    logger.info(
-        "portfolio read: %d applications (%s), %d history records in %d tables",
-        applications.height, population, sum(frame.height for frame in history.values()), len(history),
-    )  # fmt: skip
-    return Portfolio(applications, history)
-
-
 @dataclass(frozen=True)
-class _File:
+class File:
     """One table on disk, with the name that an error gives it."""
 
     label: str
@@ -141,6 +89,23 @@ class _File:
         except PolarsError as error:
             self._refuse_wrong_value(kinds, error)
             raise self.unreadable(error) from error
+        return self._finite(frame, kinds)
+
+    def batches(self, lazy: pl.LazyFrame, kinds: Mapping[str, str], rows: int) -> Iterator[pl.DataFrame]:
+        """Read the columns like `collect`, in their order, about so many rows at a time."""
+        found = lazy.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")
+        while True:
+            try:
+                frame = next(found, None)
+            except PolarsError as error:
+                self._refuse_wrong_value(kinds, error)
+                raise self.unreadable(error) from error
+            if frame is None:
+                return
+            yield self._finite(frame, kinds)
+
+    def _finite(self, frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+        """Return what was read if no number of it is infinite."""
         numbers = frame.select(pl.col(pl.Float64).is_infinite().any())
         if numbers.width and any(numbers.row(0)):
             self._refuse_wrong_value(kinds, None)
@@ -201,77 +166,8 @@ def _is_wrong(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
     return ~is_blank & wrong
 
 
-def _read_applications(path: Path, population: str, kinds: dict[str, str]) -> pl.DataFrame:
-    """Read the application table of a population, with its row and, for train, its TARGET."""
-    table = APPLICATION_TABLES[population]
-    if population == "train":
-        key = {"SK_ID_CURR": kinds["SK_ID_CURR"], "TARGET": "integer"}
-        kinds = key | kinds
-    with _open(path, table) as file:
-        if file is None:
-            raise TableError(
-                f"{path} has no {table}.csv or {table}.parquet; "
-                "give the Kaggle folder or zip with all its files."
-            )
-        file.check_columns(kinds)
-        frame = file.collect(file.scan(kinds), kinds)
-    if frame.is_empty():
-        raise TableError(f"{file.label} has no application; copy or download it again.")
-    first_line = 2 if file.is_csv else 1
-    place = "line" if file.is_csv else "row"
-    for name in ("SK_ID_CURR", "TARGET"):
-        if name in frame.columns and frame[name].null_count():
-            line = frame[name].is_null().arg_true()[0] + first_line
-            raise TableError(
-                f"{file.label}, column {name!r}, {place} {line}: no value; every application needs it."
-            )
-    if "TARGET" in frame.columns:
-        wrong = (~frame["TARGET"].is_in([0, 1])).arg_true()
-        if wrong.len():
-            line, value = wrong[0] + first_line, frame["TARGET"][wrong[0]]
-            raise TableError(
-                f"{file.label}, column 'TARGET', {place} {line}: {value} is neither 0 (repaid) "
-                "nor 1 (default); correct the label."
-            )
-    twice = frame.filter(pl.col("SK_ID_CURR").is_duplicated())
-    if twice.height:
-        value = twice["SK_ID_CURR"][0]
-        count = (twice["SK_ID_CURR"] == value).sum()
-        raise TableError(
-            f"{file.label}, column 'SK_ID_CURR': {value} stands {count} times "
-            f"({twice['SK_ID_CURR'].n_unique()} such values); keep one line per application."
-        )
-    return frame.with_row_index("row")
-
-
-def _read_history(path: Path, table: str, kinds: dict[str, str], owners: pl.DataFrame) -> pl.DataFrame | None:
-    """Read the records of the given applications, or return None where the table is absent."""
-    key = "SK_ID_CURR"
-    if table == "bureau_balance":
-        key = LINK
-        with _open(path, "bureau") as file:
-            if file is None:
-                return None  # its months belong to nobody then
-            links = {"SK_ID_CURR": "id", LINK: "id"}
-            file.check_columns(links)
-            credits = file.collect(file.scan(links).join(owners.lazy(), on="SK_ID_CURR"), links)
-        owners = credits.select(LINK, "row")
-        if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
-            raise TableError(
-                f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
-            )
-    with _open(path, table) as file:
-        if file is None:
-            return None
-        read_kinds = {key: "id"} | kinds
-        file.check_columns(read_kinds)
-        # Order is kept, so that the records of one applicant come as the file has them.
-        joined = file.scan(read_kinds).join(owners.lazy(), on=key, how="inner", maintain_order="left")
-        return file.collect(joined.select("row", *kinds), read_kinds)
-
-
 @contextmanager
-def _open(path: Path, table: str) -> Iterator[_File | None]:
+def open_table(path: Path, table: str) -> Iterator[File | None]:
     """Find a table in a folder or a zip; a member of a zip is unpacked for as long as it is read."""
     if path.is_dir():
         yield _find_in_folder(path, table)
@@ -298,7 +194,7 @@ def _open(path: Path, table: str) -> Iterator[_File | None]:
                     copyfileobj(source, copy, length=1 << 20)
             except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
                 raise TableError(f"{label} is damaged ({error}); download the zip again.") from error
-            yield _File(label, [target], target.suffix == ".csv")
+            yield File(label, [target], target.suffix == ".csv")
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
@@ -309,7 +205,7 @@ def _archive(path: Path) -> zipfile.ZipFile:
         raise TableError(f"{path} is damaged ({error}); download the zip again.") from error
 
 
-def _find_in_folder(path: Path, table: str) -> _File | None:
+def _find_in_folder(path: Path, table: str) -> File | None:
     """Return the file or the parts of a table, or None."""
     files = [file for file in (path / f"{table}.csv", path / f"{table}.parquet") if file.is_file()]
     parts = path / table
@@ -319,5 +215,5 @@ def _find_in_folder(path: Path, table: str) -> _File | None:
         found = sorted(parts.glob("*.parquet"))
         if not found:
             raise TableError(f"{parts} has no part *.parquet; write them, or remove the folder.")
-        return _File(f"{table}/*.parquet", found, is_csv=False)
-    return _File(files[0].name, files, files[0].suffix == ".csv") if files else None
+        return File(f"{table}/*.parquet", found, is_csv=False)
+    return File(files[0].name, files, files[0].suffix == ".csv") if files else None

@@ -1,0 +1,174 @@
+"""A portfolio from its tables on disk, each of them checked, the histories joined to their applicants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from scoring.schema import APPLICATION_TABLES, HISTORY
+from scoring.tables.files import File, TableError, open_table
+from scoring.tables.portfolio import LINK, Columns, Portfolio, wanted
+
+logger = logging.getLogger(__name__)
+
+Population = Literal["train", "test"]
+KEY = "SK_ID_CURR"
+LABEL = "TARGET"
+
+
+def read(
+    path: Path | str,
+    population: Population = "train",
+    columns: Columns | None = None,
+) -> Portfolio:
+    """Read a portfolio from a Kaggle folder, the Kaggle zip, or a folder of Parquet tables.
+
+    A table is ``bureau.csv``, ``bureau.parquet``, or a folder ``bureau`` of Parquet parts. History of
+    applicants outside the population is left out. A missing history table is said in the log.
+
+    Parameters
+    ----------
+    path : Path or str
+        The folder or the zip.
+    population : {"train", "test"}
+        Which application table to read; the first one is labelled with TARGET.
+    columns : mapping of str to collection of str, optional
+        Raw columns to read by table: "application" and the Kaggle names of the history tables. A history
+        table that is not named is not read. None reads everything.
+
+    Raises
+    ------
+    TableError
+        If a file is missing, empty, damaged or truncated, a column is missing, a value has the wrong
+        type, SK_ID_CURR stands twice, or TARGET is not 0 or 1.
+    """
+    path = Path(path)
+    with applications_file(path, population, wanted(columns, "application")) as (file, kinds):
+        applications = file.collect(file.scan(kinds), kinds)
+        check_keys(file, applications)
+    applications = applications.with_row_index("row")
+    owners = applications.select(KEY, "row")
+    history: dict[str, pl.DataFrame] = {}
+    for table in history_tables(columns):
+        with history_records(path, table, wanted(columns, table), owners) as found:
+            if found is not None:
+                history[table] = found.file.collect(found.records, found.kinds)
+    say_missing(path, columns, history)
+    logger.info(
+        "portfolio read: %d applications (%s), %d history records in %d tables",
+        applications.height, population, sum(frame.height for frame in history.values()), len(history),
+    )  # fmt: skip
+    return Portfolio(applications, history)
+
+
+@contextmanager
+def applications_file(
+    path: Path, population: Population, kinds: dict[str, str]
+) -> Iterator[tuple[File, dict[str, str]]]:
+    """Open the application table of a population; the kinds of its columns have its TARGET, for train."""
+    table = APPLICATION_TABLES[population]
+    if population == "train":
+        kinds = {KEY: kinds[KEY], LABEL: "integer"} | kinds
+    with open_table(path, table) as file:
+        if file is None:
+            raise TableError(
+                f"{path} has no {table}.csv or {table}.parquet; "
+                "give the Kaggle folder or zip with all its files."
+            )
+        file.check_columns(kinds)
+        yield file, kinds
+
+
+def check_keys(file: File, frame: pl.DataFrame) -> None:
+    """Refuse applications without a number or with one that stands twice, and labels that are none."""
+    if frame.is_empty():
+        raise TableError(f"{file.label} has no application; copy or download it again.")
+    first_line = 2 if file.is_csv else 1
+    place = "line" if file.is_csv else "row"
+    for name in (KEY, LABEL):
+        if name in frame.columns and frame[name].null_count():
+            line = frame[name].is_null().arg_true()[0] + first_line
+            raise TableError(
+                f"{file.label}, column {name!r}, {place} {line}: no value; every application needs it."
+            )
+    if LABEL in frame.columns:
+        wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
+        if wrong.len():
+            line, value = wrong[0] + first_line, frame[LABEL][wrong[0]]
+            raise TableError(
+                f"{file.label}, column {LABEL!r}, {place} {line}: {value} is neither 0 (repaid) "
+                "nor 1 (default); correct the label."
+            )
+    twice = frame[KEY].filter(frame[KEY].is_duplicated())
+    if twice.len():
+        raise TableError(
+            f"{file.label}, column {KEY!r}: {twice[0]} stands {(twice == twice[0]).sum()} times "
+            f"({twice.n_unique()} such values); keep one line per application."
+        )
+
+
+def history_tables(columns: Columns | None) -> list[str]:
+    """Name the history tables that are asked for."""
+    return [table for table in HISTORY if columns is None or table in columns]
+
+
+def say_missing(path: Path, columns: Columns | None, found: Collection[str]) -> None:
+    """Say in the log which history tables were asked for and are not there."""
+    if missing := [table for table in history_tables(columns) if table not in found]:
+        logger.warning("%s has no %s: going on without", path, ", ".join(missing))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A history table on disk: its file, the records that have an owner, and the kinds that were read."""
+
+    file: File
+    records: pl.LazyFrame
+    kinds: dict[str, str]
+
+
+@contextmanager
+def history_records(
+    path: Path, table: str, kinds: dict[str, str], owners: pl.DataFrame
+) -> Iterator[Found | None]:
+    """Open a history table for the records of some applicants, or give None where it is absent.
+
+    Parameters
+    ----------
+    path, table
+        Where it is, and its Kaggle name.
+    kinds : dict of str to str
+        Columns to read.
+    owners : polars.DataFrame
+        SK_ID_CURR of the applicants, and what each of their records shall carry: ``row``, say.
+    """
+    key, places = KEY, [name for name in owners.columns if name != KEY]
+    if table == "bureau_balance":
+        key = LINK
+        with open_table(path, "bureau") as file:
+            if file is None:
+                yield None  # its months belong to nobody then
+                return
+            links = {KEY: "id", LINK: "id"}
+            file.check_columns(links)
+            credits = file.collect(file.scan(links).join(owners.lazy(), on=KEY), links)
+        owners = credits.select(LINK, *places)
+        if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
+            raise TableError(
+                f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
+            )
+    with open_table(path, table) as file:
+        if file is None:
+            yield None
+            return
+        read = {key: "id"} | kinds
+        file.check_columns(read)
+        # Order is kept, so that the records of one applicant come as the file has them.
+        joined = file.scan(read).join(owners.lazy(), on=key, how="inner", maintain_order="left")
+        yield Found(file, joined.select(*places, *kinds), read)
