@@ -145,8 +145,7 @@ def main(
 ) -> None:
     """Import the champion into the BentoML model store, if it decides here as it did in training.
 
-    Exit codes: 0 imported or already there, 2 no such run, 3 refused: it decides otherwise than in training,
-    or the challenger is not better.
+    Exit codes: 0 imported or already there, 2 no such run, 3 refused (decides otherwise, or is not better).
     """
     console, errors = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
     if sum(map(bool, (run, best, promote_ or force, rollback))) > 1:

@@ -199,6 +199,12 @@ def test_every_text_exists_in_both_languages_with_the_same_values() -> None:
         assert named[0] == named[1], key
 
 
+def test_no_french_mark_is_torn_from_its_word() -> None:
+    for key, (_, fr) in TEXTS.items():
+        text = say(key, "fr", **{field: 1 for _, field, _, _ in Formatter().parse(fr) if field})
+        assert not re.search(r" [:;!?%»]|« |\d \d{3}", text), key
+
+
 def test_every_known_level_has_words() -> None:
     for column in form.fields().values():
         for level in column.levels:

@@ -14,6 +14,7 @@ from scoring.evidence import description, fairness, money, stability, verificati
 from scoring.evidence.alternatives import Alternative, Refit, Variant
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
+from scoring.features.wording import spaced
 from scoring.metrics import Measured, with_intervals
 from tests.small import scorer
 from training import tracking
@@ -21,7 +22,7 @@ from training.lineage import data_sha256
 from validation import __main__ as program
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _shown, gather
-from validation.language import LANGUAGES, Language, spaced
+from validation.language import LANGUAGES, Language
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
 from validation.words import WORDS

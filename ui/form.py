@@ -13,6 +13,7 @@ from typing import Any
 
 from scoring.features.base import DAYS_A_YEAR
 from scoring.features.wording import level as level_in_words
+from scoring.features.wording import spaced
 from scoring.schema import FORM_GROUPS, Application, Column, columns
 from ui.figures import Language, number, parse
 from ui.words import YEARS_FIELDS, say
@@ -62,10 +63,8 @@ def fields() -> dict[str, Column]:
 
 def label(column: Column, lang: Language) -> str:
     """Return the words for a column, as the form shows it."""
-    shown_as = YEARS_FIELDS.get(column.name)
-    if shown_as is not None:
-        return shown_as[1] if lang == "fr" else shown_as[0]
-    return column.fr if lang == "fr" else column.en
+    english, french = YEARS_FIELDS.get(column.name, (column.en, column.fr))
+    return spaced(french) if lang == "fr" else english
 
 
 def unit(column: Column, lang: Language) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scoring.features.wording import spaced
 from ui.figures import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
@@ -29,7 +30,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Une estimation, ses raisons, et ce qui la ferait changer",
     ),
     "language": ("Language", "Langue"),
-    "skip": ("Go to the content", "Aller au contenu"),
     "tab_client": ("Client", "Client"),
     "tab_batch": ("File", "Fichier"),
     "tab_about": ("Model", "Modèle"),
@@ -40,7 +40,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "L'estimation éclaire une décision ; elle ne remplace pas la personne qui la prend.",
     ),
     # opening
-    "open_heading": ("Open a file", "Ouvrir un dossier"),
     "client_number": ("Client number", "Numéro de client"),
     "open": ("Open", "Ouvrir"),
     "random": ("Any client", "Client au hasard"),
@@ -53,8 +52,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "unknown_client": (
         "There is no client {id} in this portfolio. Choose one of the examples, or press “Any client”.",
-        "Il n'y a pas de client {id} dans ce portefeuille. Choisissez un exemple, ou « Un client au "
-        "hasard ».",
+        "Il n'y a pas de client {id} dans ce portefeuille. Choisissez un exemple, ou appuyez sur « Client "
+        "au hasard ».",
     ),
     "not_a_number": (
         "“{text}” is no client number: write digits only, such as {example}.",
@@ -88,15 +87,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "yes": ("Yes", "Oui"),
     "no": ("No", "Non"),
     "unit_years": ("years", "ans"),
-    "unit_days": ("days", "jours"),
-    "unit_months": ("months", "mois"),
     "unit_share": ("from 0 to 1", "de 0 à 1"),
     "unit_amount": ("money units", "unités monétaires"),
     "not_employed": ("not employed", "sans emploi"),
     "fault_number": ("write a number, such as {example}", "écrivez un nombre, comme {example}"),
     "fault_whole": ("write a whole number", "écrivez un nombre entier"),
-    "fault_low": ("must be at least {bound}", "doit être au moins {bound}"),
-    "fault_high": ("must be at most {bound}", "doit être au plus {bound}"),
+    "fault_low": ("must be at least {bound}", "doit valoir au moins {bound}"),
+    "fault_high": ("must be at most {bound}", "doit valoir au plus {bound}"),
     "faults": ("Nothing was scored. Please correct:", "Rien n'a été calculé. À corriger :"),
     "fault": ("{fact}: {sentence}.", "{fact} : {sentence}."),
     # the result
@@ -155,11 +152,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gauge_title": ("Probability of default {p}, threshold {t}", "Probabilité de défaut {p}, seuil {t}"),
     "gauge_text": (
         "Gauge from low risk on the left to high risk on the right. The threshold is at {t}; this "
-        "application is at "
-        "{p}, on the {side} side.",
-        "Jauge du risque faible à gauche au risque fort à droite. Le seuil est à {t} ; cette demande est "
-        "à {p}, "
-        "du côté {side}.",
+        "application is at {p}, on the {side} side.",
+        "Jauge du risque faible à gauche au risque fort à droite. Le seuil est à {t} ; cette demande est à "
+        "{p}, du côté {side}.",
     ),
     "contributions": ("How the facts move the score", "Comment les données déplacent le score"),
     "contributions_note": (
@@ -185,17 +180,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "other_facts": ("{n} other facts", "{n} autres données"),
     "total": ("Score", "Score"),
     # batch
-    "batch_heading": ("Score a file of applications", "Calculer un fichier de demandes"),
+    "batch_heading": ("Score a file of applications", "Évaluer un fichier de demandes"),
     "batch_note": (
         "CSV or Parquet, one application a row, columns as in application_train.csv; unknown values empty. "
         "The rows are scored without credit history. The file comes back in the same order, with the "
-        "decision, or "
-        "with what is wrong, in new columns.",
+        "decision, or with what is wrong, in new columns.",
         "CSV ou Parquet, une demande par ligne, colonnes comme dans application_train.csv ; valeurs "
-        "inconnues vides. "
-        "Les lignes sont calculées sans historique de crédit. Le fichier revient dans le même ordre, avec "
-        "la décision, "
-        "ou avec ce qui ne va pas, dans de nouvelles colonnes.",
+        "inconnues vides. Les lignes sont évaluées sans historique de crédit. Le fichier revient dans le "
+        "même ordre, avec la décision, ou avec ce qui ne va pas, dans de nouvelles colonnes.",
     ),
     "batch_file": ("File (CSV or Parquet)", "Fichier (CSV ou Parquet)"),
     "batch_drop": (
@@ -203,8 +195,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Déposez un fichier ici, ou appuyez pour en choisir un",
     ),
     "batch_remove": ("Remove the file", "Retirer le fichier"),
-    "batch_score": ("Score the file", "Calculer le fichier"),
-    "batch_download": ("Download the scored file", "Télécharger le fichier calculé"),
+    "batch_score": ("Score the file", "Évaluer le fichier"),
+    "batch_download": ("Download the scored file", "Télécharger le fichier évalué"),
     "batch_none": ("Choose a file first.", "Choisissez d'abord un fichier."),
     "batch_reading": ("Reading the file", "Lecture du fichier"),
     "batch_progress": ("{done} of {all} applications", "{done} demandes sur {all}"),
@@ -213,7 +205,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{all} demandes – accordées : {granted}, refusées : {refused}, en erreur : {faulty}.",
     ),
     "batch_preview": ("The first {n} rows", "Les {n} premières lignes"),
-    "batch_suffix": ("scored", "calcule"),
+    "batch_suffix": ("scored", "evalue"),
     "tile_all": ("applications", "demandes"),
     "tile_granted": ("granted", "accordées"),
     "tile_refused": ("refused", "refusées"),
@@ -254,7 +246,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "about_threshold": ("Refused from a probability of", "Refus à partir d'une probabilité de"),
     "about_costs": (
         "Cost of granting a default, of refusing a good client",
-        "Coût d'accorder un défaut, de refuser un bon client",
+        "Coût d'un défaut accordé, d'un bon client refusé",
     ),
     "about_protected": ("Kept out of the model", "Tenu hors du modèle"),
     "about_applications": ("Applications learned from", "Demandes d'apprentissage"),
@@ -284,19 +276,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "metric_cost_per_1000": (
         "Cost per 1,000 applications (lower is better)",
-        "Coût pour 1 000 demandes (plus bas est meilleur)",
+        "Coût pour 1 000 demandes (le plus bas est le meilleur)",
     ),
     "metric_auc": (
-        "AUC: a default is ranked above a repaid loan",
-        "AUC : un défaut est classé au-dessus d'un prêt remboursé",
+        "AUC: how often a default is ranked above a repaid loan",
+        "AUC : part des cas où un défaut est classé au-dessus d'un prêt remboursé",
     ),
     "metric_gini": ("Gini", "Gini"),
-    "metric_ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov-Smirnov"),
+    "metric_ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov–Smirnov"),
     "metric_average_precision": ("Average precision", "Précision moyenne"),
-    "metric_brier": ("Brier score (lower is better)", "Score de Brier (plus bas est meilleur)"),
+    "metric_brier": ("Brier score (lower is better)", "Score de Brier (le plus bas est le meilleur)"),
     "metric_calibration_error": (
         "Calibration error (lower is better)",
-        "Erreur de calibration (plus bas est meilleur)",
+        "Erreur de calibration (la plus basse est la meilleure)",
     ),
     "metric_share_granted": ("Applications granted", "Demandes accordées"),
     "metric_default_rate_granted": (
@@ -316,8 +308,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The scoring service at {api} does not answer, or not in time. Start it, or ask your "
         "administrator, and try again.",
         "Le service de score à {api} ne répond pas, ou pas à temps. Démarrez-le, ou demandez à votre "
-        "administrateur, "
-        "puis réessayez.",
+        "administrateur, puis réessayez.",
     ),
     "service_busy": (
         "The scoring service has too much to do just now. Try again in a few seconds.",
@@ -345,4 +336,5 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 def say(key: str, lang: Language, **values: object) -> str:
     """Return a text of the page in a language, with its values filled in."""
-    return TEXTS[key][1 if lang == "fr" else 0].format(**values)
+    english, french = TEXTS[key]
+    return (spaced(french) if lang == "fr" else english).format(**values)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from scoring.features.wording import NARROW, spaced
 from validation.words import WORDS
 
-NARROW = "\u202f"  # French: between thousands and before ; ! ? %
-NO_BREAK = "\u00a0"  # before : and inside quotation marks
 MINUS = "−"
 
 
@@ -76,14 +74,6 @@ class Language:
         """Write a share with its interval, as percentages."""
         low, high = self.number(100 * found.low, 1), self.number(100 * found.high, 1)
         return f"{self.share(found.value)} ({low}–{high})"
-
-
-def spaced(text: str) -> str:
-    """Put the spaces that do not break into a French text."""
-    text = re.sub(r"(?<=\d) (?=\d{3})", NARROW, text)
-    for mark in ";!?%":
-        text = text.replace(f" {mark}", f"{NARROW}{mark}")
-    return text.replace(" :", f"{NO_BREAK}:").replace("« ", f"«{NO_BREAK}").replace(" »", f"{NO_BREAK}»")
 
 
 LANGUAGES = (Language("en"), Language("fr"))

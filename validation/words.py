@@ -19,7 +19,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "demandes, effectifs des groupes arrondis à la dizaine, quantiles au lieu des extrêmes.",
     ),
     "to": ("to", "à"),
-    "figure": ("Figure", "Figure"),
     "yes": ("yes", "oui"),
     "no": ("no", "non"),
     "none": ("–", "–"),
@@ -236,7 +235,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ratio d'octroi par {attribute} à chaque seuil, avec intervalle à 95 %",
     ),
     # money
-    "cutoffs": ("Ways to cut", "Façons de couper"),
+    "cutoffs": ("Ways to cut", "Coupures possibles"),
     "cutoff": ("Cut-off", "Coupure"),
     "cutoff:all": ("grant everybody", "accorder à tous"),
     "cutoff:in_force": ("in force", "en vigueur"),

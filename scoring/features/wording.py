@@ -11,7 +11,8 @@ Value = float | str | None
 Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, Language] = ("en", "fr")
 
-NO_BREAK = "\u00a0"  # between a number and its unit
+NO_BREAK = "\u00a0"  # between a number and its unit; in French before : and inside quotation marks
+NARROW = "\u202f"  # in French between thousands and before ; ! ? %
 _UNITS = {
     "years": ("year", "years", "an", "ans"),
     "days": ("day", "days", "jour", "jours"),
@@ -190,6 +191,14 @@ def _number(value: float, digits: int, language: Language) -> str:
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("-")
     return text if language == "en" else text.replace(",", NO_BREAK).replace(".", ",")
+
+
+def spaced(text: str) -> str:
+    """Put the spaces that do not break into a French text."""
+    text = re.sub(r"(?<=\d) (?=\d{3})", NARROW, text)
+    for mark in ";!?%":
+        text = text.replace(f" {mark}", f"{NARROW}{mark}")
+    return text.replace(" :", f"{NO_BREAK}:").replace("« ", f"«{NO_BREAK}").replace(" »", f"{NO_BREAK}»")
 
 
 def level(name: str, language: Language) -> str:
