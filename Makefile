@@ -52,7 +52,7 @@ setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
 $(SETUP): requirements.txt $(wildcard scoring/engine/*.c)
 	@deploy/setup.sh
 
-browser: ## install Debian's Chromium for the tests of the page (as root)
+browser:  ## install Debian's Chromium for the tests of the page (as root)
 	apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
 
 demo: var/demo  ## make the demo portfolio, 25,000 invented applicants
