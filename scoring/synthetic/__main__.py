@@ -43,10 +43,14 @@ def main(
     """
     errors = Console(stderr=True)
     bar = Progress(
-        TextColumn("applicants"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("applicants"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=errors, disable=not sys.stderr.isatty(),
-    )  # fmt: skip
+        console=errors,
+        disable=not sys.stderr.isatty(),
+    )
     try:
         with bar:
             task = bar.add_task("applicants", total=applicants + test)

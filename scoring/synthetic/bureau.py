@@ -16,10 +16,8 @@ MOST_LOANS = 60
 
 _LOANS = (
     0.1339, 0.1321, 0.1212, 0.1054, 0.0928, 0.0821, 0.0648, 0.0562, 0.0443, 0.0363, 0.0274, 0.0226, 0.0188,
-    0.0137,
-    0.0112, 0.0087, 0.0073, 0.0044, 0.0036, 0.0027, 0.0023, 0.0014, 0.0020, 0.0010, 0.0006, 0.0005, 0.0005,
-    0.0004,
-    0.0003, 0.0003,
+    0.0137, 0.0112, 0.0087, 0.0073, 0.0044, 0.0036, 0.0027, 0.0023, 0.0014, 0.0020, 0.0010, 0.0006, 0.0005,
+    0.0005, 0.0004, 0.0003, 0.0003,
 )  # fmt: skip
 _DAYS = (2920, 2868, 2659, 2380, 1650, 984, 476, 214, 128, 37, 6)
 _DAYS_WITHIN = 0.80
@@ -28,8 +26,7 @@ _DAYS_WITHIN = 0.80
 TYPES = (
     "Consumer credit", "Credit card", "Car loan", "Mortgage", "Microloan", "Loan for business development",
     "Another type of loan", "Loan for working capital replenishment", "Unknown type of loan",
-    "Cash loan (non-earmarked)",
-    "Loan for the purchase of equipment",
+    "Cash loan (non-earmarked)", "Loan for the purchase of equipment",
 )  # fmt: skip
 _TYPE_SHARE = (0.7281, 0.2339, 0.0157, 0.0103, 0.0094, 0.0012, 0.0006, 0.0003, 0.0002, 0.0001, 0.0001)
 _KIND = np.array([0, 1, 2, 3, 4, 2, 0, 2, 0, 0, 2])
@@ -122,9 +119,18 @@ def draw_bureau(
     updated = _updated(rng, active, ended, days)
     balance, kept = _balances(rng, row, loan_id, days, active, ended, len(client), population)
     loan = {
-        "client": client[row], "row": row, "loan_id": loan_id, "days": days, "type": kind_of_loan,
-        "kind": kind, "total": total, "end": end, "ended": ended, "debt": debt, "updated": updated,
-    }  # fmt: skip
+        "client": client[row],
+        "row": row,
+        "loan_id": loan_id,
+        "days": days,
+        "type": kind_of_loan,
+        "kind": kind,
+        "total": total,
+        "end": end,
+        "ended": ended,
+        "debt": debt,
+        "updated": updated,
+    }
     table = _table(rng, loan, active, no_end, population, len(client))
     return table.filter(pl.Series(kept)), balance
 
@@ -222,28 +228,31 @@ def _table(
     annuity = np.where(chance.flags(rng, 0.44, n), annuity, 0.0)
     ancient = chance.flags(rng, 0.0001, n)
     debt_missing = chance.flags(rng, np.where(active, 0.105, 0.168), n)
-    return pl.DataFrame({
-        "SK_ID_CURR": loan["client"],
-        "SK_ID_BUREAU": loan["loan_id"],
-        "CREDIT_ACTIVE": chance.named(("Closed", "Active", "Sold"), np.where(sold, 2, active)),
-        "CREDIT_CURRENCY": chance.named(
-            ("currency 1", "currency 2", "currency 3"), chance.pick(rng, (0.9993, 0.0006, 0.0001), n)
-        ),
-        "DAYS_CREDIT": -loan["days"],
-        "CREDIT_DAY_OVERDUE": overdue_days,
-        "DAYS_CREDIT_ENDDATE": chance.number(np.where(ancient, -41875.0, loan["end"]), no_end),
-        "DAYS_ENDDATE_FACT": chance.number(np.where(ancient & ~active, -41900.0, loan["ended"])),
-        "AMT_CREDIT_MAX_OVERDUE": chance.number(chance.amount(max_overdue, 0.045), chance.flags(rng, 0.6736,
-        n)),
-        "CNT_CREDIT_PROLONG": chance.pick(rng, (0.9963, 0.0031, 0.0005, 0.0001), n),
-        "AMT_CREDIT_SUM": loan["total"],
-        "AMT_CREDIT_SUM_DEBT": chance.number(loan["debt"], debt_missing),
-        "AMT_CREDIT_SUM_LIMIT": chance.number(limit, limit_missing),
-        "AMT_CREDIT_SUM_OVERDUE": owed,
-        "CREDIT_TYPE": chance.named(TYPES, loan["type"]),
-        "DAYS_CREDIT_UPDATE": loan["updated"],
-        "AMT_ANNUITY": chance.number(annuity, no_annuity),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_CURR": loan["client"],
+            "SK_ID_BUREAU": loan["loan_id"],
+            "CREDIT_ACTIVE": chance.named(("Closed", "Active", "Sold"), np.where(sold, 2, active)),
+            "CREDIT_CURRENCY": chance.named(
+                ("currency 1", "currency 2", "currency 3"), chance.pick(rng, (0.9993, 0.0006, 0.0001), n)
+            ),
+            "DAYS_CREDIT": -loan["days"],
+            "CREDIT_DAY_OVERDUE": overdue_days,
+            "DAYS_CREDIT_ENDDATE": chance.number(np.where(ancient, -41875.0, loan["end"]), no_end),
+            "DAYS_ENDDATE_FACT": chance.number(np.where(ancient & ~active, -41900.0, loan["ended"])),
+            "AMT_CREDIT_MAX_OVERDUE": chance.number(
+                chance.amount(max_overdue, 0.045), chance.flags(rng, 0.6736, n)
+            ),
+            "CNT_CREDIT_PROLONG": chance.pick(rng, (0.9963, 0.0031, 0.0005, 0.0001), n),
+            "AMT_CREDIT_SUM": loan["total"],
+            "AMT_CREDIT_SUM_DEBT": chance.number(loan["debt"], debt_missing),
+            "AMT_CREDIT_SUM_LIMIT": chance.number(limit, limit_missing),
+            "AMT_CREDIT_SUM_OVERDUE": owed,
+            "CREDIT_TYPE": chance.named(TYPES, loan["type"]),
+            "DAYS_CREDIT_UPDATE": loan["updated"],
+            "AMT_ANNUITY": chance.number(annuity, no_annuity),
+        }
+    )
 
 
 def _balances(
@@ -293,10 +302,12 @@ def _balances(
             state = np.where((closing[:alive] < month) & (state != _UNKNOWN), _CLOSED, state)
         status[start[:alive] + month] = state
     owner, number = repeat(months)
-    balance = pl.DataFrame({
-        "SK_ID_BUREAU": loan_id[loans[order]][owner],
-        "MONTHS_BALANCE": first[owner] + number,
-        "STATUS": chance.named(STATUSES, status.astype(np.int64)),
-    })  # fmt: skip
+    balance = pl.DataFrame(
+        {
+            "SK_ID_BUREAU": loan_id[loans[order]][owner],
+            "MONTHS_BALANCE": first[owner] + number,
+            "STATUS": chance.named(STATUSES, status.astype(np.int64)),
+        }
+    )
     kept = ~(covered & chance.flags(rng, _ORPHANS, len(row)))
     return balance, kept

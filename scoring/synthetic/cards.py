@@ -96,20 +96,30 @@ def _walk(
         balance = np.where(balance < 100, 0.0, np.minimum(balance, 1.12 * limit))
         mature += (had > 0) & (paid > 0)
         for name, values in (
-            ("balance", balance), ("atm", np.where(at_atm, drawn, 0)), ("pos", np.where(at_atm, 0, drawn)),
-            ("count_atm", np.where(at_atm, times, 0)), ("count_pos", np.where(at_atm, 0, times)), ("paid",
-             paid),
+            ("balance", balance),
+            ("atm", np.where(at_atm, drawn, 0)),
+            ("pos", np.where(at_atm, 0, drawn)),
+            ("count_atm", np.where(at_atm, times, 0)),
+            ("count_pos", np.where(at_atm, 0, times)),
+            ("paid", paid),
             ("mature", mature),
-        ):  # fmt: skip
+        ):
             getattr(months, name)[month] = values
     return months
 
 
 def _table(
-    rng: np.random.Generator, prev_id: Ints, client: Ints, begin: Ints, limit: Floats, unused: Flags,
+    rng: np.random.Generator,
+    prev_id: Ints,
+    client: Ints,
+    begin: Ints,
+    limit: Floats,
+    unused: Flags,
     place: Ints,
-    month: Ints, closed: Flags, walk: dict[str, Floats],
-) -> pl.DataFrame:  # fmt: skip
+    month: Ints,
+    closed: Flags,
+    walk: dict[str, Floats],
+) -> pl.DataFrame:
     """Lay out credit_card_balance; detail of drawings is missing together, never where there is a drawing."""
     n = len(place)
     balance = chance.amount(walk["balance"], 0.045)
@@ -132,43 +142,51 @@ def _table(
     paid_total = np.where(
         balance > 0, amounts["paid"], np.where(chance.flags(rng, 0.2, n), 0, amounts["paid"])
     )
-    return pl.DataFrame({
-        "SK_ID_PREV": prev_id[place],
-        "SK_ID_CURR": client[place],
-        "MONTHS_BALANCE": begin[place] + month,
-        "AMT_BALANCE": balance,
-        "AMT_CREDIT_LIMIT_ACTUAL": limit_now.astype(np.int64),
-        "AMT_DRAWINGS_ATM_CURRENT": chance.number(amounts["atm"], no_detail),
-        "AMT_DRAWINGS_CURRENT": chance.amount(drawn, 0.045),
-        "AMT_DRAWINGS_OTHER_CURRENT": chance.number(np.where(other, amounts["pos"], 0.0), no_detail),
-        "AMT_DRAWINGS_POS_CURRENT": chance.number(np.where(other, 0.0, amounts["pos"]), no_detail),
-        "AMT_INST_MIN_REGULARITY": chance.number(
-            np.where(balance > 0, chance.amount(_MINIMUM * np.maximum(balance, 0), 0.045), 0.0), no_minimum
-        ),
-        "AMT_PAYMENT_CURRENT": chance.number(amounts["paid"], no_payment),
-        "AMT_PAYMENT_TOTAL_CURRENT": paid_total,
-        "AMT_RECEIVABLE_PRINCIPAL": principal,
-        "AMT_RECIVABLE": balance,
-        "AMT_TOTAL_RECEIVABLE": balance,
-        "CNT_DRAWINGS_ATM_CURRENT": chance.number(walk["count_atm"], no_detail),
-        "CNT_DRAWINGS_CURRENT": times.astype(np.int64),
-        "CNT_DRAWINGS_OTHER_CURRENT": chance.number(np.where(other, walk["count_pos"], 0), no_detail),
-        "CNT_DRAWINGS_POS_CURRENT": chance.number(np.where(other, 0, walk["count_pos"]), no_detail),
-        "CNT_INSTALMENT_MATURE_CUM": chance.number(walk["mature"], no_minimum),
-        "NAME_CONTRACT_STATUS": chance.named(
-            ("Active", "Completed", "Signed"), np.where(closed, 1,
-             np.where((month == 0) & (begin[place] > -3), 2, 0))
-        ),
-        "SK_DPD": np.maximum(dpd, tolerated),
-        "SK_DPD_DEF": tolerated.astype(np.int64),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_PREV": prev_id[place],
+            "SK_ID_CURR": client[place],
+            "MONTHS_BALANCE": begin[place] + month,
+            "AMT_BALANCE": balance,
+            "AMT_CREDIT_LIMIT_ACTUAL": limit_now.astype(np.int64),
+            "AMT_DRAWINGS_ATM_CURRENT": chance.number(amounts["atm"], no_detail),
+            "AMT_DRAWINGS_CURRENT": chance.amount(drawn, 0.045),
+            "AMT_DRAWINGS_OTHER_CURRENT": chance.number(np.where(other, amounts["pos"], 0.0), no_detail),
+            "AMT_DRAWINGS_POS_CURRENT": chance.number(np.where(other, 0.0, amounts["pos"]), no_detail),
+            "AMT_INST_MIN_REGULARITY": chance.number(
+                np.where(balance > 0, chance.amount(_MINIMUM * np.maximum(balance, 0), 0.045), 0.0),
+                no_minimum,
+            ),
+            "AMT_PAYMENT_CURRENT": chance.number(amounts["paid"], no_payment),
+            "AMT_PAYMENT_TOTAL_CURRENT": paid_total,
+            "AMT_RECEIVABLE_PRINCIPAL": principal,
+            "AMT_RECIVABLE": balance,
+            "AMT_TOTAL_RECEIVABLE": balance,
+            "CNT_DRAWINGS_ATM_CURRENT": chance.number(walk["count_atm"], no_detail),
+            "CNT_DRAWINGS_CURRENT": times.astype(np.int64),
+            "CNT_DRAWINGS_OTHER_CURRENT": chance.number(np.where(other, walk["count_pos"], 0), no_detail),
+            "CNT_DRAWINGS_POS_CURRENT": chance.number(np.where(other, 0, walk["count_pos"]), no_detail),
+            "CNT_INSTALMENT_MATURE_CUM": chance.number(walk["mature"], no_minimum),
+            "NAME_CONTRACT_STATUS": chance.named(
+                ("Active", "Completed", "Signed"),
+                np.where(closed, 1, np.where((month == 0) & (begin[place] > -3), 2, 0)),
+            ),
+            "SK_DPD": np.maximum(dpd, tolerated),
+            "SK_DPD_DEF": tolerated.astype(np.int64),
+        }
+    )
 
 
 def _payments(
-    rng: np.random.Generator, late: Floats, prev_id: Ints, client: Ints, begin: Ints, place: Ints,
+    rng: np.random.Generator,
+    late: Floats,
+    prev_id: Ints,
+    client: Ints,
+    begin: Ints,
+    place: Ints,
     month: Ints,
     walk: dict[str, Floats],
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Lay out the instalments of the cards: version 0, paid in full, mostly on the day."""
     used = np.flatnonzero(walk["mature"] > 0)
     pieces = 1 + rng.poisson(1.25, len(used))
@@ -186,13 +204,15 @@ def _payments(
         np.exp(4 + 2.0 * rng.standard_normal(n)),
     )
     amount = np.round(np.maximum(paid, 0.045), 3)
-    return pl.DataFrame({
-        "SK_ID_PREV": prev_id[place[chosen]],
-        "SK_ID_CURR": client[place[chosen]],
-        "NUM_INSTALMENT_VERSION": np.zeros(n),
-        "NUM_INSTALMENT_NUMBER": walk["mature"][chosen].astype(np.int64),
-        "DAYS_INSTALMENT": due,
-        "DAYS_ENTRY_PAYMENT": entry,
-        "AMT_INSTALMENT": amount,
-        "AMT_PAYMENT": amount,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_PREV": prev_id[place[chosen]],
+            "SK_ID_CURR": client[place[chosen]],
+            "NUM_INSTALMENT_VERSION": np.zeros(n),
+            "NUM_INSTALMENT_NUMBER": walk["mature"][chosen].astype(np.int64),
+            "DAYS_INSTALMENT": due,
+            "DAYS_ENTRY_PAYMENT": entry,
+            "AMT_INSTALMENT": amount,
+            "AMT_PAYMENT": amount,
+        }
+    )

@@ -16,20 +16,26 @@ from scoring.synthetic.employers import OCCUPATION_RISK, ORGANISATION_RISK
 
 _AVERAGE_RISK = 0.0807
 _RISK: dict[str, dict[str, float]] = {  # default rate by level; rare levels take the average
-    "NAME_EDUCATION_TYPE": {"Secondary / secondary special": 0.089, "Higher education": 0.050,
-                            "Incomplete higher": 0.083,
-                            "Lower secondary": 0.100, "Academic degree": 0.03},
-    "NAME_FAMILY_STATUS": {"Married": 0.0745, "Single / not married": 0.0985, "Civil marriage": 0.0965,
-                           "Separated": 0.083, "Widow": 0.0585},
-    "NAME_HOUSING_TYPE": {"House / apartment": 0.077, "With parents": 0.119, "Municipal apartment": 0.0855,
-                          "Rented apartment": 0.122, "Office apartment": 0.067, "Co-op apartment": 0.070},
-    "NAME_INCOME_TYPE": {"Working": 0.0965, "Commercial associate": 0.0735, "Pensioner": 0.053,
-                         "State servant": 0.0545,
-                         "Unemployed": 0.36, "Maternity leave": 0.30, "Student": 0.02, "Businessman": 0.02},
-    "OCCUPATION_TYPE": OCCUPATION_RISK,
-    "ORGANIZATION_TYPE": {**ORGANISATION_RISK, "XNA": 0.053},
-    "WALLSMATERIAL_MODE": {"Panel": 0.063, "Stone, brick": 0.074, "Block": 0.071, "Wooden": 0.097,
-                           "Monolithic": 0.05},
+    "NAME_EDUCATION_TYPE": {
+        "Secondary / secondary special": 0.089, "Higher education": 0.050, "Incomplete higher": 0.083,
+        "Lower secondary": 0.100, "Academic degree": 0.03,
+    },
+    "NAME_FAMILY_STATUS": {
+        "Married": 0.0745, "Single / not married": 0.0985, "Civil marriage": 0.0965, "Separated": 0.083,
+        "Widow": 0.0585,
+    },
+    "NAME_HOUSING_TYPE": {
+        "House / apartment": 0.077, "With parents": 0.119, "Municipal apartment": 0.0855,
+        "Rented apartment": 0.122, "Office apartment": 0.067, "Co-op apartment": 0.070,
+    },
+    "NAME_INCOME_TYPE": {
+        "Working": 0.0965, "Commercial associate": 0.0735, "Pensioner": 0.053, "State servant": 0.0545,
+        "Unemployed": 0.36, "Maternity leave": 0.30, "Student": 0.02, "Businessman": 0.02,
+    },
+    "OCCUPATION_TYPE": OCCUPATION_RISK, "ORGANIZATION_TYPE": {**ORGANISATION_RISK, "XNA": 0.053},
+    "WALLSMATERIAL_MODE": {
+        "Panel": 0.063, "Stone, brick": 0.074, "Block": 0.071, "Wooden": 0.097, "Monolithic": 0.05,
+    },
 }  # fmt: skip
 
 # input: (centre, scale, weight)

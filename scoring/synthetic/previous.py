@@ -28,18 +28,18 @@ from scoring.synthetic.request import Population
 
 _REQUESTS = (
     0.1731, 0.1560, 0.1295, 0.1086, 0.0906, 0.0756, 0.0579, 0.0448, 0.0380, 0.0271, 0.0220, 0.0158, 0.0114,
-    0.0098,
-    0.0090, 0.0062, 0.0055, 0.0032, 0.0025, 0.0029, 0.0020, 0.0020, 0.0012, 0.0010, 0.0011, 0.0008, 0.0006,
-    0.0005,
-    0.0004, 0.0004, 0.0003, 0.0003,
+    0.0098, 0.0090, 0.0062, 0.0055, 0.0032, 0.0025, 0.0029, 0.0020, 0.0020, 0.0012, 0.0010, 0.0011, 0.0008,
+    0.0006, 0.0005, 0.0004, 0.0004, 0.0003, 0.0003,
 )  # fmt: skip
 _DAYS = (2920, 2839, 2554, 2200, 1261, 570, 301, 160, 89, 15, 3)
 _CARD_DAYS = (2922, 2922, 2922, 2900, 1850, 740, 390, 265, 180, 75, 25)
 _DAYS_WITHIN = 0.76
 _DOWN = (0.005, 0.01, 0.03, 0.06, 0.098, 0.10, 0.15, 0.25, 0.31, 0.46, 0.60)
 _PAID_SHARE_RANKS = (0.0, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50, 0.60, 1.0)
-_PAID_SHARE = {CASH: (0.0, 0.06, 0.14, 0.30, 0.47, 0.67, 0.85, 1.0, 1.0),
-               CONSUMER: (0.0, 0.20, 0.36, 0.60, 0.80, 0.91, 1.0, 1.0, 1.0)}  # fmt: skip
+_PAID_SHARE = {
+    CASH: (0.0, 0.06, 0.14, 0.30, 0.47, 0.67, 0.85, 1.0, 1.0),
+    CONSUMER: (0.0, 0.20, 0.36, 0.60, 0.80, 0.91, 1.0, 1.0, 1.0),
+}  # fmt: skip
 _NO_DATES = {CASH: 0.078, CONSUMER: 0.022, CARD: 0.043}
 _ORPHANS = {CASH: 0.045, CONSUMER: 0.045, CARD: 0.123}
 """Share of loans with balances whose request is not in previous_application."""
@@ -90,9 +90,22 @@ def draw_previous(
     first_due, last_due = _due_days(rng, days, kind, term)
     dated = np.isin(kind, (CASH, CONSUMER, CARD)) & (rng.random(n) >= _by_dict(_NO_DATES, kind))
     kept = rng.random(n) >= _by_dict(_ORPHANS, kind)
-    table = lay_out(rng, client[row], prev_id, days, kind, empty, credit, annuity, term, down_rate,
-    first_due, last_due,
-                   dated, codes)  # fmt: skip
+    table = lay_out(
+        rng,
+        client[row],
+        prev_id,
+        days,
+        kind,
+        empty,
+        credit,
+        annuity,
+        term,
+        down_rate,
+        first_due,
+        last_due,
+        dated,
+        codes,
+    )
     return Previous(
         row, prev_id, days, kind, credit, annuity, term, first_due, last_due, table.filter(pl.Series(kept))
     )

@@ -31,11 +31,21 @@ def by_kind(kind: Ints, draw: Callable[[Kind, Flags], Floats]) -> Floats:
 
 
 def lay_out(
-    rng: np.random.Generator, client: Ints, prev_id: Ints, days: Ints, kind: Ints, empty: Flags,
+    rng: np.random.Generator,
+    client: Ints,
+    prev_id: Ints,
+    days: Ints,
+    kind: Ints,
+    empty: Flags,
     credit: Floats,
-    annuity: Floats, term: Ints, down_rate: Floats, first_due: Floats, last_due: Floats, dated: Flags,
+    annuity: Floats,
+    term: Ints,
+    down_rate: Floats,
+    first_due: Floats,
+    last_due: Floats,
+    dated: Flags,
     codes: dict[str, Codes],
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Lay out previous_application with its gaps and codes."""
     n = len(kind)
     contract = np.array([k.contract for k in KINDS])[kind]
@@ -62,48 +72,52 @@ def lay_out(
     )
     insured = chance.flags(rng, np.array([k.insured for k in KINDS])[kind], n)
     portfolio = np.select([no_offer, shop, card], ["XNA", "POS", "Cards"], "Cash")
-    return pl.DataFrame({
-        "SK_ID_PREV": prev_id,
-        "SK_ID_CURR": client,
-        "NAME_CONTRACT_TYPE": _strings(contract),
-        "AMT_ANNUITY": chance.number(annuity, no_offer),
-        "AMT_APPLICATION": np.where(empty | not_asked, 0.0, asked),
-        "AMT_CREDIT": credit,
-        "AMT_DOWN_PAYMENT": chance.number(down, ~told_down),
-        "AMT_GOODS_PRICE": chance.number(asked, unpriced),
-        "WEEKDAY_APPR_PROCESS_START": chance.named(
-            WEEKDAYS, chance.pick(rng, (0.1511, 0.1573, 0.1520, 0.1482, 0.1533, 0.1414, 0.0968), n)
-        ),
-        "HOUR_APPR_PROCESS_START": np.clip(np.round(12.5 + 3.3 * rng.standard_normal(n)), 0,
-        23).astype(np.int64),
-        "FLAG_LAST_APPL_PER_CONTRACT": chance.named(("N", "Y"), chance.flags(rng, 0.9958,
-        n).astype(np.int64)),
-        "NFLAG_LAST_APPL_IN_DAY": chance.flags(rng, 0.9967, n).astype(np.int64),
-        "RATE_DOWN_PAYMENT": chance.number(np.where(told_down, down_rate, np.nan)),
-        "RATE_INTEREST_PRIMARY": chance.number(0.1892 + 0.02 * rng.standard_normal(n), ~interest),
-        "RATE_INTEREST_PRIVILEGED": chance.number(
-            np.asarray((0.6379, 0.7156, 0.8351, 0.8525, 0.8673))[chance.pick(rng, (1, 2, 4, 2, 3), n)],
-            ~interest
-        ),
-        "NAME_CASH_LOAN_PURPOSE": names["purpose"],
-        "NAME_CONTRACT_STATUS": _strings(np.array([k.status for k in KINDS])[kind]),
-        "DAYS_DECISION": -days,
-        "NAME_PAYMENT_TYPE": names["payment"],
-        "CODE_REJECT_REASON": names["reject"],
-        "NAME_TYPE_SUITE": names["suite"],
-        "NAME_CLIENT_TYPE": names["client"],
-        "NAME_GOODS_CATEGORY": names["goods"],
-        "NAME_PORTFOLIO": _strings(portfolio),
-        "NAME_PRODUCT_TYPE": names["product"],
-        "CHANNEL_TYPE": names["channel"],
-        "SELLERPLACE_AREA": places.round().astype(np.int64),
-        "NAME_SELLER_INDUSTRY": names["seller"],
-        "CNT_PAYMENT": chance.number(term, no_offer),
-        "NAME_YIELD_GROUP": names["yields"],
-        "PRODUCT_COMBINATION": _combination(contract, product_name, industry, yield_name),
-        **dates,
-        "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~dated),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_PREV": prev_id,
+            "SK_ID_CURR": client,
+            "NAME_CONTRACT_TYPE": _strings(contract),
+            "AMT_ANNUITY": chance.number(annuity, no_offer),
+            "AMT_APPLICATION": np.where(empty | not_asked, 0.0, asked),
+            "AMT_CREDIT": credit,
+            "AMT_DOWN_PAYMENT": chance.number(down, ~told_down),
+            "AMT_GOODS_PRICE": chance.number(asked, unpriced),
+            "WEEKDAY_APPR_PROCESS_START": chance.named(
+                WEEKDAYS, chance.pick(rng, (0.1511, 0.1573, 0.1520, 0.1482, 0.1533, 0.1414, 0.0968), n)
+            ),
+            "HOUR_APPR_PROCESS_START": np.clip(np.round(12.5 + 3.3 * rng.standard_normal(n)), 0, 23).astype(
+                np.int64
+            ),
+            "FLAG_LAST_APPL_PER_CONTRACT": chance.named(
+                ("N", "Y"), chance.flags(rng, 0.9958, n).astype(np.int64)
+            ),
+            "NFLAG_LAST_APPL_IN_DAY": chance.flags(rng, 0.9967, n).astype(np.int64),
+            "RATE_DOWN_PAYMENT": chance.number(np.where(told_down, down_rate, np.nan)),
+            "RATE_INTEREST_PRIMARY": chance.number(0.1892 + 0.02 * rng.standard_normal(n), ~interest),
+            "RATE_INTEREST_PRIVILEGED": chance.number(
+                np.asarray((0.6379, 0.7156, 0.8351, 0.8525, 0.8673))[chance.pick(rng, (1, 2, 4, 2, 3), n)],
+                ~interest,
+            ),
+            "NAME_CASH_LOAN_PURPOSE": names["purpose"],
+            "NAME_CONTRACT_STATUS": _strings(np.array([k.status for k in KINDS])[kind]),
+            "DAYS_DECISION": -days,
+            "NAME_PAYMENT_TYPE": names["payment"],
+            "CODE_REJECT_REASON": names["reject"],
+            "NAME_TYPE_SUITE": names["suite"],
+            "NAME_CLIENT_TYPE": names["client"],
+            "NAME_GOODS_CATEGORY": names["goods"],
+            "NAME_PORTFOLIO": _strings(portfolio),
+            "NAME_PRODUCT_TYPE": names["product"],
+            "CHANNEL_TYPE": names["channel"],
+            "SELLERPLACE_AREA": places.round().astype(np.int64),
+            "NAME_SELLER_INDUSTRY": names["seller"],
+            "CNT_PAYMENT": chance.number(term, no_offer),
+            "NAME_YIELD_GROUP": names["yields"],
+            "PRODUCT_COMBINATION": _combination(contract, product_name, industry, yield_name),
+            **dates,
+            "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~dated),
+        }
+    )
 
 
 def _names(codes: dict[str, Codes], no_offer: Flags) -> dict[str, pl.Series]:
@@ -123,9 +137,14 @@ def _strings(values: np.ndarray) -> pl.Series:
 
 
 def _date_columns(
-    rng: np.random.Generator, days: Ints, kind: Ints, term: Ints, first_due: Floats, last_due: Floats,
-    dated: Flags
-) -> dict[str, pl.Series]:  # fmt: skip
+    rng: np.random.Generator,
+    days: Ints,
+    kind: Ints,
+    term: Ints,
+    first_due: Floats,
+    last_due: Floats,
+    dated: Flags,
+) -> dict[str, pl.Series]:
     """Return the five DAYS_ columns of approved loans; what has not happened yet is `NEVER`."""
     n = len(kind)
     card = kind == CARD
@@ -148,8 +167,10 @@ def _date_columns(
     }
 
 
-_SHOP_WORDS = {"Consumer electronics": "household", "Connectivity": "mobile", "Furniture": "industry",
-               "Construction": "industry", "Clothing": "industry", "Industry": "industry"}  # fmt: skip
+_SHOP_WORDS = {
+    "Consumer electronics": "household", "Connectivity": "mobile", "Furniture": "industry",
+    "Construction": "industry", "Clothing": "industry", "Industry": "industry",
+}  # fmt: skip
 
 
 def _combination(
@@ -175,4 +196,4 @@ def _combination(
         .when(pl.col("product") == "XNA")
         .then(pl.lit("Cash"))
         .otherwise(pl.concat_str(pl.lit("Cash "), way, pl.lit(": "), price))
-    ).to_series()  # fmt: skip
+    ).to_series()

@@ -72,18 +72,22 @@ def _balances(
     status = np.where(chance.flags(rng, sum(_ODD_STATUS), len(loan)), odd, status)
     unknown = chance.flags(rng, 0.0028, len(loan))
     owner = loans[loan]
-    return pl.DataFrame({
-        "SK_ID_PREV": previous.prev_id[owner],
-        "SK_ID_CURR": client[previous.row[owner]],
-        "MONTHS_BALANCE": begin[loan] + month,
-        "CNT_INSTALMENT": chance.number(np.minimum(term[loan], np.where(finished, month + 1, 99)), unknown),
-        "CNT_INSTALMENT_FUTURE": chance.number(future, unknown),
-        "NAME_CONTRACT_STATUS": chance.named(
-            ("Active", "Completed", "Signed", "Demand", "Returned to the store", "Amortized debt"), status
-        ),
-        "SK_DPD": np.maximum(total, dpd).astype(np.int64),
-        "SK_DPD_DEF": dpd.astype(np.int64),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_PREV": previous.prev_id[owner],
+            "SK_ID_CURR": client[previous.row[owner]],
+            "MONTHS_BALANCE": begin[loan] + month,
+            "CNT_INSTALMENT": chance.number(
+                np.minimum(term[loan], np.where(finished, month + 1, 99)), unknown
+            ),
+            "CNT_INSTALMENT_FUTURE": chance.number(future, unknown),
+            "NAME_CONTRACT_STATUS": chance.named(
+                ("Active", "Completed", "Signed", "Demand", "Returned to the store", "Amortized debt"), status
+            ),
+            "SK_DPD": np.maximum(total, dpd).astype(np.int64),
+            "SK_DPD_DEF": dpd.astype(np.int64),
+        }
+    )
 
 
 def _payments(
@@ -121,13 +125,15 @@ def _payments(
     entry = np.minimum(due[order] + delay[order] + rest, -1.0)
     owner = loans[loan][order]
     unpaid = chance.flags(rng, 0.0003, len(order))
-    return pl.DataFrame({
-        "SK_ID_PREV": previous.prev_id[owner],
-        "SK_ID_CURR": client[previous.row[owner]],
-        "NUM_INSTALMENT_VERSION": version[order],
-        "NUM_INSTALMENT_NUMBER": number[order] + 1,
-        "DAYS_INSTALMENT": due[order],
-        "DAYS_ENTRY_PAYMENT": chance.number(entry, unpaid),
-        "AMT_INSTALMENT": np.round(prescribed[order], 3),
-        "AMT_PAYMENT": chance.number(np.round(paid, 3), unpaid),
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "SK_ID_PREV": previous.prev_id[owner],
+            "SK_ID_CURR": client[previous.row[owner]],
+            "NUM_INSTALMENT_VERSION": version[order],
+            "NUM_INSTALMENT_NUMBER": number[order] + 1,
+            "DAYS_INSTALMENT": due[order],
+            "DAYS_ENTRY_PAYMENT": chance.number(entry, unpaid),
+            "AMT_INSTALMENT": np.round(prescribed[order], 3),
+            "AMT_PAYMENT": chance.number(np.round(paid, 3), unpaid),
+        }
+    )
