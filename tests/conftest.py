@@ -15,6 +15,7 @@ os.environ.update(
     OMP_WAIT_POLICY="PASSIVE",  # awake, waiting threads take the cores from the other workers
 )
 
+import pytest
 from hypothesis import settings
 
 # The same examples on every run, so that a red suite stays red until it is mended. To look for new ones:
@@ -22,6 +23,8 @@ from hypothesis import settings
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=1_000)
 settings.load_profile("repeat")
+
+pytest.register_assert_rewrite("running", "small", "stand_in")  # they assert for the tests
 
 LOOPBACK = ("127.", "::1", "localhost")
 

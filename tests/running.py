@@ -1,13 +1,79 @@
-"""A service of its own for a test that does to it what the shared one could not bear."""
+"""A really served model on a loopback port, what a test asks of it, and what it sees of its processes."""
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from test_service import Served, bentoml, environment, free_port
+
+from scoring.inference_log import read
+from scoring.schema import Problem
+
+ROOT = Path(__file__).parent.parent
+TAG = "credit_scoring:tested"
+
+
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    ours = {
+        "BENTOML_HOME": str(home / "bentoml"),
+        "CREDIT_SCORING_MODEL": TAG,
+        "CREDIT_SCORING_LOG": str(home / "log"),
+        "CREDIT_SCORING_KEY_FILE": str(home / "pseudonym.key"),
+        "CREDIT_SCORING_DRAIN_SECONDS": "0",  # nobody but the test asks
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return os.environ | ours | changes
+
+
+def bentoml(*arguments: str, env: dict[str, str], **options) -> subprocess.Popen:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = [sys.executable, "-m", "bentoml", *arguments]
+    return subprocess.Popen(command, env=env, cwd=ROOT, **(pipes | options))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Served:
+    """A running service: where it is, what it writes, and a client."""
+
+    def __init__(self, home: Path, url: str, pid: int) -> None:
+        self.home = home
+        self.pid = pid
+        self.url = url
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
+
+    def post(self, path: str, applications: list, **options) -> httpx.Response:
+        return self.http.post(path, json={"applications": applications}, **options)
+
+    def log(self):
+        found = read(self.home / "log")
+        assert found.quarantined == () and found.duplicates == 0
+        return found.table
+
+    def stdout(self) -> str:
+        return (self.home / "stdout").read_text()
+
+
+def put_in_store(folder: Path, home: Path, tag: str = TAG) -> None:
+    """What import_model.py does in the end, without its checks."""
+    code = (
+        "import bentoml, shutil, sys\n"
+        "with bentoml.models.create(sys.argv[2]) as model:\n"
+        "    shutil.copytree(sys.argv[1], model.path, dirs_exist_ok=True)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder), tag], env=environment(home), cwd=ROOT, check=True
+    )
 
 
 @contextmanager
@@ -20,17 +86,44 @@ def running(home: Path, host: str = "127.0.0.1", key: str = "", **settings: str)
         service = Served(home, f"http://127.0.0.1:{port}", server.pid)
         service.http.headers["x-api-key"] = key
         try:
-            for _ in range(600):
+
+            def answers() -> bool:
                 assert server.poll() is None, service.stdout()
-                try:
-                    if service.http.get("/readyz", headers={"x-api-key": ""}).is_success:
-                        break
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.1)
+                return is_ready(service.url)
+
+            wait_until(answers, 120)
             yield service
         finally:
             if server.poll() is None:
                 server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
             service.http.close()
+
+
+def workers(parent: int) -> set[int]:
+    listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout
+    return {int(pid) for pid in listed.split()}
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 30) -> float:
+    """Return how long it took."""
+    start = time.monotonic()
+    while not is_so():
+        assert time.monotonic() - start < seconds
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def problem(response: httpx.Response, status: int) -> Problem:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate_json(response.content)
+    assert found.status == status and found.detail
+    return found

@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 import small
-from running import running
-from test_service import ROOT, problem, put_in_store
-from test_service import environment as service_environment
+from running import ROOT, problem, put_in_store, running
+from running import environment as service_environment
 from typer.testing import CliRunner
 
 from scoring.inference_log import audit_table, find

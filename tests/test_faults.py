@@ -7,9 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import small
-from running import running
+from running import problem, put_in_store, running
 from test_bulk import stream
-from test_service import problem, put_in_store
 
 from scoring.inference_log import pseudonym_key, read, verify
 from scoring.serving.head import ARROW

@@ -2,15 +2,12 @@
 
 import os
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 import small
-from running import running
-from test_service import bentoml, environment, free_port, put_in_store
+from running import bentoml, environment, free_port, is_ready, put_in_store, running, wait_until, workers
 
 pytestmark = pytest.mark.served
 
@@ -20,27 +17,6 @@ def home(tmp_path_factory):
     place = tmp_path_factory.mktemp("life")
     put_in_store(small.save(place / "scorer"), place)
     return place
-
-
-def workers(parent: int) -> set[int]:
-    listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout
-    return {int(pid) for pid in listed.split()}
-
-
-def wait_until(is_so, seconds: float = 30) -> float:
-    """Return how long it took."""
-    start = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - start < seconds
-        time.sleep(0.02)
-    return time.monotonic() - start
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def test_a_killed_worker_is_replaced_at_once_and_nothing_acknowledged_is_lost(home):
@@ -78,6 +54,7 @@ def test_a_killed_parent_leaves_no_orphan_and_no_blocked_port(home):
         orphans = workers(server.pid)
         server.kill()
         assert wait_until(lambda: not any(is_alive(pid) for pid in orphans)) < 2
+        server.wait(5)  # its other threads may hold the port a moment longer
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/livez", trust_env=False)
     finally:

@@ -10,9 +10,7 @@ import time
 import httpx
 import pytest
 import small
-from running import running
-from test_life import wait_until, workers
-from test_service import put_in_store
+from running import put_in_store, running, wait_until, workers
 
 from scoring.inference_log import pseudonym_key, verify
 

@@ -1,78 +1,23 @@
 """The service as a client meets it: one real server on a loopback port, started once."""
 
-import ast
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import polars as pl
 import pytest
 import small
-import yaml
+from running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 from scoring import features
 from scoring.client import Client, ServiceError
 from scoring.explanation import NEVER
-from scoring.inference_log import pseudonym, read
-from scoring.schema import EXAMPLE, Decision, Explanation, Problem
+from scoring.inference_log import pseudonym
+from scoring.schema import EXAMPLE, Decision, Explanation
 from scoring.scorer import Scorer
 
-ROOT = Path(__file__).parent.parent
-TAG = "credit_scoring:tested"
 pytestmark = pytest.mark.served
-
-
-def environment(home: Path, **changes: str) -> dict[str, str]:
-    ours = {
-        "BENTOML_HOME": str(home / "bentoml"),
-        "CREDIT_SCORING_MODEL": TAG,
-        "CREDIT_SCORING_LOG": str(home / "log"),
-        "CREDIT_SCORING_KEY_FILE": str(home / "pseudonym.key"),
-        "CREDIT_SCORING_DRAIN_SECONDS": "0",  # nobody but the test asks
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    return os.environ | ours | changes
-
-
-def bentoml(*arguments: str, env: dict[str, str], **options) -> subprocess.Popen:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = [sys.executable, "-m", "bentoml", *arguments]
-    return subprocess.Popen(command, env=env, cwd=ROOT, **(pipes | options))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Served:
-    """A running service: where it is, what it writes, and a client."""
-
-    def __init__(self, home: Path, url: str, pid: int) -> None:
-        self.home = home
-        self.pid = pid
-        self.url = url
-        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
-
-    def post(self, path: str, applications: list, **options) -> httpx.Response:
-        return self.http.post(path, json={"applications": applications}, **options)
-
-    def log(self):
-        found = read(self.home / "log")
-        assert found.quarantined == () and found.duplicates == 0
-        return found.table
-
-    def stdout(self) -> str:
-        return (self.home / "stdout").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -80,41 +25,12 @@ def scorer_folder(tmp_path_factory) -> Path:
     return small.save(tmp_path_factory.mktemp("scorer") / "scorer")
 
 
-def put_in_store(folder: Path, home: Path, tag: str = TAG) -> None:
-    """What import_model.py does in the end, without its checks."""
-    code = (
-        "import bentoml, shutil, sys\n"
-        "with bentoml.models.create(sys.argv[2]) as model:\n"
-        "    shutil.copytree(sys.argv[1], model.path, dirs_exist_ok=True)\n"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(folder), tag], env=environment(home), cwd=ROOT, check=True
-    )
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory, scorer_folder):
     home = tmp_path_factory.mktemp("served")
     put_in_store(scorer_folder, home)
-    port = free_port()
-    arguments = ("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(port))
-    with (home / "stdout").open("w") as out:
-        server = bentoml(*arguments, env=environment(home), stdout=out)
-        service = Served(home, f"http://127.0.0.1:{port}", server.pid)
-        try:
-            for _ in range(600):
-                assert server.poll() is None, service.stdout()
-                try:
-                    if service.http.get("/readyz").is_success:
-                        break
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.1)
-            yield service
-        finally:
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(30) == 0
-            service.http.close()
+    with running(home) as service:
+        yield service
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +41,6 @@ def requests() -> list:
 def expected(scorer_folder: Path, requests: list) -> list[float]:
     table = features.build(small.portfolio(requests))
     return Scorer.load(scorer_folder).probability(table).tolist()
-
-
-def problem(response: httpx.Response, status: int) -> Problem:
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    found = Problem.model_validate_json(response.content)
-    assert found.status == status and found.detail
-    return found
 
 
 def test_a_decision_is_the_scorers_own_and_in_the_log(served, scorer_folder, requests):
@@ -401,25 +309,3 @@ def test_a_model_of_other_features_is_not_served(tmp_path, scorer_folder):
     put_in_store(changed, tmp_path)
     said = refusal(tmp_path)
     assert "cannot start" in said and "ext_average" in said
-
-
-def test_the_bento_holds_what_the_service_imports_and_nothing_else():
-    def imported(path: Path) -> set[str]:
-        names: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "scoring":
-                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        return names
-
-    def files(name: str) -> set[Path]:
-        path = ROOT / name.replace(".", "/")
-        return set(path.glob("*.py")) if path.is_dir() and name != "scoring" else {path.with_suffix(".py")}
-
-    needed, waiting = {ROOT / "scoring" / "__init__.py"}, {ROOT / "service.py"}
-    while waiting:
-        path = waiting.pop()
-        needed.add(path)
-        waiting |= {f for name in imported(path) for f in files(name) if f.is_file()} - needed
-    patterns = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
-    packed = {f for pattern in patterns for f in ROOT.glob(pattern) if f.suffix == ".py"}
-    assert packed == needed

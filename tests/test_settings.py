@@ -1,5 +1,6 @@
 """Settings are read once, with bounds, and a wrong one is named with what would do."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def test_without_any_setting_the_service_has_sane_limits():
         None,
         HOME / "pseudonym.key",
     )
+
+
+def test_the_defaults_are_those_of_the_readme():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"^\| `CREDIT_SCORING_(\w+)` \| `([\w./-]+)` \|", readme, re.MULTILINE))
+    del stated["LOG_HEADS"]  # none is asked for: the log itself puts them beside its folder
+    assert len(stated) >= 15
+    assert read(**stated) == read()
 
 
 def test_every_limit_can_be_set():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+from small import scorer
 from typer.testing import CliRunner
 
 from scoring.evidence import description, fairness, money, stability, verification
@@ -16,7 +17,6 @@ from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.features.wording import spaced
 from scoring.metrics import Measured, with_intervals
-from tests.small import scorer
 from training import tracking
 from training.lineage import data_sha256
 from validation import __main__ as program

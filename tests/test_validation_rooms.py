@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from small import applications, portfolio, scorer
 
 from scoring import features as declared
 from scoring.candidates import LIGHTGBM, fit
@@ -26,7 +27,6 @@ from scoring.evidence.paired import Judged
 from scoring.evidence.stability import resemblance, slices, spread
 from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, rebased, substitute
 from scoring.metrics import Measured
-from tests.small import applications, portfolio, scorer
 
 RANDOM = np.random.default_rng(2)
 NARROW = [  # of each block, and of each protected attribute
