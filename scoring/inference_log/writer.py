@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
-import polars as pl
-
-from scoring.inference_log.chain import Anchor, State, first_hash, heads_folder, link, purge
+from scoring.inference_log.chain import heads_folder, purge
+from scoring.inference_log.chained_file import ChainedFile
+from scoring.inference_log.disk import write_new
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.record import Entry, LogError, body
-from scoring.inference_log.table import SUFFIX, Slice, encode
+from scoring.inference_log.recording import Table
+from scoring.inference_log.table import SUFFIX
 
 FILE_BYTES = 64 * 2**20
 PROBE_BYTES = 2**16  # about the size of a merged batch
@@ -38,34 +37,6 @@ class _Batch:
     time: datetime
     is_done: bool = False
     failure: str | None = "the write was interrupted"
-
-
-@dataclass
-class _File:
-    """The file being written: how far it is whole, synced and anchored."""
-
-    path: Path
-    anchor_path: Path
-    descriptor: int
-    anchor_descriptor: int
-    day: date
-    head: str
-    seq: int = 0
-    size: int = 0
-    time: str = ""
-
-    def is_in_place(self) -> bool:
-        """Say whether the names still lead to what is written: a folder may be moved under us."""
-        try:
-            return os.path.samestat(self.path.stat(), os.fstat(self.descriptor)) and os.path.samestat(
-                self.anchor_path.stat(), os.fstat(self.anchor_descriptor)
-            )
-        except FileNotFoundError:
-            return False
-
-    def anchor(self, state: State, key: bytes) -> None:
-        anchor = Anchor(self.path.name, self.seq, self.head, state, self.time)
-        os.pwrite(self.anchor_descriptor, anchor.to_bytes(key), 0)
 
 
 class InferenceLog:
@@ -136,7 +107,7 @@ class InferenceLog:
         self._waiting: list[_Batch] = []
         self._queue = threading.Lock()  # held for an instant, to stand in line
         self._disk = threading.Lock()  # held while writing, for all that stand in line
-        self._file: _File | None = None
+        self._file: ChainedFile | None = None
         self._purged: date | None = None
         self._has_failed = False
         for place in (self.folder, self.heads):
@@ -179,7 +150,8 @@ class InferenceLog:
         now : datetime
             Time of all the decisions.
         """
-        return Table(self, events, request_id, operator, _utc(now))
+        about = {"events": events, "request_id": request_id, "operator": operator, "time": _utc(now)}
+        return Table(self.folder, self._key, self.model, self._files._keep, self._put, about)
 
     def _put(self, bodies: list[bytes], time: datetime) -> None:
         batch = _Batch(bodies, time)
@@ -202,27 +174,19 @@ class InferenceLog:
                     batches, self._waiting = self._waiting, []
                 self._commit(batches)
 
-    def _keep(self, day: date, content: bytes) -> Path:
-        """Write a table to a file of its own and sync it, outside the queue of the lines."""
+    def _keep(self, day: date, content: bytes) -> str:
+        """Write a table to a file of its own, outside the queue of the lines, and return its name."""
         with self._queue:
             number, self._tables = self._tables, self._tables + 1
-        path = self.folder / f"{day}.{self.worker}.t{number}{SUFFIX}"
+        name = f"{day}.{self.worker}.t{number}{SUFFIX}"
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-            try:
-                _write(descriptor, content)
-                os.fsync(descriptor)
-            except OSError:
-                path.unlink(missing_ok=True)
-                raise
-            finally:
-                os.close(descriptor)
+            write_new(self.folder / name, content)
         except OSError as error:
             self._has_failed = True
             raise LogError(
                 f"the inference log in {self.folder} cannot be written: {error.strerror}."
             ) from error
-        return path
+        return name
 
     def check(self) -> None:
         """Try to write to the folders, and leave nothing behind.
@@ -286,54 +250,11 @@ class InferenceLog:
         if file is None or file.day != day or file.size >= self._file_bytes or not file.is_in_place():
             self._close()
             self._purge(day, time)
-            file = self._file = self._create(day)
-        lines, seq, head = [], file.seq, file.head
-        for one in bodies:
-            seq += 1
-            line, head = link(seq, head, one)
-            lines.append(line)
-        content = b"".join(lines)
-        _write(file.descriptor, content)
-        os.fsync(file.descriptor)
-        before = (file.seq, file.head, file.time)
-        file.seq, file.head, file.time = seq, head, f"{time:%Y-%m-%dT%H:%M:%SZ}"
-        try:
-            file.anchor("open", self._key)  # after the sync: an anchor is never ahead of its records
-        except OSError:
-            file.seq, file.head, file.time = before
-            raise
-        file.size += len(content)
+            file = self._file = ChainedFile.begin(self.folder, self.heads, self.worker, day, self._key)
+        file.append(bodies, time)
         if self._announced is None or abs(time - self._announced) >= ANNOUNCE_EVERY:
             self._announced = time
             self._say(file)
-
-    def _create(self, day: date) -> _File:
-        """Begin a file of its own name, and its anchor: what another process left is never written on."""
-        part = 0
-        while True:
-            name = f"{day}.{self.worker}.{part}.jsonl" if part else f"{day}.{self.worker}.jsonl"
-            path, anchor_path = self.folder / name, self.heads / f"{name}.head"
-            if not path.exists() and not anchor_path.exists():
-                break
-            part += 1
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(path, flags | os.O_APPEND, 0o640)
-        try:
-            anchor_descriptor = os.open(anchor_path, flags, 0o640)
-        except OSError:
-            os.close(descriptor)
-            path.unlink()
-            raise
-        file = _File(path, anchor_path, descriptor, anchor_descriptor, day, first_hash(name))
-        try:
-            file.anchor("open", self._key)
-            os.fsync(anchor_descriptor)
-            _sync_folder(self.heads)
-            _sync_folder(self.folder)
-        except OSError:
-            _discard(file)
-            raise
-        return file
 
     def _purge(self, day: date, time: datetime) -> None:
         if self._keep_days is not None and self._purged != day:
@@ -347,43 +268,31 @@ class InferenceLog:
 
     def _undo(self, cause: OSError) -> None:
         """Cut a half-written batch off. After anything but a full disk the next batch gets a new file."""
-        file = self._file
-        if file is None:
+        if self._file is None:
             return
         try:
-            os.ftruncate(file.descriptor, file.size)
-            os.fsync(file.descriptor)
+            self._file.cut_back()
         except OSError:
-            self._abandon()
+            self._file.release()
+            self._file = None
         else:
             if cause.errno not in _FULL:
                 self._close()
 
     def _close(self) -> None:
         """Close the file and say so in its anchor; a file without a record leaves no trace."""
-        file = self._file
+        file, self._file = self._file, None
         if file is None:
             return
         if file.seq == 0:
-            self._file = None
-            _discard(file)
+            file.discard()
             return
-        try:
-            if file.is_in_place():  # else it was moved, or purged: its tombstone is not ours to write on
-                file.anchor("closed", self._key)
-                os.fsync(file.anchor_descriptor)
-        except OSError:
-            pass  # the anchor stays open: its records are safe, and `verify` checks them as before
+        with suppress(OSError):  # the anchor stays open: its records are safe, and `verify` checks them
+            file.seal()
         self._say(file)
-        self._abandon()
+        file.release()
 
-    def _abandon(self) -> None:
-        if self._file is not None:
-            os.close(self._file.descriptor)
-            os.close(self._file.anchor_descriptor)
-        self._file = None
-
-    def _say(self, file: _File) -> None:
+    def _say(self, file: ChainedFile) -> None:
         self._tell(f"log {file.path.name}: {file.seq} records, head {file.head}")
 
     def _tell(self, words: str) -> None:
@@ -391,112 +300,7 @@ class InferenceLog:
             self._announce(words)
 
 
-class Table:
-    """The decisions of one request, recorded as tables: all of them, or none.
-
-    Use it in a ``with`` block: `add` slices in order, then `commit`. What was added counts when `commit` has
-    returned, and is removed if it did not.
-    """
-
-    def __init__(
-        self, log: InferenceLog, events: str, request_id: str, operator: str | None, time: datetime
-    ) -> None:
-        self._log = log
-        self._about: dict[str, Any] = {
-            "events": events,
-            "request_id": request_id,
-            "operator": operator,
-            "time": time,
-        }
-        self._slices: list[Slice] = []
-        self._rows = 0
-        self._is_committed = False
-
-    def add(self, applicants: Iterable[int], decided: pl.DataFrame, inputs: pl.DataFrame) -> None:
-        """Write a slice to the disk.
-
-        Parameters
-        ----------
-        applicants : iterable of int
-            Numbers of the clients.
-        decided : polars.DataFrame
-            ``probability_of_default``, ``threshold`` and ``decision``, one row per client.
-        inputs : polars.DataFrame
-            The model's inputs, numbers and words.
-
-        Raises
-        ------
-        LogError
-            If it cannot be written and synced.
-        ValueError
-            If a number is not finite.
-        """
-        log, time = self._log, self._about["time"]
-        content = encode((pseudonym(log._key, client) for client in applicants), decided, inputs)
-        path = log._files._keep(time.date(), content)
-        digest = hashlib.sha256(content).hexdigest()
-        self._slices.append(
-            Slice(path.name, digest, decided.height, start=self._rows, model=log.model, **self._about)
-        )
-        self._rows += decided.height
-
-    def commit(self) -> None:
-        """Bind the slices into the chain, with one sync for all.
-
-        Raises
-        ------
-        LogError
-            If that fails: then nothing of this request is in the log.
-        """
-        if self._slices:
-            try:
-                _sync_folder(self._log.folder)
-            except OSError as error:
-                raise LogError(
-                    f"the inference log in {self._log.folder} cannot be written: {error.strerror}."
-                ) from error
-            self._log._put([part.body() for part in self._slices], self._about["time"])
-        self._is_committed = True
-
-    def __enter__(self) -> Table:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Remove what was not committed."""
-        if not self._is_committed:
-            for part in self._slices:
-                (self._log.folder / part.file).unlink(missing_ok=True)
-
-
 def _utc(now: datetime) -> datetime:
     if now.tzinfo is None:
         raise ValueError("the time of a decision needs a time zone; give datetime.now(UTC).")
     return now.astimezone(UTC)
-
-
-def _discard(file: _File) -> None:
-    for descriptor, path in (
-        (file.descriptor, file.path),
-        (file.anchor_descriptor, file.anchor_path),
-    ):
-        os.close(descriptor)
-        path.unlink(missing_ok=True)
-
-
-def _write(descriptor: int, content: bytes) -> None:
-    """Write all of the content: a nearly full disk takes a part and says so only by the count."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name as durable as its content."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

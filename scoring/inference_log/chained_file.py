@@ -1,0 +1,116 @@
+"""One file of the log with its anchor: begun, appended to, cut back when a write failed, sealed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from scoring.inference_log.chain import Anchor, State, first_hash, link
+from scoring.inference_log.disk import sync_folder, write_all
+
+
+@dataclass
+class ChainedFile:
+    """The file being written: how far it is whole, synced and anchored.
+
+    Every method may raise an OSError. One thread at a time.
+    """
+
+    path: Path
+    anchor_path: Path
+    descriptor: int
+    anchor_descriptor: int
+    day: date
+    key: bytes
+    head: str
+    seq: int = 0
+    size: int = 0
+    time: str = ""
+
+    @classmethod
+    def begin(cls, folder: Path, heads: Path, worker: str, day: date, key: bytes) -> ChainedFile:
+        """Begin a file of its own name, and its anchor: what another process left is never written on."""
+        part = 0
+        while True:
+            name = f"{day}.{worker}.{part}.jsonl" if part else f"{day}.{worker}.jsonl"
+            path, anchor_path = folder / name, heads / f"{name}.head"
+            if not path.exists() and not anchor_path.exists():
+                break
+            part += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags | os.O_APPEND, 0o640)
+        try:
+            anchor_descriptor = os.open(anchor_path, flags, 0o640)
+        except OSError:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        file = cls(path, anchor_path, descriptor, anchor_descriptor, day, key, first_hash(name))
+        try:
+            file._anchor("open")
+            os.fsync(anchor_descriptor)
+            sync_folder(heads)
+            sync_folder(folder)
+        except OSError:
+            file.discard()
+            raise
+        return file
+
+    def is_in_place(self) -> bool:
+        """Say whether the names still lead to what is written: a folder may be moved under us."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self.descriptor)) and os.path.samestat(
+                self.anchor_path.stat(), os.fstat(self.anchor_descriptor)
+            )
+        except FileNotFoundError:
+            return False
+
+    def append(self, bodies: list[bytes], time: datetime) -> None:
+        """Chain records to the last one, write and sync them, and move the anchor on.
+
+        After an OSError the file may hold a part of them: see `cut_back`.
+        """
+        lines, seq, head = [], self.seq, self.head
+        for one in bodies:
+            seq += 1
+            line, head = link(seq, head, one)
+            lines.append(line)
+        content = b"".join(lines)
+        write_all(self.descriptor, content)
+        os.fsync(self.descriptor)
+        before = (self.seq, self.head, self.time)
+        self.seq, self.head, self.time = seq, head, f"{time:%Y-%m-%dT%H:%M:%SZ}"
+        try:
+            self._anchor("open")  # after the sync: an anchor is never ahead of its records
+        except OSError:
+            self.seq, self.head, self.time = before
+            raise
+        self.size += len(content)
+
+    def cut_back(self) -> None:
+        """Remove what an `append` that failed left at the end."""
+        os.ftruncate(self.descriptor, self.size)
+        os.fsync(self.descriptor)
+
+    def seal(self) -> None:
+        """Say in the anchor that nothing more will come."""
+        if self.is_in_place():  # else it was moved, or purged: its tombstone is not ours to write on
+            self._anchor("closed")
+            os.fsync(self.anchor_descriptor)
+
+    def release(self) -> None:
+        """Let go of the file and of its anchor."""
+        os.close(self.descriptor)
+        os.close(self.anchor_descriptor)
+
+    def discard(self) -> None:
+        """Remove a file without a record."""
+        self.release()
+        self.path.unlink(missing_ok=True)
+        self.anchor_path.unlink(missing_ok=True)
+
+    def _anchor(self, state: State) -> None:
+        anchor = Anchor(self.path.name, self.seq, self.head, state, self.time)
+        os.pwrite(self.anchor_descriptor, anchor.to_bytes(self.key), 0)
