@@ -178,35 +178,23 @@ class Applications(ScoreRequest, bentoml.IODescriptor):
         return cls.model_construct(applications=[request.scope[JOB]])
 
 
-Reply = tuple[bytes, str]  # an answer and its media type
+Reply = tuple[bytes, str]  # an answer and its media type, where it may be another than JSON
 
 
 class _Answer:
     """Turns what an endpoint gives for one request, its body or a refusal, into the response."""
 
     @classmethod
-    async def to_http_response(cls, answers: Sequence[bytes | Refusal], _serde: object) -> Response:
+    async def to_http_response(cls, answers: Sequence[bytes | Reply | Refusal], _serde: object) -> Response:
         (answer,) = answers
         if isinstance(answer, Refusal):
             return Response(answer.body(), answer.status, answer.headers())
-        return Response(answer, media_type="application/json")
+        body, kind = answer if isinstance(answer, tuple) else (answer, "application/json")
+        return Response(body, media_type=kind)
 
 
 class Decisions(_Answer, bentoml.IODescriptor, RootModel[list[Decision]]):
     """Decisions, in the order of the applications."""
-
-
-class TableDecisions(bentoml.IODescriptor, RootModel[list[Decision]]):
-    """Decisions on a table, in the order of its rows: Arrow, or JSON if the client accepts it."""
-
-    @classmethod
-    async def to_http_response(cls, answers: Sequence[Reply | Refusal], _serde: object) -> Response:
-        """Write the one answer, or its refusal."""
-        (answer,) = answers
-        if isinstance(answer, Refusal):
-            return Response(answer.body(), answer.status, answer.headers())
-        body, kind = answer
-        return Response(body, media_type=kind)
 
 
 class Explanations(_Answer, bentoml.IODescriptor, RootModel[list[Explanation]]):
@@ -331,9 +319,9 @@ class CreditScoring:
         (job,) = applications
         return [await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)]
 
-    @bentoml.api(route="/score/table", input_spec=Applications, output_spec=TableDecisions)
+    @bentoml.api(route="/score/table", input_spec=Applications, output_spec=Decisions)
     async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:
-        """Decide a table, one at a time and beside the batches: the door leads it here."""
+        """Decide a table, one at a time and beside the batches; Arrow out, or JSON where it is asked for."""
         (job,) = applications
         answer = await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)
         kind = "application/json" if job.is_json else ARROW

@@ -129,9 +129,8 @@ def test_every_key_is_compared_as_a_whole(monkeypatch):
         "scoring.serving.access.hmac.compare_digest", lambda a, b: compared.append((a, b)) or a == b
     )
     ring = KeyRing(f"{OLD} # the first\n{NEW},{OTHER}")
-    assert (
-        ring.owner(OLD) is not None and len(compared) == 3
-    )  # the first is right: the others are compared too
+    assert ring.owner(OLD) is not None
+    assert len(compared) == 3  # the first is right: the others are compared too
     assert {len(part) for pair in compared for part in pair} == {32}  # hashes: no length of a key shows
 
 

@@ -1,4 +1,4 @@
-"""Promises of scoring/evaluation.py and scoring/metrics.py."""
+"""Promises of scoring/evaluation/ and scoring/metrics.py."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Promises of registry.py, and of import_model.py's promotion and rollback."""
+"""Promises of training/registry.py, and of import_model.py's promotion and rollback."""
 
 from datetime import UTC, datetime
 

@@ -75,7 +75,7 @@ def test_a_path_counts_from_the_service_wherever_it_was_started():
     [
         *[("rows", value) for value in ("0", "-1", "1.5", "many", "nan", "inf", "1e9")],
         *[("workers", "0"), ("rate", "-1"), ("drain_seconds", "-1"), ("header_seconds", "0")],
-        *[("log_days", "0"), ("body_mib", "0"), ("pause_seconds", "soon")],
+        *[("log_days", "0"), ("body_mib", "0"), ("pause_seconds", "soon"), ("private_pages", "true")],
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_would_do(name, value):

@@ -1,4 +1,4 @@
-"""Promises of train.py and tracking.py, on one small training."""
+"""Promises of train.py and training/tracking.py, on one small training."""
 
 import io
 import json

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from scoring.bulk.check import KEY, RULES
 from scoring.schema import FieldError
 from scoring.schema.columns import CATEGORY_MAX_LENGTH
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import ERRORS_NAMED, Refusal
 
 SLICE = 2_500  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
 MOST_BATCHES = 1_000  # record batches in a stream: tiny ones cost more than they carry
@@ -96,7 +96,9 @@ def _check_names(names: list[str]) -> None:
     if KEY not in names:
         errors.append(FieldError(row=None, field=KEY, detail="This field is required"))
     if errors:
-        raise Refusal(422, "The columns are not those of an application; nothing was decided.", errors[:50])
+        raise Refusal(
+            422, "The columns are not those of an application; nothing was decided.", errors[:ERRORS_NAMED]
+        )
 
 
 def _unknown(name: str) -> str:

@@ -90,9 +90,8 @@ class Kernels:
             *(forest.n_features, len(forest.columns), len(forest.threshold), forest.n_tests),
             *(len(forest.start) - 1, largest),
         )
-        self._arrays = [
-            np.require(array, requirements=["C", "A"]) for array in arrays
-        ]  # as long as this lives
+        # Kept as long as this lives: the library reads them where they are.
+        self._arrays = [np.require(array, requirements=["C", "A"]) for array in arrays]
         self._forest = _Forest(*counts, *map(address, self._arrays))
         self._at = ctypes.addressof(self._forest)
 

@@ -87,7 +87,7 @@ class Settings:
         Raises
         ------
         SettingError
-            If a number is none, or out of its bounds.
+            If a number is none, or out of its bounds, or a switch is neither on nor off.
         """
 
         def text(name: str, default: str = "") -> str:
@@ -112,6 +112,12 @@ class Settings:
                 raise SettingError(f"{name}={value:g} cannot be used; give a whole number.")
             return int(value)
 
+        def switch(name: str) -> bool:
+            given = text(name, "off")
+            if given not in ("on", "off"):
+                raise SettingError(f"{name}={given} cannot be used; give on or off.")
+            return given == "on"
+
         def words(name: str) -> tuple[str, ...]:
             return tuple(text(name).lower().replace(",", " ").split())
 
@@ -129,7 +135,7 @@ class Settings:
             api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
             hosts=words("CREDIT_SCORING_HOSTS"),
             origins=words("CREDIT_SCORING_ORIGINS"),
-            are_pages_private=text("CREDIT_SCORING_PRIVATE_PAGES") == "on",
+            are_pages_private=switch("CREDIT_SCORING_PRIVATE_PAGES"),
             rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
             explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
             explain_concurrent=whole("CREDIT_SCORING_EXPLAIN_CONCURRENT", 16, 10_000),

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
-COLOURS = ("#0b5394", "#b45f06", "#38761d", "#741b47", "#45818e", "#666666")
+from scoring.evidence.figures import BLUE, GREY, ORANGE
+
+COLOURS = (BLUE, ORANGE, "#38761d", "#741b47", "#45818e", GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))  # colour alone tells nothing
-GREY = "#666666"
 
 
 @dataclass(frozen=True, eq=False)
