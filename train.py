@@ -1,4 +1,4 @@
-"""Train the candidates on a portfolio, compare them out of fold and propose the cheapest.
+"""Train the candidates on a portfolio, compare them out of fold and propose the best.
 
 Example: ``python train.py --portfolio home-credit-default-risk.zip``
 """
@@ -310,14 +310,23 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
 
 
 def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
-    """Propose the cheapest candidate that can be served; say what became of it."""
-    able = [result for result in results if result.candidate.obstacle is None]
+    """Propose the best candidate that can be served; say what became of it, and why that one."""
+    able = {result.run.id: result for result in results if result.candidate.obstacle is None}
     if not able:
         return "No candidate that can be served was trained, so none is proposed."
-    best = able[0]
+    cheapest = next(iter(able.values()))
+    best = able[registry.best([result.run for result in able.values()]).id]
     alias = registry.propose(client, best.run, best.run.tags[tracking.MODEL_URI], now)
     said = f"{alias.capitalize()}: {best.candidate.name}, run {best.run.id}. Next: python import_model.py"
-    return said if alias == registry.CHAMPION else f"{said} --promote"
+    if alias != registry.CHAMPION:
+        said += " --promote"
+    if best is not cheapest:
+        more = best.cost - cheapest.cost
+        said = (
+            f"{best.candidate.name} costs {more:.1f} per 1,000 more than {cheapest.candidate.name}, which is "
+            f"within chance, and has the lower log-loss.\n{said}"
+        )
+    return said
 
 
 def _tune(
@@ -407,7 +416,7 @@ def main(
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
     ] = None,
 ) -> None:
-    """Train the candidates on a portfolio, compare them out of fold and propose the cheapest."""
+    """Train the candidates on a portfolio, compare them out of fold and propose the best."""
     # A pipe has no width: wide enough for the table.
     console, errors = Console(width=None if sys.stdout.isatty() else 120), Console(stderr=True)
     logging.basicConfig(

@@ -47,7 +47,7 @@ def client(uri):
 def log(client, uri, saved, tmp_path):
     """Log a run whose out-of-fold probabilities are the outcomes with some noise."""
 
-    def one(noise: float, data: str = "abc", n: int = 2_000) -> tracking.Run:
+    def one(noise: float, data: str = "abc", n: int = 2_000, log_loss: float = 0.3) -> tracking.Run:
         y = (np.arange(n) % 10 == 0).astype(np.int8)
         p = np.clip(0.05 + 0.5 * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
         said = pl.DataFrame(
@@ -57,6 +57,8 @@ def log(client, uri, saved, tmp_path):
         with tracking.start_run(client, uri, "credit-scoring", "small", {"data_sha256": data}) as run_id:
             mlflow.log_artifacts(str(saved), tracking.SCORER)
             mlflow.log_artifact(str(tmp_path / tracking.OUT_OF_FOLD))
+            cost = 1_000 * np.where(p >= 0.3, 1 - y, 10 * y).mean()
+            mlflow.log_metrics({"cost_per_1000": float(cost), "log_loss": log_loss})
         return tracking.find_run(client, run_id)
 
     return one
@@ -99,6 +101,14 @@ def test_a_comparison_is_paired_and_agrees_with_theory(log):
     back = registry.compare(champion=other, challenger=one)
     assert back.difference == pytest.approx(-got.difference)
     assert not back.is_better
+
+
+def test_of_costs_within_chance_the_lowest_log_loss_is_proposed_and_never_a_dearer_run(log):
+    cheapest, alike, dear = log(0.100, log_loss=0.3), log(0.102, log_loss=0.2), log(0.3, log_loss=0.1)
+    assert cheapest.metrics["cost_per_1000"] < alike.metrics["cost_per_1000"]
+    assert registry.compare(cheapest, dear).low > 0
+    assert registry.best([dear, alike, cheapest]).id == alike.id
+    assert registry.best([dear, cheapest]).id == cheapest.id
 
 
 def test_a_cost_is_ten_for_a_granted_default_and_one_for_a_refused_good_client():

@@ -48,9 +48,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "candidates": ("Candidates", "Candidats"),
     "candidates:text": (
-        "All candidates of the comparison met the same folds. The cheapest that can be served was proposed.",
+        "All candidates of the comparison met the same folds. The cheapest that can be served was proposed; among "
+        "those whose cost is the same within chance, the one with the lowest log-loss.",
         "Tous les candidats de la comparaison ont reçu les mêmes plis. Le moins coûteux de ceux qui peuvent être "
-        "mis en service a été proposé.",
+        "mis en service a été proposé ; à coût égal au hasard près, celui dont la perte logarithmique est la plus "
+        "basse.",
     ),
     "candidates:none": (
         "The run stands in no comparison, so there is no table of candidates.",
