@@ -265,7 +265,7 @@ def main(
         f"one row with {FULL} records of raw history: p50 {p50:.1f} ms, p99 {histories.quantile_ms(0.99):.1f}"
     )
     console.print(
-        "batches of up to N requests: " + ", ".join(f"{n}: {100 * share:.0f} %" for n, share in sizes.items())
+        "batches of up to N requests: " + ", ".join(f"{n}: {100 * share:.0f}%" for n, share in sizes.items())
     )
     if not quick:
         name = f"one row with {FULL} records of raw history"

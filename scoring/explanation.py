@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from scoring import features as declared
-from scoring.features.wording import NO_BREAK, Value, in_words
+from scoring.features.wording import NARROW, NO_BREAK, Value, in_words
 from scoring.schema import Reason
 from scoring.scorer import Scorer
 
@@ -100,7 +100,7 @@ def _reason(
     fr = f"{_lower(feature.fr)}{NO_BREAK}: {in_words(feature, value, 'fr')}"
     if usual is not None:
         en += f"; granted applicants: {in_words(feature, usual, 'en')}"
-        fr += f"{NO_BREAK}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
+        fr += f"{NARROW}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
     return Reason(
         group=group,
         feature=fact,

@@ -10,7 +10,7 @@ from scoring.explanation import NEVER, TINY, explain, reasons
 from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS, Feature
 from scoring.features.wording import in_words
 
-NO_BREAK = "\u00a0"
+NO_BREAK, NARROW = "\u00a0", "\u202f"
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def feature(unit: str, en: str = "Thing", group: str = "delays") -> Feature:
 @pytest.mark.parametrize(
     ("unit", "label", "value", "en", "fr"),
     [
-        ("share", "Share", 0.234, "23_%", "23_%"),
-        ("share", "Share", 0.034, "3.4_%", "3,4_%"),
-        ("amount", "Debt", 12500.0, "12,500", "12_500"),
+        ("share", "Share", 0.234, "23%", "23~%"),
+        ("share", "Share", 0.034, "3.4%", "3,4~%"),
+        ("amount", "Debt", 12500.0, "12,500", "12~500"),
         ("amount", "Debt", 12.5, "12.5", "12,5"),
         ("amount", "Debt", -0.01, "0.0", "0,0"),
         ("count", "Loans", 3.0, "3", "3"),
@@ -47,7 +47,7 @@ def feature(unit: str, en: str = "Thing", group: str = "delays") -> Feature:
 )
 def test_a_value_is_written_as_a_person_would(unit, label, value, en, fr):
     assert in_words(feature(unit, label), value, "en") == en.replace("_", NO_BREAK)
-    assert in_words(feature(unit, label), value, "fr") == fr.replace("_", NO_BREAK)
+    assert in_words(feature(unit, label), value, "fr") == fr.replace("_", NO_BREAK).replace("~", NARROW)
 
 
 def test_every_feature_can_be_put_in_words():
@@ -134,9 +134,9 @@ def test_a_reason_is_a_sentence_in_both_languages(bare):
         "granted applicants: 0.64)."
     )
     assert reason.fr == (
-        f"{GROUPS['external_score'].reason_fr} ({words.fr[0].lower()}{words.fr[1:]}_: 1,00_; "
+        f"{GROUPS['external_score'].reason_fr} ({words.fr[0].lower()}{words.fr[1:]}_: 1,00~; "
         "demandes accordées_: 0,64)."
-    ).replace("_", NO_BREAK)
+    ).replace("_", NO_BREAK).replace("~", NARROW)
 
 
 def test_reasons_speak_against_and_quote_the_applicants_own_value(learned):

@@ -1,10 +1,14 @@
 """The project as a stranger meets it: what is promised is there, and nothing of a workshop machine is."""
 
+import pkgutil
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from ui.words import TEXTS
+from validation.words import WORDS
 
 ROOT = Path(__file__).parent.parent
 LARGEST_BYTES = 1 << 20
@@ -46,6 +50,11 @@ def targets() -> dict[str, str]:
     return dict(found.groups() for line in lines if (found := re.match(r"([a-z]+):.*## (.+)", line)))
 
 
+def documents() -> dict[str, str]:
+    """Return the texts that people read, by name."""
+    return {file.name: file.read_text(encoding="utf-8") for file in tracked() if file.suffix == ".md"}
+
+
 @pytest.mark.parametrize("name", TOP_LEVEL)
 def test_the_top_level_is_what_the_design_draws(name: str) -> None:
     assert (ROOT / name).exists()
@@ -78,6 +87,17 @@ def test_the_readme_opens_with_the_two_commands() -> None:
     opening = (ROOT / "README.md").read_text(encoding="utf-8")[:1_500]
     assert "make run" in opening
     assert "make test" in opening
+
+
+def test_no_english_text_has_a_space_before_the_percent_sign() -> None:
+    words = [en for en, _ in [*WORDS.values(), *TEXTS.values()]]
+    assert not re.findall(r".*[\d}]\s%.*", "\n".join([*documents().values(), *words]))
+
+
+def test_whatever_of_scoring_a_document_names_exists() -> None:
+    for text in documents().values():
+        for name in re.findall(r"(?<![\w./])scoring(?:\.[a-z_]+)+", text):
+            assert pkgutil.resolve_name(name.rstrip("."))
 
 
 def test_every_make_target_in_the_documents_exists() -> None:

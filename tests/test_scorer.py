@@ -269,7 +269,7 @@ def test_what_lies_outside_the_range_is_told_as_people_write_it():
         {"AMT_INCOME_TOTAL": (25_650.0, 1_575_000.0)}, "AMT_INCOME_TOTAL", 117_000_000.0, None
     )
     assert ": 117,000,000 lies outside the values of training, 25,650 to 1,575,000." in str(marked["en"])
-    assert "de 25\u00a0650 à 1\u00a0575\u00a0000." in str(marked["fr"])
+    assert "de 25\u202f650 à 1\u202f575\u202f000." in str(marked["fr"])
 
 
 def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():

@@ -123,7 +123,7 @@ def test_an_officer_opens_a_client_and_sees_what_a_change_does(visit, lang: str)
     page.get_by_role("button", name=AGAIN[lang]).click()
     page.get_by_text(CHANGE[lang]).wait_for()
     assert (
-        "2\u00a0000\u00a0000" in (changed := page.locator(".change").inner_text()) or "2,000,000" in changed
+        "2\u202f000\u202f000" in (changed := page.locator(".change").inner_text()) or "2,000,000" in changed
     )
 
 

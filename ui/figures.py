@@ -7,7 +7,7 @@ from typing import Literal
 
 Language = Literal["en", "fr"]
 
-NO_BREAK = "\u00a0"  # French groups of digits, and before % in both languages
+NARROW = "\u202f"  # does not break; in French between groups of digits and before %
 SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # English thousands
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -34,13 +34,13 @@ def number(value: float, lang: Language, digits: int = 0, *, signed: bool = Fals
     if signed:
         text = text.replace("-", MINUS)
     if lang == "fr":
-        text = text.replace(",", NO_BREAK).replace(".", ",")
+        text = text.replace(",", NARROW).replace(".", ",")
     return text
 
 
 def percent(share: float, lang: Language, digits: int = 1) -> str:
     """Return a share of one as a percentage."""
-    return f"{number(100 * share, lang, digits)}{NO_BREAK}%"
+    return number(100 * share, lang, digits) + ("%" if lang == "en" else f"{NARROW}%")
 
 
 def digits_to_tell(first: float, second: float) -> int:

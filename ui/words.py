@@ -264,7 +264,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{n} données et grandeurs dérivées, par thème.",
     ),
     "about_measure": ("Measure", "Mesure"),
-    "about_interval": ("95 % interval", "Intervalle à 95 %"),
+    "about_interval": ("95% interval", "Intervalle à 95 %"),
     "about_weight": ("Weight", "Poids"),
     "about_name": ("Name", "Nom"),
     "about_count": ("{n} facts", "{n} données"),

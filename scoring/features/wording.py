@@ -151,7 +151,7 @@ FAMILY = re.compile(r"(.*) (\d+)")
 
 
 def in_words(feature: Feature, value: Value, language: Language) -> str:
-    """Write a value as people do: ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``."""
+    """Write a value as people do: ``23%`` or ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``."""
     is_english = language == "en"
     if value is None:
         return "not known" if is_english else "non connu"
@@ -159,7 +159,8 @@ def in_words(feature: Feature, value: Value, language: Language) -> str:
         return level(value, language)
     match feature.unit:
         case "share":
-            return f"{_number(100 * value, 0 if abs(value) >= 0.095 else 1, language)}{NO_BREAK}%"
+            number = _number(100 * value, 0 if abs(value) >= 0.095 else 1, language)
+            return number + ("%" if is_english else f"{NARROW}%")
         case "flag":
             return ("yes" if value else "no") if is_english else ("oui" if value else "non")
         case "amount" | "count":
@@ -190,7 +191,7 @@ def _number(value: float, digits: int, language: Language) -> str:
     text = f"{value:,.{digits}f}"
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("-")
-    return text if language == "en" else text.replace(",", NO_BREAK).replace(".", ",")
+    return text if language == "en" else text.replace(",", NARROW).replace(".", ",")
 
 
 def spaced(text: str) -> str:

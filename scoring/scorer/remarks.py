@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
-from scoring.features.wording import LANGUAGES, NO_BREAK, Language, in_words
+from scoring.features.wording import LANGUAGES, NARROW, NO_BREAK, Language, in_words
 from scoring.scorer.model import Encoding
 
 Remark = dict[str, str | float]
@@ -129,4 +129,4 @@ def _written(name: str, language: Language, value: float, low: float, high: floa
         if value_in_words not in bounds:
             return [value_in_words, *bounds]
     plain = [f"{number:,.6g}" for number in (value, low, high)]
-    return plain if language == "en" else [text.replace(",", NO_BREAK).replace(".", ",") for text in plain]
+    return plain if language == "en" else [text.replace(",", NARROW).replace(".", ",") for text in plain]
