@@ -14,6 +14,8 @@ export DO_NOT_TRACK := 1
 export BENTOML_HOME ?= $(CURDIR)/var/bentoml
 export GRADIO_TEMP_DIR ?= $(CURDIR)/var/gradio
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# uv trusts whom the system trusts: a company's own certificate authority, say.
+export UV_SYSTEM_CERTS ?= true
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 SETUP  := .venv/installed

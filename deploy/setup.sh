@@ -23,9 +23,13 @@ echo "Installing $(grep -c == requirements.txt) packages into .venv; the first t
 # Every file that is installed must have a hash that stands in the lock: uv first, which installs the rest.
 sed -n '/^uv==/,/[^\\]$/p' requirements.txt >.venv/uv.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+# A company's own certificate authority stands in the system's store only; where there is no store, uv has Mozilla's list.
+install_with_uv() {
+    UV_SYSTEM_CERTS=$1 .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode \
+        --require-hashes -r requirements.txt
+}
 # uv does not read pip's configuration. Where only pip knows a private index, pip installs the same pins, slower.
-.venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode \
-    --require-hashes -r requirements.txt ||
+install_with_uv true 2>/dev/null || install_with_uv false ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 .venv/bin/python -m scoring.engine || true # without a C compiler it says so, and LightGBM itself answers
 touch .venv/installed
