@@ -154,7 +154,7 @@ def main(
 ) -> None:
     """Score a logged decision again with its own model, and say whether it comes out the same, bit for bit.
 
-    Exit codes: 0 the same, 1 different (it is said what), 2 no such decision or model.
+    Exit codes: 0 the same, 1 different, 2 no such decision or model.
     """
     console, errors = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True)
     try:

@@ -17,13 +17,14 @@ from scoring import synthetic
 from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.features import wording
+from scoring.features.wording import LANGUAGES
 from scoring.schema import Application, Explanation, columns
 from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.desk import Desk, Opened, guarded
 from ui.service import Service
-from ui.words import LANGUAGES, TEXTS, say
+from ui.words import TEXTS, say
 
 NARROW = "\u202f"
 POINTS = Points()

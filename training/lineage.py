@@ -22,7 +22,7 @@ def data_sha256(path: Path) -> str:
 
 def code_sha256() -> str:
     """Return the hash of the code that trains."""
-    files = sorted([*(ROOT / "scoring").rglob("*.py"), ROOT / "train.py"])
+    files = sorted([*(ROOT / "scoring").rglob("*.py"), *(ROOT / "training").rglob("*.py"), ROOT / "train.py"])
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
-Language = Literal["en", "fr"]
+from scoring.features.wording import NARROW, Language
 
-NARROW = "\u202f"  # does not break; in French between groups of digits and before %
 SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # English thousands
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)

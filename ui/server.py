@@ -11,12 +11,13 @@ import fastapi
 import gradio as gr
 from fastapi.responses import RedirectResponse
 
+from scoring.features.wording import LANGUAGES
 from ui.app import build
 from ui.clients import Clients
 from ui.figures import Language
 from ui.frame import LOGO
 from ui.service import Service
-from ui.words import LANGUAGES, say
+from ui.words import say
 
 HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]

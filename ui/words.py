@@ -5,8 +5,6 @@ from __future__ import annotations
 from scoring.features.wording import spaced
 from ui.figures import Language
 
-LANGUAGES: tuple[Language, ...] = ("en", "fr")
-
 # DAYS_* columns count days backwards; an officer reads and writes years.
 YEARS_FIELDS: dict[str, tuple[str, str]] = {
     "DAYS_BIRTH": ("Age", "Âge"),

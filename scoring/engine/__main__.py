@@ -13,10 +13,10 @@ from . import Absent, native
 from .build import BuildError, build
 
 ABSENT = 1
-app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-@app.command(epilog="Example: [bold]python -m scoring.engine --check[/bold]")
+@app.command(epilog="Example: python -m scoring.engine --check")
 def main(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the engine is here.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Build it even if it is here already.")] = False,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -27,16 +27,6 @@ Matrix = NDArray[np.float64]
 
 THREADS_FROM_ROWS = 4_000  # below it, a second thread costs more than it gives
 THREADS = 2
-
-
-class Function(Protocol):
-    """From an encoded matrix to log-odds."""
-
-    def raw(self, matrix: Matrix) -> Vector:
-        """Return the log-odds of default, one per row."""
-
-    def contributions(self, matrix: Matrix) -> tuple[Matrix, float]:
-        """Return each column's share of each row's log-odds, and the base they add to."""
 
 
 @dataclass(frozen=True)
