@@ -9,7 +9,8 @@ import pytest
 
 from scoring.features import columnar, single
 from scoring.features.base import last, latest, mean, ratio, share, total, where
-from scoring.features.terms import Grouping, Term, col, lit, max_horizontal, mean_horizontal, passed, when
+from scoring.features.terms import Term, lit
+from scoring.features.vocabulary import Grouping, col, max_horizontal, mean_horizontal, passed, when
 
 a, b = passed("a", "number"), passed("b", "number")
 

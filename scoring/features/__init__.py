@@ -27,7 +27,8 @@ from scoring.features import (
 )
 from scoring.features.base import Feature, HistoryTable
 from scoring.features.groups import GROUPS, Group
-from scoring.features.terms import output, passed
+from scoring.features.terms import output
+from scoring.features.vocabulary import passed
 from scoring.tables import Portfolio
 
 __all__ = [

@@ -11,8 +11,8 @@ from itertools import combinations
 
 from scoring import schema
 from scoring.features.base import DAYS_A_YEAR, Direction, Feature, Unit, date, divided, known, ratio, where
-from scoring.features.terms import (
-    Term,
+from scoring.features.terms import Term
+from scoring.features.vocabulary import (
     any_horizontal,
     col,
     max_horizontal,

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from scoring.features import terms
-from scoring.features.terms import Term, col, when, whole
+from scoring.features import vocabulary, walking
+from scoring.features.terms import Term
+from scoring.features.vocabulary import col, when, whole
 
 Unit = Literal["amount", "ratio", "share", "years", "days", "months", "count", "points", "flag", "category"]
 Direction = Literal[-1, 0, 1]
@@ -63,7 +64,7 @@ class Feature:
     @property
     def reads(self) -> frozenset[str]:
         """Name the columns that it is computed from."""
-        return frozenset(terms.reads(self.term))
+        return frozenset(walking.reads(self.term))
 
     @property
     def kind(self) -> Literal["number", "category"]:
@@ -141,12 +142,12 @@ def count(condition: Term) -> Term:
 
 def latest(value: Term, k: int, *order: Term | str) -> Term:
     """Give the values of the ``k`` latest records, null elsewhere; ``order`` as for ``last``."""
-    return where(terms.rank(*order) <= k, value)
+    return where(vocabulary.rank(*order) <= k, value)
 
 
 def last(value: Term, *order: Term | str) -> Term:
     """Give the value of the latest record; ``order`` ends in a unique column, so that ties do not matter."""
-    return terms.only(latest(value, 1, *order))
+    return vocabulary.only(latest(value, 1, *order))
 
 
 STATISTICS: dict[str, tuple[str, str]] = {

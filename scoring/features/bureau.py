@@ -24,7 +24,8 @@ from scoring.features.base import (
     total,
     where,
 )
-from scoring.features.terms import Grouping, Term, col, length, lit, max_horizontal
+from scoring.features.terms import Term, lit
+from scoring.features.vocabulary import Grouping, col, length, max_horizontal
 
 declare = partial(Feature, table="bureau")
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from scoring.features.operations import AGGREGATES, OPERATIONS
-from scoring.features.terms import RECORD, Grain, Term, aggregates, shared
+from scoring.features.terms import RECORD, Grain, Term
+from scoring.features.walking import aggregates, shared
 
 AS_GIVEN = pl.QueryOptFlags.none()
 STREAM_FROM = 200_000  # records; below it the streaming engine's start-up costs more than it saves

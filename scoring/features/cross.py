@@ -10,7 +10,7 @@ from functools import partial
 
 from scoring.features.application import age, annuity, credit, employed, ext_mean, goods, income
 from scoring.features.base import DAYS_A_YEAR, Feature, divided, ratio
-from scoring.features.terms import col, sum_horizontal
+from scoring.features.vocabulary import col, sum_horizontal
 
 declare = partial(Feature, table="cross")
 

@@ -21,7 +21,8 @@ from scoring.features.base import (
     total,
     where,
 )
-from scoring.features.terms import Grouping, col, lit, max_horizontal
+from scoring.features.terms import lit
+from scoring.features.vocabulary import Grouping, col, max_horizontal
 
 declare = partial(Feature, table="installments_payments")
 

@@ -20,7 +20,7 @@ from scoring.features.base import (
     total,
     where,
 )
-from scoring.features.terms import col, length
+from scoring.features.vocabulary import col, length
 
 declare = partial(Feature, table="POS_CASH_balance")
 

@@ -26,7 +26,8 @@ from scoring.features.base import (
     total,
     where,
 )
-from scoring.features.terms import Term, col, length
+from scoring.features.terms import Term
+from scoring.features.vocabulary import col, length
 
 declare = partial(Feature, table="previous_application")
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from scoring.features.operations import AGGREGATES, NAMES, OPERATIONS
-from scoring.features.terms import RECORD, Grain, Term, aggregates, shared
+from scoring.features.terms import RECORD, Grain, Term
+from scoring.features.walking import aggregates, shared
 
 Record = Mapping[str, Any]
 Values = dict[str, float | str | None]
