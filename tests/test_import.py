@@ -19,13 +19,7 @@ from scoring.scorer import Scorer, ScorerError, read_examples
 from training import registry, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-pytestmark = [
-    pytest.mark.xdist_group("import"),
-    # bentoml 1.4.39 with pathspec 1
-    pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning"),
-    # mlflow 3.17 with sqlalchemy 2.1
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
-]
+pytestmark = pytest.mark.xdist_group("import")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,13 @@
 """One application scored without a table gets what a table would give it, to the last bit."""
 
+from dataclasses import replace
+
 import pytest
 import small
 
 from scoring import features, tables
 from scoring.schema import ApplicationRequest, Decoder
+from scoring.scorer.model import Encoding, Linear, Model
 from scoring.scorer.single import Single
 
 ODD = [  # what a table engine and plain Python could read differently
@@ -51,10 +54,6 @@ def test_a_decoded_request_has_the_parts_of_a_validated_one(requests):
 
 
 def test_a_model_of_one_feature_can_score_a_row(scorer, requests):
-    from dataclasses import replace
-
-    from scoring.scorer.model import Encoding, Linear, Model
-
     one = replace(scorer, model=Model(Encoding(("EXT_SOURCE_2",), {}, {}), Linear.constant(0.5, 1)))
     decided, _, inputs = Single(one)(features.one(*tables.parts(requests[0], features.READS)))
     assert list(inputs) == ["EXT_SOURCE_2"] and 0 < decided["probability_of_default"] < 1

@@ -9,18 +9,11 @@ import pytest
 from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
+from scoring.schema import HISTORY
 from scoring.synthetic import generate, outcome, write
 from scoring.synthetic.__main__ import app
 
 APPLICANTS = 20_000
-HISTORY = (
-    "bureau",
-    "bureau_balance",
-    "previous_application",
-    "POS_CASH_balance",
-    "credit_card_balance",
-    "installments_payments",
-)
 NEVER = 365_243
 
 

@@ -28,11 +28,7 @@ from training.lineage import data_sha256
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-pytestmark = [
-    pytest.mark.xdist_group("training"),
-    # mlflow 3.17 with sqlalchemy 2.1
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
-]
+pytestmark = pytest.mark.xdist_group("training")
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def show(tried: Sequence[Tried], console: Console) -> None:
     is_wide = console.width >= WIDE
     between = " " if is_wide else "\n"
     titles = ["candidate", "AUC", "business score", "cost per 1,000", "threshold", *(["F1"] * is_wide)]
-    table = Table(title="Out of fold, with 95 % intervals")
+    table = Table(title="Out of fold, with 95% intervals")
     for title in titles:
         table.add_column(
             title, justify="left" if title == "candidate" else "right", no_wrap=title != titles[3]

@@ -84,7 +84,7 @@ def _calibration(p: Vector, bad: Vector) -> Figure:
     bins = [rows for rows in np.array_split(np.arange(len(p)), 10) if len(rows)]
     said, seen = [float(p[rows].mean()) for rows in bins], [float(bad[rows].mean()) for rows in bins]
     error = [1.96 * (rate * (1 - rate) / len(rows)) ** 0.5 for rate, rows in zip(seen, bins, strict=True)]
-    axes.errorbar(said, seen, yerr=error, fmt="o", color=BLUE, capsize=3, label="decile, 95 % interval")
+    axes.errorbar(said, seen, yerr=error, fmt="o", color=BLUE, capsize=3, label="decile, 95% interval")
     top = max(*said, *seen)
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", label="perfect")
     axes.legend(loc="upper left")
