@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,14 +15,15 @@ import polars as pl
 
 from scoring import features, tables
 from scoring.explanation import explain
-from scoring.inference_log import Entry, InferenceLog, LogError, Together
-from scoring.schema import ApplicationRequest, Reason, Request
+from scoring.inference_log import Entry, InferenceLog, LogError, Together, strict_json
+from scoring.schema import ApplicationRequest, Request
 from scoring.scorer import Scorer, ScorerError
 from scoring.scorer.single import Single, Value
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal, refusal_of
 
 ONE_BY_ONE = 128  # applications; from here on a table of them is made faster than each alone
+WARM = 3  # golden examples that are answered to compile what is compiled at the first use
 TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
 
 utc_now = partial(datetime.now, UTC)
@@ -64,6 +66,7 @@ class Decider:
         self._clock = clock
         self._new_id = new_id
         self.log = log
+        self._turn = asyncio.Lock()
         self._together = None if log is None else Together(log, clock)
 
     def decide(
@@ -104,7 +107,11 @@ class Decider:
         try:
             size = len(job.applications)
             ids, operators = [job.request_id] * size, [job.operator] * size
-            decisions, entries = self._judge(job.applications, ids, False, operators)
+            async with (
+                self._turn
+            ):  # between two decisions the loop looks who else is there, to be refused too
+                decisions, entries = self._judge(job.applications, ids, False, operators)
+                await asyncio.sleep(0)
             if self._together is not None:
                 await self._together.record(entries)
             return _json(decisions)
@@ -126,7 +133,7 @@ class Decider:
             return {id(job): refusal_of(error) for job in jobs}
 
     def warm(self, examples: Sequence[Mapping[str, Any]]) -> None:
-        """Answer golden examples in each way, so that the first client does not wait; nothing is recorded.
+        """Answer a few golden examples in each way, so that no client waits; nothing is recorded.
 
         Raises
         ------
@@ -134,7 +141,7 @@ class Decider:
             If that fails.
         """
         bare = Decider(self.scorer, self.model)
-        requests = [_request(number, example) for number, example in enumerate(examples, start=1)]
+        requests = [_request(number, example) for number, example in enumerate(examples[:WARM], start=1)]
         for is_explained in (False, True):
             (answer,) = bare.answer([Job("warm-up", list(requests))], is_explained)
             if isinstance(answer, Refusal):
@@ -230,11 +237,6 @@ def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
         raise ScorerError(f"golden example {number} is no valid request any more; train again.") from error
 
 
-def _plain(reason: Reason) -> dict[str, Any]:
-    return reason.model_dump()
-
-
 def _json(decisions: Iterable[Answer]) -> bytes:
-    return json.dumps(
-        list(decisions), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
-    ).encode()
+    """Write decisions one by one: a table of explanations in one go would stop all other threads."""
+    return b"[%b]" % b",".join(map(strict_json, decisions))

@@ -73,6 +73,31 @@ def test_what_cannot_be_recorded_or_done_at_once_is_refused(decider, monkeypatch
     assert isinstance(refused, Refusal) and refused.status == 500
 
 
+def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypatch):
+    decider, order = Decider(Scorer.load(folder), "m"), []
+    one = features.one
+    monkeypatch.setattr(features, "one", lambda *parts: order.append("decided") or one(*parts))
+
+    async def busy():
+        asked = [asyncio.ensure_future(decider.answer_at_once(job)) for job in jobs([1, 1, 1])]
+        while not all(task.done() for task in asked):
+            order.append("seen")
+            await asyncio.sleep(0)
+        return await asyncio.gather(*asked)
+
+    assert all(isinstance(answer, bytes) for answer in asyncio.run(busy()))
+    assert "seen" in order[order.index("decided") : len(order) - order[::-1].index("decided")]
+    assert ["decided", "decided"] not in [order[i : i + 2] for i in range(len(order))]
+
+
+def test_a_word_that_looks_like_no_number_is_explained_like_any_other(decider):
+    (job,) = jobs([20])
+    for application in job.applications:
+        application.OCCUPATION_TYPE = "x:NaN"
+    (answer,) = decider.answer([job], is_explained=True)
+    assert b"x:NaN" in answer and any(decision["reasons"] for decision in json.loads(answer))
+
+
 def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(decider, monkeypatch, caplog):
     build = features.build
 

@@ -43,6 +43,40 @@ def test_explanations_never_crowd_out_scores():
     assert all(int(response.headers["retry-after"]) > 0 for response in responses[2:6])
 
 
+def test_small_bodies_together_never_take_more_memory_than_they_may():
+    size = len(body(1))
+    responses = ask([("/score", {})] * 5, limits=Limits(bodies_bytes=3 * size))
+    assert statuses(responses) == [200] * 3 + [503] * 2
+    assert all(int(response.headers["retry-after"]) > 0 for response in responses[3:])
+    assert problem(responses[3]).detail.startswith("The requests inside take")
+
+
+def test_who_only_says_that_much_keeps_nobody_out():
+    limits = Limits(bodies_bytes=3 * len(body(1)), pause_s=0.05)
+
+    async def stalled():
+        yield b"{"
+        await asyncio.sleep(1)
+
+    async def run():
+        transport = httpx.ASGITransport(Door(echo, ROUTES, DECODER, limits=limits))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            headers = JSON | {"content-length": str(2 * len(body(1)))}
+            slow_one = asyncio.ensure_future(client.post("/score", content=stalled(), headers=headers))
+            await asyncio.sleep(0.01)
+            posts = (client.post("/score", content=body(1), headers=JSON) for _ in range(2))
+            good = await asyncio.gather(*posts)
+            return [*good, await slow_one, await client.post("/score", content=body(1), headers=JSON)]
+
+    assert statuses(asyncio.run(run())) == [200, 200, 408, 200]
+
+
+def test_an_explanation_larger_than_all_may_be_is_too_large():
+    size = len(body(1))
+    responses = ask([("/explain", {"content-length": str(size)})], limits=Limits(bodies_bytes=size - 1))
+    assert statuses(responses) == [413]
+
+
 def test_a_key_that_asks_too_often_is_told_when_to_come_back_and_another_is_not():
     mine, yours = {"x-api-key": OLD}, {"x-api-key": "c" * 32}
     calls = [("/score", mine)] * 4 + [("/explain", yours)] * 2

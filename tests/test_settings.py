@@ -38,6 +38,7 @@ def test_the_defaults_are_those_of_the_readme():
 def test_every_limit_can_be_set():
     limits = read(
         body_mib="1",
+        bodies_mib="16",
         header_kib="8",
         concurrent="7",
         header_seconds="2",
@@ -48,6 +49,7 @@ def test_every_limit_can_be_set():
     ).limits
     assert limits == Limits(
         body_bytes=2**20,
+        bodies_bytes=2**24,
         head_bytes=8_192,
         concurrent=7,
         head_s=2,

@@ -30,7 +30,7 @@ from scoring.inference_log.chain import (
 )
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
-from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash
+from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import Table
 from scoring.inference_log.table import event_ids
 from scoring.inference_log.together import Together
@@ -58,5 +58,6 @@ __all__ = [
     "pseudonym_key",
     "purge",
     "read",
+    "strict_json",
     "verify",
 ]

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 SCHEMA_VERSION = 1
 Row = dict[str, Any]
@@ -73,7 +73,7 @@ def body(entry: Entry, model: str, applicant: str, time: datetime, categories: C
         "threshold": entry.threshold,
         "decision": entry.decision,
     }
-    read = _json(inputs)
+    read = strict_json(inputs)
     audit = {
         "applicant": applicant,
         "request_id": entry.request_id,
@@ -81,12 +81,12 @@ def body(entry: Entry, model: str, applicant: str, time: datetime, categories: C
         "inputs_sha256": hashlib.sha256(read).hexdigest(),
         "reasons": entry.reasons,
     }
-    return b'%s,"audit":%s,"inputs":%s}' % (_json(record)[:-1], _json(audit), read)
+    return b'%s,"audit":%s,"inputs":%s}' % (strict_json(record)[:-1], strict_json(audit), read)
 
 
 def inputs_hash(inputs: Mapping[str, Any]) -> str:
     """Return what ``audit.inputs_sha256`` must be for a record's ``inputs``."""
-    return hashlib.sha256(_json(inputs)).hexdigest()
+    return hashlib.sha256(strict_json(inputs)).hexdigest()
 
 
 def parse(line: bytes) -> dict[str, Any]:
@@ -110,11 +110,19 @@ def parse(line: bytes) -> dict[str, Any]:
     return record  # type: ignore[no-any-return]
 
 
-def _json(value: object) -> bytes:
-    """Write strict JSON, a float with the fewest digits that give it back bit for bit."""
+def strict_json(value: object) -> bytes:
+    """Write strict JSON, a float with the fewest digits that give it back bit for bit.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
     text = to_json(value, inf_nan_mode="constants")  # five times as fast as json.dumps
     if any(sign in text for sign in (b":NaN", b":Infinity", b":-Infinity")):
-        json.dumps(value, allow_nan=False)  # raises, unless it is only a word that looks so
+        json.dumps(
+            value, allow_nan=False, default=to_jsonable_python
+        )  # raises, unless it is only a word that looks so
     return text
 
 

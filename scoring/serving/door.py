@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
@@ -26,6 +26,7 @@ from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
 
 Admit = Callable[[Scope], str | None]
+Count = Callable[[int], None]
 AtOnce = Callable[[Job], Awaitable[bytes | Refusal]]
 
 
@@ -82,6 +83,7 @@ class Door:
         self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
         self._quick = 0
         self._large = 0
+        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -114,12 +116,13 @@ class Door:
     async def _json(self, visit: _Visit, route: Route) -> None:
         """Decide one application at once, lead a few to the batch and many round it."""
         limits, headers = self.limits, visit.headers
-        head.check(headers, "application/json", limits.body_bytes)
+        most_bytes = limits.body_bytes if route.bulk else min(limits.body_bytes, limits.bodies_bytes)
+        head.check(headers, "application/json", most_bytes)
         key = head.idempotency_key(headers)
         # A chunked body does not say that it is large; it may have fewer bytes for that.
         is_large = route.bulk is not None and head.told(headers) > limits.bulk_bytes
-        with self._kept() if is_large else nullcontext():
-            body = await self._body(visit, limits.body_bytes, limits.body_s)
+        with self._kept() if is_large else self._together(head.told(headers)) as count:
+            body = await self._body(visit, most_bytes, limits.body_s, count)
             if route.bulk is not None and len(body) > limits.bulk_bytes:
                 large = JsonJob(visit.request_id, body, True, key, operator=visit.operator, rows=route.rows)
                 await self._lead(visit, large, limits.answer_s, route.bulk)
@@ -135,8 +138,8 @@ class Door:
         limits = self.limits
         head.check(visit.headers, ARROW, limits.arrow_bytes)
         key = head.idempotency_key(visit.headers)
-        with self._kept():
-            body = await self._body(visit, limits.arrow_bytes, limits.arrow_s)
+        with self._kept() as count:
+            body = await self._body(visit, limits.arrow_bytes, limits.arrow_s, count)
             is_json = "application/json" in visit.headers.get(b"accept", "")
             job = ArrowJob(visit.request_id, body, is_json, key, operator=visit.operator)
             await self._lead(visit, job, limits.arrow_s, path)
@@ -206,7 +209,29 @@ class Door:
             self._counts[path] -= 1
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _together(self, told: int) -> Iterator[Count]:
+        """Let a smaller body in if the memory for all of these has room; gives what counts its bytes."""
+        limits, mine = self.limits, 0
+
+        def check(more: int) -> None:
+            if self._bytes + more > limits.bodies_bytes:
+                detail = f"The requests inside take {limits.bodies_bytes // 2**20} MiB; try again shortly."
+                raise Refusal(503, detail, retry_after_s=limits.retry_after_s)
+
+        def count(more: int) -> None:
+            nonlocal mine
+            check(more)
+            self._bytes += more
+            mine += more
+
+        check(told)  # not counted yet: who only says that much would keep others out
+        try:
+            yield count
+        finally:
+            self._bytes -= mine
+
+    @contextmanager
+    def _kept(self) -> Iterator[Count]:
         """Let a large body in; a few at a time, for each is kept in memory whole."""
         limits = self.limits
         if self._large >= limits.large_concurrent:
@@ -214,11 +239,11 @@ class Door:
             raise Refusal(429, detail, retry_after_s=limits.retry_after_s)
         self._large += 1
         try:
-            yield
+            yield _uncounted
         finally:
             self._large -= 1
 
-    async def _body(self, visit: _Visit, most_bytes: int, most_s: float) -> bytearray:
+    async def _body(self, visit: _Visit, most_bytes: int, most_s: float, count: Count) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
         body, pause_s = bytearray(), self.limits.pause_s
         is_told = b"content-length" in visit.headers
@@ -231,7 +256,9 @@ class Door:
                     message = await visit.receive()
                 if message["type"] == "http.disconnect":
                     raise Refusal(400, "The request ended before its body did.")
-                body += message.get("body", b"")
+                part = message.get("body", b"")
+                count(len(part))
+                body += part
                 if len(body) > most_bytes:
                     raise head.too_large(most_bytes, is_told)
                 if not message.get("more_body", False):
@@ -247,6 +274,10 @@ class Door:
         if wait_s := self.rate.wait_s(client):
             detail = f"More than {self.rate.per_s:g} requests a second; slow down."
             raise Refusal(429, detail, retry_after_s=ceil(wait_s))
+
+
+def _uncounted(_: int) -> None:
+    """Count nothing: large bodies are counted by the piece."""
 
 
 def _seen(task: asyncio.Future[None]) -> None:

@@ -12,6 +12,7 @@ class Limits:
     body_bytes: int = 128 * 2**20  # 10,000 applications with every column and aggregate: 105 MB
     chunked_bytes: int = 8 * 2**20  # of a body that does not say its length, so it is not refused by it
     bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
+    bodies_bytes: int = 64 * 2**20  # of all the smaller bodies inside: as many as may be, of the largest size
     concurrent: int = 256  # requests inside; the next one is told to come back
     large_concurrent: int = 3  # of these with large bodies: one is decided, the others are kept in memory
     head_bytes: int = 32 * 2**10  # request line and headers

@@ -144,6 +144,8 @@ class Settings:
             drain_s=number("CREDIT_SCORING_DRAIN_SECONDS", 2, 0, 3_600),
             limits=Limits(
                 body_bytes=whole("CREDIT_SCORING_BODY_MIB", USUAL.body_bytes // MIB, 2_048) * MIB,
+                bodies_bytes=whole("CREDIT_SCORING_BODIES_MIB", USUAL.bodies_bytes // MIB, 65_536, low=8)
+                * MIB,
                 head_bytes=whole("CREDIT_SCORING_HEADER_KIB", USUAL.head_bytes // KIB, 1_024) * KIB,
                 concurrent=whole("CREDIT_SCORING_CONCURRENT", USUAL.concurrent, 100_000),
                 quick=whole("CREDIT_SCORING_AT_ONCE", USUAL.quick, 100_000, low=0),

@@ -24,8 +24,11 @@ CLIENTS = 8
 
 
 @contextlib.contextmanager
-def small_disk(place: Path, size: str = "16m") -> Iterator[Path | None]:
-    """Mount a small file system, if this user may; else give None."""
+def small_disk(place: Path, size: str = "128m") -> Iterator[Path | None]:
+    """Mount a small file system, if this user may; else give None.
+
+    The log of twenty rounds takes 20 MB of it: what is full must be the ballast's doing alone.
+    """
     place.mkdir(parents=True)
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True)
     try:

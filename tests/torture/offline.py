@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from tests.torture.run import ROOT, Run
-from tests.torture.served import QUIET, START_S, free_port
+from tests.torture.served import QUIET, START_S, free_port, inherited
 
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 ROWS = 5_000
@@ -28,8 +28,7 @@ def offline(run: Run) -> None:
     rows = run.count(ROWS, least=2_000)
     watched = run.folder / "watched"
     watched.touch()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CREDIT_SCORING_")}
-    env = kept | QUIET
+    env = inherited() | QUIET
     env |= {"TORTURE_WATCH": str(watched), "PYTHONPATH": str(Path(__file__).with_name("watch"))}
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     env |= {"BENTOML_HOME": str(run.folder / "bentoml"), "HOME": str(run.folder)}
