@@ -16,6 +16,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -34,8 +35,9 @@ from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
 from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
-from scoring.serving import pages
+from scoring.serving import access, pages
 from scoring.serving.access import AccessError, Guard, KeyRing
+from scoring.serving.asgi import among, nowhere
 from scoring.serving.connection import install
 from scoring.serving.door import Door
 from scoring.serving.head import ARROW
@@ -56,6 +58,7 @@ try:
 except SettingError as error:
     raise BentoMLException(f"The service cannot start: {error}") from None
 LIMITS = SETTINGS.limits
+SCHEMA = "/schema.json"  # BentoML's own clients ask for it
 ROUTES = {
     "/score": Route(SETTINGS.rows, is_quick=True, bulk="/score/bulk", arrow="/score/table"),
     "/explain": Route(SETTINGS.explain_rows, concurrent=SETTINGS.explain_concurrent),
@@ -63,7 +66,6 @@ ROUTES = {
 # Tell a worker who its parent is, and which file names the model that the parent chose.
 PARENT, SERVED = f"_{NAME}_parent", f"_{NAME}_served"
 DRAIN = Drain(SETTINGS.drain_s)
-install(LIMITS, DRAIN.is_on)
 if PARENT in os.environ and bentoml.server_context.worker_index:
     end_with(int(os.environ[PARENT]))
 # BentoML's own deadlines stand behind the door's; bentoml 1.4.39: max_latency_ms is a deadline, not a wait.
@@ -366,6 +368,10 @@ async def _openapi(_: Request) -> Response:
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
 RATE = Rate(SETTINGS.rate / SETTINGS.workers) if SETTINGS.rate else None
+# bentoml 1.4.39 counts every path that is asked for under a label of its own, before it asks any middleware:
+# who makes up paths would fill memory and disk. So those that are none are answered before it.
+STRANGERS = Door(nowhere, {}, DECODER, LIMITS, GUARD)
+install(LIMITS, DRAIN.is_on, partial(among, {*ROUTES, *access.HEALTH, *access.PAGES, SCHEMA}, STRANGERS))
 CreditScoring.add_asgi_middleware(
     Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE, at_once=_at_once
 )

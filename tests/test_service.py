@@ -207,6 +207,13 @@ def test_every_error_has_one_shape(served, method, path, status):
     problem(served.http.request(method, path), status)
 
 
+def test_who_makes_up_paths_fills_no_metrics(served):
+    answers = [served.http.get(f"/made-up-{number}") for number in range(20)]
+    assert {(answer.status_code, answer.headers["x-frame-options"]) for answer in answers} == {(404, "DENY")}
+    metrics = served.http.get("/metrics").text
+    assert 'endpoint="/score"' in metrics and "made-up" not in metrics
+
+
 @pytest.mark.parametrize("given", ["x" * 129, "a b", "<script>", "é".encode()])
 def test_an_unsafe_request_id_is_replaced(served, requests, given):
     response = served.post("/score", requests[:1], headers={"X-Request-ID": given})

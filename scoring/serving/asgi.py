@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from scoring.serving.problem import PROBLEM_TYPE, Refusal
@@ -24,6 +24,21 @@ _DETAILS = {
     405: "This endpoint does not take this method; GET / lists the endpoints.",
     503: "The service is not ready or overloaded; try again shortly.",
 }
+
+
+async def nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Be the application that has no page."""
+    raise Refusal(404, _DETAILS[404])
+
+
+def among(paths: Collection[str], elsewhere: App, app: App) -> App:
+    """Return an application that leads requests for other paths ``elsewhere``."""
+
+    async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+        is_ours = scope["type"] != "http" or scope["path"] in paths
+        await (app if is_ours else elsewhere)(scope, receive, send)
+
+    return lead
 
 
 class Uniform:

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from scoring.serving.asgi import App
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Refusal
 
 
-def install(limits: Limits, is_draining: Callable[[], bool]) -> None:
-    """Have uvicorn, which BentoML starts, speak HTTP through `Connection`, and no websockets."""
-    members = {"limits": limits, "drains": (is_draining,)}
+def install(
+    limits: Limits, is_draining: Callable[[], bool], gate: Callable[[App], App] = lambda app: app
+) -> None:
+    """Have uvicorn, which BentoML starts, speak HTTP through `Connection`, and no websockets.
+
+    ``gate`` wraps the application: it comes before everything that BentoML puts around ours.
+    """
+    members = {"limits": limits, "drains": (is_draining,), "gates": (gate,)}
     # uvicorn takes classes here as well as their names, and BentoML leaves it the choice ("auto")
     HTTP_PROTOCOLS["auto"] = type("Connection", (Connection,), members)  # type: ignore[assignment]
     WS_PROTOCOLS["auto"] = None
@@ -31,11 +37,16 @@ class Connection(HttpToolsProtocol):
 
     limits: ClassVar[Limits]
     drains: ClassVar[tuple[Callable[[], bool]]]  # in a tuple: a bare function would be a method
+    gates: ClassVar[tuple[Callable[[App], App]]]
 
     _timer: asyncio.TimerHandle | None = None
     _is_in_head = False
     _head_bytes = 0
     _refusal: Refusal | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.app = self.gates[0](self.app)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request."""
