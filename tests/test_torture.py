@@ -60,7 +60,7 @@ def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(body):
 
 
 def test_broken_http_is_drawn_anew_every_time():
-    drawn = [inputs.noise(random.Random(number), 1) for number in range(200)]
+    drawn = [wires.noise(random.Random(number), 1) for number in range(200)]
     assert len(set(drawn)) == 200 and all(drawn[:5])
 
 
