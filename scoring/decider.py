@@ -11,10 +11,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from scoring import features, tables
-from scoring.explanation import explain
+from scoring.explanation import explain, explained
 from scoring.inference_log import Entry, InferenceLog, LogError, Together, strict_json
 from scoring.schema import ApplicationRequest, Request
 from scoring.scorer import Scorer, ScorerError
@@ -177,10 +178,8 @@ class Decider:
         operators: Sequence[str | None],
     ) -> tuple[list[Answer], list[Entry]]:
         """Return the decisions, and what the log must say of them."""
-        if len(applications) <= ONE_BY_ONE and not is_explained:
-            judged = [self._judge_one(application) for application in applications]
-        else:
-            judged = self._judge_table(applications, is_explained)
+        judge = self._judge_each if len(applications) <= ONE_BY_ONE else self._judge_table
+        judged = judge(applications, is_explained)
         decisions: list[Answer] = []
         entries: list[Entry] = []
         askers = operators or [None] * len(applications)
@@ -206,9 +205,19 @@ class Decider:
             )
         return decisions, entries
 
-    def _judge_one(self, application: Request | ApplicationRequest) -> Judged:
-        decided, remarks, inputs = self._single(features.one(*tables.parts(application, features.READS)))
-        return decided, {"warnings": remarks}, inputs
+    def _judge_each(
+        self, applications: Sequence[Request | ApplicationRequest], is_explained: bool
+    ) -> list[Judged]:
+        parts = (tables.parts(application, features.READS) for application in applications)
+        read = [self._single.read(features.one(*part)) for part in parts]
+        decided = [self._single.decide(row) for row, _, _ in read]
+        rests: list[dict[str, Any]] = [{"warnings": remarks} for _, remarks, _ in read]
+        inputs = [values for _, _, values in read]
+        if is_explained:
+            matrix, base = self.scorer.apportion(np.stack([row for row, _, _ in read]))
+            for rest, explanation in zip(rests, explained(self.scorer, inputs, matrix, base), strict=True):
+                rest |= explanation
+        return list(zip(decided, rests, inputs, strict=True))
 
     def _judge_table(
         self, applications: Sequence[Request | ApplicationRequest], is_explained: bool

@@ -7,7 +7,7 @@ asks what sets them apart from those (Nair et al., arXiv 2204.12365).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
@@ -16,6 +16,7 @@ from scoring import features as declared
 from scoring.features.wording import NARROW, NO_BREAK, Value, in_words
 from scoring.schema import Reason
 from scoring.scorer import Scorer
+from scoring.scorer.model import Matrix
 
 MOST = 4  # reasons a person is told: Regulation B, commentary on 1002.9(b)(2)
 TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %
@@ -40,10 +41,27 @@ def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
         the model's order; they sum with the base to the raw score) and ``reasons`` (at most four, the
         weightiest first).
     """
-    names = scorer.feature_names
     matrix, base = scorer.contributions(features)
+    return explained(scorer, features.select(scorer.feature_names).iter_rows(named=True), matrix, base)
+
+
+def explained(
+    scorer: Scorer, inputs: Iterable[Mapping[str, Value]], matrix: Matrix, base: float
+) -> list[dict[str, Any]]:
+    """Return the explanations of applications whose contributions are known: see `explain`.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    inputs : iterable of mapping
+        Per application the value of each feature of the model.
+    matrix : ndarray of shape (n_applications, n_features)
+    base : float
+        As `Scorer.contributions` gives them.
+    """
+    names = scorer.feature_names
     explanations = []
-    for values, row in zip(features.select(names).iter_rows(named=True), matrix.tolist(), strict=True):
+    for values, row in zip(inputs, matrix.tolist(), strict=True):
         contributions = dict(zip(names, row, strict=True))
         explanations.append(
             {

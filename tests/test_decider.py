@@ -73,6 +73,17 @@ def test_what_cannot_be_recorded_or_done_at_once_is_refused(decider, monkeypatch
     assert isinstance(refused, Refusal) and refused.status == 500
 
 
+def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(decider, monkeypatch):
+    asked = jobs([8, 12])
+    each = [json.loads(answer) for answer in decider.answer(asked, is_explained=True)]
+    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
+    table = [json.loads(answer) for answer in decider.answer(asked, is_explained=True)]
+    for answer in each + table:
+        for decision in answer:
+            del decision["event_id"]
+    assert each == table
+
+
 def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypatch):
     decider, order = Decider(Scorer.load(folder), "m"), []
     one = features.one

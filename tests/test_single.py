@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import small
 
@@ -41,7 +42,9 @@ def test_a_row_alone_is_decided_warned_of_and_logged_like_a_row_of_a_table(score
         strict=True,
     )
     single = Single(scorer)
-    found = [single(features.one(*tables.parts(request, features.READS))) for request in requests]
+    read = [single.read(features.one(*tables.parts(request, features.READS))) for request in requests]
+    found = [(single.decide(row), remarks, inputs) for row, remarks, inputs in read]
+    assert np.array_equal([row for row, _, _ in read], scorer.encode(table), equal_nan=True)
     assert found == list(expected)
     problems = {remark["problem"] for _, remarks, _ in found for remark in remarks}
     assert problems == {"unseen category", "outside range"}
@@ -55,5 +58,6 @@ def test_a_decoded_request_has_the_parts_of_a_validated_one(requests):
 
 def test_a_model_of_one_feature_can_score_a_row(scorer, requests):
     one = replace(scorer, model=Model(Encoding(("EXT_SOURCE_2",), {}, {}), Linear.constant(0.5, 1)))
-    decided, _, inputs = Single(one)(features.one(*tables.parts(requests[0], features.READS)))
-    assert list(inputs) == ["EXT_SOURCE_2"] and 0 < decided["probability_of_default"] < 1
+    row, _, inputs = Single(one).read(features.one(*tables.parts(requests[0], features.READS)))
+    default = Single(one).decide(row)["probability_of_default"]
+    assert list(inputs) == ["EXT_SOURCE_2"] and 0 < default < 1

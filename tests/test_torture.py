@@ -14,7 +14,7 @@ from scoring import features
 from scoring.schema import HISTORY
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import parse
-from tests.torture import bad, inputs, report
+from tests.torture import bad, inputs, report, wires
 from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS
 from tests.torture.run import Figure, Result, Row, Run

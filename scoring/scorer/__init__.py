@@ -120,7 +120,11 @@ class Scorer:
         Each row plus the base sums to ``raw_score``; a positive contribution raises the risk. The function's
         own contributions pass through the calibration as `scoring.scorer.calibration` says.
         """
-        return self.calibration.apportion(*self.model.function.contributions(self.encode(features)))
+        return self.apportion(self.encode(features))
+
+    def apportion(self, matrix: Matrix) -> tuple[Matrix, float]:
+        """Return the contributions to the rows of a matrix that the model reads: see `contributions`."""
+        return self.calibration.apportion(*self.model.function.contributions(matrix))
 
     def decide(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return probability_of_default, score (points), threshold and decision, one row per application."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from scoring.decision import decide
 from scoring.scorer import Scorer
-from scoring.scorer.model import probability
+from scoring.scorer.model import Vector, probability
 from scoring.scorer.remarks import Remark, words
 
 Value = float | str | None
@@ -43,10 +43,8 @@ class Single:
         ranges = [scorer.ranges.get(name, nowhere) for name in self._names]
         self._low, self._high = np.array(ranges).reshape(-1, 2).T
 
-    def __call__(
-        self, features: Mapping[str, Value]
-    ) -> tuple[dict[str, Any], list[Remark], dict[str, Value]]:
-        """Return what the scorer decides, its warnings, and the values that the model read.
+    def read(self, features: Mapping[str, Value]) -> tuple[Vector, list[Remark], dict[str, Value]]:
+        """Return the row that the function reads, the scorer's warnings, and the values that it was made of.
 
         Parameters
         ----------
@@ -67,9 +65,10 @@ class Single:
         outside = [words(self.scorer.ranges, self._names[i], float(codes_row[i]), None) for i in odd]
         gaps = np.isnan(codes_row[self._filled])
         codes_row[self._filled[gaps]] = self._fills[gaps]
-        return self._decide(codes_row), outside + strange, dict(zip(self._names, values, strict=True))
+        return codes_row, outside + strange, dict(zip(self._names, values, strict=True))
 
-    def _decide(self, row: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    def decide(self, row: Vector) -> dict[str, Any]:
+        """Return what the scorer decides on a row."""
         scorer = self.scorer
         raw = scorer.model.function.raw(row.reshape(1, -1))
         default = probability(scorer.calibration.of(raw))
