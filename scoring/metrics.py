@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.decision import COSTS, Costs
+from scoring.decision import COSTS
 
 Vector = NDArray[np.float64]
 Outcomes = NDArray[np.int8]
@@ -52,7 +52,6 @@ def with_intervals(
     y: Outcomes,
     probability: Vector,
     threshold: float | Vector,
-    costs: Costs = COSTS,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> dict[str, Measured]:
@@ -63,13 +62,13 @@ def with_intervals(
     order = np.argsort(probability, kind="stable")
     y, probability = y[order], probability[order]
     threshold = threshold if isinstance(threshold, float) else threshold[order]
-    values = measure(y, probability, threshold, costs)
+    values = measure(y, probability, threshold)
     random = np.random.default_rng(seed)
     drawn: list[list[float]] = []
     while len(drawn) < replicates:
         weights = np.bincount(random.integers(0, len(y), len(y)), minlength=len(y)).astype(np.float64)
         if 0 < weights @ y < len(y):  # a sample without both outcomes measures nothing: draw again
-            sample = measure(y, probability, threshold, costs, weights)
+            sample = measure(y, probability, threshold, weights)
             drawn.append([sample[name] for name in MEASURES])
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     return {n: Measured(values[n], float(a), float(b)) for n, a, b in zip(MEASURES, low, high, strict=True)}
@@ -79,7 +78,6 @@ def measure(
     y: Outcomes,
     probability: Vector,
     threshold: float | Vector,
-    costs: Costs = COSTS,
     weights: Vector | None = None,
 ) -> dict[str, float]:
     """Return the metrics of a probability and of the decisions it leads to.
@@ -92,7 +90,6 @@ def measure(
         Probability of default, in [0, 1].
     threshold : float or ndarray of shape (n_applications,)
         Applications at or above it, or each at or above its own, are refused.
-    costs : Costs
     weights : ndarray of shape (n_applications,), optional
         How many times each application counts.
 
@@ -134,7 +131,7 @@ def measure(
     refused = probability >= threshold
     hits, alarms = float(bad @ refused), float(good @ refused)
     misses, granted = n_bad - hits, n_bad + n_good - hits - alarms
-    cost = costs.false_negative * misses + costs.false_positive * alarms
+    cost = COSTS.false_negative * misses + COSTS.false_positive * alarms
     total = n_bad + n_good
     return {
         "auc": auc,
@@ -144,7 +141,7 @@ def measure(
         "brier": float((weights * (probability - y) ** 2).sum()) / total,
         "log_loss": _log_loss(bad, good, probability) / total,
         "calibration_error": _calibration_error(bad, probability, weights),
-        "business_score": 1 - cost / (costs.false_negative * n_bad + costs.false_positive * n_good),
+        "business_score": 1 - cost / (COSTS.false_negative * n_bad + COSTS.false_positive * n_good),
         "cost_per_1000": 1_000 * cost / total,
         "f1": 2 * hits / (2 * hits + alarms + misses),
         "precision": hits / (hits + alarms) if hits + alarms else 0.0,

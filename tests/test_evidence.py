@@ -1,4 +1,4 @@
-"""What a validator asks of a model: refits, stability, reasons that hold. On a small scorer."""
+"""The evidence that a validator asks for: refits, stability, reasons that hold. On a small scorer."""
 
 from dataclasses import replace
 
