@@ -39,7 +39,7 @@ from training.tracking import Run
 
 DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them
-MOST_ROUNDS = 200  # trees of a refit: the sample is small
+MOST_ROUNDS = 200  # trees of a booster of a refit: the sample is small
 SEEDS = 3
 
 TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
@@ -212,7 +212,7 @@ def gather(
         cutoffs=_cutoffs(y, p, exposure, scorer.threshold, terms),
         strategy=money.strategy(y, p, exposure, terms, 100),
         scenarios=_scenarios(y, p, exposure, terms),
-        trees=bench.rounds,
+        trees=bench.rounds * bench.candidate.boosters,
     )
 
 
