@@ -10,7 +10,7 @@ import pytest
 import small
 
 from scoring import features
-from scoring.decider import Decider
+from scoring.decider import GIVE_WAY_MS, Decider
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
@@ -82,6 +82,26 @@ def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(decider, monkeypat
         for decision in answer:
             del decision["event_id"]
     assert each == table
+
+
+def test_an_explanation_lets_scores_pass_but_not_for_ever(decider, monkeypatch):
+    slept = []
+    monkeypatch.setattr("scoring.decider.sleep", slept.append)
+    decider.answer(jobs([2]), is_explained=True)
+    assert not slept
+    decided = decider.log.record
+
+    def record(entries, now):  # what is decided at once waits for the disk
+        monkeypatch.setattr(decider.log, "record", decided)
+        decider.answer(jobs([2]), is_explained=True)
+        decided(entries, now)
+
+    monkeypatch.setattr(decider.log, "record", record)
+    assert isinstance(asyncio.run(decider.answer_at_once(jobs([1])[0])), bytes)
+    assert len(slept) == 2 * GIVE_WAY_MS
+    slept.clear()
+    decider.answer(jobs([2]), is_explained=True)
+    assert not slept
 
 
 def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypatch):
