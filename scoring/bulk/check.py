@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -127,6 +128,12 @@ class Checker:
         applications = table.select(self._applications).with_row_index("row")
         ready = table.select(self._aggregates).with_row_index("row") if self._aggregates else None
         return Portfolio(applications, {}, ready)
+
+
+@lru_cache(maxsize=16)
+def checker_of(schema: tuple[tuple[str, pl.DataType], ...]) -> Checker:
+    """Return the checks for tables with these columns; a client's tables have the same ones each time."""
+    return Checker(dict(schema))
 
 
 def _typed(name: str, dtype: pl.DataType) -> pl.Expr:

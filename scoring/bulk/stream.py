@@ -38,25 +38,31 @@ class Table:
     """
 
     def __init__(self, body: bytes | bytearray, rows: int) -> None:
-        self._table = _read(body, rows)
+        table = _read(body, rows)
+        self._rows = int(table.num_rows)
+        self._names = table.column_names
+        odd = [name for name in self._names if not _is_plain(table.schema.field(name).type)]
+        self._odd = table.select(odd)
+        self._plain = _frame(table.drop_columns(odd))  # numbers are not copied
         self.schema = dict(self._slice(0, 0).schema)
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return int(self._table.num_rows)
+        return self._rows
 
-    def slices(self) -> Iterator[pl.DataFrame]:
-        """Give the rows in order, `SLICE` at a time, as polars tables."""
-        for start in range(0, len(self), SLICE):
-            yield self._slice(start, SLICE)
+    def slices(self, rows: int = SLICE) -> Iterator[pl.DataFrame]:
+        """Give the rows in order, so many at a time, as polars tables; fewer where words are looked up."""
+        rows = min(rows, SLICE) if self._odd.num_columns else rows
+        for start in range(0, len(self), rows):
+            yield self._slice(start, rows)
 
     def _slice(self, start: int, length: int) -> pl.DataFrame:
-        part = self._table.slice(start, length)
-        names = part.column_names
-        plain = [_plain(part.column(i), part.num_rows) for i in range(len(names))]
-        found = pl.from_arrow(pa.table(plain, names=names))
-        assert isinstance(found, pl.DataFrame)
-        return found.rechunk()
+        part = self._plain.slice(start, length)
+        if self._odd.num_columns:
+            odd = self._odd.slice(start, length)
+            made = pa.table([_made_plain(column, odd.num_rows) for column in odd.columns], odd.column_names)
+            part = part.hstack(_frame(made)).select(self._names)
+        return part.rechunk()
 
 
 def _read(body: bytes | bytearray, most: int) -> pa.Table:
@@ -108,13 +114,21 @@ def _unknown(name: str) -> str:
     return f"No such field{f'; is it {close[0]}?' if close else '; GET /docs.json lists them'}"
 
 
-def _plain(column: pa.ChunkedArray, rows: int) -> pa.ChunkedArray:
+def _frame(table: pa.Table) -> pl.DataFrame:
+    found = pl.from_arrow(table)
+    assert isinstance(found, pl.DataFrame)
+    return found
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return _is_text(kind) or pa.types.is_null(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _made_plain(column: pa.ChunkedArray, rows: int) -> pa.ChunkedArray:
     """Return a column in a type that polars has; one that no value of ours can have becomes true or null."""
     kind = column.type
     if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
         return pa.chunked_array([_decoded(chunk) for chunk in column.chunks], pa.large_string())
-    if _is_text(kind) or pa.types.is_null(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return column
     return (
         pa.chunked_array([pc.if_else(column.combine_chunks().is_valid(), True, None)])
         if rows

@@ -64,6 +64,7 @@ READS: dict[str, tuple[str, ...]] = {
     **{table.name: table.reads for table in TABLES},
 }
 DTYPES = {"number": pl.Float64, "category": pl.String}
+BROUGHT = pl.Schema({"row": pl.get_index_type(), **{f.name: DTYPES[f.kind] for f in AGGREGATES}})
 EMPTY_IS_ZERO = [f"{prefix}_count" for prefix in ("bureau", "previous", "pos", "card", "installment")]
 
 # Put together once: at few rows, making a plan costs more than running it.
@@ -177,10 +178,11 @@ def _history(portfolio: Portfolio, rows: pl.DataFrame) -> pl.DataFrame:
     """Give the aggregates of every application: summed up here, or as the application brought them."""
     given = portfolio.history_features
     if given is not None:
-        present = frozenset(given.columns)
-        empty = pl.lit(None)
-        columns = ((pl.col(f.name) if f.name in present else empty, f) for f in AGGREGATES)
-        given = given.select("row", *(value.cast(DTYPES[f.kind]).alias(f.name) for value, f in columns))
+        if given.schema != BROUGHT:  # else they are all there, as a batch client sends them
+            present = frozenset(given.columns)
+            empty = pl.lit(None)
+            columns = ((pl.col(f.name) if f.name in present else empty, f) for f in AGGREGATES)
+            given = given.select("row", *(value.cast(DTYPES[f.kind]).alias(f.name) for value, f in columns))
         if given["row"].equals(rows["row"]):
             return given.drop("row")
     history = rows.hstack([c for table in TABLES for c in _aggregates(portfolio, table, rows)]).drop("row")

@@ -56,14 +56,13 @@ def marks(
     """
     numbers = [name for name in encoding.names if name in ranges and name not in encoding.levels]
     # Least and greatest of each column first: most columns have nothing odd, and are then done with.
-    least = features.select(pl.col(numbers).min()).row(0)
-    greatest = features.select(pl.col(numbers).max()).row(0)
+    ends = features.select(pl.col(numbers).min(), pl.col(numbers).max().name.suffix(" max"))
+    least, greatest = np.array(ends.row(0), dtype=np.float64).reshape(2, -1)  # all missing: NaN
+    low, high = np.array([ranges[name] for name in numbers]).reshape(-1, 2).T
     found: list[tuple[str, NDArray[np.intp]]] = []
-    for name, bottom, top in zip(numbers, least, greatest, strict=True):
-        low, high = ranges[name]
-        if bottom is not None and (bottom < low or top > high):
-            value = features[name].to_numpy()  # a null becomes NaN, which lies nowhere
-            found.append((name, np.flatnonzero((value < low) | (value > high))))
+    for i in np.flatnonzero((least < low) | (greatest > high)):
+        value = features[numbers[i]].to_numpy()  # a null becomes NaN, which lies nowhere
+        found.append((numbers[i], np.flatnonzero((value < low[i]) | (value > high[i]))))
     for name, levels in encoding.levels.items():
         word = features[name]
         if strange := set(word.unique().drop_nulls()) - set(levels):
