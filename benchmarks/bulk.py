@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -17,11 +18,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated
 
@@ -114,25 +115,39 @@ class Server:
 
 
 @contextmanager
-def polled(server: Server, ask: Callable[[httpx.Client], httpx.Response]) -> Iterator[list[float]]:
-    """Ask every 20 ms beside what happens in the block; give the seconds that each answer took."""
-    seconds: list[float] = []
-    over = threading.Event()
+def polled(server: Server, path: str, document: object = None) -> Iterator[list[float]]:
+    """Ask every 20 ms beside what happens in the block; give the seconds that each answer took.
 
-    def poll() -> None:
-        with httpx.Client(base_url=server.http.base_url, timeout=60, trust_env=False) as client:
-            while not over.wait(0.02):
-                began = time.perf_counter()
-                ask(client).raise_for_status()
-                seconds.append(time.perf_counter() - began)
-
-    thread = threading.Thread(target=poll)
-    thread.start()
+    A process of its own asks: what this one sends would hold its interpreter up.
+    """
+    context = multiprocessing.get_context("spawn")
+    (mine, theirs), seconds = context.Pipe(), []
+    asking = context.Process(target=_poll, args=(theirs, str(server.http.base_url), path, document))
+    asking.start()
+    mine.recv()  # it has begun
     try:
         yield seconds
     finally:
-        over.set()
-        thread.join()
+        mine.send("over")
+        seconds += mine.recv()
+        asking.join()
+
+
+def _poll(pipe: Connection, url: str, path: str, document: object) -> None:
+    seconds: list[float] = []
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+
+        def ask() -> httpx.Response:
+            return client.get(path) if document is None else client.post(path, json=document)
+
+        ask().raise_for_status()
+        pipe.send("begun")
+        while not pipe.poll(0.02):
+            began = time.perf_counter()
+            ask().raise_for_status()
+            seconds.append(time.perf_counter() - began)
+    pipe.recv()
+    pipe.send(seconds)
 
 
 def applications(path: Path, rows: int) -> pl.DataFrame:
@@ -269,25 +284,19 @@ def main(
         try:
             one = {"applications": [as_request(whole.row(0, named=True))]}
 
-            def score_one(client: httpx.Client) -> httpx.Response:
-                return client.post("/score", json=one)
-
-            def livez(client: httpx.Client) -> httpx.Response:
-                return client.get("/livez")
-
             def beside(words: str, post: Callable[[], None], quiet: list[float]) -> None:
-                with polled(server, livez) as health:
+                with polled(server, "/livez") as health:
                     for _ in range(rounds):
                         post()
-                with polled(server, score_one) as busy:
+                with polled(server, "/score", one) as busy:
                     for _ in range(rounds):
                         post()
                 note(f"/livez during {words}, p99", p(health, 0.99), "ms", 50)
                 note(f"one row during {words}, p50 to quiet", p(busy, 0.5) / p(quiet, 0.5), "ratio", 2)
 
-            with polled(server, score_one):
+            with polled(server, "/score", one):
                 time.sleep(2)
-            with polled(server, score_one) as quiet:
+            with polled(server, "/score", one) as quiet:
                 time.sleep(4)
             before = server.memory("VmRSS")
             for size in sizes:
@@ -332,7 +341,7 @@ def main(
                 note(f"JSON, {words}, wall to Booster.predict", wall / alone, "ratio", 1)
                 note(f"JSON, {words}, CPU of the service to Booster.predict", cpu / alone, "ratio")
                 note(f"JSON, {words}, payload", len(text) / 2**20, "MiB")
-                with polled(server, score_one) as after:
+                with polled(server, "/score", one) as after:
                     time.sleep(4)
                 note(
                     f"one row after JSON of {words}, p50 to before",
