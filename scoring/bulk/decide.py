@@ -96,6 +96,8 @@ class Bulk:
             return answer
         except Exception as error:
             return refusal_of(error)
+        finally:
+            job.body = bytearray()  # whoever still holds the job need not hold so much
 
     def _decide(
         self, portfolios: Iterable[Portfolio], stem: str, record: Record | None, writer: ThreadPoolExecutor
@@ -223,8 +225,9 @@ def _json(parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]], scorer: Scorer) ->
         told: dict[int, list[remarks.Remark]] = {}
         for row, feature, number, word in marks.iter_rows():
             told.setdefault(row, []).append(remarks.words(scorer.ranges, feature, number, word))
+        warned = {row: json.dumps(warnings) for row, warnings in told.items()}
         lines = decided.select(pl.struct(pl.all()).struct.json_encode()).to_series()
         pieces += [
-            f'{line[:-1]},"warnings":{json.dumps(told.get(row, []))}}}' for row, line in enumerate(lines)
+            f'{line[:-1]},"warnings":{warned.get(row, "[]")}}}' for row, line in enumerate(lines.to_list())
         ]
     return f"[{','.join(pieces)}]".encode()

@@ -86,7 +86,7 @@ def _portfolio(part: Slice) -> Portfolio:
 
 def _table(part: Slice, names: tuple[str, ...], is_inner: bool) -> pl.DataFrame:
     """Return columns with the types of a portfolio; missing is null."""
-    found, typed = [], []
+    found: list[pl.Series] = []
     for name in names:
         kind = RULES[name].kind
         if kind == "category":
@@ -94,9 +94,10 @@ def _table(part: Slice, names: tuple[str, ...], is_inner: bool) -> pl.DataFrame:
         elif name == KEY:
             found.append(pl.Series(name, part.identifiers(name)))
         else:
-            found.append(pl.Series(name, part.numbers(name, is_inner)))
-            typed.append(pl.col(name).fill_nan(None).cast(DTYPES["number" if is_inner else kind]))
-    return pl.DataFrame(found).with_columns(typed)
+            number = pl.Series(name, part.numbers(name, is_inner), nan_to_null=True)
+            dtype = DTYPES["number" if is_inner else kind]
+            found.append(number if number.dtype == dtype else number.cast(dtype))
+    return pl.DataFrame(found)
 
 
 def _words(part: Slice, name: str, is_inner: bool) -> pl.Series:
