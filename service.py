@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # telemetry is off unless asked for
 
+import asyncio
 import atexit
 import gc
 import logging
@@ -16,10 +17,10 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
 import bentoml
 import yaml
 from bentoml.exceptions import BentoMLException, NotFound
@@ -42,7 +43,7 @@ from scoring.serving.connection import install
 from scoring.serving.door import Door
 from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, Job, JsonJob
-from scoring.serving.life import Drain, at_hangup, end_with
+from scoring.serving.life import Drain, at_hangup, end_with, stand_back
 from scoring.serving.limits import Route
 from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
@@ -225,7 +226,7 @@ class CreditScoring:
         tag = str(self.model.tag)
         decider = load(Path(self.model.path), tag)
         self.log = open_log(worker, tag, list(decider.scorer.categories))
-        self.table = anyio.CapacityLimiter(1)
+        self.large = ThreadPoolExecutor(1, "large", stand_back)  # one at a time, behind all others
         self.serve(decider)
         DRAIN.attend()
         at_hangup(self.take_up)
@@ -327,13 +328,13 @@ class CreditScoring:
     async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Refusal]:
         """Decide a large request, one at a time and beside the batches: the door leads it here."""
         (job,) = applications
-        return [await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)]
+        return [await asyncio.get_running_loop().run_in_executor(self.large, self.tables.answer, job)]
 
     @bentoml.api(route="/score/table", input_spec=Applications, output_spec=Decisions)
     async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:
         """Decide a table, one at a time and beside the batches; Arrow out, or JSON where it is asked for."""
         (job,) = applications
-        answer = await anyio.to_thread.run_sync(self.tables.answer, job, limiter=self.table)
+        answer = await asyncio.get_running_loop().run_in_executor(self.large, self.tables.answer, job)
         kind = "application/json" if job.is_json else ARROW
         return [answer if isinstance(answer, Refusal) else (answer, kind)]
 
