@@ -83,7 +83,6 @@ DOORS = {
     "msgspec": {"scoring.schema"},
     "starlette": {"service"},
     "prometheus_client": {"service"},
-    "anyio": {"service"},
     "yaml": {"service"},
     "pyarrow": {"scoring.bulk", "scoring.client"},
     "matplotlib": {"scoring.evidence"},
