@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from benchmarks import layout
 from benchmarks.results import FILE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,16 +26,6 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 
-def table(records: list[dict[str, Any]]) -> str:
-    """Return figures as a Markdown table."""
-    lines = ["| what | figure | unit | target | |", "|---|---|---|---|---|"]
-    for one in records:
-        target = "" if one["target"] is None else f"{one['target']:g}"
-        met = {None: "", True: "met", False: "**missed**"}[one["met"]]
-        lines.append(f"| {one['name']} | {one['figure']:,g} | {one['unit']} | {target} | {met} |")
-    return "\n".join(lines)
-
-
 def written(text: str, records: list[dict[str, Any]]) -> str:
     """Return a document with the figures of each part between its markers."""
     for part in PARTS:
@@ -42,7 +33,8 @@ def written(text: str, records: list[dict[str, Any]]) -> str:
         if start in text and end in text:
             own = [one for one in records if f"benchmarks.{part}" in one["command"].replace("/", ".")]
             before, _, rest = text.partition(start)
-            text = f"{before}{start}\n{table(own)}\n{end}{rest.partition(end)[2]}"
+            laid = layout.servers(own) if part == "servers" else layout.plain(own)
+            text = f"{before}{start}\n{laid}\n{end}{rest.partition(end)[2]}"
     return text
 
 
