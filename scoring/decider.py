@@ -102,7 +102,11 @@ class Decider:
         Whatever fails, fails the request that it came with and no other; nothing is raised.
         """
         waiting = [job for job in jobs if not job.is_abandoned]
-        answers = self._answers(waiting, is_explained) if waiting else {}
+        # A batch of explanations would keep the log, and those whose scores it must hold, for all of it.
+        groups = [[job] for job in waiting] if is_explained else [waiting] * bool(waiting)
+        answers: dict[int, bytes | Refusal] = {}
+        for group in groups:
+            answers |= self._answers(group, is_explained)
         gone = Refusal(504, "The time for this request is over.")
         return [answers.get(id(job), gone) for job in jobs]
 
