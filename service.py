@@ -228,6 +228,7 @@ class CreditScoring:
         self.log = open_log(worker, tag, list(decider.scorer.categories))
         self.large = ThreadPoolExecutor(1, "large", stand_back)  # one at a time, behind all others
         self.serve(decider)
+        stand_back("polars-")  # who has one application decided does not need them
         DRAIN.attend()
         at_hangup(self.take_up)
 

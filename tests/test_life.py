@@ -2,12 +2,16 @@
 
 import os
 import signal
+import sys
+import threading
 from pathlib import Path
 
 import httpx
 import pytest
 import small
 from running import bentoml, environment, free_port, is_ready, put_in_store, running, wait_until, workers
+
+from scoring.serving.life import BEHIND, stand_back
 
 pytestmark = pytest.mark.served
 
@@ -89,3 +93,16 @@ def broken(home):
     code = "import sys\nif any('worker.service' in word for word in sys.orig_argv): sys.exit(3)\n"
     (folder / "sitecustomize.py").write_text(code)
     return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads of different niceness")
+def test_a_thread_that_stands_back_leaves_the_others_where_they_are() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before, inside = priority(), []
+    thread = threading.Thread(target=lambda: (stand_back(), inside.append(priority())))
+    thread.start()
+    thread.join()
+    assert inside == [BEHIND]
+    assert priority() == before

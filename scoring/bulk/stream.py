@@ -15,7 +15,7 @@ from scoring.schema import FieldError
 from scoring.schema.columns import CATEGORY_MAX_LENGTH
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 
-SLICE = 2_000  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
+SLICE = 1_700  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
 MOST_BATCHES = 1_000  # record batches in a stream: tiny ones cost more than they carry
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _HEADER, _COMPRESSION, _DICTIONARY_DATA = 2, 3, 1  # positions in the tables of Message.fbs of Arrow

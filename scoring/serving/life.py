@@ -10,6 +10,8 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 BEHIND = 5  # a third of the weight of a thread that answers one client
@@ -25,10 +27,20 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def stand_back() -> None:
-    """Let other threads go before this one; Linux only, where each thread has a niceness of its own."""
-    if sys.platform == "linux":
+def stand_back(threads: str = "") -> None:
+    """Let other threads go before this one, or before those whose names begin so.
+
+    Linux only, where each thread has a niceness of its own.
+    """
+    if sys.platform != "linux":
+        return
+    if not threads:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+        return
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # it has ended
+            if (task / "comm").read_text().startswith(threads):
+                os.setpriority(os.PRIO_PROCESS, int(task.name), BEHIND)
 
 
 class Drain:
