@@ -67,7 +67,7 @@ def _scale(result: Result | None) -> str:
 
 
 def _cells(figure: Figure, mark: str) -> str:
-    unit = f" {figure.unit}" if figure.unit else ""
+    unit = figure.unit if figure.unit == "%" else f" {figure.unit}" if figure.unit else ""
     sign, _, bound = figure.target.partition(" ")
     target = {"<=": "≤ ", ">=": "≥ "}.get(sign, "") + bound + (unit if sign in ("<=", ">=") else "")
     ours = f"{number(figure.value)}{unit if figure.value is not None else ''}"
