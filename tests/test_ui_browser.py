@@ -162,7 +162,7 @@ def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
     page.get_by_role("tab", name="Fichier").click()
     page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
     page.get_by_text("mine.csv").wait_for()
-    page.get_by_role("button", name="Calculer le fichier").click()
+    page.get_by_role("button", name="Évaluer le fichier").click()
     page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Télécharger").click()
