@@ -16,6 +16,7 @@ import pytest
 from stand_in import serving
 
 from scoring import synthetic
+from scoring.features.wording import spaced
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.browser, pytest.mark.served, pytest.mark.xdist_group("ui")]
@@ -169,7 +170,7 @@ def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
     download.value.save_as(tmp_path / "back.csv")
     rows = (tmp_path / "back.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [row.split(",")[0] for row in rows] == ["SK_ID_CURR", "2", "1"]
-    assert rows[2].endswith("AMT_CREDIT : n'est pas un nombre")
+    assert rows[2].endswith(spaced("AMT_CREDIT : n'est pas un nombre"))
 
 
 def test_the_page_fits_a_phone(visit) -> None:
