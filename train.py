@@ -5,8 +5,6 @@ Example: ``python train.py --portfolio home-credit-default-risk.zip``
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import shutil
@@ -26,96 +24,29 @@ from typing import Annotated, Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
-import polars as pl
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from scoring import features as declared
 from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
-from scoring.candidates import COMPARISONS, Candidate, Trials, selection, vectorise
-from scoring.candidates.coding import Coded
+from scoring.candidates import COMPARISONS, Candidate, Trials, selection
 from scoring.candidates.search import Search
-from scoring.candidates.selection import Selection
-from scoring.decision import DEFAULT_PROTECTED, protected_columns
-from scoring.evaluation import Evaluation, cross_validate, deal_folds, evaluate
-from scoring.evaluation.checks import LeakSuspected, check_alone, check_auc, check_features, notices
+from scoring.decision import DEFAULT_PROTECTED
+from scoring.evaluation import Evaluation, cross_validate, evaluate
+from scoring.evaluation.checks import LeakSuspected, check_auc
 from scoring.evidence.figures import draw_importance
 from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
-from scoring.tables import Portfolio
 from training import registry, tracking
 from training.comparison import Bar, as_table, show
-from training.lineage import code_sha256, data_sha256, git_revision, peak_memory_mib
+from training.lineage import peak_memory_mib
+from training.material import Material, Plan, prepare
 
 Compare = StrEnum("Compare", list(COMPARISONS))
 
-POOL = 500  # applications kept raw, to choose the golden examples from
 BAD_INPUT, FAILURE = 2, 1
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train on, and how."""
-
-    portfolio: Path
-    folds: int = 5
-    seed: int = 0
-    protect: tuple[str, ...] = DEFAULT_PROTECTED
-    tracking_uri: str = tracking.STORE
-    experiment: str = tracking.EXPERIMENT
-    most_rounds: int | None = None
-    allow_leak: str | None = None
-    compare: str = "quick"
-    trials: int = 0
-    budget_s: float = float("inf")
-    select: bool = False
-
-    @property
-    def candidates(self) -> tuple[Candidate, ...]:
-        """The candidates to compare, with fewer trees if the plan says so."""
-        if self.most_rounds is None:
-            return COMPARISONS[self.compare]
-        return tuple(replace(c, rounds=min(c.rounds, self.most_rounds)) for c in COMPARISONS[self.compare])
-
-    @property
-    def search_storage(self) -> Path:
-        """Where a search keeps its trials: a file beside the store."""
-        folder = tracking.sqlite_folder(self.tracking_uri) or Path("var")
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / "search.jsonl"
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """Everything that all candidates share."""
-
-    features: pl.DataFrame
-    coded: Coded
-    y: Outcomes
-    folds: np.ndarray[Any, np.dtype[np.int8]]
-    directions: dict[str, int]
-    pool: Portfolio
-    pool_rows: np.ndarray[Any, np.dtype[np.intp]]
-    lineage: dict[str, Any]
-    notices: list[str]
-    chosen: Selection | None = None
-
-    def narrowed(self) -> Material:
-        """Return the same with the features that were chosen on all applications."""
-        if self.chosen is None:
-            return self
-        names = self.chosen.names
-        return replace(self, features=self.features.select(names), coded=self.coded.only(names))
-
-    def key(self, plan: Plan, *more: object) -> str:
-        """Return a hash of everything that a result depends on, so that none is computed twice."""
-        kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
-        what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak]
-        what += [plan.select, more]
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -129,52 +60,6 @@ class Result:
     def cost(self) -> float:
         """Cost per 1,000 applications."""
         return self.run.metrics["cost_per_1000"]
-
-
-def prepare(plan: Plan, now: datetime) -> Material:
-    """Read the portfolio and compute the features that the policy allows.
-
-    Raises
-    ------
-    ValueError
-        If the portfolio, the policy or the number of folds does not allow a training.
-    LeakSuspected
-        If a feature knows the outcome, or other applications.
-    """
-    protected_columns(plan.protect)
-    portfolio = tables.read(plan.portfolio, "train", columns=declared.READS)
-    y = vectorise(portfolio.applications["TARGET"])
-    folds = deal_folds(y, plan.folds, plan.seed)
-    names = declared.names(plan.protect)
-    pool_rows = np.sort(np.random.default_rng(plan.seed).permutation(len(y))[:POOL])
-    absent = tables.absent(portfolio)
-    lineage = {
-        "created": now.isoformat(timespec="seconds"),
-        "data_sha256": data_sha256(plan.portfolio),
-        "missing_tables": absent,
-        "git_revision": git_revision(),
-        "libraries": tracking.libraries(),
-        "applications": len(y),
-        "defaults": int(y.sum()),
-        "folds": plan.folds,
-        "seed": plan.seed,
-    }
-    features, pool = declared.build(portfolio).select(names), tables.take(portfolio, pool_rows)
-    del portfolio  # the records are no longer needed, and they are most of the memory
-    check_alone(features[pool_rows], declared.build(pool).select(names))
-    coded = Coded.of(features)
-    check_features(coded, y, plan.seed, plan.allow_leak)
-    return Material(
-        features,
-        coded,
-        y,
-        folds,
-        {name: declared.FEATURE_BY_NAME[name].direction for name in names},
-        pool,
-        pool_rows,
-        lineage,
-        notices(features, y, absent, len(declared.TABLES)),
-    )
 
 
 def try_candidate(

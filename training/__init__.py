@@ -1,1 +1,1 @@
-"""What training keeps: runs in MLflow, the registry of champions, where a model comes from, comparisons."""
+"""What training starts from and what it keeps: material, runs in MLflow, champions, lineage, comparisons."""

@@ -1,0 +1,136 @@
+"""What a training starts from: the plan of what to train on and how, and what all its candidates share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from scoring import features as declared
+from scoring import tables
+from scoring.candidates import COMPARISONS, Candidate, vectorise
+from scoring.candidates.coding import Coded
+from scoring.candidates.selection import Selection
+from scoring.decision import DEFAULT_PROTECTED, protected_columns
+from scoring.evaluation import deal_folds
+from scoring.evaluation.checks import check_alone, check_features, notices
+from scoring.metrics import Outcomes
+from scoring.tables import Portfolio
+from training import tracking
+from training.lineage import code_sha256, data_sha256, git_revision
+
+POOL = 500  # applications kept raw, to choose the golden examples from
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train on, and how."""
+
+    portfolio: Path
+    folds: int = 5
+    seed: int = 0
+    protect: tuple[str, ...] = DEFAULT_PROTECTED
+    tracking_uri: str = tracking.STORE
+    experiment: str = tracking.EXPERIMENT
+    most_rounds: int | None = None
+    allow_leak: str | None = None
+    compare: str = "quick"
+    trials: int = 0
+    budget_s: float = float("inf")
+    select: bool = False
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The candidates to compare, with fewer trees if the plan says so."""
+        if self.most_rounds is None:
+            return COMPARISONS[self.compare]
+        return tuple(replace(c, rounds=min(c.rounds, self.most_rounds)) for c in COMPARISONS[self.compare])
+
+    @property
+    def search_storage(self) -> Path:
+        """Where a search keeps its trials: a file beside the store."""
+        folder = tracking.sqlite_folder(self.tracking_uri) or Path("var")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / "search.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that all candidates share."""
+
+    features: pl.DataFrame
+    coded: Coded
+    y: Outcomes
+    folds: np.ndarray[Any, np.dtype[np.int8]]
+    directions: dict[str, int]
+    pool: Portfolio
+    pool_rows: np.ndarray[Any, np.dtype[np.intp]]
+    lineage: dict[str, Any]
+    notices: list[str]
+    chosen: Selection | None = None
+
+    def narrowed(self) -> Material:
+        """Return the same with the features that were chosen on all applications."""
+        if self.chosen is None:
+            return self
+        names = self.chosen.names
+        return replace(self, features=self.features.select(names), coded=self.coded.only(names))
+
+    def key(self, plan: Plan, *more: object) -> str:
+        """Return a hash of everything that a result depends on, so that none is computed twice."""
+        kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
+        what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak]
+        what += [plan.select, more]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def prepare(plan: Plan, now: datetime) -> Material:
+    """Read the portfolio and compute the features that the policy allows.
+
+    Raises
+    ------
+    ValueError
+        If the portfolio, the policy or the number of folds does not allow a training.
+    LeakSuspected
+        If a feature knows the outcome, or other applications.
+    """
+    protected_columns(plan.protect)
+    portfolio = tables.read(plan.portfolio, "train", columns=declared.READS)
+    y = vectorise(portfolio.applications["TARGET"])
+    folds = deal_folds(y, plan.folds, plan.seed)
+    names = declared.names(plan.protect)
+    pool_rows = np.sort(np.random.default_rng(plan.seed).permutation(len(y))[:POOL])
+    absent = tables.absent(portfolio)
+    lineage = {
+        "created": now.isoformat(timespec="seconds"),
+        "data_sha256": data_sha256(plan.portfolio),
+        "missing_tables": absent,
+        "git_revision": git_revision(),
+        "libraries": tracking.libraries(),
+        "applications": len(y),
+        "defaults": int(y.sum()),
+        "folds": plan.folds,
+        "seed": plan.seed,
+    }
+    features, pool = declared.build(portfolio).select(names), tables.take(portfolio, pool_rows)
+    del portfolio  # the records are no longer needed, and they are most of the memory
+    check_alone(features[pool_rows], declared.build(pool).select(names))
+    coded = Coded.of(features)
+    check_features(coded, y, plan.seed, plan.allow_leak)
+    return Material(
+        features,
+        coded,
+        y,
+        folds,
+        {name: declared.FEATURE_BY_NAME[name].direction for name in names},
+        pool,
+        pool_rows,
+        lineage,
+        notices(features, y, absent, len(declared.TABLES)),
+    )
