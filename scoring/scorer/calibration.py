@@ -9,6 +9,7 @@ Signs and the order of the contributions within an application therefore stay th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -23,12 +24,12 @@ NEAR = 1e-9  # log-odds; contributions that sum to less share by the slope at th
 STEP = 1e-4  # log-odds; of the difference that gives that slope
 
 
-class _Bent:
+class _Bent(ABC):
     """What the maps that are not affine share."""
 
+    @abstractmethod
     def of(self, log_odds: Vector) -> Vector:
         """Return the calibrated log-odds."""
-        raise NotImplementedError
 
     def apportion(self, contributions: Matrix, base: float) -> tuple[Matrix, float]:
         """Return contributions and base that sum to the calibrated log-odds."""
