@@ -178,9 +178,10 @@ def _scan(path: Path) -> pl.LazyFrame:
     if KEY not in names:
         raise FileError(f"{path.name} has no column {KEY}; every application needs its number.")
     if unknown := [name for name in names if name not in RULES and name != LABEL]:
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise FileError(
-            f"{path.name} has {len(unknown)} columns that no application has, the first is {unknown[0]!r}; "
-            "remove them (docs: GET /docs.json of the service names the columns)."
+            f"{path.name}: no application has a column {unknown[0]!r}{others}; remove what is not listed in "
+            "GET /docs.json of the service."
         )
     return lazy.drop(LABEL, strict=False)
 
