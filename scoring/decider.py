@@ -116,11 +116,9 @@ class Decider:
         try:
             size = len(job.applications)
             ids, operators = [job.request_id] * size, [job.operator] * size
-            async with (
-                self._turn
-            ):  # between two decisions the loop looks who else is there, to be refused too
+            async with self._turn:
                 decisions, entries = self._judge(job.applications, ids, False, operators)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # the loop looks who else is there: those to be refused wait too
             if self._together is not None:
                 await self._together.record(entries)
             return _json(decisions)

@@ -240,9 +240,7 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
         descriptor = os.open(head, os.O_WRONLY)
         try:
             os.pwrite(descriptor, tombstone.to_bytes(key), 0)
-            os.fsync(
-                descriptor
-            )  # first the stone, then the grave: a crash between the two is seen and mended
+            os.fsync(descriptor)  # first the stone, then the grave: a crash between the two is seen
         finally:
             os.close(descriptor)
         for part in _tables(path):

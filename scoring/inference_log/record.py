@@ -120,9 +120,8 @@ def strict_json(value: object) -> bytes:
     """
     text = to_json(value, inf_nan_mode="constants")  # five times as fast as json.dumps
     if any(sign in text for sign in (b":NaN", b":Infinity", b":-Infinity")):
-        json.dumps(
-            value, allow_nan=False, default=to_jsonable_python
-        )  # raises, unless it is only a word that looks so
+        # Raises, unless it is only a word that looks so.
+        json.dumps(value, allow_nan=False, default=to_jsonable_python)
     return text
 
 
