@@ -8,6 +8,7 @@ asks what sets them apart from those (Nair et al., arXiv 2204.12365).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -94,18 +95,28 @@ def reasons(scorer: Scorer, values: Mapping[str, Value], contributions: Mapping[
         against granted ones. ``contribution`` is the group's, in log-odds above that of granted
         applicants.
     """
-    groups: dict[str, dict[str, float]] = {}
-    for name, contribution in contributions.items():
-        if name not in NEVER:
-            against = contribution - scorer.granted_contributions.get(name, 0.0)
-            groups.setdefault(declared.FEATURE_BY_NAME[name].group, {})[name] = against
-    weights = {group: sum(members.values()) for group, members in groups.items()}
-    told = [
-        group
-        for group in sorted(weights, key=lambda group: -weights[group])
-        if weights[group] >= TINY and declared.GROUPS[group].reason_en
+    names, usual = tuple(contributions), scorer.granted_contributions
+    against = [contribution - usual.get(name, 0.0) for name, contribution in contributions.items()]
+    groups = _groups(names)
+    weights = {group: sum([against[place] for place in places]) for group, places in groups.items()}
+    told = sorted((group for group in weights if weights[group] >= TINY), key=lambda group: -weights[group])
+    return [
+        _reason(
+            scorer, group, {names[place]: against[place] for place in groups[group]}, weights[group], values
+        )
+        for group in told[:MOST]
     ]
-    return [_reason(scorer, group, groups[group], weights[group], values) for group in told[:MOST]]
+
+
+@lru_cache(maxsize=8)  # one for each model that serves
+def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the places of the features that may be a reason, under the groups that are told as one."""
+    groups: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        group = declared.FEATURE_BY_NAME[name].group
+        if name not in NEVER and declared.GROUPS[group].reason_en:
+            groups.setdefault(group, []).append(place)
+    return groups
 
 
 def _reason(

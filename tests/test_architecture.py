@@ -220,7 +220,9 @@ def served_modules() -> set[str]:
         found = name if name in MODULES else f"{name}.__init__"
         if found in MODULES and found not in seen:
             seen.add(found)
-            queue += [target for target in top_level_imports(found) if target.split(".")[0] in OURS]
+            # what service.py imports later, in a function, is served as well
+            needed = IMPORTS[found] if found == "service" else top_level_imports(found)
+            queue += [target for target in needed if target.split(".")[0] in OURS]
     return seen
 
 

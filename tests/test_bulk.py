@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import features
-from scoring.bulk import ANSWER, DECODER, RULES, Bulk, Checker, Table
+from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read, writer
 from scoring.schema import Decision
@@ -26,7 +26,7 @@ from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, JsonJob
 from scoring.serving.limits import Limits, Route
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import parse
+from scoring.serving.reading import DECODER, parse
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000

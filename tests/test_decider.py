@@ -98,7 +98,7 @@ def test_an_explanation_lets_scores_pass_but_not_for_ever(decider, monkeypatch):
 
     monkeypatch.setattr(decider.log, "record", record)
     assert isinstance(asyncio.run(decider.answer_at_once(jobs([1])[0])), bytes)
-    assert len(slept) == 2 * GIVE_WAY_MS
+    assert len(slept) == 2 * 2 * GIVE_WAY_MS  # two applications, in two halves each
     slept.clear()
     decider.answer(jobs([2]), is_explained=True)
     assert not slept

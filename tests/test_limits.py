@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import threading
+from itertools import pairwise
 
 import httpx
 from test_access import LOCKED, OLD
@@ -12,6 +14,7 @@ from scoring.serving.door import Door
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
 from scoring.serving.rate import Rate
+from scoring.serving.reading import parse
 
 ROUTES = {"/score": Route(rows=5), "/explain": Route(rows=5, concurrent=2)}
 
@@ -111,3 +114,48 @@ def test_every_answer_keeps_pages_of_other_sites_out():
         assert response.headers["x-frame-options"] == "DENY"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["cache-control"] == "no-store"
+
+
+def test_a_large_answer_leaves_whole_and_in_pieces_and_the_loop_looks_round_in_between():
+    content, sent = bytes(range(256)) * 1_000, []
+
+    async def large(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": content})
+
+    async def others():
+        while True:
+            sent.append("others")
+            await asyncio.sleep(0)
+
+    async def take(message):
+        sent.append(message)
+
+    async def run():
+        looking = asyncio.ensure_future(others())
+        await Door(large, {}, DECODER)(
+            {"type": "http", "path": "/", "method": "GET", "headers": []}, None, take
+        )
+        looking.cancel()
+
+    asyncio.run(run())
+    bodies = [message for message in sent if message != "others" and message["type"] == "http.response.body"]
+    assert b"".join(message["body"] for message in bodies) == content
+    assert [message.get("more_body", False) for message in bodies] == [True, True, True, False]
+    assert all(len(message["body"]) <= 2**16 for message in bodies)
+    places = [place for place, message in enumerate(sent) if message in bodies]
+    assert all("others" in sent[a:b] for a, b in pairwise(places))
+
+
+def test_a_body_that_takes_long_to_read_is_read_beside_the_loop(monkeypatch):
+    readers = []
+
+    def noted(content, rows, decoder):
+        readers.append(threading.current_thread().name)
+        return parse(content, rows, decoder)
+
+    monkeypatch.setattr("scoring.serving.door.parse", noted)
+    limits = Limits(quick_bytes=len(body(1)))
+    assert statuses(ask([("/explain", {})], limits=limits)) == [200]
+    assert statuses(ask([("/explain", {})], limits=Limits(quick_bytes=len(body(1)) - 1))) == [200]
+    assert readers[0] == "MainThread" and readers[1].startswith("read")

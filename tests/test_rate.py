@@ -1,10 +1,12 @@
-"""One client's requests are counted apart from another's."""
+"""One client's requests are counted apart from another's; a crowd that is refused comes back one by one."""
+
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.serving import rate
-from scoring.serving.rate import Rate
+from scoring.serving.rate import Rate, Returns
 
 
 class Clock:
@@ -54,3 +56,23 @@ def test_no_more_than_the_rate_passes_in_any_time(per_s, pauses):
         clock.now += pause
         passed += limit.wait_s("desk") == 0
     assert passed <= max(1, per_s) + sum(pauses) * per_s + 1e-6
+
+
+def test_a_crowd_that_is_refused_comes_back_at_an_even_rate():
+    returns = Returns(per_s=100, least_s=1, most_s=10, clock=lambda: 0.0)
+    waits = Counter(returns.after_s() for _ in range(550))
+    assert set(waits) == {1, 2, 3, 4, 5, 6} and all(99 <= waits[second] <= 101 for second in (2, 3, 4, 5))
+
+
+def test_nobody_is_told_to_wait_longer_than_the_most():
+    returns = Returns(per_s=100, least_s=1, most_s=3, clock=lambda: 0.0)
+    assert max(returns.after_s() for _ in range(10_000)) == 3
+
+
+def test_who_is_refused_alone_comes_back_at_the_soonest():
+    now = [0.0]
+    returns = Returns(per_s=100, least_s=1, most_s=10, clock=lambda: now[0])
+    for _ in range(300):
+        returns.after_s()
+    now[0] = 60.3
+    assert returns.after_s() == 1

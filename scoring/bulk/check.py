@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES, READS
-from scoring.schema import Application, Decoder, columns
+from scoring.schema import Application, columns
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName
 from scoring.tables import DTYPES, Portfolio
 
@@ -36,9 +36,6 @@ RULES: dict[str, Rule] = {
     **{name: Rule(FEATURE_BY_NAME[name].kind) for name in HISTORY_FEATURES},
 }
 """Column of a bulk table -> its rule: raw columns in capitals, aggregates of the history under their name."""
-
-DECODER = Decoder({name: RULES[name].kind for name in HISTORY_FEATURES})
-"""Reads applications with any of the aggregates that the features declare."""
 
 _EXACT = 2**53  # above it a float cannot tell neighbouring whole numbers apart
 

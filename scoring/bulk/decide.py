@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from scoring import features
-from scoring.bulk.check import DECODER, Checker, as_request, checker_of
+from scoring.bulk.check import Checker, as_request, checker_of
 from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
 from scoring.inference_log import InferenceLog, event_ids
@@ -25,7 +25,7 @@ from scoring.schema import Doubt, FieldError
 from scoring.scorer import Scorer, remarks
 from scoring.serving.job import BulkJob, JsonJob
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, refusal_of
-from scoring.serving.reading import errors_of, parse
+from scoring.serving.reading import DECODER, errors_of, parse
 from scoring.tables import Portfolio, concat, from_requests
 
 PARTS = 3  # slices of a JSON body that are decided together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
@@ -18,6 +19,7 @@ SAFE_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
+PIECE = 2**16
 _ANY = "The service could not answer; its log says why."
 _DETAILS = {
     404: "There is nothing here; GET / lists the endpoints.",
@@ -64,7 +66,10 @@ class Uniform:
 
 
 class Numbered:
-    """A send that puts the request's id into the headers, and keeps pages of other sites out of ours."""
+    """A send that puts the request's id into the headers, and keeps pages of other sites out of ours.
+
+    What is large leaves in pieces: who asks little is answered in between.
+    """
 
     def __init__(self, send: Send, request_id: str) -> None:
         self.send = send
@@ -76,7 +81,12 @@ class Numbered:
         if message["type"] == "http.response.start":
             self.has_started = True
             message = {**message, "headers": [*message.get("headers", []), *self._headers]}
-        await self.send(message)
+        body, end = message.get("body", b""), 0
+        while len(body) - end > PIECE:
+            end += PIECE
+            await self.send({**message, "body": body[end - PIECE : end], "more_body": True})
+            await asyncio.sleep(0)
+        await self.send({**message, "body": body[end:]} if end else message)
 
 
 async def refuse(send: Send, refusal: Refusal) -> None:

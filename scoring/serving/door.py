@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
@@ -22,8 +23,10 @@ from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
 from scoring.serving.problem import Refusal, refusal_of
-from scoring.serving.rate import Rate
+from scoring.serving.rate import Rate, Returns
 from scoring.serving.reading import parse
+
+READERS = 2  # threads; more would only take Python's lock from the loop in turns
 
 Admit = Callable[[Scope], str | None]
 Count = Callable[[int], None]
@@ -79,6 +82,8 @@ class Door:
         self.admit = admit
         self.rate = rate
         self.at_once = at_once
+        self._readers = ThreadPoolExecutor(READERS, "read")
+        self._returns = Returns(limits.returns_per_s, limits.retry_after_s, limits.retry_after_most_s)
         self._counts: Counter[str] = Counter()
         self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
         self._quick = 0
@@ -145,9 +150,11 @@ class Door:
             await self._lead(visit, job, limits.arrow_s, path)
 
     async def _read(self, body: bytes, rows: int) -> list[Request]:
-        if len(body) <= self.limits.bulk_bytes:
+        """Read a body; one that takes milliseconds is read aside, while the loop answers others."""
+        if len(body) <= self.limits.quick_bytes:
             return parse(body, rows, self.decoder)
-        return await asyncio.to_thread(parse, body, rows, self.decoder)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, parse, body, rows, self.decoder)
 
     def _is_quick(self, route: Route, job: Job, size: int) -> bool:
         """Say whether a request is decided now: the queue of the batch costs more than a lone decision."""
@@ -201,7 +208,7 @@ class Door:
         most = self.limits.concurrent
         if self._counts.total() >= most or self._counts[path] >= (route.concurrent or most):
             detail = "Too many requests at once; try again shortly."
-            raise Refusal(429, detail, retry_after_s=self.limits.retry_after_s)
+            raise Refusal(429, detail, retry_after_s=self._returns.after_s())
         self._counts[path] += 1
         try:
             yield

@@ -26,6 +26,8 @@ class Limits:
     arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
     arrow_s: float = 120.0  # to send a table, and to answer it
     retry_after_s: int = 1
+    retry_after_most_s: int = 10
+    returns_per_s: float = 100.0  # of those told to come back: saying no costs a seventh of a decision
 
     @property
     def arrow_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""How many requests a second one client may send."""
+"""How many requests a second one client may send, and when those come back who were one too many."""
 
 from __future__ import annotations
 
@@ -36,3 +36,33 @@ class Rate:
         if len(self._left) > CLIENTS_KEPT:
             self._left.popitem(last=False)
         return 0.0 if passes else (1 - left) / self.per_s
+
+
+class Returns:
+    """Spreads a crowd: those who are told to come back do so at an even rate, not all in the next second.
+
+    Parameters
+    ----------
+    per_s : float
+        How many a second, above 0.
+    least_s, most_s : int
+        Nobody is told to come back sooner or later than that.
+    clock : callable
+        Seconds from any fixed moment on; never goes back.
+    """
+
+    def __init__(
+        self, per_s: float, least_s: int, most_s: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._every_s = 1 / per_s
+        self._least_s = least_s
+        self._most_s = most_s
+        self._clock = clock
+        self._next = float("-inf")
+
+    def after_s(self) -> int:
+        """Return the seconds after which the next of them may come back."""
+        now = self._clock()
+        turn = max(self._next, now + self._least_s)
+        self._next = min(turn + self._every_s, now + self._most_s)
+        return round(turn - now)

@@ -9,10 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES
 from scoring.schema import Decoder, FieldError, Request, ScoreRequest, repeated_keys
 from scoring.serving.problem import Refusal, faulty, field_error, field_errors
 
 SLICE = 50  # applications validated at a stretch: other threads get their turn in between
+
+DECODER = Decoder({name: FEATURE_BY_NAME[name].kind for name in HISTORY_FEATURES})
+"""Reads applications with any of the aggregates that the features declare."""
 
 
 def parse(body: bytes | bytearray, rows: int, decoder: Decoder) -> list[Request]:
