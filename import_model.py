@@ -169,6 +169,9 @@ def main(
             imported = import_run(chosen, dry_run)
     except (ScorerError, NotBetter) as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
+        is_champion = not (promote_ or force or rollback or run or best)
+        if is_champion and (waiting := registry.holder(client, registry.CHALLENGER)) is not None:
+            errors.print(f"The challenger {waiting.id} waits: --promote compares it with the champion.")
         raise typer.Exit(REFUSED) from error
     except tracking.TrackingError as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)

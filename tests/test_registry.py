@@ -1,6 +1,7 @@
 """Promises of training/registry.py, and of import_model.py's promotion and rollback."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import bentoml
 import mlflow
@@ -145,6 +146,25 @@ def test_a_forced_promotion_records_its_reason(client, log, uri):
     version = client.get_model_version_by_alias("credit_scoring", "champion")
     assert version.run_id == second.id
     assert version.tags["promoted"].endswith("forced: new product, new portfolio")
+
+
+def test_a_champion_that_cannot_be_compared_is_named_with_the_remedy(client, log, uri):
+    first, second = log(0.1), log(0.3)
+    (Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.OUT_OF_FOLD).unlink()
+    propose(client, first)
+    propose(client, second)
+    code, text = invoke(uri, "--promote")
+    assert code == 2 and f"run '{first.id}' keeps no out-of-fold predictions." in text
+    assert "promote with --force REASON" in text and "Traceback" not in text
+
+
+def test_beside_a_champion_that_cannot_serve_the_waiting_challenger_is_named(client, log, uri, monkeypatch):
+    first, second = log(0.1), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    monkeypatch.setattr("scoring.features.names", lambda _: ["other"])
+    code, text = invoke(uri)
+    assert code == 3 and f"The challenger {second.id} waits: --promote" in text
 
 
 def test_a_rollback_brings_the_champion_before_back_and_serves_it(client, log, uri):

@@ -112,9 +112,15 @@ def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
     Raises
     ------
     TrackingError
-        If they were not trained on the same applications and folds.
+        If they were not trained on the same applications and folds, or one keeps no predictions of them.
     """
-    ours, theirs = read_out_of_fold(challenger.id), read_out_of_fold(champion.id)
+    try:
+        ours, theirs = read_out_of_fold(challenger.id), read_out_of_fold(champion.id)
+    except TrackingError as error:
+        raise TrackingError(
+            f"{error} So champion {champion.id} and challenger {challenger.id} cannot be compared. Train "
+            "again what keeps none, or promote with --force REASON."
+        ) from error
     same = ["row", "fold", "y"]
     if champion.tags.get("data_sha256") != challenger.tags.get("data_sha256") or not ours.select(same).equals(
         theirs.select(same)

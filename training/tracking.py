@@ -275,7 +275,7 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
                 run_id=run_id, artifact_path=OUT_OF_FOLD, dst_path=folder
             )
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"run {run_id!r} keeps no out-of-fold predictions; train again.") from error
+            raise TrackingError(f"run {run_id!r} keeps no out-of-fold predictions.") from error
         return pl.read_parquet(place)
 
 
