@@ -162,6 +162,18 @@ class Tally:
         return ", ".join(parts + ([f"{len(self.lost)} lost"] if self.lost else [])) or "nothing"
 
 
+def together(tallies: Sequence[Tally]) -> Tally:
+    """Count several loads as one."""
+    whole = Tally(took=sum(tally.took for tally in tallies))
+    for tally in tallies:
+        whole.statuses += tally.statuses
+        whole.wrong += tally.wrong
+        whole.without_retry += tally.without_retry
+        for name in ("lost", "seconds", "refused_seconds", "event_ids"):
+            getattr(whole, name).extend(getattr(tally, name))
+    return whole
+
+
 Check = Callable[[int, Answer], bool]
 
 
