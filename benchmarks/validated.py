@@ -1,0 +1,109 @@
+"""What a validator asks of the champion, in figures: ``python -m benchmarks.validated --portfolio FILE``.
+
+The champion is trained on a fresh store, as a user trains it, and measured as ``python -m validation`` does.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import record
+from benchmarks.training import HERE, MODEL
+from scoring.evidence.money import TERMS
+from scoring.metrics import Measured
+from scoring.scorer import Scorer
+from training import registry, tracking
+from validation.evidence import Evidence, Size, gather
+
+Shown = tuple[str, float | Measured, str]  # what, figure, unit
+
+
+def figures(found: Evidence) -> Iterator[Shown]:
+    """Give what the pack finds, one figure at a time; those with intervals have them."""
+    for name in ("auc", "cost_per_1000", "share_granted"):
+        yield name, found.metrics[name], ""
+    for audit in found.audits:
+        of = f"by {audit.attribute}"
+        others = [group for group in audit.groups if group.name != audit.reference]
+        worst = min(others, key=lambda group: group.ratio.value)
+        yield f"lowest approval ratio {of}, in force: {worst.name}", worst.ratio, "ratio"
+        gap = max(others, key=lambda group: abs(group.gap.value))
+        yield f"widest gap among good clients {of}: {gap.name}", gap.gap, "difference of shares"
+        off = max(audit.groups, key=lambda group: abs(group.calibration.value))
+        yield f"largest miscalibration of a group {of}: {off.name}", off.calibration, "difference of rates"
+    for refit in found.exclusions:
+        if refit.auc_gained is not None and refit.cost_saved is not None:
+            name, auc, cost = refit.variant.name, refit.auc_gained, refit.cost_saved
+            yield f"AUC gained: {name}", Measured(auc.value, auc.low, auc.high), "AUC"
+            yield f"cost saved: {name}", Measured(cost.value, cost.low, cost.high), "per 1,000"
+    yield "less discriminating models found", float(found.chosen is not None), f"of {len(found.alternatives)}"
+    if found.later is not None:
+        yield "AUC of telling later applications apart", found.later.found.auc, "AUC"
+        least, *_, most = found.later.slices
+        yield "AUC on the fifth least like the later applications", least.auc, "AUC"
+        yield "AUC on the fifth most like the later applications", most.auc, "AUC"
+    yield "AUC, spread over three seeds", max(found.spread.auc) - min(found.spread.auc), "AUC"
+    yield "decided alike by three seeds", found.spread.same_decision, "share"
+    if found.agreement is not None:
+        yield "LIME agrees: rank correlation over groups", found.agreement.rank_correlation, "correlation"
+        yield "LIME agrees: sign of the four weightiest groups", found.agreement.same_sign, "share"
+    if found.verified is not None:
+        yield "reasons without which the probability falls", found.verified.fell, "share"
+        yield "first reasons without which the probability falls", found.verified.fell_by_rank[0], "share"
+        yield "refused that all reasons away would grant", found.verified.granted_then, "share"
+    if found.stable is not None:
+        yield "same first reason under another seed", found.stable.same_first, "share"
+        yield "same reasons under another seed", found.stable.shared, "share"
+    for cut, what in (("in_force", "at the threshold in force"), ("most_profit", "at the best cut-off")):
+        yield f"profit {what}", found.cutoffs[cut].profit, "per 1,000 of credit asked for"
+    yield "profit of granting everybody", found.cutoffs["all"].profit, "per 1,000 of credit asked for"
+
+
+def main(
+    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    name: Annotated[str, typer.Option(help="Word for it in the records.")],
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the refits.")] = 2,
+) -> None:
+    """Train a champion, measure all that a validator asks, and keep it in benchmarks/model.json.
+
+    Example: python -m benchmarks.validated --portfolio var/demo --name demo
+    """
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder, console.status("Training") as status:
+        uri = f"sqlite:///{folder}/mlflow.db"
+        words = ["train.py", "--portfolio", str(portfolio), "--compare", "champion", "--tracking-uri", uri]
+        subprocess.run([sys.executable, *words], cwd=HERE.parent, check=True, stdout=subprocess.DEVNULL)
+        client = tracking.connect(uri)
+        run = registry.find_champion(client)
+        with tracking.fetch_scorer(run) as place:
+            found = gather(
+                run,
+                Scorer.load(place),
+                tracking.read_out_of_fold(run.id),
+                tracking.read_candidates(client, run),
+                portfolio,
+                Size(folds=folds),
+                TERMS,
+                lambda step: status.update(f"Measuring: {step}"),
+            )
+    command = f"python -m benchmarks.validated --portfolio {portfolio.name} --name {name} --folds {folds}"
+    table = Table("what", "figure", "interval", "unit", title=f"{name}: {len(found.y):,} applications")
+    for what, figure, unit in figures(found):
+        value = figure.value if isinstance(figure, Measured) else figure
+        interval = f"{figure.low:.4g} to {figure.high:.4g}" if isinstance(figure, Measured) else ""
+        table.add_row(what, f"{value:.4g}", interval, unit)
+        record(f"validation, {name}: {what}", round(value, 6), unit, None, None, command, MODEL)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
