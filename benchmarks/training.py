@@ -23,6 +23,14 @@ MODEL = HERE / "model.json"
 FULL, CALIBRATED = 300_000, 90_000  # applications from which the targets of time and of calibration hold
 
 
+def train_afresh(portfolio: Path, compare: str, folder: str) -> str:
+    """Train as a user does, on a store of its own in ``folder``; return where the store is."""
+    uri = f"sqlite:///{folder}/mlflow.db"
+    words = ["train.py", "--portfolio", str(portfolio), "--compare", compare, "--tracking-uri", uri]
+    subprocess.run([sys.executable, *words], cwd=HERE.parent, check=True)
+    return uri
+
+
 def main(
     portfolio: Annotated[Path, typer.Option(help="Kaggle folder, zip or Parquet.")],
     name: Annotated[str, typer.Option(help="Word for it in the records.")] = "synthetic",
@@ -30,10 +38,8 @@ def main(
 ) -> None:
     """Train once and keep the figures in benchmarks/model.json."""
     with tempfile.TemporaryDirectory() as folder:
-        uri = f"sqlite:///{folder}/mlflow.db"
-        words = ["train.py", "--portfolio", str(portfolio), "--compare", compare, "--tracking-uri", uri]
         started = perf_counter()
-        subprocess.run([sys.executable, *words], cwd=HERE.parent, check=True)
+        uri = train_afresh(portfolio, compare, folder)
         minutes = (perf_counter() - started) / 60
         client, cost = tracking.connect(uri), "cost_per_1000"
         best = tracking.find_best(client, tracking.EXPERIMENT, cost, [cost])

@@ -5,8 +5,6 @@ The champion is trained on a fresh store, as a user trains it, and measured as `
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import record
-from benchmarks.training import HERE, MODEL
+from benchmarks.training import MODEL, train_afresh
 from scoring.evidence.money import TERMS
 from scoring.metrics import Measured
-from scoring.scorer import Scorer
 from training import registry, tracking
-from validation.evidence import Evidence, Size, gather
+from validation.evidence import Evidence, Size, of_run
 
 Shown = tuple[str, float | Measured, str]  # what, figure, unit
 
@@ -79,22 +76,9 @@ def main(
     """
     console = Console()
     with tempfile.TemporaryDirectory() as folder, console.status("Training") as status:
-        uri = f"sqlite:///{folder}/mlflow.db"
-        words = ["train.py", "--portfolio", str(portfolio), "--compare", "champion", "--tracking-uri", uri]
-        subprocess.run([sys.executable, *words], cwd=HERE.parent, check=True, stdout=subprocess.DEVNULL)
-        client = tracking.connect(uri)
-        run = registry.find_champion(client)
-        with tracking.fetch_scorer(run) as place:
-            found = gather(
-                run,
-                Scorer.load(place),
-                tracking.read_out_of_fold(run.id),
-                tracking.read_candidates(client, run),
-                portfolio,
-                Size(folds=folds),
-                TERMS,
-                lambda step: status.update(f"Measuring: {step}"),
-            )
+        client = tracking.connect(train_afresh(portfolio, "champion", folder))
+        run, size = registry.find_champion(client), Size(folds=folds)
+        found = of_run(client, run, portfolio, size, TERMS, lambda step: status.update(f"Measuring: {step}"))
     command = f"python -m benchmarks.validated --portfolio {portfolio.name} --name {name} --folds {folds}"
     table = Table("what", "figure", "interval", "unit", title=f"{name}: {len(found.y):,} applications")
     for what, figure, unit in figures(found):

@@ -10,10 +10,9 @@ import typer
 from rich.console import Console
 
 from scoring.evidence.money import TERMS, Terms
-from scoring.scorer import Scorer
 from scoring.tables import TableError
 from training import registry, tracking
-from validation.evidence import Size, WrongPortfolio, gather
+from validation.evidence import Size, WrongPortfolio, of_run
 from validation.language import LANGUAGES
 from validation.page import write
 from validation.printing import find_chromium, print_pdf
@@ -44,16 +43,10 @@ def main(
     try:
         client = tracking.connect(tracking_uri)
         found = _find(client, run)
-        with console.status("") as status, tracking.fetch_scorer(found) as folder:
-            evidence = gather(
-                found,
-                Scorer.load(folder),
-                tracking.read_out_of_fold(found.id),
-                tracking.read_candidates(client, found),
-                portfolio,
-                Size(rows, folds, seed),
-                Terms(lgd, margin),
-                lambda step: status.update(f"Measuring: {step}"),
+        with console.status("") as status:
+            size, terms = Size(rows, folds, seed), Terms(lgd, margin)
+            evidence = of_run(
+                client, found, portfolio, size, terms, lambda step: status.update(f"Measuring: {step}")
             )
         out.mkdir(parents=True, exist_ok=True)
         pages = []

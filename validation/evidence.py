@@ -34,6 +34,7 @@ from scoring.metrics import Measured, Outcomes, Vector, with_intervals
 from scoring.schema import HISTORY
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
+from training import tracking
 from training.lineage import data_sha256
 from training.tracking import Run
 
@@ -114,6 +115,21 @@ class Evidence:
     def important(self) -> list[str]:
         """Features of the model, the most important first."""
         return sorted(self.scorer.importance, key=lambda name: -self.scorer.importance[name])
+
+
+def of_run(client: Any, run: Run, path: Path, size: Size, terms: money.Terms, told: Told) -> Evidence:
+    """Measure everything of a logged run, from what it keeps: see `gather`."""
+    with tracking.fetch_scorer(run) as folder:
+        return gather(
+            run,
+            Scorer.load(folder),
+            tracking.read_out_of_fold(run.id),
+            tracking.read_candidates(client, run),
+            path,
+            size,
+            terms,
+            told,
+        )
 
 
 def gather(

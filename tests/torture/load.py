@@ -267,7 +267,7 @@ def overload(run: Run) -> None:
         round(slow, 1),
         "ms",
         "<= 100",
-        note="measured by clients on the same 2 cores, who come back in the second after Retry-After",
+        note="by clients on the same 2 cores, who come within a second, and back in that after Retry-After",
     )
     run.figure(
         "refusals without Retry-After", many.without_retry, "requests", "= 0", stock=str(peer.without_retry)
