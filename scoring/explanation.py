@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from scoring import features as declared
+from scoring.features.groups import Group, Words
 from scoring.features.wording import NARROW, NO_BREAK, Value, in_words
 from scoring.schema import Reason
 from scoring.scorer import Scorer
@@ -114,7 +115,7 @@ def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         group = declared.FEATURE_BY_NAME[name].group
-        if name not in NEVER and declared.GROUPS[group].reason_en:
+        if name not in NEVER and declared.GROUPS[group].is_told:
             groups.setdefault(group, []).append(place)
     return groups
 
@@ -122,41 +123,59 @@ def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
 def _reason(
     scorer: Scorer, group: str, members: Mapping[str, float], weight: float, values: Mapping[str, Value]
 ) -> Reason:
-    fact = _telling(scorer, members, values)
-    feature, words = declared.FEATURE_BY_NAME[fact], declared.GROUPS[group]
-    value, usual = values[fact], scorer.granted_values.get(fact)
-    en = f"{_lower(feature.en)}: {in_words(feature, value, 'en')}"
-    fr = f"{_lower(feature.fr)}{NO_BREAK}: {in_words(feature, value, 'fr')}"
-    if usual is not None:
-        en += f"; granted applicants: {in_words(feature, usual, 'en')}"
-        fr += f"{NARROW}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
+    (en, fr), name, is_quoted = _telling(scorer, group, members, values)
+    if is_quoted:
+        feature, value, usual = declared.FEATURE_BY_NAME[name], values[name], scorer.granted_values.get(name)
+        en += f" ({_lower(feature.en)}: {in_words(feature, value, 'en')}"
+        fr += f" ({_lower(feature.fr)}{NO_BREAK}: {in_words(feature, value, 'fr')}"
+        if usual is not None:
+            en += f"; granted applicants: {in_words(feature, usual, 'en')}"
+            fr += f"{NARROW}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
+        en, fr = f"{en})", f"{fr})"
     return Reason(
-        group=group,
-        feature=fact,
-        value=value,
-        contribution=weight,
-        en=f"{words.reason_en} ({en}).",
-        fr=f"{words.reason_fr} ({fr}).",
+        group=group, feature=name, value=values[name], contribution=weight, en=f"{en}.", fr=f"{fr}."
     )
 
 
-def _telling(scorer: Scorer, members: Mapping[str, float], values: Mapping[str, Value]) -> str:
-    """Choose the fact that a group is told by: among its weighty ones, one that bears its sentence out.
+def _telling(
+    scorer: Scorer, group: str, members: Mapping[str, float], values: Mapping[str, Value]
+) -> tuple[Words, str, bool]:
+    """Choose the sentence that a group is told by, the feature that it names, and whether to quote its value.
 
-    Best is a value that means something to a person and lies on the risky side of what is usual, then one
-    that at least differs from the usual, then the weightiest.
+    A claim is made only with a weighty fact that bears it out. Where half of what speaks against the
+    application is not known, that is said. Else the cause is named without a claim, by the weightiest fact
+    that does not speak for the application, or by none.
     """
-
-    def fit(name: str) -> int:
-        feature, value, usual = declared.FEATURE_BY_NAME[name], values[name], scorer.granted_values.get(name)
-        if not feature.is_plain or value is None or value == usual:
-            return 0
-        if feature.direction and isinstance(value, int | float) and isinstance(usual, int | float):
-            return 2 if (value - usual) * feature.direction > 0 else 0
-        return 1
-
+    words = declared.GROUPS[group]
     weighty = WEIGHTY * max(members.values())
-    return max((name for name in members if members[name] >= weighty), key=lambda n: (fit(n), members[n]))
+    ordered = sorted((n for n in members if members[n] >= weighty), key=lambda n: -members[n])
+    sides = {name: _side(scorer, words, name, values[name]) for name in ordered}
+    if words.claim:
+        for name in ordered:
+            if sides[name] == "risky":
+                return words.claim, name, True
+    speaking = sum(share for share in members.values() if share > 0)
+    gaps = [name for name, share in members.items() if share > 0 and values[name] is None]
+    if words.unknown and 2 * sum(members[name] for name in gaps) >= speaking:
+        return words.unknown, max(gaps, key=lambda name: members[name]), False
+    assert words.weighs  # or the group is never told
+    for name in ordered:
+        if sides[name] in ("risky", "other"):
+            return words.weighs, name, True
+    return words.weighs, ordered[0], False
+
+
+def _side(scorer: Scorer, words: Group, name: str, value: Value) -> Literal["risky", "safe", "other", "none"]:
+    """Say on which side of the usual a value lies: risky, safe, other (no side is known), none (no fact)."""
+    feature, usual = declared.FEATURE_BY_NAME[name], scorer.granted_values.get(name)
+    if not feature.is_plain or value is None or value == usual:
+        return "none"
+    if isinstance(value, str) or usual is None or isinstance(usual, str):
+        return "other"
+    side = words.sides.get(name, feature.direction)
+    if side:
+        return "risky" if (value - usual) * side > 0 else "safe"
+    return "safe" if (value - usual) * feature.direction < 0 else "other"
 
 
 def _lower(label: str) -> str:

@@ -38,7 +38,9 @@ def feature(unit: str, en: str = "Thing", group: str = "delays") -> Feature:
         ("days", "Day of the latest refusal", -243.0, "243_days ago", "il y a 243_jours"),
         ("months", "Month of the last delay", -1.0, "1_month ago", "il y a 1_mois"),
         ("ratio", "Debt to income", 1.234, "1.23", "1,23"),
-        ("points", "Outside score", 0.5, "0.50", "0,50"),
+        ("ratio", "Population", 0.0183, "0.018", "0,018"),
+        ("points", "External score", 0.5, "0.50", "0,50"),
+        ("points", "Rating", 3.0, "3", "3"),
         ("flag", "Owns a car", 1.0, "yes", "oui"),
         ("flag", "Owns a car", 0.0, "no", "non"),
         ("category", "Income", "Working", "Employee", "Salarié(e)"),
@@ -107,7 +109,7 @@ def test_at_most_four_reasons_the_weightiest_first(bare):
     weights = {}
     for name in bare.feature_names:
         group = FEATURE_BY_NAME[name].group
-        if name not in NEVER and GROUPS[group].reason_en:
+        if name not in NEVER and GROUPS[group].is_told:
             weights.setdefault(group, (name, 0.1 * (len(weights) + 1)))
     told = of(bare, **dict(weights.values()))
     assert len(weights) > 4 and len(told) == 4
@@ -126,26 +128,97 @@ def test_a_person_is_never_a_reason(bare):
     assert person and reasons(bare, dict.fromkeys(person, 1.0), person) == []
 
 
-def test_a_reason_is_a_sentence_in_both_languages(bare):
-    (reason,) = of(bare, ext_mean=0.5)
-    words = FEATURE_BY_NAME["ext_mean"]
-    assert reason.en == (
-        f"{GROUPS['external_score'].reason_en} ({words.en[0].lower()}{words.en[1:]}: 1.00; "
-        "granted applicants: 0.64)."
+def told(scorer, group, usual, **facts):
+    """The reason of an application in which each fact, (value, contribution), is of one group."""
+    scorer = replace(scorer, granted_contributions={}, granted_values=usual)
+    weights = {name: weight for name, (_, weight) in facts.items()}
+    (reason,) = reasons(scorer, {name: value for name, (value, _) in facts.items()}, weights)
+    assert reason.group == group
+    return reason
+
+
+def test_a_claim_is_made_with_the_fact_that_bears_it_out(bare):
+    low = told(bare, "external_score", {"ext_mean": 0.64}, ext_mean=(0.2, 0.5))
+    assert low.en == (
+        "The score received from an external agency is low "
+        "(average of the external scores: 0.20; granted applicants: 0.64)."
     )
-    assert reason.fr == (
-        f"{GROUPS['external_score'].reason_fr} ({words.fr[0].lower()}{words.fr[1:]}_: 1,00~; "
-        "demandes accordées_: 0,64)."
+    assert low.fr == (
+        "La note reçue d'un organisme externe est basse "
+        "(moyenne des notes externes_: 0,20~; demandes accordées_: 0,64)."
     ).replace("_", NO_BREAK).replace("~", NARROW)
+    heavy = told(bare, "request", {"credit_to_income": 2.5}, credit_to_income=(4.5, 0.5))
+    assert heavy.en.startswith("The loan asked for is heavy") and "4.50; granted applicants: 2.50" in heavy.en
 
 
-def test_reasons_speak_against_and_quote_the_applicants_own_value(learned):
+def test_a_fact_on_the_safe_side_bears_nothing_out(bare):
+    """A high score that happens to count against an application is not called low, nor quoted."""
+    usual = {"EXT_SOURCE_2": 0.57, "EXT_SOURCE_3": 0.51, "credit_to_income": 2.5}
+    high = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5))
+    assert high.en == "The scores received from external agencies weigh on the estimate."
+    light = told(bare, "request", usual, credit_to_income=(1.0, 0.5))
+    assert light.en == "The kind and the terms of the loan asked for weigh on the estimate."
+    both = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5), EXT_SOURCE_3=(0.4, 0.2))
+    assert both.feature == "EXT_SOURCE_3" and "0.40; granted applicants: 0.51" in both.en
+
+
+def test_a_fact_too_light_to_stand_for_its_cause_is_not_quoted(bare):
+    usual = {"EXT_SOURCE_2": 0.57, "EXT_SOURCE_3": 0.51}
+    reason = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5), EXT_SOURCE_3=(0.4, 0.1))
+    assert "(" not in reason.en and reason.feature == "EXT_SOURCE_2"
+
+
+def test_what_is_not_known_is_said_to_be_unknown(bare):
+    usual = {"card_use_mean": 0.1, "card_use_max": 0.5}
+    reason = told(bare, "card_use", usual, card_use_mean=(None, 0.4), card_use_max=(None, 0.3))
+    assert (reason.en, reason.value) == ("Little or nothing is known about the use of credit cards.", None)
+    assert reason.fr == "Peu ou rien n'est connu de l'usage des cartes de crédit."
+    mostly = told(bare, "card_use", usual, card_use_mean=(None, 0.2), card_use_max=(0.3, 0.3))
+    assert mostly.en == "The use of credit cards weighs on the estimate."
+
+
+def test_a_category_is_quoted_without_a_claim(bare):
+    usual = {"OCCUPATION_TYPE": "Laborers"}
+    reason = told(bare, "stability", usual, OCCUPATION_TYPE=("Cleaning staff", 0.4))
+    assert reason.en == (
+        "The work, the education and the contact details weigh on the estimate "
+        "(occupation: Cleaning; granted applicants: Labourer)."
+    )
+
+
+def test_the_sides_of_a_group_are_of_its_own_features():
+    """Above or below is said only where the feature's own direction does not say it."""
+    for key, group in GROUPS.items():
+        for name, side in group.sides.items():
+            item = FEATURE_BY_NAME[name]
+            assert item.group == key and item.kind == "number", name
+            assert bool(side) != bool(item.direction), name
+
+
+def test_every_told_group_has_its_words_in_both_languages():
+    for group in GROUPS.values():
+        for words in (group.claim, group.weighs, group.unknown):
+            assert words is None or all(words), group.en
+        assert group.is_told or not (group.claim or group.unknown), group.en
+
+
+def test_reasons_quote_the_applicants_own_value_and_claim_only_what_it_bears_out(learned):
     scorer, table, _ = learned
-    some = table[:100]
+    some = table[:300]
+    claims = 0
     for row, explanation in zip(some.to_dicts(), explain(scorer, some), strict=True):
         for reason in explanation["reasons"]:
+            item, group = FEATURE_BY_NAME[reason.feature], GROUPS[reason.group]
             assert reason.contribution >= TINY and reason.value == row[reason.feature]
-            assert in_words(FEATURE_BY_NAME[reason.feature], reason.value, "en") in reason.en
+            if "(" in reason.en:
+                assert reason.value is not None and in_words(item, reason.value, "en") in reason.en
+            if group.claim and reason.en.startswith(group.claim[0]):
+                claims += 1
+                side = group.sides.get(item.name, item.direction)
+                assert side * (reason.value - scorer.granted_values[item.name]) > 0, reason.en
+            if group.unknown and reason.en.startswith(group.unknown[0]):
+                assert reason.value is None
+    assert claims > 100
 
 
 def test_a_category_is_told_in_the_reader_s_language():

@@ -158,7 +158,7 @@ def test_a_protected_attribute_takes_every_feature_that_reads_it():
 
 
 def test_age_household_and_gender_are_never_a_reason():
-    assert features.GROUPS["person"].reason_en == ""
+    assert not features.GROUPS["person"].is_told
     for f in features.FEATURES:
         if f.name in ("CODE_GENDER", "NAME_FAMILY_STATUS", "age_years", "CNT_FAM_MEMBERS", "CNT_CHILDREN"):
             assert f.group == "person"

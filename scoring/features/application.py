@@ -172,13 +172,13 @@ WORK: list[Feature] = [
     feature("registration_to_age", ratio(registered, age), "share", "stability", "Years of registration as a share of age", "Ancienneté d'enregistrement en part de l'âge"),
     feature("identity_to_age", ratio(identity, age), "share", "stability", "Years of the identity document as a share of age", "Ancienneté de la pièce d'identité en part de l'âge"),
     feature("phone_to_age", ratio(phone, age), "share", "stability", "Years with the phone as a share of age", "Ancienneté du téléphone en part de l'âge"),
-    feature("phone_to_employed", ratio(phone, employed), "ratio", "stability", "Years with the phone over years in the job", "Ancienneté du téléphone sur ancienneté d'emploi"),
-    feature("car_to_employed", ratio(car_age, employed), "ratio", "stability", "Age of the car over years in the job", "Âge de la voiture sur ancienneté d'emploi"),
-    feature("registration_to_employed", ratio(registered, employed), "ratio", "stability", "Years of registration over years in the job", "Ancienneté d'enregistrement sur ancienneté d'emploi"),
-    feature("identity_to_employed", ratio(identity, employed), "ratio", "stability", "Years of the identity document over years in the job", "Ancienneté de la pièce d'identité sur ancienneté d'emploi"),
-    feature("identity_to_registration", ratio(identity, registered), "ratio", "stability", "Years of the identity document over years of registration", "Ancienneté de la pièce d'identité sur celle de l'enregistrement"),
-    feature("credit_to_employed", ratio(credit, employed), "amount", "stability", "Loan amount per year in the job", "Montant du prêt par année d'ancienneté"),
-    feature("income_to_employed", ratio(income, employed), "amount", "stability", "Income per year in the job", "Revenus par année d'ancienneté"),
+    feature("phone_to_employed", ratio(phone, employed), "ratio", "stability", "Years with the phone over years in the job", "Ancienneté du téléphone sur ancienneté d'emploi", is_plain=False),
+    feature("car_to_employed", ratio(car_age, employed), "ratio", "stability", "Age of the car over years in the job", "Âge de la voiture sur ancienneté d'emploi", is_plain=False),
+    feature("registration_to_employed", ratio(registered, employed), "ratio", "stability", "Years of registration over years in the job", "Ancienneté d'enregistrement sur ancienneté d'emploi", is_plain=False),
+    feature("identity_to_employed", ratio(identity, employed), "ratio", "stability", "Years of the identity document over years in the job", "Ancienneté de la pièce d'identité sur ancienneté d'emploi", is_plain=False),
+    feature("identity_to_registration", ratio(identity, registered), "ratio", "stability", "Years of the identity document over years of registration", "Ancienneté de la pièce d'identité sur celle de l'enregistrement", is_plain=False),
+    feature("credit_to_employed", ratio(credit, employed), "amount", "stability", "Loan amount per year in the job", "Montant du prêt par année d'ancienneté", is_plain=False),
+    feature("income_to_employed", ratio(income, employed), "amount", "stability", "Income per year in the job", "Revenus par année d'ancienneté", is_plain=False),
     *(raw(name, "flag", "stability") for name in MISMATCHES),
     feature("address_mismatches", summed(MISMATCHES), "count", "stability", "Address mismatches", "Adresses discordantes", 1),
 ]
@@ -222,9 +222,9 @@ CIRCLE: list[Feature] = [
 ]
 
 PAPERS: list[Feature] = [
-    *(raw(name, "count", "enquiries") for name in ENQUIRIES),
-    feature("enquiries", summed(ENQUIRIES), "count", "enquiries", "Credit enquiries within a year", "Demandes de renseignements sur un an"),
-    feature("enquiries_recent_share", ratio(summed(ENQUIRIES[:4]), summed(ENQUIRIES)), "share", "enquiries", "Share of the enquiries made within a month", "Part des demandes datant de moins d'un mois"),
+    *(raw(name, "count", "new_credit") for name in ENQUIRIES),
+    feature("enquiries", summed(ENQUIRIES), "count", "new_credit", "Credit enquiries within a year", "Demandes de renseignements sur un an"),
+    feature("enquiries_recent_share", ratio(summed(ENQUIRIES[:4]), summed(ENQUIRIES)), "share", "new_credit", "Share of the enquiries made within a month", "Part des demandes datant de moins d'un mois"),
     *(raw(f"FLAG_DOCUMENT_{i}", "flag", "request") for i in (3, 5, 6, 8, 13, 14, 16, 18)),
     feature("documents", summed(DOCUMENTS), "count", "request", "Documents supplied", "Documents fournis"),
 ]

@@ -21,7 +21,6 @@ Direction = Literal[-1, 0, 1]
 NOT_APPLICABLE_DAYS = 365_243  # the source files' code for "no such date": a thousand years ahead
 DAYS_A_YEAR = 365.25
 DAYS_A_MONTH = DAYS_A_YEAR / 12
-DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
 RATIO = 1_000_000  # ratios are kept to six decimals when they are averaged
 WHOLE = 1  # days and counts are whole already
@@ -156,6 +155,7 @@ STATISTICS: dict[str, tuple[str, str]] = {
     "min": ("smallest", "minimum"),
     "sum": ("total", "total"),
 }
+OF_DATES = STATISTICS | {"max": ("latest", "le plus tardif"), "min": ("earliest", "le plus tôt")}
 
 
 def statistics(
@@ -180,14 +180,15 @@ def statistics(
         "min": value.min(),
         "sum": total(value, scale),
     }
+    words = OF_DATES if en.startswith("Day ") else STATISTICS  # "Days late" is a length
     return [
         declare(
             f"{name}_{key}",
             expressions[key],
             unit,
             group,
-            f"{en}, {STATISTICS[key][0]}",
-            f"{fr}, {STATISTICS[key][1]}",
+            f"{en}, {words[key][0]}",
+            f"{fr}, {words[key][1]}",
             direction,
         )
         for key in which

@@ -116,7 +116,7 @@ BUREAU: tuple[Feature, ...] = (
         )
     ),
     *(
-        declare(f"bureau_opened_{days}d_count", count(opened >= -days), "count", "history_length", f"Loans opened elsewhere within {en}", f"Crédits ouverts ailleurs depuis {fr}", 1)
+        declare(f"bureau_opened_{days}d_count", count(opened >= -days), "count", "new_credit", f"Loans opened elsewhere within {en}", f"Crédits ouverts ailleurs depuis {fr}", 1)
         for days, (en, fr) in WINDOWS.items()
     ),
     *(
@@ -131,14 +131,14 @@ BUREAU: tuple[Feature, ...] = (
             declare(f"bureau_{key}_active_count", count(IS_ACTIVE & (col("CREDIT_TYPE") == level)), "count", "other_debts", f"Running {en} elsewhere", f"Nombre de {fr} en cours ailleurs"),
             declare(f"bureau_{key}_credit_mean", mean(where(col("CREDIT_TYPE") == level, credit)), "amount", "other_debts", f"Amount of {en} elsewhere, average", f"Montant des {fr} externes, moyenne"),
             declare(f"bureau_{key}_debt_to_credit", ratio(total(where(col("CREDIT_TYPE") == level, debt)), total(where((col("CREDIT_TYPE") == level) & debt.is_not_null(), credit))), "share", "other_debts", f"Debt on {en} elsewhere as a share of the amounts lent", f"Dette sur {fr} externes en part des montants prêtés", 1),
-            declare(f"bureau_{key}_opened_days_max", where(col("CREDIT_TYPE") == level, opened).max(), "days", "history_length", f"Day the latest of the {en} elsewhere was opened", f"Jour d'ouverture du dernier des {fr} externes"),
+            declare(f"bureau_{key}_opened_days_max", where(col("CREDIT_TYPE") == level, opened).max(), "days", "history_length", f"Day the latest of the {en} elsewhere was opened", f"Jour de la dernière ouverture parmi les {fr} externes"),
         )
     ),
     *(
-        declare(f"bureau_opened_{days}d_share", share(opened >= -days), "share", "history_length", f"Share of the loans elsewhere opened within {WINDOWS[days][0]}", f"Part des crédits externes ouverts depuis {WINDOWS[days][1]}", 1)
+        declare(f"bureau_opened_{days}d_share", share(opened >= -days), "share", "new_credit", f"Share of the loans elsewhere opened within {WINDOWS[days][0]}", f"Part des crédits externes ouverts depuis {WINDOWS[days][1]}", 1)
         for days in (365, 1095)
     ),
-    declare("bureau_gap_days_mean", ratio(opened.max() - opened.min(), opened.count() - 1), "days", "history_length", "Days between one loan elsewhere and the next, average", "Jours entre deux crédits externes, moyenne", -1),
+    declare("bureau_gap_days_mean", ratio(opened.max() - opened.min(), opened.count() - 1), "days", "new_credit", "Days between one loan elsewhere and the next, average", "Jours entre deux crédits externes, moyenne", -1),
     declare("bureau_closed_count", count(IS_CLOSED), "count", "history_length", "Closed loans elsewhere", "Crédits externes clos"),
     declare("bureau_written_off_count", count(col("CREDIT_ACTIVE").is_in(["Sold", "Bad debt"])), "count", "delays", "Loans elsewhere sold or written off", "Crédits externes cédés ou passés en perte", 1),
     *statistics(declare, "bureau_closed_credit", credit_closed, "amount", "history_length", "Amount of closed loans elsewhere", "Montant des crédits externes clos", ("mean", "max")),

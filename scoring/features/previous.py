@@ -160,7 +160,7 @@ FEATURES: tuple[Feature, ...] = (
     declare("previous_policy_refused_count", count(col("CODE_REJECT_REASON") == "HC"), "count", "earlier_requests", "Earlier refusals by the lender's rules", "Refus antérieurs par les règles du prêteur", 1),
     declare("previous_purpose_share", share(~col("NAME_CASH_LOAN_PURPOSE").is_in(["XAP", "XNA"])), "share", "earlier_requests", "Share of earlier requests with a need stated", "Part des demandes avec un besoin déclaré", 1),
     declare("previous_seller_area_mean", mean(where(col("SELLERPLACE_AREA") >= 0, col("SELLERPLACE_AREA")), 1), "count", "earlier_requests", "Size of the selling place, average", "Taille du lieu de vente, moyenne"),
-    declare("previous_hour_mean", mean(col("HOUR_APPR_PROCESS_START"), RATIO), "count", "earlier_requests", "Hour of earlier requests, average", "Heure des demandes antérieures, moyenne"),
+    declare("previous_hour_mean", mean(col("HOUR_APPR_PROCESS_START"), RATIO), "count", "earlier_requests", "Hour of earlier requests, average", "Heure des demandes antérieures, moyenne", is_plain=False),
     declare("previous_gap_days_mean", ratio(decided.max() - decided.min(), decided.count() - 1), "days", "earlier_requests", "Days between one request here and the next, average", "Jours entre deux demandes ici, moyenne"),
     declare("previous_365d_approved_credit_sum", total(where(decided >= -365, credit_approved)), "amount", "other_debts", "Amount approved here within a year", "Montant accordé ici depuis un an"),
     declare("previous_365d_approved_share", share(where(decided >= -365, STATUS) == "Approved"), "share", "earlier_requests", "Share of requests here approved within a year", "Part des demandes acceptées ici depuis un an", -1),

@@ -168,7 +168,9 @@ def in_words(feature: Feature, value: Value, language: Language) -> str:
         case "years" | "days" | "months":
             return span(feature.unit, feature.en, value, language)
         case _:
-            return _number(value, 2, language)
+            is_small = 0 < abs(value) < 0.1
+            is_rank = abs(value) >= 1 and float(value).is_integer()
+            return _number(value, 0 if is_rank else 3 if is_small else 2, language)
 
 
 def span(unit: str, label: str, value: float, language: Language) -> str:

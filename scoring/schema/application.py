@@ -76,7 +76,7 @@ class Application(Record):
 
     NAME_CONTRACT_TYPE: Category = column("Type of loan", "Type de prêt", group="request", levels=levels.CONTRACT_TYPES)
     AMT_CREDIT: Amount = column("Amount of the loan", "Montant du prêt", group="request")
-    AMT_ANNUITY: Amount = column("Annuity of the loan", "Annuité du prêt", group="request")
+    AMT_ANNUITY: Amount = column("Instalment of the loan", "Mensualité du prêt", group="request")
     AMT_GOODS_PRICE: Amount = column("Price of the goods financed", "Prix du bien financé", group="request")
     NAME_TYPE_SUITE: Category = column("Accompanied by", "Accompagné par", group="request", levels=levels.COMPANIONS)
     WEEKDAY_APPR_PROCESS_START: Category = column("Weekday of the request", "Jour de la demande", group="request", levels=levels.WEEKDAYS)

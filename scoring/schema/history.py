@@ -47,7 +47,7 @@ class Bureau(Record):
     AMT_CREDIT_SUM_OVERDUE: Amount = column("Amount overdue now", "Montant en retard actuel")
     CREDIT_TYPE: Category = column("Type of credit", "Type de crédit", levels=levels.BUREAU_CREDIT_TYPES)
     DAYS_CREDIT_UPDATE: Days = column("Day of the last report", "Jour de la dernière information")
-    AMT_ANNUITY: Amount = column("Annuity", "Annuité")
+    AMT_ANNUITY: Amount = column("Instalment", "Mensualité")
 
 
 class BureauBalance(Record):
@@ -64,7 +64,7 @@ class PreviousApplication(Record):
     SK_ID_PREV: OptionalIdentifier = column("Number of the earlier request", "Numéro de la demande antérieure")
     SK_ID_CURR: OptionalIdentifier = column("Application number", "Numéro de demande")
     NAME_CONTRACT_TYPE: Category = column("Type of loan", "Type de prêt", levels=levels.PREVIOUS_CONTRACT_TYPES)
-    AMT_ANNUITY: Amount = column("Annuity", "Annuité")
+    AMT_ANNUITY: Amount = column("Instalment", "Mensualité")
     AMT_APPLICATION: Amount = column("Amount asked for", "Montant demandé")
     AMT_CREDIT: Amount = column("Amount granted", "Montant accordé")
     AMT_DOWN_PAYMENT: SignedAmount = column("Down payment", "Apport")  # the source has -0.9
