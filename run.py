@@ -129,6 +129,12 @@ def wait_until_ready(servers: list[Server]) -> None:
         time.sleep(POLL_S)
 
 
+def told(api: Server) -> str:
+    """Return what can be done from here on; a SIGHUP to this program means that its terminal is gone."""
+    assert api.process is not None
+    return f"Ctrl-C stops both. To take up a newer model: make import, then kill -HUP {api.process.pid}"
+
+
 def main(
     api_port: Annotated[int, typer.Option(help="Port of the API.")] = 3000,
     ui_port: Annotated[int, typer.Option(help="Port of the page.")] = 7860,
@@ -159,7 +165,7 @@ def main(
             wait_until_ready(servers)
         curl = f"curl -s {api}/score -H 'content-type: application/json' -d '{json.dumps(EXAMPLE)}'"
         console.print(f"\n  page   {page}\n  API    {api}   (its description: {api}/docs.json)\n\n{curl}\n")
-        console.print("Ctrl-C stops both.")
+        console.print(told(servers[0]))
         while True:
             time.sleep(POLL_S)
             for server in servers:

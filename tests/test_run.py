@@ -67,6 +67,24 @@ def test_stopping_lets_a_server_finish_and_leaves_no_worker_behind() -> None:
     assert is_gone(child)
 
 
+def test_it_says_which_process_takes_up_a_newer_model() -> None:
+    api = server(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGHUP, lambda *_: sys.exit(print('a newer model')))\n"
+        "print('serving', flush=True)\n"
+        "time.sleep(60)"
+    )
+    api.start()
+    deadline = time.monotonic() + 20
+    while not api.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    subprocess.run(["sh", "-c", run.told(api).partition("then ")[2]], check=True)
+    assert api.process is not None
+    api.process.wait(20)
+    api.stop()
+    assert api.log.read_text().splitlines() == ["serving", "a newer model"]
+
+
 def is_gone(pid: int) -> bool:
     """Killed is enough: whether it is reaped at once is its new parent's affair."""
     deadline = time.monotonic() + 5
