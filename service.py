@@ -382,7 +382,7 @@ async def _openapi(_: Request) -> Response:
 
 PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
 CreditScoring.mount_asgi_app(PAGES, path="/")
-RATE = Rate(SETTINGS.rate / SETTINGS.workers) if SETTINGS.rate else None
+RATE = Rate(SETTINGS.rate, workers=SETTINGS.workers) if SETTINGS.rate else None
 # bentoml 1.4.39 never cancels the timer of an answered request: each would keep 0.7 KB for four minutes.
 # The door has deadlines of its own.
 traffic.TimeoutMiddleware = lambda app, timeout: app  # type: ignore[assignment, misc]  # noqa: ARG005

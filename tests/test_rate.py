@@ -40,6 +40,13 @@ def test_a_rate_below_one_a_second_lets_the_first_request_pass():
     assert limit.wait_s("desk") == 0
 
 
+def test_a_worker_lets_its_share_pass_and_tells_the_rate_of_the_whole_service():
+    clock = Clock()
+    limit = Rate(10, clock, workers=4)
+    assert [limit.wait_s("desk") for _ in range(3)] == [0, 0, 0.2]
+    assert limit.per_s == 10
+
+
 def test_strangers_take_no_memory_without_end(monkeypatch):
     monkeypatch.setattr(rate, "CLIENTS_KEPT", 100)
     limit = Rate(1, Clock())

@@ -15,14 +15,17 @@ class Rate:
     Parameters
     ----------
     per_s : float
-        Requests a second, above 0.
+        Requests a second of one client to the whole service, above 0.
     clock : callable
         Seconds from any fixed moment on; never goes back.
+    workers : int
+        Processes that share the clients' requests; this one lets its equal share pass.
     """
 
-    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic, workers: int = 1) -> None:
         self.per_s = per_s
-        self._most = max(1.0, per_s)
+        self._share_s = per_s / workers
+        self._most = max(1.0, self._share_s)
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests left, when counted
 
@@ -30,12 +33,12 @@ class Rate:
         """Count a request; return 0 if it may pass, else the seconds after which the next one may."""
         now = self._clock()
         left, then = self._left.pop(client, (self._most, now))
-        left = min(self._most, left + (now - then) * self.per_s)
+        left = min(self._most, left + (now - then) * self._share_s)
         passes = left >= 1
         self._left[client] = (left - 1 if passes else left, now)
         if len(self._left) > CLIENTS_KEPT:
             self._left.popitem(last=False)
-        return 0.0 if passes else (1 - left) / self.per_s
+        return 0.0 if passes else (1 - left) / self._share_s
 
 
 class Returns:
