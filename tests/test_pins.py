@@ -71,7 +71,17 @@ def test_serving_runs_the_versions_that_training_ran() -> None:
 
 
 def test_the_bento_carries_no_workshop() -> None:
-    workshop = {"scikit-learn", "pandas", "mlflow", "gradio", "evidently", "matplotlib", "shap", "pytest"}
+    workshop = {
+        "scikit-learn",
+        "fastexcel",
+        "pandas",
+        "mlflow",
+        "gradio",
+        "evidently",
+        "matplotlib",
+        "shap",
+        "pytest",
+    }
     assert not workshop & SERVING.keys()
     assert workshop <= ALL.keys()
 
