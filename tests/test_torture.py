@@ -110,6 +110,15 @@ def test_a_row_at_less_than_its_counts_says_so():
     assert "not run yet" in report.table([row], {})
 
 
+def test_a_row_says_on_which_commit_and_day_it_ran():
+    row = Row(1, "load", "It bears the load", lambda _: None, 1)
+    figures = [Figure("slope of memory", -0.0, "MB/h", "<= 1", True)]
+    result = Result("load", 1, "2026-11-21T08:00:00Z", 1.0, "abc-dirty", "ours", figures)
+    text = report.table([row], {"load": result})
+    assert text.startswith("Run on 2026-11-21; model served: ours.")
+    assert "(`load`; 2026-11-21, `abc-dirty`) | slope of memory | ≤ 1 MB/h | 0 MB/h |  | kept |" in text
+
+
 def test_the_table_of_promises_is_whole():
     assert [row.number for row in ROWS.values()] == list(range(1, 23))
     document = (ROOT / "RELIABILITY.md").read_text()
@@ -117,5 +126,5 @@ def test_the_table_of_promises_is_whole():
     figures = ROOT / "reliability.json"
     records = json.loads(figures.read_text()) if figures.is_file() else []
     for record in records:
-        assert record.keys() >= {"name", "figure", "unit", "target", "met", "command"}
+        assert record.keys() >= {"name", "figure", "unit", "target", "met", "command", "revision", "date"}
         assert re.fullmatch(r"python -m tests\.torture [a-z]+", record["command"])

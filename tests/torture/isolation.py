@@ -84,7 +84,7 @@ def ids(run: Run) -> None:
     known = {line.split('"request_id": "')[1].split('"')[0] for line in records if '"request_id"' in line}
     run.figure("requests from 64 clients", tally.total, "requests", f">= {total:,}")
     run.figure("not answered 200", tally.errors, "requests", "= 0")
-    run.figure("answers unlike the offline one of their row", tally.wrong, "requests", "= 0")
+    run.figure("answers that differ from their own row scored offline", tally.wrong, "requests", "= 0")
     run.figure(
         "decisions whose id in the header is not the one in the log",
         strange,

@@ -85,7 +85,7 @@ def restarts(run: Run) -> None:
         stock=f"{lost.errors} of {lost.total} in one restart",
     )
     run.figure("answered but not in the log", len(missing), "decisions", "= 0")
-    run.figure("answers unlike the offline ones", tally.wrong, "requests", "= 0")
+    run.figure("answers that differ from offline scoring", tally.wrong, "requests", "= 0")
     run.figure("exit codes other than 0", sum(code != 0 for code in codes), "restarts", "= 0")
     run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
     run.figure("from SIGTERM to ready again, median", round(sorted(down)[len(down) // 2], 1), "s")
@@ -206,7 +206,7 @@ def workers(run: Run) -> None:
     )
     run.figure("until the killed worker serves again, median", round(sorted(back)[len(back) // 2], 2), "s")
     run.figure("longest time without an answer from either", round(gaps.longest, 2), "s", "<= 3")
-    run.figure("answers unlike the offline ones", tally.wrong, "requests", "= 0")
+    run.figure("answers that differ from offline scoring", tally.wrong, "requests", "= 0")
     run.figure("in the log, but the answer was lost with the worker", unanswered, "decisions")
     run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
 

@@ -91,7 +91,7 @@ def steady(run: Run) -> None:
         stock=f"{peer.quantile(0.5):.1f}",
     )
     run.figure("not answered 200", tally.errors, "requests", "= 0", stock=peer.said())
-    run.figure("answers unlike the offline ones", tally.wrong, "requests", "= 0")
+    run.figure("answers that differ from offline scoring", tally.wrong, "requests", "= 0")
     run.figure("answered but not in the log", len(missing), "decisions", "= 0")
     run.figure("processor time of a request", round(cpu, 2), "ms")
 
@@ -133,7 +133,7 @@ def bulk(run: Run) -> None:
         "<= 5",
         note="Python's own start and the log's sync included",
     )
-    run.figure("probabilities unlike the offline ones, to the last bit", unequal, "rows", "= 0")
+    run.figure("probabilities that differ from offline scoring, to the last bit", unequal, "rows", "= 0")
 
 
 def explain(run: Run) -> None:
@@ -274,5 +274,5 @@ def overload(run: Run) -> None:
     )
     other = sum(n for status, n in many.statuses.items() if status not in (200, 429, 503)) + len(many.lost)
     run.figure("neither answered nor told to come back", other, "requests", "= 0")
-    run.figure("answers unlike the offline ones", many.wrong, "requests", "= 0")
+    run.figure("answers that differ from offline scoring", many.wrong, "requests", "= 0")
     run.figure("memory against before", round(peak / before, 2), "×", "<= 1.5")

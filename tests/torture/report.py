@@ -15,7 +15,7 @@ def number(value: float | None) -> str:
     """Write a number as a person would."""
     if value is None:
         return "not measured"
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,g}"
+    return f"{value:z,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:,g}"
 
 
 def command(row: Row) -> str:
@@ -39,12 +39,13 @@ def table(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     known = [result for row in rows if (result := results.get(row.name)) is not None]
     models = sorted({result.model for result in known})
     dates = [result.started[:10] for result in known]
-    lines = [f"Run on {min(dates)} to {max(dates)}; model served: {'; '.join(models)}.", ""] if known else []
+    days = " to ".join(dict.fromkeys((min(dates), max(dates)))) if known else ""
+    lines = [f"Run on {days}; model served: {'; '.join(models)}.", ""] if known else []
     lines += ["| # | promise | figure | target | ours | stock BentoML | |", "|---|---|---|---|---|---|---|"]
     notes = []
     for row in rows:
         result = results.get(row.name)
-        first = f"| {row.number} | {row.promise} (`{row.name}`{_scale(result)}) "
+        first = f"| {row.number} | {row.promise} (`{row.name}`{_scale(result)}{_run(result)}) "
         if result is None or (result.error and not result.figures):
             why = "not run yet" if result is None else f"**did not finish**: {result.error.split(': ')[0]}"
             lines.append(f"{first}| {why} | | | | |")
@@ -66,10 +67,16 @@ def _scale(result: Result | None) -> str:
     return "" if result is None or result.scale == 1 else f", **at {result.scale:g} of the counts**"
 
 
+def _run(result: Result | None) -> str:
+    """Say when a row was run, and on which commit."""
+    return "" if result is None else f"; {result.started[:10]}, `{result.revision}`"
+
+
 def _cells(figure: Figure, mark: str) -> str:
     unit = figure.unit if figure.unit == "%" else f" {figure.unit}" if figure.unit else ""
     sign, _, bound = figure.target.partition(" ")
-    target = {"<=": "≤ ", ">=": "≥ "}.get(sign, "") + bound + (unit if sign in ("<=", ">=") else "")
+    limit = number(float(bound.replace(",", ""))) if bound else ""
+    target = {"<=": "≤ ", ">=": "≥ "}.get(sign, "") + limit + (unit if sign in ("<=", ">=") else "")
     ours = f"{number(figure.value)}{unit if figure.value is not None else ''}"
     words = [figure.name, target, ours + mark, figure.stock, MARKS[figure.met]]
     return "| " + " | ".join(word.replace("|", "/").strip() for word in words) + " |"
@@ -78,13 +85,17 @@ def _cells(figure: Figure, mark: str) -> str:
 def _records(rows: Iterable[Row], results: Mapping[str, Result]) -> Iterable[dict[str, object]]:
     for row in rows:
         result = results.get(row.name)
-        for figure in result.figures if result else ():
+        if result is None:
+            continue
+        for figure in result.figures:
             yield {
                 "name": f"{row.name}: {figure.name}{_scale(result).replace('*', '')}",
-                "figure": figure.value,
+                "figure": None if figure.value is None else figure.value + 0,  # -0.0 is 0
                 "unit": figure.unit,
                 "target": figure.target or None,
                 "met": figure.met,
                 "stock": figure.stock or None,
                 "command": command(row),
+                "revision": result.revision,
+                "date": result.started[:10],
             }

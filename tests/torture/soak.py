@@ -65,7 +65,10 @@ def soak(run: Run) -> None:
     logged = sum(1 for _ in home.ids())
     run.figure("requests", tally.total, "requests", f">= {total:,}")
     run.figure(
-        "not answered 200, or answered otherwise than offline", tally.errors + tally.wrong, "requests", "= 0"
+        "not answered 200, or with another answer than offline scoring",
+        tally.errors + tally.wrong,
+        "requests",
+        "= 0",
     )
     run.figure("requests a second", round(tally.rate), "requests/s")
     run.figure(

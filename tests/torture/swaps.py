@@ -107,7 +107,7 @@ def swaps(run: Run) -> None:
         stock="no reload",
         note=f"{tally.total:,} requests: {tally.said()}",
     )
-    run.figure("answers unlike those of the model that they name", tally.wrong, "requests", "= 0")
-    run.figure("tags in the log unlike those in the answer", strange, "decisions", "= 0")
+    run.figure("answers that differ from those of the model that they name", tally.wrong, "requests", "= 0")
+    run.figure("tags in the log that differ from those in the answer", strange, "decisions", "= 0")
     run.figure("until the new model answers, median", round(sorted(took)[len(took) // 2], 2), "s")
     run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
