@@ -36,7 +36,7 @@ run: $(SETUP)  ## set up, train on a demo portfolio if there is no model, serve 
 test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
 	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
 
-torture: $(SETUP)  ## do harm to served processes, about an hour; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
+torture: $(SETUP)  ## attack served processes, two hours or more; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
 	@python -m tests.torture $(ARGS)
 

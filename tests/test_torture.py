@@ -15,6 +15,7 @@ from scoring.schema import HISTORY
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import parse
 from tests.torture import bad, inputs, report, wires
+from tests.torture.__main__ import main
 from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS
 from tests.torture.run import Figure, Result, Row, Run
@@ -117,6 +118,11 @@ def test_a_row_says_on_which_commit_and_day_it_ran():
     text = report.table([row], {"load": result})
     assert text.startswith("Run on 2026-11-21; model served: ours.")
     assert "(`load`; 2026-11-21, `abc-dirty`) | slope of memory | ≤ 1 MB/h | 0 MB/h |  | kept |" in text
+
+
+def test_the_example_of_the_command_names_rows():
+    example = re.search(r"Example: python -m tests\.torture ([a-z ]+) --scale", main.__doc__)
+    assert set(example[1].split()) <= ROWS.keys()
 
 
 def test_the_table_of_promises_is_whole():

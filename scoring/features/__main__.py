@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 
+import typer
+
 from scoring.features import FEATURES, GROUPS, protected_by
 
 DIRECTIONS = {1: "raises", -1: "lowers", 0: ""}
 HEAD = """# Features
 
-Made by `python -m scoring.features`; a test compares it with the code. *Risk*: what a higher value does to
-the risk by domain knowledge (a monotone constraint of the model). *Policy*: the attributes whose protection
-takes the feature out.
+Made by `python -m scoring.features > docs/FEATURES.md`; a test compares it with the code. *Risk*: what a
+higher value does to the risk by domain knowledge (a monotone constraint of the model). *Policy*: the
+attributes whose protection takes the feature out.
 """
 
 
@@ -33,5 +35,13 @@ def table() -> str:
     return "\n".join(parts)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the table of features as Markdown.
+
+    Example: python -m scoring.features > docs/FEATURES.md
+    """
     sys.stdout.write(table())
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -27,11 +27,11 @@ class Decision(Answer):
     event_id: str = Field(description="Unique identifier of this decision, as in the inference log.")
     SK_ID_CURR: int = Field(description="Application number, as asked.", ge=0, examples=[100001])
     probability_of_default: float = Field(
-        description="Calibrated probability of default.", ge=0, le=1, examples=[0.062]
+        description="Calibrated probability of default.", ge=0, le=1, examples=[0.0412]
     )
     score: int = Field(description="Score in points; more points, less risk.", examples=[578])
     threshold: float = Field(
-        description="Probability at or above which an application is refused.", ge=0, le=1, examples=[0.091]
+        description="Probability at or above which an application is refused.", ge=0, le=1, examples=[0.0925]
     )
     decision: Literal["granted", "refused"] = Field(description="What the rule says.")
     model: str = Field(description="Exact tag of the model.", examples=["credit_scoring:3f2a9c01"])
@@ -41,7 +41,7 @@ class Decision(Answer):
 class Contribution(Answer):
     """The share of one feature in the raw score."""
 
-    feature: str = Field(description="Name of the feature.", examples=["external_score_mean"])
+    feature: str = Field(description="Name of the feature.", examples=["ext_mean"])
     value: float | str | None = Field(description="Its value for this application; null if missing.")
     contribution: float = Field(description="Log-odds; above 0 raises the risk.", examples=[-0.41])
 

@@ -46,7 +46,7 @@ def on(
 def marks(
     encoding: Encoding, ranges: Mapping[str, tuple[float, float]], features: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return the same as `unseen` for many applications at once, and without words.
+    """Return the same as `on` for many applications at once, and without words.
 
     Returns
     -------

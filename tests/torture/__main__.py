@@ -27,13 +27,13 @@ def main(
     ] = False,
     write: Annotated[bool, typer.Option(help="Write RELIABILITY.md and reliability.json.")] = True,
 ) -> None:
-    """Do harm to really served processes and see every promise kept. Sends to loopback only.
+    """Attack served processes and check that every promise is kept. Sends to loopback only.
 
     Rows that are finished at this scale or a larger one are not run again; named ones are.
 
     Exit codes: 0 every promise kept, 1 one was not, 2 wrong use.
 
-    Example: python -m tests.torture kills overload --scale 0.1
+    Example: python -m tests.torture workers overload --scale 0.1
     """
     unknown = [name for name in rows or () if name not in ROWS]
     if unknown:
