@@ -45,11 +45,11 @@ RULE = (
     f"A column has drifted when its distance between reference and current is at least {FLOOR:g} and beyond "
     "chance for its number of known values (Wasserstein distance over the reference's standard deviation for "
     f"numbers, Jensen-Shannon distance for categories and for numbers of at most {FEW} values), or when its "
-    f"missing share has moved by {MISSING_FLOOR:.0%} of the rows or more and beyond chance, or when "
-    f"{UNSEEN_FLOOR:.0%} of the rows or more have a level that training never saw. "
+    f"share of missing values has changed by {MISSING_FLOOR:.0%} of the rows or more and beyond chance, or "
+    f"when {UNSEEN_FLOOR:.0%} of the rows or more have a level that training never saw. "
     "The verdict is drift when the prediction has drifted, or a watched input has, or inputs that hold "
     f"{IMPORTANCE_FLOOR:.0%} of the model's importance or more together have, or any inspected input has by "
-    "its missing share or by unseen levels, for then a source is another one or broken."
+    "its missing values or by unseen levels, because that points to a changed or broken source."
 )
 
 

@@ -100,9 +100,9 @@ def _append(
 
 def main(
     out: Annotated[Path, typer.Option(help="The zip to write.")] = Path("var/home-credit.zip"),
-    url: Annotated[str, typer.Option(help="Where the zip lies.")] = URL,
+    url: Annotated[str, typer.Option(help="Address of the zip.")] = URL,
 ) -> None:
-    """Download the real Home Credit tables, about 700 MB. A broken download goes on where it stopped.
+    """Download the real Home Credit tables, about 700 MB. An interrupted download resumes.
 
     Example: python -m scoring.download --out var/home-credit.zip
     """

@@ -152,7 +152,7 @@ def main(
         "~/bentoml"
     ),
 ) -> None:
-    """Score a logged decision again with its own model, and say whether it comes out the same, bit for bit.
+    """Recompute a logged decision with its own model, and say whether it is the same, bit for bit.
 
     Exit codes: 0 the same, 1 different, 2 no such decision or model.
     """

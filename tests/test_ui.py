@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
@@ -19,6 +20,7 @@ from scoring.decision import Points
 from scoring.features import wording
 from scoring.features.wording import LANGUAGES
 from scoring.schema import Application, Explanation, columns
+from scoring.scorer import FAMILIES
 from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
@@ -402,6 +404,13 @@ def test_the_model_is_described_in_words(service: Service) -> None:
         assert words in html
 
 
+@pytest.mark.parametrize("family", FAMILIES.values())
+def test_every_family_that_can_serve_has_words(service: Service, family: str) -> None:
+    model = service.model()
+    model = replace(model, facts={**model.facts, "family": family})
+    assert all(f"<dd>{family}</dd>" not in about.render(model, lang) for lang in LANGUAGES)
+
+
 # Files
 
 
@@ -430,7 +439,7 @@ def test_a_wrong_row_has_its_error_and_harms_no_other(tmp_path: Path, service: S
         "AMT_CREDIT: not a number",
         "AMT_CREDIT: is not accepted",
         "EXT_SOURCE_2: not an allowed value",
-        "SK_ID_CURR: is required",
+        "SK_ID_CURR: required",
         None,
     ]
     assert (done.count("granted"), done.count("refused"), done.faulty) == (1, 1, 4)

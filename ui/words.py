@@ -25,7 +25,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "title": ("Credit scoring", "Score de crédit"),
     "tagline": (
         "An estimate, its reasons, and what would change it",
-        "Une estimation, ses raisons, et ce qui la ferait changer",
+        "Une estimation, ses motifs, et ce qui la ferait changer",
     ),
     "language": ("Language", "Langue"),
     "tab_client": ("Client", "Client"),
@@ -102,7 +102,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "waiting_note": (
         "The decision, its distance to the threshold and its reasons will stand here.",
-        "La décision, sa distance au seuil et ses raisons s'afficheront ici.",
+        "La décision, sa distance au seuil et ses motifs s'afficheront ici.",
     ),
     "granted": ("Loan granted", "Prêt accordé"),
     "refused": ("Loan refused", "Prêt refusé"),
@@ -236,12 +236,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "cell": ("{column}: {sentence}", "{column} : {sentence}"),
     "cell_number": ("not a number", "n'est pas un nombre"),
     "cell_value": ("not an allowed value", "n'est pas une valeur permise"),
-    "cell_required": ("is required", "est obligatoire"),
+    "cell_required": ("required", "obligatoire"),
     # about
     "about_model": ("The model in service", "Le modèle en service"),
     "about_tag": ("Model", "Modèle"),
     "about_family": ("Family", "Famille"),
-    "about_threshold": ("Refused from a probability of", "Refus à partir d'une probabilité de"),
+    "about_threshold": ("Refused at or above", "Refus à partir d'une probabilité de"),
     "about_costs": (
         "Cost of granting a default, of refusing a good client",
         "Coût d'un défaut accordé, d'un bon client refusé",
@@ -268,6 +268,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "about_count": ("{n} facts", "{n} données"),
     "family_lightgbm": ("Gradient-boosted trees (LightGBM)", "Arbres de décision boostés (LightGBM)"),
     "family_linear": ("Logistic regression", "Régression logistique"),
+    "family_scorecard": ("Scorecard of points", "Grille de score par points"),
     "metric_business_score": (
         "Business score: share of the worst cost avoided",
         "Score métier : part du pire coût évitée",
@@ -300,7 +301,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gender": ("gender", "sexe"),
     "family_status": ("family status", "situation familiale"),
     "age": ("age", "âge"),
-    "household": ("household", "ménage"),
+    "household": ("household", "foyer"),
     # the service in trouble
     "service_down": (
         "The scoring service at {api} does not answer, or not in time. Start it, or ask your "

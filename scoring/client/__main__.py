@@ -83,11 +83,11 @@ def score(
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished run has done.")] = False,
     api_key: ApiKey = None,
 ) -> None:
-    """Have a file of applications decided, and write the decisions in its order.
+    """Have the service decide a file of applications, and write the decisions in the same order.
 
-    A file has the raw columns of applications and, if there is a history, its aggregates; of a portfolio the
-    histories are summed up here. What is refused goes to OUT-rejected.csv with the reasons. A run that was
-    broken off goes on where it stopped when the same command is given again.
+    The file has the raw columns of applications and, where there is a history, its aggregates; the histories
+    of a portfolio are aggregated here. Invalid rows go to OUT-rejected.csv with their faults. After an
+    interruption the same command resumes where it stopped.
 
     Example: python -m scoring.client score var/demo --population test --out decisions.csv
     """
@@ -135,7 +135,7 @@ def explain(
     parallel: Parallel = 2,
     api_key: ApiKey = None,
 ) -> None:
-    """Have a portfolio's applications decided and explained, and write the reasons.
+    """Have the service decide and explain the applications of a portfolio, and write the reasons.
 
     Example: python -m scoring.client explain var/demo --limit 100 --out explanations.csv
     """

@@ -63,7 +63,7 @@ def score_file(
     Parameters
     ----------
     path : Path
-        CSV, Parquet, Excel, or a portfolio (folder or zip), whose histories are summed up here.
+        CSV, Parquet, Excel, or a portfolio (folder or zip), whose histories are aggregated here.
     out : Path
         ``.parquet``, or else CSV. Rejected rows go to ``OUT-rejected.csv`` beside it, with the reasons.
     url : str

@@ -21,10 +21,12 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="Only say whether the engine is here.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Build it even if it is here already.")] = False,
 ) -> None:
-    """Build the engine that scores and explains several times faster than LightGBM, with the same results.
+    """Build the engine that scores 4 to 15 times and explains 11 to 14 times as fast as LightGBM itself.
 
-    It is C, compiled with CC, cc, gcc, clang or the ziglang package, in a few seconds. Without it
-    LightGBM itself answers. Exit codes: 0 it is here, 1 LightGBM itself will answer.
+    Scores are the same to the last bit. It is C, compiled with CC, cc, gcc, clang or the ziglang package,
+    in a few seconds. Without it LightGBM itself answers.
+
+    Exit codes: 0 it is here, 1 LightGBM itself will answer.
     """
     console = Console(soft_wrap=True, highlight=False)
     try:

@@ -53,7 +53,7 @@ LEVELS: dict[str, tuple[str, str]] = {
     "M": ("Man", "Homme"),
     "Married": ("Married", "Marié(e)"),
     "Single / not married": ("Single", "Célibataire"),
-    "Civil marriage": ("Civil partnership", "Union civile"),
+    "Civil marriage": ("Civil marriage", "Union civile"),
     "Separated": ("Separated", "Séparé(e)"),
     "Widow": ("Widowed", "Veuf ou veuve"),
     "Lower secondary": ("Lower secondary", "Collège"),

@@ -87,8 +87,11 @@ def verify_command(log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile 
 
 
 @app.command(epilog="Example: python -m scoring.inference_log tail --rows 20")
-def tail(log: LogFolder = LOG, rows: Annotated[int, typer.Option("--rows", "-n", min=1)] = 10) -> None:
-    """Show the last decisions: when, which, for whom (a pseudonym), how.
+def tail(
+    log: LogFolder = LOG,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many decisions.")] = 10,
+) -> None:
+    """Show the last decisions: time, id, model, applicant (a pseudonym), probability, decision, operator.
 
     Exit codes: 0 shown, 2 no such log.
     """
