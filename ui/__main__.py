@@ -35,7 +35,9 @@ def serve(
         Path, typer.Option(help="Folder or zip of Home Credit tables whose clients can be opened.")
     ] = PORTFOLIO,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 7860,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; CREDIT_SCORING_HOSTS names its other names.")
+    ] = "127.0.0.1",
     lang: Annotated[Languages | None, typer.Option(help="First language; else the browser's.")] = None,
 ) -> None:
     """Serve the officer's page, in English and French.
@@ -59,12 +61,15 @@ def serve(
         keep_private(Path(os.environ.setdefault("GRADIO_TEMP_DIR", temporary)))
         import uvicorn  # late, like the page itself: --help and mistakes answer at once
 
+        from scoring.serving.settings import names
         from ui.clients import Clients
         from ui.server import page
         from ui.service import Service
 
         service = Service(api, os.environ.get("CREDIT_SCORING_API_KEY"))
-        web = page(service, Clients(portfolio), None if lang is None else lang.value)
+        hosts, origins = (names(os.environ, f"CREDIT_SCORING_{what}") for what in ("HOSTS", "ORIGINS"))
+        chosen = None if lang is None else lang.value
+        web = page(service, Clients(portfolio), chosen, (*hosts, host.lower()), origins)
         err.print(f"The page is on http://{host}:{port} and asks {api}. Stop it with Ctrl-C.")
         uvicorn.run(web, host=host, port=port, log_level="warning", server_header=False)
 

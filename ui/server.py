@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import fastapi
 import gradio as gr
@@ -16,6 +15,7 @@ from ui.app import build
 from ui.clients import Clients
 from ui.figures import Language
 from ui.frame import LOGO
+from ui.guard import Guard
 from ui.service import Service
 from ui.words import say
 
@@ -24,25 +24,11 @@ FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "
 LARGEST_UPLOAD = "200mb"
 OFFICERS = 8  # requests of one kind at a time; the service has its own limit
 
-HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-        b"style-src 'self' 'unsafe-inline'; "
-        b"img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; "
-        b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-
 # Gradio names these controls in English, whatever the language.
 CONTROLS = {
     '.upload input[type="file"]': "batch_file",
     ".upload .icon-button": "batch_remove",
 }
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def theme() -> gr.themes.Base:
@@ -52,13 +38,21 @@ def theme() -> gr.themes.Base:
     )
 
 
-def page(service: Service, clients: Clients, lang: Language | None = None) -> fastapi.FastAPI:
+def page(
+    service: Service,
+    clients: Clients,
+    lang: Language | None = None,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
+) -> fastapi.FastAPI:
     """Return the application: `/en/` and `/fr/`, and `/` that leads to one of them.
 
     Parameters
     ----------
     lang : {"en", "fr"}, optional
         Where `/` leads. None follows the browser.
+    hosts, origins : collection of str
+        Whom `Guard` admits.
     """
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -87,7 +81,7 @@ def page(service: Service, clients: Clients, lang: Language | None = None) -> fa
             theme=theme(),
             head=f"<style>{style}</style><script>{{const PAGE = {texts(code)};\n{script}}}</script>",
         )
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, hosts=hosts, origins=origins)
     return app
 
 
@@ -104,20 +98,3 @@ def preferred(accepted: str) -> Language:
         if code in LANGUAGES:
             return code
     return "en"
-
-
-class Guard:
-    """Adds the headers that keep the page from asking outside and from being framed."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
-        self.app = app
-
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Send) -> None:
-        """Pass the request on; answers leave with the headers."""
-
-        async def guarded(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *HEADERS]
-            await send(message)
-
-        await self.app(scope, receive, guarded if scope["type"] == "http" else send)

@@ -326,6 +326,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This page could not do that. The details are in its log.",
         "Cette page n'a pas pu le faire. Les détails sont dans son journal.",
     ),
+    "host_unknown": (
+        "This page is not known by the name in the address bar. Its administrator can add that name to "
+        "CREDIT_SCORING_HOSTS.",
+        "Cette page n'est pas connue sous le nom de la barre d'adresse. Son administrateur peut ajouter ce "
+        "nom à CREDIT_SCORING_HOSTS.",
+    ),
+    "origin_unknown": (
+        "Another web page may not ask this one. Its administrator can add the other's origin to "
+        "CREDIT_SCORING_ORIGINS.",
+        "Une autre page web ne peut pas interroger celle-ci. Son administrateur peut ajouter l'origine de "
+        "l'autre à CREDIT_SCORING_ORIGINS.",
+    ),
     "portfolio_fails": (
         "The portfolio cannot be read: {detail}",
         "Le portefeuille ne peut pas être lu : {detail}",

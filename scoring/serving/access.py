@@ -173,17 +173,27 @@ class Guard:
         raise Refusal(401, "Send an API key that is valid, in the header X-API-Key.")
 
     def _check_host(self, scope: Scope) -> None:
-        host = _header(scope, b"host").lower()
-        name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
-        if (self.hosts or not self.keys) and name not in LOOPBACK and name not in self.hosts:
+        if (self.hosts or not self.keys) and not is_known_host(scope, self.hosts):
             raise Refusal(
                 403, "The service is not known by this Host; CREDIT_SCORING_HOSTS names those it has."
             )
-        origin = _header(scope, b"origin").lower()
-        if origin and origin not in self.origins and urlsplit(origin).netloc != host:
+        if not is_known_origin(scope, self.origins):
             raise Refusal(
                 403, "Pages of this Origin may not ask; CREDIT_SCORING_ORIGINS names those that may."
             )
+
+
+def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:
+    """Say whether a request calls this machine by a loopback name or by one of ``hosts``."""
+    host = _header(scope, b"host").lower()
+    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    return name in LOOPBACK or name in hosts
+
+
+def is_known_origin(scope: Scope, origins: Collection[str]) -> bool:
+    """Say whether a request comes from a page of the Host that it calls, of ``origins``, or from no page."""
+    origin = _header(scope, b"origin").lower()
+    return not origin or origin in origins or urlsplit(origin).netloc == _header(scope, b"host").lower()
 
 
 def _header(scope: Scope, name: bytes) -> str:

@@ -18,6 +18,11 @@ class SettingError(ValueError):
     """An environment variable cannot be used."""
 
 
+def names(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    """Return the names that a variable lists between commas or spaces, in lower case."""
+    return tuple(environment.get(variable, "").lower().replace(",", " ").split())
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the environment says.
@@ -118,9 +123,6 @@ class Settings:
                 raise SettingError(f"{name}={given} cannot be used; give on or off.")
             return given == "on"
 
-        def words(name: str) -> tuple[str, ...]:
-            return tuple(text(name).lower().replace(",", " ").split())
-
         log = text("CREDIT_SCORING_LOG", str(home / "log"))
         body_s = number("CREDIT_SCORING_BODY_SECONDS", USUAL.body_s, 1, 3_600)
         answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", USUAL.answer_s, 1, 3_600)
@@ -133,8 +135,8 @@ class Settings:
             key_file=path("CREDIT_SCORING_KEY_FILE") or home / "pseudonym.key",
             api_keys=text("CREDIT_SCORING_API_KEYS"),
             api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
-            hosts=words("CREDIT_SCORING_HOSTS"),
-            origins=words("CREDIT_SCORING_ORIGINS"),
+            hosts=names(environment, "CREDIT_SCORING_HOSTS"),
+            origins=names(environment, "CREDIT_SCORING_ORIGINS"),
             are_pages_private=switch("CREDIT_SCORING_PRIVATE_PAGES"),
             rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
             explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),

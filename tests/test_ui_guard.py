@@ -1,0 +1,86 @@
+"""No strange web page reaches the officer's page, and every answer of it leaves with its headers."""
+
+import asyncio
+
+import pytest
+
+from scoring.features.wording import LANGUAGES
+from ui.guard import HEADERS, Guard
+
+OURS = "127.0.0.1:7860"
+
+
+async def app(_scope, receive, send) -> None:
+    """A page that says what it was asked for, in the words of Gradio's template."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"34")]})
+    await send({"type": "http.response.body", "body": b'<html\n\tlang="en"><p lang="en">Hi</p>'})
+
+
+def ask(path: str = "/en/gradio_api/queue/join", kind: str = "http", options: dict | None = None, **headers):
+    """Return the messages that leave, and how often the body was asked for."""
+    sent, received = [], []
+
+    async def receive() -> dict:
+        received.append(1)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    pairs = [(name.encode(), value.encode()) for name, value in ({"host": OURS} | headers).items()]
+    scope = {"type": kind, "path": path, "method": "POST", "headers": pairs}
+    asyncio.run(Guard(app, **(options or {}))(scope, receive, send))
+    return sent, len(received)
+
+
+def status(**headers) -> int:
+    return ask(**headers)[0][0]["status"]
+
+
+@pytest.mark.parametrize("host", ["evil.example:7860", "localhost.evil.example", "127.0.0.1.nip.io", ""])
+@pytest.mark.parametrize("path", ["/", "/fr/", "/en/gradio_api/queue/join", "/en/gradio_api/upload"])
+def test_a_page_that_calls_this_machine_by_another_name_gets_nothing_of_a_client(
+    path: str, host: str
+) -> None:
+    sent, read = ask(path, host=host, origin=f"http://{host}")
+    assert (sent[0]["status"], read) == (403, 0)
+    assert all(header in sent[0]["headers"] for header in HEADERS)
+    assert not [value for name, value in sent[0]["headers"] if name.startswith(b"access-control")]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000", "file://"])
+def test_a_page_of_another_origin_may_not_post_here_and_its_upload_is_not_even_read(origin: str) -> None:
+    sent, read = ask("/en/gradio_api/upload", origin=origin)
+    assert (sent[0]["status"], read) == (403, 0)
+
+
+def test_a_refusal_tells_the_remedy_in_both_languages() -> None:
+    en, fr = ask(host="desk.example")[0][1]["body"].decode().split("\n")
+    assert en.endswith("can add that name to CREDIT_SCORING_HOSTS.")
+    assert fr.endswith("peut ajouter ce nom à CREDIT_SCORING_HOSTS.")
+
+
+def test_the_page_itself_and_the_names_that_were_given_may_ask() -> None:
+    assert (
+        status(origin=f"http://{OURS}")
+        == status()
+        == status(host="localhost", origin="http://localhost")
+        == 200
+    )
+    assert (
+        status(options={"hosts": ["desk.example"]}, host="desk.example", origin="https://desk.example") == 200
+    )
+    assert status(options={"origins": ["https://desk.example"]}, origin="https://desk.example") == 200
+    assert status(options={"hosts": ["desk.example"]}, host="evil.example") == 403
+
+
+def test_a_socket_of_a_strange_page_is_closed() -> None:
+    assert ask(kind="websocket", host="evil.example")[0] == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_says_its_language_before_any_script_runs(lang: str) -> None:
+    sent, _ = ask(f"/{lang}/")
+    assert sent[1]["body"] == f'<html\n\tlang="{lang}"><p lang="en">Hi</p>'.encode()
+    assert ask("/fr/config")[0][1]["body"].startswith(b'<html\n\tlang="en"')
