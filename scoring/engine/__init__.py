@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .explain import base
-from .forest import Forest, Unsupported
-from .native import Absent, Kernels
-from .records import Key, Reader, Records
+from scoring.engine.explain import base
+from scoring.engine.forest import Forest, Unsupported
+from scoring.engine.native import Absent, Kernels
+from scoring.engine.records import Key, Reader, Records
 
 __all__ = ["Absent", "Engine", "Key", "Reader", "Records", "Unsupported"]
 

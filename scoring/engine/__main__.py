@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from . import Absent, native
-from .build import BuildError, build
+from scoring.engine import Absent, native
+from scoring.engine.build import BuildError, build
 
 ABSENT = 1
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

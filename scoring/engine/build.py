@@ -11,8 +11,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import native
-from .native import FLAGS, built, sources
+from scoring.engine import native
+from scoring.engine.native import FLAGS, built, sources
 
 COMPILERS = ("cc", "gcc", "clang")
 BUILT = "kernels-*.so"

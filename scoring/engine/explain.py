@@ -19,7 +19,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from .forest import Array, Forest
+from scoring.engine.forest import Array, Forest
 
 LANES = 8  # points in a pass, as in kernels.c
 PATH = np.dtype([("earlier", "u4"), ("features", "u4"), ("share", "f8")])

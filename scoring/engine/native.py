@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import explain, predict
-from .forest import Array, Forest
+from scoring.engine import explain, predict
+from scoring.engine.forest import Array, Forest
 
 FOLDER = Path(__file__).parent
 FLAGS = ("-std=c11", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-psabi")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .forest import Array, Forest
+from scoring.engine.forest import Array, Forest
 
 ABREAST = 16  # trees in a group, as in kernels.c
 NODE = np.dtype([("threshold", "f8"), ("value", "u4"), ("left", "u4")])

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from . import native
-from .forest import Array
+from scoring.engine import native
+from scoring.engine.forest import Array
 
 Kind = Literal["number", "whole", "identifier", "word", "inner"]
 KINDS: tuple[Kind, ...] = ("number", "whole", "identifier", "word", "inner")

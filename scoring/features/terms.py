@@ -143,10 +143,6 @@ class Term:
         """Say whether a text is one of some levels; null of null."""
         return strict("is_in", of_kind("text", self), parameter=tuple(levels), kind="truth")
 
-    def is_between(self, low: float, high: float) -> Term:
-        """Say whether a number lies between two, both inclusive."""
-        return (self >= low) & (self <= high)
-
     def replace(self, values: Mapping[str, float]) -> Term:
         """Give a number for each level of a text, null for any other."""
         pairs = tuple((level, float(value)) for level, value in values.items())
