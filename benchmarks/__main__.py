@@ -31,7 +31,7 @@ def written(text: str, records: list[dict[str, Any]]) -> str:
     for part in PARTS:
         start, end = f"<!-- figures: {part} -->", f"<!-- end: {part} -->"
         if start in text and end in text:
-            own = [one for one in records if f"benchmarks.{part}" in one["command"].replace("/", ".")]
+            own = [one for one in records if f"benchmarks.{part}" in one["command"]]
             before, _, rest = text.partition(start)
             laid = layout.servers(own) if part == "servers" else layout.plain(own)
             text = f"{before}{start}\n{laid}\n{end}{rest.partition(end)[2]}"

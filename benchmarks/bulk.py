@@ -36,18 +36,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import record
+from scoring import features, tables
+from scoring.bulk.check import as_request
+from scoring.client import score_file
+from scoring.client.batch import ROWS
+from scoring.schema import ApplicationRequest
+from scoring.scorer import BOOSTER, Scorer, read_examples
+from scoring.scorer.model import Boosted
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.results import record  # noqa: E402
-from scoring import features, tables  # noqa: E402
-from scoring.bulk.check import as_request  # noqa: E402
-from scoring.client import score_file  # noqa: E402
-from scoring.client.batch import ROWS  # noqa: E402
-from scoring.schema import ApplicationRequest  # noqa: E402
-from scoring.scorer import BOOSTER, Scorer, read_examples  # noqa: E402
-from scoring.scorer.model import Boosted  # noqa: E402
-
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
 TREES, JSON_ROWS, CLIENT_ROWS = 1_000, 10_000, 100_000
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -277,14 +275,14 @@ def main(
 
     The model is the newest imported one with its trees replaced by 1,000 of 31 leaves. The log is on.
 
-    Example: BENTOML_HOME=var/bentoml python benchmarks/bulk.py --portfolio var/demo
+    Example: BENTOML_HOME=var/bentoml python -m benchmarks.bulk --portfolio var/demo
     """
     sizes = rows or [10_000, 100_000]
     shown = Table("figure", "", "unit", "target", "met")
 
     def note(name: str, figure: float, unit: str, target: float | None = None) -> None:
         met = None if target is None else bool(figure <= target)
-        record(name, figure, unit, target, met, "python benchmarks/bulk.py")
+        record(name, figure, unit, target, met, "python -m benchmarks.bulk")
         told = {None: "", True: "yes", False: "no"}[met]
         shown.add_row(name, f"{figure:,.3f}", unit, "" if target is None else f"{target:g}", told)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,16 +16,14 @@ import lightgbm
 import matplotlib
 import typer
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.engine import rows, train  # noqa: E402
-from benchmarks.results import FILE, record  # noqa: E402
-from scoring.engine import Engine  # noqa: E402
+from benchmarks.engine import rows, train
+from benchmarks.results import FILE, record
+from scoring.engine import Engine
 
 matplotlib.use("svg")
 matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "speed", "font.size": 8}
 
+ROOT = Path(__file__).resolve().parent.parent
 FIGURE = ROOT / "docs" / "speed.svg"
 TREES = (125, 250, 500, 1_000, 2_000)
 BATCH = 1_000

@@ -1,12 +1,11 @@
 """How fast a running service decides and explains applications that bring their raw histories, over HTTP.
 
-Example: ``python benchmarks/raw_history.py --portfolio var/demo --url http://127.0.0.1:3000``
+Example: ``python -m benchmarks.raw_history --portfolio var/demo --url http://127.0.0.1:3000``
 """
 
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +14,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from scoring import tables  # noqa: E402
-from scoring.client import Client, Refused  # noqa: E402
+from scoring import tables
+from scoring.client import Client, Refused
 
 
 def rate(answers: Sequence[Any], seconds: float) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import socket
 import statistics
-import sys
 import tempfile
 import urllib.request
 from collections import defaultdict
@@ -27,12 +26,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.load import Load, drive, merged, request  # noqa: E402
-from benchmarks.results import record  # noqa: E402
-from benchmarks.serving import (  # noqa: E402
+from benchmarks.load import Load, drive, merged, request
+from benchmarks.results import record
+from benchmarks.serving import (
     BATCHED,
     MLFLOW,
     OURS,
@@ -45,7 +41,7 @@ from benchmarks.serving import (  # noqa: E402
     Running,
     chosen,
 )
-from scoring import synthetic, tables  # noqa: E402
+from scoring import synthetic, tables
 
 CONNECTIONS = (1, 16, 64)
 COMMAND = "python -m benchmarks.servers"
