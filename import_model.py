@@ -25,7 +25,6 @@ from scoring.scorer import Scorer, ScorerError, read_examples
 from training import registry, tracking
 
 BAD_INPUT, REFUSED = 2, 3
-LOWER_IS_BETTER = ("cost_per_1000", "brier", "calibration_error", "default_rate_granted")
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,28 @@ def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[
     return challenger, why
 
 
+def roll_back(client: Any, is_dry: bool, now: datetime) -> tracking.Run:
+    """Make the champion before this one the champion again, if it still decides as it did in training.
+
+    Returns
+    -------
+    Run
+        Of the champion before this one.
+
+    Raises
+    ------
+    ScorerError
+        If it does not; the champion stays then.
+    tracking.TrackingError
+        If there was none before, or it keeps no scorer.
+    """
+    former = registry.find_former(client)
+    import_run(former, is_dry=True)  # as in a promotion: registry and store never part ways over a bad scorer
+    if not is_dry:
+        registry.roll_back(client, "by import_model.py --rollback", now)
+    return former
+
+
 def _is_in_store(tag: str) -> bool:
     try:
         bentoml.models.get(tag)
@@ -128,7 +149,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     run: Annotated[str | None, typer.Option(metavar="ID", help="Import this run, not the champion.")] = None,
     best: Annotated[
-        str | None, typer.Option(metavar="METRIC", help="Import the best run by this metric, as auc.")
+        str | None,
+        typer.Option(
+            metavar="METRIC",
+            help="Import the best run by this metric, as auc: of those on the newest run's data.",
+        ),
     ] = None,
     promote_: Annotated[
         bool, typer.Option("--promote", help="Make the challenger the champion, if its decisions cost less.")
@@ -148,28 +173,32 @@ def main(
     Exit codes: 0 imported or already there, 2 no such run, 3 refused (decides otherwise, or is not better).
     """
     console, errors = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
-    if sum(map(bool, (run, best, promote_ or force, rollback))) > 1:
+    if force is not None and not force.strip():
+        raise typer.BadParameter("--force needs a reason; it is recorded with the promotion.")
+    is_promoting = promote_ or force is not None
+    if sum((run is not None, best is not None, is_promoting, rollback)) > 1:
         raise typer.BadParameter("give one of --run, --best, --promote and --rollback.")
     try:
         client, why = tracking.connect(tracking_uri), ""
-        if promote_ or force:
+        if is_promoting:
             chosen, why = promote(client, force, dry_run, datetime.now(UTC))
-        elif rollback and dry_run:
-            raise typer.BadParameter("a rollback has no dry run: import the older run with --run ID.")
         elif rollback:
-            chosen = registry.roll_back(client, "by import_model.py --rollback", datetime.now(UTC))
-            why = "rolled back"
-        elif run:
+            chosen, why = roll_back(client, dry_run, datetime.now(UTC)), "rolled back"
+        elif run is not None:
             chosen = tracking.find_run(client, run)
-        elif best:
-            chosen = tracking.find_best(client, experiment, best, LOWER_IS_BETTER)
+        elif best is not None:
+            found = tracking.find_best(client, experiment, best)
+            chosen = found.run
+            console.print(f"{chosen.id}: {found.among}.", highlight=False)
         else:
             chosen = registry.find_champion(client)
         with console.status(f"Checking run {chosen.id}"):
             imported = import_run(chosen, dry_run)
     except (ScorerError, NotBetter) as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
-        is_champion = not (promote_ or force or rollback or run or best)
+        if rollback:
+            errors.print("The champion stays. --run ID imports another run of yours.")
+        is_champion = not (is_promoting or rollback) and run is None and best is None
         if is_champion and (waiting := registry.holder(client, registry.CHALLENGER)) is not None:
             errors.print(f"The challenger {waiting.id} waits: --promote compares it with the champion.")
         raise typer.Exit(REFUSED) from error

@@ -42,7 +42,7 @@ def main(
         uri = train_afresh(portfolio, compare, folder)
         minutes = (perf_counter() - started) / 60
         client, cost = tracking.connect(uri), "cost_per_1000"
-        best = tracking.find_best(client, tracking.EXPERIMENT, cost, [cost])
+        best = tracking.find_best(client, tracking.EXPERIMENT, cost).run
     n, m = int(best.params["applications"]), best.metrics
     of = f"{n:,} applications ({name})"
     command = f"python -m benchmarks.training --portfolio {portfolio.name} --name {name} --compare {compare}"

@@ -36,6 +36,9 @@ MEASURES = (
     "share_granted",
     "default_rate_granted",
 )
+LOWER_IS_BETTER = ("brier", "log_loss", "calibration_error", "cost_per_1000", "default_rate_granted")
+# By these two models can be ranked; granting more, or fewer, is neither better nor worse by itself.
+RANKED_BY = tuple(name for name in MEASURES if name != "share_granted")
 RANKS = ("auc", "gini", "ks", "average_precision")  # read the order of the applications only
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import import_model
 from scoring.decider import Decider
+from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
 from scoring.scorer import Scorer, ScorerError, read_examples
 from training import registry, tracking
 
@@ -37,10 +38,11 @@ def client(uri):
     return tracking.connect(uri)
 
 
-def log(client, uri, folder, auc=0.7):
-    with tracking.start_run(client, uri, "credit-scoring", "small") as run_id:
+def log(client, uri, folder, auc=0.7, data="abc", experiment="credit-scoring", seed=0, **metrics):
+    with tracking.start_run(client, uri, experiment, "small", {"data_sha256": data}) as run_id:
         mlflow.log_artifacts(str(folder), tracking.SCORER)
-        mlflow.log_metric("auc", auc)
+        mlflow.log_metrics({"auc": auc, **metrics})
+        mlflow.log_params({"n_folds": 5, "seed": seed, "portfolio": f"{data}.zip"})
     return tracking.find_run(client, run_id)
 
 
@@ -110,6 +112,29 @@ def test_a_run_is_found_by_id_and_by_metric(client, run, saved, uri):
     assert run.id in invoke("--run", run.id, "--dry-run", "--tracking-uri", uri)[1]
 
 
+def test_a_metric_of_which_less_is_better_is_ranked_so(client, saved, uri):
+    measured = {name: [log(client, uri, saved, experiment=name, **{name: v}) for v in (0.2, 0.1, 0.3)]
+                for name in LOWER_IS_BETTER}  # fmt: skip
+    for name, (_, least, _) in measured.items():
+        assert tracking.find_best(client, name, name).run.id == least.id
+
+
+def test_every_metric_is_ranked_by_or_known_to_be_neither_good_nor_bad():
+    assert set(MEASURES) - set(RANKED_BY) == {"share_granted"}
+    assert set(LOWER_IS_BETTER) < set(RANKED_BY)
+
+
+def test_only_runs_of_the_newest_data_and_folds_are_ranked_and_it_is_said(client, saved, uri):
+    for other in ({"data": "other"}, {"data": "new", "seed": 1}):
+        log(client, uri, saved, auc=0.99, experiment="ranked", **other)
+    log(client, uri, saved, auc=0.6, data="new", experiment="ranked")
+    best = log(client, uri, saved, auc=0.8, data="new", experiment="ranked")
+    log(client, uri, saved, auc=0.7, data="new", experiment="ranked")
+    code, text = invoke("--best", "auc", "--experiment", "ranked", "--dry-run", "--tracking-uri", uri)
+    assert code == 0 and f"{best.id}: best auc (0.8000) of 3 on the newest run's data and folds" in text
+    assert "portfolio new.zip, sha256 new, 5 folds of seed 0; 2 of other data or folds left out" in text
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -163,7 +188,9 @@ def test_a_damaged_scorer_is_refused(client, saved, uri, tmp_path):
     ("words", "reason"),
     [
         (["--run", "nobody"], "the store has no run 'nobody'"),
-        (["--best", "beauty"], "has a metric 'beauty'"),
+        (["--best", "beauty"], "models are not ranked by 'beauty'; choose one of auc, gini,"),
+        (["--best", "share_granted"], "models are not ranked by 'share_granted'"),
+        (["--best", ""], "models are not ranked by ''"),
         (["--run", "a", "--best", "auc"], "give one of"),
     ],
 )

@@ -1,5 +1,6 @@
 """Promises of training/registry.py, and of import_model.py's promotion and rollback."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,8 +26,17 @@ def saved(tmp_path_factory):
     return small.save(tmp_path_factory.mktemp("saved") / "scorer")
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory):
+    """An empty store: MLflow takes a second to make one, and a copy does as well."""
+    file = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    tracking.connect(f"sqlite:///{file}").search_experiments()
+    return file
+
+
 @pytest.fixture
-def uri(tmp_path):
+def uri(tmp_path, blank):
+    shutil.copy(blank, tmp_path / "mlflow.db")
     BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
     (tmp_path / "models").mkdir()
     yield f"sqlite:///{tmp_path / 'mlflow.db'}"
@@ -182,6 +192,42 @@ def test_a_rollback_brings_the_champion_before_back_and_serves_it(client, log, u
     assert "rolled_back" in client.get_model_version("credit_scoring", fallen.version).tags
     code, text = invoke(uri, "--rollback")
     assert (code, "nothing to roll back to" in text) == (2, True)
+
+
+def test_a_rollback_to_a_damaged_scorer_leaves_registry_and_store_as_they_are(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    invoke(uri, "--promote")
+    kept = Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.SCORER
+    with (kept / "booster.txt").open("a") as booster:
+        booster.write(" ")
+    for _ in range(2):
+        code, text = invoke(uri, "--rollback")
+        assert (code, "changed after training" in text, "The champion stays" in text) == (3, True, True)
+    assert registry.find_champion(client).id == second.id == latest()
+    assert registry.find_former(client).id == first.id
+
+
+def test_a_dry_rollback_checks_and_changes_nothing(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    invoke(uri, "--promote")
+    code, text = invoke(uri, "--rollback", "--dry-run")
+    assert (code, f"Champion would be: {first.id}, rolled back" in text) == (0, True)
+    assert registry.find_champion(client).id == second.id == latest()
+
+
+@pytest.mark.parametrize("words", [("--force", ""), ("--promote", "--force", "  ")])
+def test_a_promotion_by_force_needs_a_reason(client, log, uri, words):
+    first, second = log(0.1), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    code, text = invoke(uri, *words)
+    assert (code, "--force needs a reason" in text) == (2, True)
+    assert registry.find_champion(client).id == first.id
+    assert bentoml.models.list() == []
 
 
 def test_a_dry_run_promotes_nobody(client, log, uri):

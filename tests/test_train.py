@@ -173,16 +173,18 @@ def test_piped_output_is_a_table_without_a_progress_bar(plan):
 
 
 def test_the_best_run_by_a_metric_is_found(client, results):
-    by_cost = tracking.find_best(client, "credit-scoring", "cost_per_1000", ["cost_per_1000"])
+    by_cost = tracking.find_best(client, "credit-scoring", "cost_per_1000").run
     assert by_cost.id == results[0].run.id
-    by_auc = tracking.find_best(client, "credit-scoring", "auc", ["cost_per_1000"])
+    by_auc = tracking.find_best(client, "credit-scoring", "auc").run
     assert by_auc.metrics["auc"] == max(r.run.metrics["auc"] for r in results)
+    by_loss = tracking.find_best(client, "credit-scoring", "log_loss").run
+    assert by_loss.metrics["log_loss"] == min(r.run.metrics["log_loss"] for r in results)
 
 
 @pytest.mark.parametrize(("experiment", "metric"), [("none such", "auc"), ("credit-scoring", "none_such")])
 def test_an_unknown_experiment_or_metric_is_named(client, experiment, metric):
     with pytest.raises(tracking.TrackingError, match=r"none.such"):
-        tracking.find_best(client, experiment, metric, [])
+        tracking.find_best(client, experiment, metric)
 
 
 def test_the_candidates_are_nested_under_one_comparison_with_its_table(results, client):

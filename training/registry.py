@@ -164,8 +164,8 @@ def promote(client: MlflowClient, run: Run, why: str, now: datetime) -> None:
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
 
-def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
-    """Make the champion before this one the champion again; return its run.
+def find_former(client: MlflowClient) -> Run:
+    """Return the run of the champion before this one.
 
     Raises
     ------
@@ -175,10 +175,22 @@ def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
     champions = _history(client)
     if len(champions) < 2:
         raise TrackingError("there is no champion before this one; nothing to roll back to.")
+    return find_run(client, champions[-2])
+
+
+def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
+    """Make the champion before this one the champion again; return its run.
+
+    Raises
+    ------
+    TrackingError
+        If there was none before.
+    """
+    former, champions = find_former(client), _history(client)
     fallen = _version(client, champions[-1])
     client.set_model_version_tag(MODEL, fallen, "rolled_back", f"{now.isoformat(timespec='seconds')} {why}")
-    _crown(client, champions[-2], f"rollback: {why}", now, champions[:-1])
-    return find_run(client, champions[-2])
+    _crown(client, former.id, f"rollback: {why}", now, champions[:-1])
+    return former
 
 
 def _crown(client: MlflowClient, run_id: str, why: str, now: datetime, champions: list[str]) -> None:

@@ -30,6 +30,7 @@ from mlflow.types import ColSpec, Schema
 
 from scoring.decision import COSTS
 from scoring.evidence.figures import Figure, draw
+from scoring.metrics import LOWER_IS_BETTER, RANKED_BY
 
 if TYPE_CHECKING:  # importing these brings every library that learns
     from scoring.candidates.selection import Selection
@@ -219,24 +220,64 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
     return _run(run)
 
 
-def find_best(client: MlflowClient, experiment: str, metric: str, lower_is_better: Sequence[str]) -> Run:
-    """Return the finished run that is best by a metric, among those that can be served.
+@dataclass(frozen=True)
+class Best:
+    """The best of the runs that can be ranked together, and what it was ranked among."""
+
+    run: Run
+    among: str
+
+
+def find_best(client: MlflowClient, experiment: str, metric: str) -> Best:
+    """Return the finished run that is best by a metric, among those of the newest run's data and folds.
+
+    Figures of other applications, or of other folds, say nothing about which model is better. Only runs that
+    can be served are looked at.
+
+    Parameters
+    ----------
+    metric : str
+        One of ``scoring.metrics.RANKED_BY``.
 
     Raises
     ------
     TrackingError
-        If the experiment or the metric is not there.
+        If the experiment or the metric is not there, or nothing is better for having more or less of it.
     """
+    if metric not in RANKED_BY:
+        raise TrackingError(f"models are not ranked by {metric!r}; choose one of {', '.join(RANKED_BY)}.")
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise TrackingError(f"the store has no experiment {experiment!r}; run train.py or give --experiment.")
-    runs = client.search_runs([found.experiment_id], "attributes.status = 'FINISHED'", max_results=1_000)
-    finished = [run for run in runs if metric in run.data.metrics and OBSTACLE not in run.data.tags]
-    if not finished:
+    newest_first = ["attributes.start_time DESC"]
+    finished = "attributes.status = 'FINISHED'"
+    runs = [
+        _run(run)
+        for run in client.search_runs(
+            [found.experiment_id], finished, max_results=1_000, order_by=newest_first
+        )
+        if metric in run.data.metrics and OBSTACLE not in run.data.tags
+    ]
+    if not runs:
         raise TrackingError(f"no finished run of {experiment!r} has a metric {metric!r}; try auc.")
-    sign = 1 if metric in lower_is_better else -1
-    best = min(finished, key=lambda run: sign * run.data.metrics[metric])
-    return _run(best)
+    alike = [run for run in runs if _judged_on(run) == _judged_on(runs[0])]
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    best = min(alike, key=lambda run: sign * run.metrics[metric])
+    data, folds, seed = _judged_on(best)
+    portfolio = best.params.get("portfolio", "unknown")
+    among = (
+        f"best {metric} ({best.metrics[metric]:.4f}) of {len(alike)} on the newest run's data and folds: "
+        f"portfolio {portfolio}, sha256 {data[:12]}, {folds} folds of seed {seed}"
+    )
+    if others := len(runs) - len(alike):
+        among += f"; {others} of other data or folds left out"
+    return Best(best, among)
+
+
+def _judged_on(run: Run) -> tuple[str, str, str]:
+    """Return what a run's figures rest on: the data, and how it was dealt into folds."""
+    data = run.tags.get("data_sha256", "unknown")
+    return data, run.params.get("n_folds", "unknown"), run.params.get("seed", "unknown")
 
 
 @contextmanager
