@@ -37,7 +37,7 @@ class Imported:
 
 
 class NotBetter(ValueError):
-    """A challenger that is not cheaper than the champion beyond chance."""
+    """A challenger that is not cheaper than the champion beyond chance, or no better than no model at all."""
 
 
 def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
@@ -83,6 +83,8 @@ def _point_latest_at(tag: str) -> None:
 def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[tracking.Run, str]:
     """Make the challenger the champion if it is cheaper beyond chance, or if somebody says why.
 
+    In any case it must be better than giving everybody the same answer.
+
     Returns
     -------
     tuple of Run and str
@@ -95,8 +97,14 @@ def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[
     ScorerError
         If it does not decide here as it did in training.
     """
-    champion, challenger = registry.find_champion(client), registry.find_challenger(client)
-    if why is None:
+    champion, challenger = registry.holder(client, registry.CHAMPION), registry.find_challenger(client)
+    if why is not None:
+        why = f"forced: {why}"
+    elif not (worth := registry.judge(challenger)).is_better:
+        raise NotBetter(f"the challenger {challenger.id} is {worth}. --force REASON promotes all the same.")
+    elif champion is None:
+        why = str(worth)
+    else:
         compared = registry.compare(champion, challenger)
         if not compared.is_better:
             raise NotBetter(
@@ -104,8 +112,6 @@ def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[
                 "stays; --force REASON promotes all the same."
             )
         why = f"costs {compared}"
-    else:
-        why = f"forced: {why}"
     import_run(challenger, is_dry=True)  # what cannot be served is not promoted
     if not is_dry:
         registry.promote(client, challenger, why, now)

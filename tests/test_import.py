@@ -7,6 +7,8 @@ from pathlib import Path
 
 import bentoml
 import mlflow
+import numpy as np
+import polars as pl
 import pytest
 import small
 from bentoml._internal.configuration.containers import BentoMLContainer
@@ -47,9 +49,14 @@ def log(client, uri, folder, auc=0.7, data="abc", experiment="credit-scoring", s
 
 
 @pytest.fixture(scope="module")
-def run(uri, saved):
+def run(uri, saved, tmp_path_factory):
     client = tracking.connect(uri)
     run = log(client, uri, saved)
+    y = np.arange(200) % 10 == 0
+    said = {"row": np.arange(200), "fold": np.arange(200) % 3, "y": y, "probability": 0.02 + 0.9 * y}
+    file = tmp_path_factory.mktemp("said") / tracking.OUT_OF_FOLD
+    pl.DataFrame(said).with_columns(pl.col("y").cast(pl.Int8), threshold=0.3).write_parquet(file)
+    client.log_artifact(run.id, str(file))
     registry.propose(client, run, f"runs:/{run.id}/{tracking.SCORER}", NOW)
     return run
 
@@ -113,10 +120,10 @@ def test_a_run_is_found_by_id_and_by_metric(client, run, saved, uri):
 
 
 def test_a_metric_of_which_less_is_better_is_ranked_so(client, saved, uri):
-    measured = {name: [log(client, uri, saved, experiment=name, **{name: v}) for v in (0.2, 0.1, 0.3)]
-                for name in LOWER_IS_BETTER}  # fmt: skip
-    for name, (_, least, _) in measured.items():
-        assert tracking.find_best(client, name, name).run.id == least.id
+    few = {"experiment": "directions", "folder": saved}
+    most, least = (log(client, uri, **few, **dict.fromkeys(LOWER_IS_BETTER, v)) for v in (0.2, 0.1))
+    found = {name: tracking.find_best(client, "directions", name).run.id for name in LOWER_IS_BETTER}
+    assert found == dict.fromkeys(LOWER_IS_BETTER, least.id) != most.id
 
 
 def test_every_metric_is_ranked_by_or_known_to_be_neither_good_nor_bad():

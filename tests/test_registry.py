@@ -15,7 +15,7 @@ from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
-from training import registry, tracking
+from training import registry, tracking, worth
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 pytestmark = pytest.mark.xdist_group("import")
@@ -52,9 +52,11 @@ def client(uri):
 def log(client, uri, saved, tmp_path):
     """Log a run whose out-of-fold probabilities are the outcomes with some noise."""
 
-    def one(noise: float, data: str = "abc", n: int = 2_000, log_loss: float = 0.3) -> tracking.Run:
+    def one(
+        noise: float, data: str = "abc", n: int = 2_000, log_loss: float = 0.3, signal: float = 0.5
+    ) -> tracking.Run:
         y = (np.arange(n) % 10 == 0).astype(np.int8)
-        p = np.clip(0.05 + 0.5 * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
+        p = np.clip(0.05 + signal * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
         said = pl.DataFrame(
             {"row": np.arange(n), "fold": np.arange(n) % 5, "y": y, "raw": p, "probability": p}
         )
@@ -93,15 +95,52 @@ def test_the_first_proposal_is_champion_and_the_next_one_challenger(client, log)
     assert len(client.search_model_versions("name = 'credit_scoring'")) == 2
 
 
+def test_a_model_no_better_than_one_answer_for_everybody_is_crowned_by_force_only(client, log, uri):
+    lucky = log(0.05, n=300, signal=0.0)
+    assert propose(client, lucky) == registry.CHALLENGER
+    doubt = tracking.find_run(client, lucky.id).tags[registry.DOUBT]
+    assert doubt.startswith("not better than refusing everybody: its decisions cost +")
+    code, text = invoke(uri)
+    assert (code, f"the challenger {lucky.id} is not better than refusing everybody" in text) == (2, True)
+    code, text = invoke(uri, "--promote")
+    assert code == 3 and f"{lucky.id} is not better than" in text and "--force REASON" in text
+    assert registry.holder(client, registry.CHAMPION) is None
+    code, text = invoke(uri, "--force", "a rehearsal")
+    assert code == 0 and registry.find_champion(client).id == lucky.id == latest()
+    assert "nothing to roll back to" in invoke(uri, "--rollback")[1]
+
+
+def said_of(y, p, threshold=0.3):
+    said = pl.DataFrame({"y": np.array(y, dtype=np.int8), "probability": p})
+    return said.with_columns(threshold=pl.lit(threshold))
+
+
+def test_the_worth_of_a_model_is_what_it_saves_against_one_answer_for_everybody():
+    y = [1, 1, *[0] * 38]
+    found = worth.worth(said_of(y, [0.9, 0.1, *[0.1] * 38]))
+    # 2 defaults of 40: granting everybody costs 20, refusing everybody 38, the model 10.
+    assert (found.answer, found.cost.value) == ("granting", -250.0)
+    # Everybody's probability is 2/40.
+    mean = -(np.log(0.9 / 0.05) + np.log(0.1 / 0.05) + 38 * np.log(0.9 / 0.95)) / 40
+    assert found.log_loss.value == pytest.approx(mean)
+    assert worth.worth(said_of([1, 1, 0, 1], [0.1] * 4)).answer == "refusing"
+
+
+def test_the_dummy_is_not_better_than_itself():
+    y = np.array([1, 1, *[0] * 38])
+    found = worth.worth(said_of(y, [0.05] * 40))
+    assert (found.cost.low, found.cost.high, found.is_better) == (0.0, 0.0, False)
+
+
 def test_a_comparison_is_paired_and_agrees_with_theory(log):
     one, other = log(0.3), log(0.1)
     got = registry.compare(champion=one, challenger=other)
     a, b = tracking.read_out_of_fold(other.id), tracking.read_out_of_fold(one.id)
-    d = 1_000 * (registry._costs(a) - registry._costs(b))
+    d = 1_000 * (worth.decision_costs(a) - worth.decision_costs(b))
     assert got.difference == pytest.approx(d.mean())
     error = 1.96 * d.std() / len(d) ** 0.5
     assert (got.low, got.high) == pytest.approx((d.mean() - error, d.mean() + error), abs=0.15 * error)
-    assert got.swaps == int((registry._refused(a) != registry._refused(b)).sum())
+    assert got.swaps == int((worth.refusals(a) != worth.refusals(b)).sum())
     assert got.is_better
     back = registry.compare(champion=other, challenger=one)
     assert back.difference == pytest.approx(-got.difference)
@@ -120,7 +159,7 @@ def test_a_cost_is_ten_for_a_granted_default_and_one_for_a_refused_good_client()
     said = pl.DataFrame(
         {"y": [1, 1, 0, 0], "probability": [0.1, 0.9, 0.1, 0.9], "threshold": [0.5, 0.5, 0.5, 0.9]}
     )
-    assert registry._costs(said).tolist() == [10.0, 0.0, 0.0, 1.0]
+    assert worth.decision_costs(said).tolist() == [10.0, 0.0, 0.0, 1.0]
 
 
 def test_a_better_challenger_is_promoted_and_imported(client, log, uri):
@@ -160,9 +199,9 @@ def test_a_forced_promotion_records_its_reason(client, log, uri):
 
 def test_a_champion_that_cannot_be_compared_is_named_with_the_remedy(client, log, uri):
     first, second = log(0.1), log(0.3)
-    (Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.OUT_OF_FOLD).unlink()
     propose(client, first)
     propose(client, second)
+    (Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.OUT_OF_FOLD).unlink()
     code, text = invoke(uri, "--promote")
     assert code == 2 and f"run '{first.id}' keeps no out-of-fold predictions." in text
     assert "promote with --force REASON" in text and "Traceback" not in text

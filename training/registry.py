@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import polars as pl
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from scoring.decision import COSTS
 from training.tracking import MODEL, Run, TrackingError, find_run, read_out_of_fold
+from training.worth import Worth, decision_costs, refusals, worth
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+DOUBT = "doubt"  # tag of a run that is not better than one answer for everybody: the sentence that says so
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last
 REPLICATES = 10_000
 
@@ -73,7 +73,11 @@ def find_champion(client: MlflowClient) -> Run:
         If nobody was crowned yet.
     """
     if (champion := holder(client, CHAMPION)) is None:
-        raise TrackingError(f"the registry has no {MODEL}@{CHAMPION}; run train.py first.")
+        remedy = "run train.py first"
+        if (waiting := holder(client, CHALLENGER)) is not None:
+            why = waiting.tags.get(DOUBT, "not promoted yet")
+            remedy = f"the challenger {waiting.id} is {why}. --force REASON promotes it all the same"
+        raise TrackingError(f"the registry has no {MODEL}@{CHAMPION}; {remedy}.")
     return champion
 
 
@@ -91,7 +95,11 @@ def find_challenger(client: MlflowClient) -> Run:
 
 
 def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> str:
-    """Register a run's model, as champion if there is none, else as challenger; return its alias."""
+    """Register a run's model, as champion if there is none, else as challenger; return its alias.
+
+    A model that is not better than one answer for everybody gets a tag that says so, and is nobody's first
+    champion.
+    """
     champion = holder(client, CHAMPION)
     if champion is not None and champion.id == run.id:
         return CHAMPION
@@ -99,11 +107,25 @@ def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> st
         client.create_registered_model(MODEL)
     if not client.search_model_versions(f"run_id = '{run.id}'"):
         client.create_model_version(MODEL, model_uri, run_id=run.id)
-    if champion is None:
+    found = judge(run)
+    if not found.is_better:
+        client.set_tag(run.id, DOUBT, str(found))
+    elif champion is None:
         _crown(client, run.id, "first champion", now, [run.id])
         return CHAMPION
     client.set_registered_model_alias(MODEL, CHALLENGER, _version(client, run.id))
     return CHALLENGER
+
+
+def judge(run: Run) -> Worth:
+    """Set a run against giving everybody the same answer, out of fold.
+
+    Raises
+    ------
+    TrackingError
+        If it keeps no predictions.
+    """
+    return worth(read_out_of_fold(run.id))
 
 
 def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
@@ -130,13 +152,13 @@ def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
             "applications and folds, so their costs cannot be compared. Train the champion's settings on the "
             "new portfolio too, or promote with --force REASON."
         )
-    difference = _costs(ours) - _costs(theirs)
+    difference = decision_costs(ours) - decision_costs(theirs)
     # A bootstrap sample of so few distinct differences is a draw of how often each occurs: exact and quick.
     values, counts = np.unique(difference, return_counts=True)
     n = len(difference)
     drawn = np.random.default_rng(seed).multinomial(n, counts / n, REPLICATES) @ values * (1_000 / n)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    swaps = int((_refused(ours) != _refused(theirs)).sum())
+    swaps = int((refusals(ours) != refusals(theirs)).sum())
     return Comparison(1_000 * float(difference.mean()), float(low), float(high), swaps)
 
 
@@ -203,7 +225,9 @@ def _crown(client: MlflowClient, run_id: str, why: str, now: datetime, champions
 
 def _history(client: MlflowClient) -> list[str]:
     champions: list[str] = json.loads(client.get_registered_model(MODEL).tags.get(HISTORY, "[]"))
-    return champions or [find_champion(client).id]  # crowned before there was a history
+    if champions or (champion := holder(client, CHAMPION)) is None:
+        return champions
+    return [champion.id]  # crowned before there was a history
 
 
 def _version(client: MlflowClient, run_id: str) -> str:
@@ -211,13 +235,3 @@ def _version(client: MlflowClient, run_id: str) -> str:
     if not found:
         raise TrackingError(f"run {run_id!r} is not in the registry; run train.py to propose a challenger.")
     return str(found[0].version)
-
-
-def _refused(said: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(said["probability"].to_numpy() >= said["threshold"].to_numpy())
-
-
-def _costs(said: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return what each decision cost."""
-    y, refused = said["y"].to_numpy(), _refused(said)
-    return np.where(refused, COSTS.false_positive * (1 - y), COSTS.false_negative * y)
