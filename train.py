@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,6 +32,7 @@ from rich.markup import escape
 from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
 from scoring.candidates import COMPARISONS, Candidate, Trials, selection
+from scoring.candidates.coding import Coded
 from scoring.candidates.search import Search
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import Evaluation, cross_validate, evaluate
@@ -80,7 +81,7 @@ def try_candidate(
     """
     m, started = material, perf_counter()
     tags = {tracking.KEY: key} | ({tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {})
-    tune = partial(_tune, candidate, m, search) if search and candidate.treatment == "none" else None
+    tune = partial(_tune, candidate, m.directions, search) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
         found = cross_validate(
             candidate, m.coded, m.y, m.folds, m.directions, plan.seed, bar.fold, tune,
@@ -90,7 +91,7 @@ def try_candidate(
         check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
         final, rounds = candidate, found.best_rounds
         if tune:
-            final, trials = tune(np.arange(len(m.y)), m.y, "all")
+            final, trials = tune(m.narrowed().coded, np.arange(len(m.y)), m.y, "all")
             found, rounds = replace(found, trials={**found.trials, "all": trials}), None
         lineage = m.lineage | {"candidate": candidate.name, "run_id": run_id}
         params = _params(final, plan, m, found.best_rounds)
@@ -148,21 +149,59 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     )
     for sentence in material.notices:
         console.print(f"Note: {sentence}", soft_wrap=True)
-    if plan.select:
-        with console.status("Choosing features by null importance, fold by fold"):
+    whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
+    tags = {tracking.KEY: whole, "candidates": plan.compare}
+    with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):
+        if plan.select:
+            material = choose_features(plan, material, client, remaining_s, console)
+        results, left = try_candidates(plan, material, client, remaining_s, console)
+        tracking.log_candidates(as_table(results))
+    show(results, console)
+    if left:
+        console.print(
+            f"The time budget was over before {', '.join(left)}; the same command goes on from here.",
+            soft_wrap=True,
+        )
+    seconds = perf_counter() - started
+    console.print(f"{seconds:.0f} s, peak memory {peak_memory_mib() / 1024:.1f} GiB.")
+    console.print(_propose(results, client, now), soft_wrap=True)
+    return results
+
+
+def choose_features(
+    plan: Plan, material: Material, client: Any, remaining_s: Callable[[], float], console: Console
+) -> Material:
+    """Choose features by null importance, or read what was chosen on the same data by the same code.
+
+    Where the time is over, nothing is chosen, and no candidate is begun either.
+    """
+    key = material.key(plan, "selection", plan.most_rounds)
+    finished = tracking.find_finished(client, plan.experiment, key)
+    if finished is not None:
+        chosen = selection.Selection.from_json(tracking.read_selection(finished), material.features.columns)
+    elif remaining_s() < 0:
+        return material
+    else:
+        tags = {tracking.KEY: key, tracking.OBSTACLE: "it is a choice of features"}
+        with (
+            tracking.start_run(client, plan.tracking_uri, plan.experiment, "selection", tags, True),
+            console.status("Choosing features by null importance, fold by fold"),
+        ):
             m = material
             rounds = min(plan.most_rounds or selection.ROUNDS, selection.ROUNDS)
             chosen = selection.select(m.coded, m.y, m.folds, m.directions, plan.seed, rounds=rounds)
-            material = replace(m, chosen=chosen)
-        console.print(f"{len(material.narrowed().features.columns)} features are chosen.")
+            tracking.log_selection(chosen)
+    console.print(f"{len(chosen.names)} features are chosen.")
+    return replace(material, chosen=chosen)
+
+
+def try_candidates(
+    plan: Plan, material: Material, client: Any, remaining_s: Callable[[], float], console: Console
+) -> tuple[list[Result], list[str]]:
+    """Try every candidate, or find it tried; return them, the cheapest first, and the names of those left."""
     results: list[Result] = []
     left: list[str] = []
-    whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
-    tags = {tracking.KEY: whole, "candidates": plan.compare}
-    with (
-        tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags),
-        Bar(console, len(plan.candidates), plan.folds) as bar,
-    ):
+    with Bar(console, len(plan.candidates), plan.folds) as bar:
         for candidate in plan.candidates:
             key = material.key(plan, asdict(candidate))
             finished = tracking.find_finished(client, plan.experiment, key)
@@ -180,18 +219,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
                 )
                 results.append(try_candidate(candidate, plan, material, client, key, search, bar))
             bar.end(results)
-        results.sort(key=lambda result: result.cost)
-        tracking.log_candidates(as_table(results))
-    show(results, console)
-    if left:
-        console.print(
-            f"The time budget was over before {', '.join(left)}; the same command goes on from here.",
-            soft_wrap=True,
-        )
-    seconds = perf_counter() - started
-    console.print(f"{seconds:.0f} s, peak memory {peak_memory_mib() / 1024:.1f} GiB.")
-    console.print(_propose(results, client, now), soft_wrap=True)
-    return results
+    return sorted(results, key=lambda result: result.cost), left
 
 
 def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
@@ -202,9 +230,15 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
     cheapest = next(iter(able.values()))
     best = able[registry.best([result.run for result in able.values()]).id]
     alias = registry.propose(client, best.run, best.run.tags[tracking.MODEL_URI], now)
-    said = f"{alias.capitalize()}: {best.candidate.name}, run {best.run.id}. Next: python import_model.py"
-    if alias != registry.CHAMPION:
-        said += " --promote"
+    doubt = tracking.find_run(client, best.run.id).tags.get(registry.DOUBT)
+    said = f"{alias.capitalize()}: {best.candidate.name}, run {best.run.id}."
+    if doubt:
+        said += (
+            f" It is {doubt}. So it is no champion; more defaults may help. "
+            "Promote it all the same: python import_model.py --force REASON"
+        )
+    else:
+        said += f" Next: python import_model.py{'' if alias == registry.CHAMPION else ' --promote'}"
     if best is not cheapest:
         more = best.cost - cheapest.cost
         said = (
@@ -215,10 +249,11 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
 
 
 def _tune(
-    candidate: Candidate, material: Material, search: Search, rows: Any, y: Outcomes, part: str
-) -> tuple[Candidate, Trials]:
-    """Search the settings on some rows."""
-    return search.tune(candidate, material.coded, rows, y, material.directions, part)
+    candidate: Candidate, directions: Mapping[str, int], search: Search, read: Coded, rows: Any, y: Outcomes,
+    part: str,
+) -> tuple[Candidate, Trials]:  # fmt: skip
+    """Search the settings on some rows, on the features that the model will read."""
+    return search.tune(candidate, read, rows, y, directions, part)
 
 
 def make_demo(applicants: int, seed: int, console: Console) -> Path:
@@ -285,14 +320,21 @@ def main(
     ] = Compare.quick,
     search: Annotated[
         int,
-        typer.Option(min=0, help="Search each fold for hyper-parameters by cost: so many trials, or a grid."),
+        typer.Option(
+            min=0,
+            help="Search each fold for hyper-parameters by cost, of treated candidates too: so many "
+            "trials, or a grid.",
+        ),
     ] = 0,
     time_budget: Annotated[
         float | None, typer.Option(metavar="MINUTES", min=0, help="Begin nothing new after so many minutes.")
     ] = None,
     is_selecting: Annotated[
         bool,
-        typer.Option("--select", help="Leave out features that gain no more than by chance."),
+        typer.Option(
+            "--select",
+            help="Leave out features that gain no more than by chance; settings are searched on the others.",
+        ),
     ] = False,
     most_rounds: Annotated[
         int | None, typer.Option(min=1, help="Grow at most so many trees a booster.")
@@ -309,6 +351,8 @@ def main(
         format="%(message)s",
         handlers=[RichHandler(console=errors, show_time=False, show_path=False)],
     )
+    # A history table that is missing is a note of the training already.
+    logging.getLogger("scoring.tables.reading").setLevel(logging.ERROR)
     if (portfolio is None) == (demo is None):
         raise typer.BadParameter("give either --portfolio PATH or --demo N.")
     try:

@@ -48,6 +48,22 @@ def test_a_feature_made_from_the_outcome_is_named(kind):
     check_features(leaking, y, reason="I know")
 
 
+def test_the_raw_columns_behind_a_leak_are_named_the_most_suspicious_first():
+    _, y = applications()
+    random = np.random.default_rng(1)
+    job, bill = random.normal(5, 1, (2, len(y)))
+    car = 10.0 - 8 * np.where(random.random(len(y)) < 0.05, 1 - y, y)
+    table = pl.DataFrame(
+        {"car_to_job": car / job, "DAYS_JOB": job, "CAR": car, "paid": bill, "owed": car + bill}
+    )
+    sources = {
+        "car_to_job": {"CAR", "DAYS_JOB"}, "DAYS_JOB": {"DAYS_JOB"}, "CAR": {"CAR"},
+        "paid": {"bills.PAID"}, "owed": {"CAR", "bills.PAID"},
+    }  # fmt: skip
+    with pytest.raises(LeakSuspected, match=r"It comes from CAR \(0\.9\d+\), bills\.PAID .*DAYS_JOB \(0\.5"):
+        check_features(Coded.of(table), y, sources=sources)
+
+
 def test_a_dozen_defaults_are_no_leak_by_chance():
     random = np.random.default_rng(0)
     table = pl.DataFrame({f"noise_{i}": random.normal(size=150) for i in range(400)})
@@ -83,10 +99,19 @@ def test_what_weakens_a_training_is_said_in_sentences():
         }
     )
     few, empty, rare, one = said(table, defaults=60)
-    assert few == "Only 60 defaults: below 200, intervals are wide and comparisons say little."
+    assert few.startswith("Only 60 defaults: below 100 a good model cannot be told from a lucky one")
     assert empty == "One feature has no value at all, so nothing is learned of it: empty."
-    assert rare.startswith("One feature is missing for more than 99% of the applications")
+    assert rare == (
+        "One feature is missing for more than 99% of the applications; it is kept, but little can be learned "
+        "of it: rare."
+    )
     assert one == "One feature is the same for everybody, so nothing is learned of it: one."
+
+
+@pytest.mark.parametrize(("defaults", "what"), [(99, "below 100"), (100, "below 200"), (200, None)])
+def test_few_defaults_are_said_by_the_lines_of_the_field(defaults, what):
+    notes = said(pl.DataFrame({"x": [1.0, 2.0]}), defaults=defaults)
+    assert [what in note for note in notes] == ([True] if what else [])
 
 
 def test_missing_history_is_said():

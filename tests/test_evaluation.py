@@ -42,7 +42,8 @@ def test_folds_share_each_outcome_evenly(defaults, repaid, n_folds, seed):
     [
         ([1] * 9 + [0] * 90, 5, "9 defaults for 5 folds: each needs two"),
         ([1] * 50 + [0] * 3, 5, "3 repaid credits for 5 folds"),
-        ([0] * 50, 2, "0 defaults for 2 folds"),
+        ([0] * 50, 2, r"TARGET holds one class only: all 50 applications are repaid \(0\)"),
+        ([1] * 50, 2, r"one class only: all 50 applications defaulted \(1\)"),
         ([0, 1] * 50, 1, "1 folds: give 2 to 100"),
     ],
 )

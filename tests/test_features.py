@@ -424,3 +424,22 @@ def test_a_ratio_beyond_all_numbers_is_missing():
 
 def test_the_documented_table_is_the_declared_one():
     assert Path("docs/FEATURES.md").read_text() == feature_table()
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("OWN_CAR_AGE", {"OWN_CAR_AGE"}),
+        ("car_to_employed", {"OWN_CAR_AGE", "DAYS_EMPLOYED"}),
+        ("bureau_count", {"bureau"}),
+        ("bureau_credit_to_income", {"AMT_INCOME_TOTAL", "bureau.AMT_CREDIT_SUM"}),
+    ],
+)
+def test_the_raw_columns_behind_a_feature_are_known(name, columns):
+    assert features.sources(name) == columns
+
+
+def test_every_feature_comes_from_raw_columns():
+    raw = {*schema.columns(schema.Application), *features.READS}
+    for name in features.FEATURE_BY_NAME:
+        assert {column.split(".")[0] for column in features.sources(name)} <= raw, name

@@ -43,7 +43,8 @@ def search(tmp_path):
 
 def test_a_simple_family_is_tried_on_its_whole_grid_by_cost(search):
     tuned, trials = search().tune(LOGISTIC_REGRESSION, CODED, ROWS, Y, {}, "all")
-    assert [trial["settings"]["C"] for trial in trials] == GRIDS["linear"]["C"]
+    tried = [trial["settings"]["C"] for trial in trials]
+    assert tried[0] == LOGISTIC_REGRESSION.settings["C"] and sorted(tried) == GRIDS["linear"]["C"]
     best = min(trials, key=lambda trial: trial["cost_per_1000"])
     assert tuned.settings == {**LOGISTIC_REGRESSION.settings, **best["settings"]}
     assert all(0 < trial["auc"] < 1 and 0 < trial["accuracy"] < 1 for trial in trials)
@@ -79,19 +80,30 @@ def test_without_time_the_declared_settings_stand(search, candidate):
     assert search(left_s=-1.0).tune(candidate, CODED, ROWS, Y, {}, "all") == (candidate, [])
 
 
+def test_a_grid_stops_where_the_time_is_over(search):
+    left, told = iter([1.0, 1.0, -1.0]), []
+    grid = replace(search(told=told), remaining_s=lambda: next(left))
+    tuned, trials = grid.tune(LOGISTIC_REGRESSION, CODED, ROWS, Y, {}, "all")
+    assert [trial["settings"]["C"] for trial in trials] == [0.01, 0.001]
+    assert tuned.settings["C"] in (0.01, 0.001)
+    assert told == ["grid, 1 of 5", "grid, 2 of 5"]
+
+
 def test_what_has_nothing_to_search_is_left_alone(search):
     assert search().tune(DUMMY, CODED, ROWS, Y, {}, "all") == (DUMMY, [])
 
 
-def test_a_search_of_a_fold_never_sees_the_fold():
+def test_a_search_of_a_fold_never_sees_the_fold_and_reads_what_its_model_reads():
     folds, seen = deal_folds(Y, 3), {}
+    chosen = [("a", "b"), ("b", "noise"), ("a", "noise")]
 
-    def tune(rows, y, part):
+    def tune(read, rows, y, part):
         seen[part] = rows
+        assert read.names == chosen[int(part.removeprefix("fold "))]
         assert (Y[rows] == y).all()
         return SCORECARD, [{"state": "complete"}]
 
-    found = cross_validate(SCORECARD, CODED, Y, folds, {}, tune=tune)
+    found = cross_validate(SCORECARD, CODED, Y, folds, {}, tune=tune, chosen=chosen)
     for fold in range(3):
         assert sorted(seen[f"fold {fold}"]) == np.flatnonzero(folds != fold).tolist()
     assert set(found.trials) == set(seen)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scoring.candidates.selection import Importance, importance, select
+from scoring.candidates.selection import Importance, Selection, importance, select
 from scoring.evaluation import deal_folds
 from scoring.scorer.model import probability
 
@@ -84,6 +84,14 @@ def test_a_fold_is_not_seen_by_its_own_choice():
     assert [row["name"] for row in said if row["is_kept"]] == sorted(
         chosen.names, key=lambda name: -dict(zip(chosen.whole.names, chosen.whole.gain, strict=True))[name]
     )
+
+
+def test_a_choice_is_read_back_as_it_was_written():
+    whole = Importance(("a", "b", "c"), np.array([1.0, 3.0, 2.0]), np.array([2.0, 0.5, 0.25]))
+    chosen = Selection((("a", "c"), ("b",)), ("b", "c"), whole)
+    back = Selection.from_json(json.loads(json.dumps(chosen.to_json())), whole.names)
+    assert (back.folds, back.names, back.whole.names) == (chosen.folds, chosen.names, whole.names)
+    assert back.whole.gain.tolist() == [1.0, 3.0, 2.0] and back.whole.null.tolist() == [2.0, 0.5, 0.25]
 
 
 def test_progress_is_told():

@@ -271,7 +271,7 @@ def test_a_search_is_logged_with_its_trials(plan, tmp_path):
     assert float(result.run.params["lambda_l2"]) == best["settings"]["lambda_l2"]
 
 
-def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_path):
+def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_path, caplog):
     folder = tmp_path / "portfolio"
     folder.mkdir()
     repaid = pl.read_parquet(home / "portfolio" / "application_train.parquet").with_columns(
@@ -282,7 +282,10 @@ def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_pa
         train.app, ["--portfolio", str(folder), "--tracking-uri", f"sqlite:///{tmp_path}/m.db"]
     )
     assert got.exit_code == 2
-    assert "0 defaults for 5 folds: each needs two" in " ".join(got.output.split())
+    assert "going on without" not in caplog.text  # the missing tables are a note of the training, said once
+    assert "TARGET holds one class only: all 1,000 applications are repaid (0)" in " ".join(
+        got.output.split()
+    )
 
 
 def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
@@ -345,14 +348,17 @@ def test_help_shows_an_example():
     assert json.dumps(done.stderr) == '""'
 
 
-def test_chosen_features_are_frozen_with_the_scorer(plan):
+def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkeypatch):
     small = replace(plan, select=True, compare="champion", experiment="chosen")
-    (result,) = train.run(small, NOW, Console(file=io.StringIO()))
-    said = json.loads(
-        Path(
-            mlflow.artifacts.download_artifacts(run_id=result.run.id, artifact_path="selection.json")
-        ).read_text()
-    )
+    monkeypatch.setattr("scoring.candidates.selection.NULL", 4)
+    over = replace(small, budget_s=-1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("no time is left"))
+        assert train.run(over, NOW, Console(quiet=True)) == []
+    tuned_on = []
+    monkeypatch.setattr(train, "_tune", lambda c, _, __, read, *___: (c, tuned_on.append(read.names) or []))
+    (result,) = train.run(replace(small, trials=1), NOW, Console(quiet=True))
+    said = tracking.read_selection(result.run)
     kept = {row["name"] for row in said["features"] if row["is_kept"]}
     with tracking.fetch_scorer(result.run) as folder:
         scorer = Scorer.load(folder)
@@ -361,3 +367,10 @@ def test_chosen_features_are_frozen_with_the_scorer(plan):
         assert 0 < len(kept) < len(declared)
         scorer.check_features(declared)
         assert set(read_reference(folder).columns) == {*COLUMNS, *kept}
+    in_fold = [{row["name"] for row in said["features"] if fold in row["folds"]} for fold in (0, 1)]
+    assert [set(names) for names in tuned_on] == [*in_fold, kept]
+    monkeypatch.setattr(
+        "scoring.candidates.selection.select", lambda *_, **__: pytest.fail("it is chosen already")
+    )
+    (again,) = train.run(replace(small, trials=1), NOW, Console(quiet=True))
+    assert again.run.id == result.run.id

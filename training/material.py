@@ -122,7 +122,8 @@ def prepare(plan: Plan, now: datetime) -> Material:
     del portfolio  # the records are no longer needed, and they are most of the memory
     check_alone(features[pool_rows], declared.build(pool).select(names))
     coded = Coded.of(features)
-    check_features(coded, y, plan.seed, plan.allow_leak)
+    sources = {name: declared.sources(name) for name in names}
+    check_features(coded, y, plan.seed, plan.allow_leak, sources)
     return Material(
         features,
         coded,

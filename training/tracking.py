@@ -42,6 +42,7 @@ EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
 SCORER = "scorer"  # artefact of each run
 CANDIDATES = "candidates.csv"  # artefact of a comparison
+SELECTION = "selection.json"  # artefact of a choice of features, and of the runs that use it
 KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
 PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
 PACK = "validation"  # artefact folder: the validation pack
@@ -173,7 +174,13 @@ def log_figures(figures: Mapping[str, Figure]) -> None:
 def log_selection(selection: Selection) -> None:
     """Log which features were chosen, in how many folds, and what the choice rests on."""
     mlflow.log_metric("features_chosen", len(selection.names))
-    mlflow.log_dict(selection.to_json(), "selection.json")
+    mlflow.log_dict(selection.to_json(), SELECTION)
+
+
+def read_selection(run: Run) -> dict[str, Any]:
+    """Return what ``log_selection`` kept, as JSON."""
+    said: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run.id}/{SELECTION}")
+    return said
 
 
 def log_candidates(table: pl.DataFrame) -> None:

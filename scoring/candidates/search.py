@@ -43,7 +43,7 @@ class Search:
     Attributes
     ----------
     trials : int
-        Of each boosted search; a grid is tried whole.
+        Of each boosted search; a grid is tried whole, in the time that there is.
     storage : Path
         File of Optuna's trials, JSON lines: a search that was interrupted goes on from them.
     key : str
@@ -100,29 +100,26 @@ class Search:
         y: Outcomes,
         directions: Mapping[str, int],
     ) -> Trials:
-        """Try every combination by scikit-learn's grid search."""
+        """Try every combination by scikit-learn's grid search, the declared settings first."""
         grid = GRIDS[candidate.family]
         combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-        if self.remaining_s() < 0:
-            return []
-        self.told(f"grid of {len(combinations)}")
-        search = GridSearchCV(
-            _Estimator(candidate, coded, directions, self.seed),
-            {"settings": combinations},
-            scoring=_judge,
-            refit=False,
-            cv=_inner(self.seed),
-            error_score="raise",
-        ).fit(rows, y)
-        means = {name: search.cv_results_[f"mean_test_{name}"] for name in MEASURED}
-        return [
-            {
-                "settings": settings,
-                "state": "complete",
-                **{name: SIGN[name] * float(means[name][i]) for name in MEASURED},
-            }
-            for i, settings in enumerate(combinations)
-        ]
+        combinations.sort(key=lambda tried: any(candidate.settings[name] != tried[name] for name in grid))
+        trials: Trials = []
+        for number, settings in enumerate(combinations, 1):
+            if self.remaining_s() < 0:
+                break
+            self.told(f"grid, {number} of {len(combinations)}")
+            found = GridSearchCV(
+                _Estimator(candidate, coded, directions, self.seed),
+                {"settings": [settings]},
+                scoring=_judge,
+                refit=False,
+                cv=_inner(self.seed),
+                error_score="raise",
+            ).fit(rows, y)
+            means = {n: SIGN[n] * float(found.cv_results_[f"mean_test_{n}"][0]) for n in MEASURED}
+            trials.append({"settings": settings, "state": "complete", **means})
+        return trials
 
     def _optimise(
         self,

@@ -7,7 +7,7 @@ features would favour it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,21 +72,35 @@ class Selection:
     whole: Importance
 
     def to_json(self) -> dict[str, Any]:
-        """Return each feature's gain, its null and in how many folds it was chosen, the strongest first."""
+        """Return each feature's gain, its null and the folds that chose it, the strongest first."""
         rows = [
             {
                 "name": name,
                 "gain": round(float(gain), 3),
                 "null": round(float(null), 3),
                 "is_kept": name in self.names,
-                "folds": sum(name in fold for fold in self.folds),
+                "folds": [i for i, fold in enumerate(self.folds) if name in fold],
             }
             for gain, name, null in sorted(
                 zip(self.whole.gain, self.whole.names, self.whole.null, strict=True), reverse=True
             )
         ]
         how = {"method": "null importance", "quantile": QUANTILE, "real": REAL, "null": NULL}
-        return {**how, "features": rows}
+        return {**how, "n_folds": len(self.folds), "features": rows}
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any], order: Sequence[str]) -> Selection:
+        """Read what ``to_json`` wrote; ``order`` is that of the features."""
+        by_name = {row["name"]: row for row in said["features"]}
+        rows = [by_name[name] for name in order]
+        folds = range(said["n_folds"])
+        return cls(
+            tuple(tuple(row["name"] for row in rows if fold in row["folds"]) for fold in folds),
+            tuple(row["name"] for row in rows if row["is_kept"]),
+            Importance(
+                tuple(order), np.array([row["gain"] for row in rows]), np.array([row["null"] for row in rows])
+            ),
+        )
 
 
 def importance(

@@ -20,8 +20,9 @@ from scoring.evaluation.calibrating import Choice, choose, regression
 from scoring.metrics import RANKS, REPLICATES, Measured, Outcomes, measure, with_intervals
 from scoring.scorer.model import Vector, probability
 
-Tune = Callable[[NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
-"""From the rows to learn from, their outcomes and the name of the part to the best candidate on them."""
+Tune = Callable[[Coded, NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
+"""From the features to read, the rows to learn from, their outcomes and the name of the part to the best
+candidate on them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +88,16 @@ def deal_folds(y: Outcomes, n_folds: int = 5, seed: int = 0) -> NDArray[np.int8]
     Raises
     ------
     ValueError
-        If a fold would hold fewer than two of either outcome.
+        If there is one outcome only, or a fold would hold fewer than two of either.
     """
     if not 2 <= n_folds <= 100:
         raise ValueError(f"{n_folds} folds: give 2 to 100.")
+    if (defaults := int(np.count_nonzero(y))) in (0, len(y)):
+        what = "defaulted (1)" if defaults else "are repaid (0)"
+        raise ValueError(
+            f"TARGET holds one class only: all {len(y):,} applications {what}. A model learns from both: "
+            "give all applications of a period that ended long enough ago for defaults to have happened."
+        )
     random = np.random.default_rng(seed)
     folds = np.empty(len(y), dtype=np.int8)
     for outcome, word in ((1, "defaults"), (0, "repaid credits")):
@@ -127,7 +134,7 @@ def cross_validate(
     progress : callable, optional
         Given the number of a fold, returns the ``progress`` of its fit.
     tune : callable, optional
-        Chooses the settings.
+        Chooses the settings, on the features that the fold's model reads.
     chosen : sequence of sequence of str, optional
         For each fold the features that were chosen on the others (``selection.select``); all if not given.
     """
@@ -140,9 +147,9 @@ def cross_validate(
         outside = folds == fold
         report = progress(fold) if progress else None
         tuned = candidate
-        if tune:
-            tuned, trials[f"fold {fold}"] = tune(np.flatnonzero(~outside), y[~outside], f"fold {fold}")
         read = coded.only(chosen[fold]) if chosen else coded
+        if tune:
+            tuned, trials[f"fold {fold}"] = tune(read, np.flatnonzero(~outside), y[~outside], f"fold {fold}")
         encoding, function = fit_rows(tuned, read, ~outside, y[~outside], directions, seed, progress=report)
         raw[outside] = function.raw(read.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])

@@ -174,6 +174,25 @@ def protected_by(feature: Feature) -> set[str]:
     return {attribute for attribute, columns in PROTECTED.items() if feature.reads & set(columns)}
 
 
+def sources(name: str) -> frozenset[str]:
+    """Name the raw columns that a feature comes from in the end.
+
+    Those of a history table stand with it, as ``bureau.AMT_CREDIT_SUM``; a count of records has the table
+    alone.
+    """
+    feature = FEATURE_BY_NAME[name]
+    if feature.table not in ("application", "cross"):
+        return frozenset(f"{feature.table}.{column}" for column in feature.reads) or frozenset(
+            {feature.table}
+        )
+    return frozenset().union(
+        *(
+            {column} if column == name or column not in FEATURE_BY_NAME else sources(column)
+            for column in feature.reads
+        )
+    )
+
+
 def _history(portfolio: Portfolio, rows: pl.DataFrame) -> pl.DataFrame:
     """Give the aggregates of every application: summed up here, or as the application brought them."""
     given = portfolio.history_features
