@@ -6,7 +6,7 @@ again, and let null importance choose, inside the folds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -21,29 +21,26 @@ from rich.table import Table
 from benchmarks.peers import FOLDS, MODEL_FILE
 from benchmarks.results import record
 from scoring import features as declared
-from scoring import schema, tables
+from scoring import tables
 from scoring.candidates import LIGHTGBM, fit, vectorise
 from scoring.candidates.selection import importance
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import deal_folds
+from scoring.evidence.alternatives import BLOCKS
 from scoring.evidence.paired import Judged, differences
-from scoring.features import Feature
 from scoring.metrics import Outcomes
 from scoring.scorer.model import probability
 
-RAW = set(schema.columns(schema.Application))
-BLOCKS: dict[str, Callable[[Feature], bool]] = {
-    "raw application columns": lambda f: f.name in RAW,
-    "+ ratios": lambda f: f.table == "application" and f.group != "external_score" and f.name not in RAW,
-    "+ summaries of the external scores": lambda f: f.group == "external_score" and f.is_plain,
-    "+ products and polynomials": lambda f: f.table == "application" and not f.is_plain,
-    "+ bureau": lambda f: f.table in ("bureau", "bureau_balance"),
-    "+ previous applications": lambda f: f.table == "previous_application",
-    "+ POS, cards, instalments": lambda f: f.table in (
-        "POS_CASH_balance", "credit_card_balance", "installments_payments"
-    ),
-    "+ cross-table ratios": lambda f: f.table == "cross",
-}  # fmt: skip
+TITLES = {  # of the blocks of `alternatives.BLOCKS`, in the records
+    "application": "raw application columns",
+    "ratios": "+ ratios",
+    "scores": "+ summaries of the external scores",
+    "products": "+ products and polynomials",
+    "bureau": "+ bureau",
+    "previous": "+ previous applications",
+    "repayment": "+ POS, cards, instalments",
+    "cross": "+ cross-table ratios",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,8 @@ def steps(allowed: Sequence[str]) -> Iterator[Step]:
     """Give the steps in order; a block that the portfolio's policy leaves empty is left out."""
     have: list[str] = []
     before: str | None = None
-    for name, belongs in BLOCKS.items():
+    for key, belongs in BLOCKS.items():
+        name = TITLES[key]
         block = [n for n in allowed if n not in have and belongs(declared.FEATURE_BY_NAME[n])]
         have += block
         if block:
@@ -96,6 +94,8 @@ def main(
     name: Annotated[str, typer.Option(help="Keep the figures in model.json under this name.")] = "",
 ) -> None:
     """Measure each block of features against the step before, with paired 95 % intervals.
+
+    Intervals are over applications, the fitted models as given: another fit adds to them.
 
     Example: python -m benchmarks.ablation --portfolio with-history-10k.zip --repeats 3
     """

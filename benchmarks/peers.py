@@ -80,6 +80,8 @@ def main(
 ) -> None:
     """Compare the champion with earlier systems, out of fold, with paired 95 % intervals.
 
+    Intervals are over applications, the fitted models as given: another fit adds to them.
+
     Example: python -m benchmarks.peers --portfolio with-history-10k.zip --repeats 3
     """
     console, started = Console(), perf_counter()

@@ -43,6 +43,8 @@ def main(
 ) -> None:
     """Measure each setting against the champion's candidate, with paired 95 % intervals.
 
+    Intervals are over applications, the fitted models as given: another fit adds to them.
+
     Example: python -m benchmarks.settings --portfolio with-history-10k.zip
     """
     console, started = Console(), perf_counter()

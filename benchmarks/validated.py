@@ -1,6 +1,7 @@
 """What a validator asks of the champion, in figures: ``python -m benchmarks.validated --portfolio FILE``.
 
 The champion is trained on a fresh store, as a user trains it, and measured as ``python -m validation`` does.
+Intervals take the fitted models as given: they hold the chance of the applications, not that of another fit.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ def figures(found: Evidence) -> Iterator[Shown]:
         yield name, found.metrics[name], ""
     for audit in found.audits:
         of = f"by {audit.attribute}"
-        others = [group for group in audit.groups if group.name != audit.reference]
-        worst = min(others, key=lambda group: group.ratio.value)
-        yield f"lowest approval ratio {of}, in force: {worst.name}", worst.ratio, "ratio"
-        gap = max(others, key=lambda group: abs(group.gap.value))
-        yield f"widest gap among good clients {of}: {gap.name}", gap.gap, "difference of shares"
+        worst, against = audit.lowest.name, audit.reference
+        yield f"lowest approval ratio {of}, in force: {worst} against {against}", audit.worst, "ratio"
+        at, ratio = audit.worst_anywhere
+        yield f"lowest approval ratio {of}, any cut-off: {at:.0%} granted", ratio, "ratio"
+        worst, against = audit.furthest.name, audit.gap_reference
+        gap = f"widest gap among good clients {of}"
+        yield f"{gap}, in force: {worst} against {against}", audit.widest, "difference of shares"
+        at, widest = audit.widest_anywhere
+        yield f"{gap}, any cut-off: {at:.0%} granted", widest, "difference of shares"
         off = max(audit.groups, key=lambda group: abs(group.calibration.value))
         yield f"largest miscalibration of a group {of}: {off.name}", off.calibration, "difference of rates"
     for refit in found.exclusions:
@@ -42,14 +47,20 @@ def figures(found: Evidence) -> Iterator[Shown]:
             name, auc, cost = refit.variant.name, refit.auc_gained, refit.cost_saved
             yield f"AUC gained: {name}", Measured(auc.value, auc.low, auc.high), "AUC"
             yield f"cost saved: {name}", Measured(cost.value, cost.low, cost.high), "per 1,000"
-    yield "less discriminating models found", float(found.chosen is not None), f"of {len(found.alternatives)}"
+    tried = found.alternatives[1:]  # the first is the one in force
+    yield "less discriminating models found", float(found.chosen is not None), f"of {len(tried)}"
+    if tried:
+        base = found.alternatives[0].ratios
+        attribute = min(base, key=lambda name: base[name].value)
+        best = max((one.gains[attribute] for one in tried), key=lambda gain: gain.value)
+        yield f"most that another model adds to the lowest ratio by {attribute}", best, "ratio"
     if found.later is not None:
         yield "AUC of telling later applications apart", found.later.found.auc, "AUC"
         least, *_, most = found.later.slices
         yield "AUC on the fifth least like the later applications", least.auc, "AUC"
         yield "AUC on the fifth most like the later applications", most.auc, "AUC"
     yield "AUC, spread over three seeds", max(found.spread.auc) - min(found.spread.auc), "AUC"
-    yield "decided alike by three seeds", found.spread.same_decision, "share"
+    yield "decided alike by three seeds, at one share granted", found.spread.same_decision, "share"
     if found.agreement is not None:
         yield "LIME agrees: rank correlation over groups", found.agreement.rank_correlation, "correlation"
         yield "LIME agrees: sign of the four weightiest groups", found.agreement.same_sign, "share"
@@ -58,8 +69,11 @@ def figures(found: Evidence) -> Iterator[Shown]:
         yield "first reasons without which the probability falls", found.verified.fell_by_rank[0], "share"
         yield "refused that all reasons away would grant", found.verified.granted_then, "share"
     if found.stable is not None:
-        yield "same first reason under another seed", found.stable.same_first, "share"
-        yield "same reasons under another seed", found.stable.shared, "share"
+        yield "first reason of the model in force that a refit tells too", found.stable.same_first, "share"
+        yield "reasons of the model in force that a refit tells too", found.stable.shared, "share"
+    if found.stable is not None and found.stable.same_first_among and found.stable.shared_among:
+        yield "first reason that two refits share", found.stable.same_first_among, "share"
+        yield "reasons that two refits share", found.stable.shared_among, "share"
     for cut, what in (("in_force", "at the threshold in force"), ("most_profit", "at the best cut-off")):
         yield f"profit {what}", found.cutoffs[cut].profit, "per 1,000 of credit asked for"
     yield "profit of granting everybody", found.cutoffs["all"].profit, "per 1,000 of credit asked for"
@@ -71,6 +85,8 @@ def main(
     folds: Annotated[int, typer.Option(min=2, help="Folds of the refits.")] = 2,
 ) -> None:
     """Train a champion, measure all that a validator asks, and keep it in benchmarks/model.json.
+
+    Intervals are over applications, the fitted models as given.
 
     Example: python -m benchmarks.validated --portfolio var/demo --name demo
     """

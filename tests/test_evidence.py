@@ -1,6 +1,7 @@
 """The evidence that a validator asks for: refits, stability, reasons that hold. On a small scorer."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ from scoring.evidence.alternatives import (
 from scoring.evidence.description import correlations, describe, missing_by_table
 from scoring.evidence.paired import Judged
 from scoring.evidence.stability import resemblance, slices, spread
-from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, rebased, substitute
+from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, substitute
 from scoring.metrics import Measured
 
 RANDOM = np.random.default_rng(2)
@@ -88,20 +89,48 @@ def test_a_search_compares_at_one_share_of_approvals(bench):
     found = search(bench, names, groups, 0.7, str)
     assert found[0].refit.variant.name == "in_force" and found[0].is_affordable
     assert "proxies:gender:10" in [one.refit.variant.name for one in found]
-    assert all(0 < one.worst <= 1 for one in found)
+    assert all(0 < one.ratios["gender"].value <= 1 for one in found)
+    assert not found[0].gains
+    for one in found[1:]:
+        gain = one.gains["gender"]
+        assert gain.value == one.ratios["gender"].value - found[0].ratios["gender"].value
+        assert gain.low <= gain.value <= gain.high
+
+
+def test_nothing_is_fitted_twice(bench):
+    told, fitted = Variant("told", ("EXT_SOURCE_2", "AMT_CREDIT")), len(bench.known)
+    first = bench.refit(told)
+    again = bench.refit(replace(told, name="told again"), first)
+    assert len(bench.known) == fitted + 1
+    assert (again.auc_gained.value, again.auc_gained.high) == (0, 0)
+    bench.refit(replace(told, seed=1))
+    bench.refit(replace(told, settings={"num_leaves": 4}))
+    assert len(bench.known) == fitted + 3
+
+
+def alternative(name: str, is_affordable: bool, **gains: Measured) -> Alternative:
+    judged = Judged(name, np.array([0, 1], dtype=np.int8), np.array([[0.1, 0.2]]))
+    ratios = {"age": Measured(0.70, 0.65, 0.75), "gender": Measured(0.90, 0.87, 0.93)}
+    return Alternative(Refit(Variant(name, ()), judged), ratios, gains, is_affordable)
 
 
 def test_only_an_affordable_and_fairer_model_is_chosen():
-    def one(name: str, ratio: float, is_affordable: bool) -> Alternative:
-        judged = Judged(name, np.array([0, 1], dtype=np.int8), np.array([[0.1, 0.2]]))
-        measured = Measured(ratio, ratio - 0.02, ratio + 0.02)
-        return Alternative(Refit(Variant(name, ()), judged), {"gender": measured}, is_affordable)
-
-    base = one("in_force", 0.80, True)
+    none, sure = Measured(0.00, -0.01, 0.01), Measured(0.02, 0.01, 0.03)
+    base = alternative("in_force", True)
     assert choose([]) is None
-    assert choose([base, one("dear", 0.95, False)]) is None
-    assert choose([base, one("chance", 0.81, True)]) is None
-    assert choose([base, one("fair", 0.90, True), one("dear", 0.95, False)]).refit.variant.name == "fair"
+    assert choose([base, alternative("dear", False, age=sure, gender=none)]) is None
+    assert choose([base, alternative("chance", True, age=Measured(0.05, -0.01, 0.11), gender=none)]) is None
+    # the interval of the ratio is 0.1 wide: paired, a gain of 0.02 is beyond chance all the same
+    assert choose([base, alternative("fair", True, age=sure, gender=none)]).refit.variant.name == "fair"
+    more = alternative("fairer", True, age=Measured(0.04, 0.01, 0.07), gender=none)
+    assert choose([base, alternative("fair", True, age=sure, gender=none), more]) is more
+
+
+def test_a_gain_counts_on_the_attribute_that_fares_worst_and_at_nobodys_expense():
+    none, sure, loss = Measured(0.00, -0.01, 0.01), Measured(0.02, 0.01, 0.03), Measured(-0.02, -0.03, -0.01)
+    base = alternative("in_force", True)
+    assert choose([base, alternative("elsewhere", True, age=none, gender=sure)]) is None
+    assert choose([base, alternative("at a price", True, age=sure, gender=loss)]) is None
 
 
 def test_populations_that_differ_are_told_apart_and_alike_ones_are_not():
@@ -128,13 +157,29 @@ def test_slices_follow_the_order_and_hold_everybody():
     assert [part.default_rate for part in found] == [0.005] * 4 + [0.995]
 
 
+def said(*probabilities: list[float]) -> list[SimpleNamespace]:
+    metrics = {"auc": Measured(1.0, 1.0, 1.0)}
+    return [SimpleNamespace(probability=np.array(p), metrics=metrics) for p in probabilities]
+
+
 def test_the_spread_of_seeds_by_hand():
     y = np.array([0, 1, 0, 1], dtype=np.int8)
-    said = [np.array([0.05, 0.5, 0.2, 0.3]), np.array([0.10, 0.4, 0.2, 0.3])]
-    found = spread(y, said)
-    assert found.same_decision == 0.75  # the first is granted by one, refused by the other
-    assert found.probability_gap == pytest.approx((0.05 + 0.10) / 4)
-    assert found.auc == (1.0, 1.0)
+    found = spread(y, said([0.05, 0.5, 0.2, 0.3], [0.25, 0.4, 0.2, 0.3]), 0.5)
+    assert found.same_decision == 1.0  # both refuse the second and the fourth
+    assert found.probability_gap == pytest.approx((0.20 + 0.10) / 4)
+    assert (found.auc, found.cost_per_1000, found.share_granted) == ((1.0, 1.0), (0.0, 0.0), 0.5)
+    found = spread(y, said([0.05, 0.5, 0.2, 0.3], [0.25, 0.4, 0.3, 0.2]), 0.5)
+    assert found.same_decision == 0.5  # the third and the fourth change places
+    assert found.cost_per_1000 == (0.0, 2_750.0)  # then one good client is refused and one default granted
+
+
+def test_seeds_are_compared_where_decisions_differ_not_where_all_are_granted():
+    # shrunk far below 1 / 11, every application would be granted by both, and decided alike
+    random = np.random.default_rng(3)
+    y = (np.arange(1_000) % 10 == 0).astype(np.int8)
+    one, other = (0.01 + 0.02 * random.random(1_000) for _ in range(2))
+    found = spread(y, said(one.tolist(), other.tolist()), 0.7)
+    assert found.same_decision == pytest.approx(0.7 * 0.7 + 0.3 * 0.3, abs=0.05)
 
 
 def test_a_reason_is_verified_by_scoring_without_it(made):
@@ -147,11 +192,25 @@ def test_a_reason_is_verified_by_scoring_without_it(made):
 
 
 def test_the_same_model_tells_the_same_reasons(made):
-    learned, table = made
-    own = rebased(learned, table)
-    found = compare_reasons(own, [own], table)
-    assert (found.same_first, found.shared) == (1.0, 1.0)
-    assert compare_reasons(own, [], table) is None
+    learned, table = made[0], made[1][:60]
+    found = compare_reasons(learned, [learned, learned], table)
+    every = Measured(1.0, 1.0, 1.0)
+    assert (found.same_first, found.shared, found.same_first_among, found.shared_among) == (every,) * 4
+    assert compare_reasons(learned, [], table) is None
+    assert compare_reasons(learned, [learned], table).shared_among is None
+    assert compare_reasons(learned, [learned], table[:0]) is None
+
+
+def test_refits_are_compared_with_the_model_in_force_not_with_each_other_alone(made):
+    learned, table = made[0], made[1][:60]
+    # As granted applicants already weigh so much on the model's own reasons, a refit tells none of them.
+    high = dict.fromkeys(learned.feature_names, 100.0)
+    deaf = replace(learned, granted_contributions=high)
+    found = compare_reasons(learned, [deaf, deaf], table)
+    assert (found.same_first.value, found.shared.value) == (0.0, 0.0)
+    assert found.same_first_among is None  # where one tells nothing, there is nothing to share
+    found = compare_reasons(learned, [learned, deaf], table)
+    assert (found.same_first.value, found.shared.value) == (0.5, 0.5)
 
 
 def test_lime_agrees_with_contributions_on_a_model_that_is_linear(made):
@@ -163,7 +222,9 @@ def test_lime_agrees_with_contributions_on_a_model_that_is_linear(made):
     linear = replace(learned, model=fit(LOGISTIC_REGRESSION, narrow, y, {}))
     found = agreement(linear, narrow)
     assert found.applications == LIME_ROWS
-    assert found.rank_correlation > 0.8 and found.same_sign > 0.8 and found.shared == 1.0
+    assert found.rank_correlation.value > 0.8 and found.same_sign.value > 0.8
+    assert found.rank_correlation.low <= found.rank_correlation.value <= found.rank_correlation.high <= 1
+    assert found.shared == Measured(1.0, 1.0, 1.0)
     assert agreement(linear, narrow[:3]) is None
 
 

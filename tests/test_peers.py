@@ -10,6 +10,7 @@ from benchmarks import ablation, simple_features
 from benchmarks.recipes import RECIPES
 from scoring import features, synthetic, tables
 from scoring.decision import DEFAULT_PROTECTED
+from scoring.evidence.alternatives import BLOCKS
 from scoring.evidence.paired import Judged, differences
 
 Y = np.array([0, 0, 1, 0, 1, 0, 0, 1], dtype=np.int8)
@@ -84,7 +85,8 @@ def test_the_public_recipe_sums_history_up_per_applicant():
 def test_the_blocks_of_the_ablation_hold_every_feature_once():
     allowed = features.names(DEFAULT_PROTECTED)
     found = list(ablation.steps(allowed))
-    assert set(found[len(ablation.BLOCKS) - 1].names) == set(allowed)
-    for step, later in pairwise(found[: len(ablation.BLOCKS)]):
+    assert set(found[len(BLOCKS) - 1].names) == set(allowed)
+    assert [step.name for step in found[: len(BLOCKS)]] == list(ablation.TITLES.values())
+    for step, later in pairwise(found[: len(BLOCKS)]):
         assert set(step.names) < set(later.names)
         assert later.before == step.name

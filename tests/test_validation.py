@@ -11,14 +11,16 @@ import pytest
 from small import scorer
 from typer.testing import CliRunner
 
+from scoring.decision import PROTECTED
 from scoring.evidence import description, fairness, money, stability, verification
-from scoring.evidence.alternatives import Alternative, Refit, Variant
+from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.features.wording import spaced
 from scoring.metrics import Measured, with_intervals
 from training import tracking
 from validation import __main__ as program
+from validation import people
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _shown, gather
 from validation.language import LANGUAGES, Language
@@ -43,6 +45,7 @@ def evidence():
     metrics = with_intervals(y, p, thresholds, replicates=20)
     genders = np.array([request["CODE_GENDER"] for request in requests])
     ages = fairness.labels(pl.DataFrame({"DAYS_BIRTH": [r["DAYS_BIRTH"] for r in requests]}))["age"]
+    households = np.where(np.arange(len(p)) % 3, *fairness.BANDS["household"][:2])
     judged = Judged("made up", y, p[None, :])
 
     def refit(name: str) -> Refit:
@@ -50,7 +53,7 @@ def evidence():
             Variant(name, ("EXT_SOURCE_2",)), judged, Difference(-0.01, -0.02, 0.01), Difference(3, -1, 5)
         )
 
-    ratio = {"gender": Measured(0.9, 0.8, 1.0)}
+    ratio, gain = {"gender": Measured(0.9, 0.8, 1.0)}, {"gender": Measured(0.01, -0.02, 0.03)}
     exposure = np.array([request["AMT_CREDIT"] for request in requests])
     names = _shown(learned)[:4]
     run = tracking.Run(
@@ -81,18 +84,19 @@ def evidence():
         ladder=[refit("application"), refit("bureau")],
         exclusions=[refit("nothing"), refit("gender + family_status")],
         alternatives=[
-            Alternative(refit(n), ratio, True) for n in ("in_force", "without:age", "proxies:gender:10")
+            Alternative(refit(n), ratio, gain, True) for n in ("in_force", "without:age", "proxies:gender:10")
         ],
         chosen=None,
         audits=[fairness.audit("gender", genders, y, p, thresholds, replicates=20),
-                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)],
+                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20),
+                fairness.audit("household", households, y, p, thresholds, replicates=20)],
         hidden=["family_status"],
         later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
                     stability.slices(y, p, thresholds, p, 2)),
-        spread=stability.spread(y, [p, p]),
-        agreement=verification.Agreement(20, 0.8, 0.9, 0.7),
+        spread=stability.Spread((0.77, 0.78), (500.0, 510.0), 0.7, 0.97, 0.01),
+        agreement=verification.Agreement(20, *[Measured(0.8, 0.7, 0.9)] * 3),
         verified=verification.substitute(learned, table),
-        stable=None,
+        stable=verification.Stable(30, 3, *[Measured(0.8, 0.7, 0.9)] * 4),
         cutoffs={name: money.outcome(y, p, exposure, 0.3) for name in cutoffs},
         strategy=money.strategy(y, p, exposure, points=20),
         scenarios=[(TERMS, money.outcome(y, p, exposure, 0.3))],
@@ -184,6 +188,27 @@ def test_every_clause_is_answered_by_sections_that_exist(evidence):
     asked = " ".join(clause.name_en for clause in CLAUSES)
     for text in ("annex III", "art. 9", "art. 15", "EBA/GL/2020/06", "GDPR, art. 22", "SR 26-2"):
         assert text in asked
+
+
+def test_every_block_and_group_that_needs_words_has_them():
+    assert all(f"step:{name}" in WORDS for name in BLOCKS)
+    assert all(f"group:{name}" in WORDS for name in fairness.BANDS["household"])
+    assert all(f"attribute:{name}" in WORDS for name in PROTECTED)
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=["en", "fr"])
+def test_the_reader_sees_whom_a_group_is_compared_with_and_what_was_compared(evidence, pages, language):
+    text = "".join(Reader(pages[language.code]).text)
+    for audit in evidence.audits:
+        for name in (audit.lowest.name, audit.reference, audit.furthest.name):
+            assert language.named("group", name) in text
+        assert language.interval(audit.widest_anywhere[1], 3, is_signed=True) in text
+    assert language.say("as_fitted") in text
+    others = len(evidence.alternatives) - 1  # the model in force is none of those that were tried
+    assert (f"{others} other models" if language.code == "en" else f"{others} autres modèles") in text
+    assert language.say("reason:stable:later") in text
+    lines = people.reasons(replace(evidence, later=None), language).blocks[0].lines
+    assert language.say("reason:stable:rest") in " ".join(lines)
 
 
 def test_every_text_stands_in_both_languages_with_the_same_places():

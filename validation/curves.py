@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from scoring.evidence.description import Column
 from scoring.evidence.fairness import RULE_OF_THUMB, Audit
 from scoring.evidence.figures.plots import Figure, Line, as_svg, draw_bars, draw_lines
 from scoring.evidence.money import Outcome
-from scoring.metrics import Outcomes, Vector
+from scoring.metrics import Measured, Outcomes, Vector
 from validation.blocks import Plot
 from validation.language import Language
 
@@ -118,32 +118,34 @@ def strategy(language: Language, curve: list[Outcome], cutoffs: Mapping[str, Out
     ]
 
 
-def fairness(language: Language, audit: Audit) -> Plot:
-    """Draw each group's approval ratio at every share of approvals."""
-    say = language.say
+def fairness(language: Language, audit: Audit) -> list[Plot]:
+    """Draw each group's approval ratio, and its gap among good clients, at every share of approvals."""
+    say, mark = language.say, language.decimal
+    attribute, code = say(f"attribute:{audit.attribute}"), language.code
     granted = [100 * cut for cut in audit.cuts]
-    lines = [
-        Line(
-            granted,
-            [r.value for r in ratios],
-            language.named("group", name),
-            [r.low for r in ratios],
-            [r.high for r in ratios],
-        )
-        for name, ratios in audit.ratios.items()
-        if name != audit.reference
-    ]
-    lines.append(
-        Line(
-            [granted[0], granted[-1]],
-            [RULE_OF_THUMB] * 2,
-            "0.80".replace(".", language.decimal),
-            is_aside=True,
-        )
+
+    def drawn(groups: Mapping[str, Sequence[Measured]], best: float) -> list[Line]:
+        return [
+            Line(
+                granted,
+                [m.value for m in curve],
+                language.named("group", name),
+                [m.low for m in curve],
+                [m.high for m in curve],
+            )
+            for name, curve in groups.items()
+            if any(m.value != best for m in curve)  # else it is the reference at every cut-off
+        ]
+
+    rule = Line([granted[0], granted[-1]], [RULE_OF_THUMB] * 2, "0.80".replace(".", mark), is_aside=True)
+    ratios = draw_lines(
+        [*drawn(audit.ratios, 1.0), rule], say("granted_percent"), say("approval_ratio"), mark
     )
-    figure = draw_lines(lines, say("granted_percent"), say("approval_ratio"), language.decimal)
-    attribute = language.say(f"attribute:{audit.attribute}")
-    return plot(f"fair-{audit.attribute}-{language.code}", figure, say("plot:fairness", attribute=attribute))
+    gaps = draw_lines(drawn(audit.gaps, 0.0), say("granted_percent"), say("gap"), mark)
+    return [
+        plot(f"fair-{audit.attribute}-{code}", ratios, say("plot:fairness", attribute=attribute)),
+        plot(f"gaps-{audit.attribute}-{code}", gaps, say("plot:gaps", attribute=attribute)),
+    ]
 
 
 def column(

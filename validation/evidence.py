@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ import polars as pl
 
 from scoring import features as declared
 from scoring import tables
-from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, fit, vectorise
+from scoring.assembly import assemble
+from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, vectorise
 from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, GRANT_ALL
-from scoring.evaluation import deal_folds
-from scoring.evaluation.calibrating import choose
+from scoring.evaluation import Evaluation, deal_folds, evaluate
 from scoring.evaluation.checks import notices
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import (
@@ -182,23 +182,32 @@ def gather(
     audits = {name: fairness.audit(name, of, y, p, thresholds, seed=size.seed) for name, of in groups.items()}
     shown = _shown(scorer)
     told("later applications")
-    later = _later(path, read, y, p, thresholds, size.seed)
+    unseen = _read_later(path, read.columns)
+    later = None if unseen is None else _later(unseen, read, y, p, thresholds, size.seed)
     told("refits")
-    rows = np.sort(np.random.default_rng(size.seed).permutation(len(y))[: size.rows])
+    drawn = np.random.default_rng(size.seed).permutation(len(y))
+    rows, rest = np.sort(drawn[: size.rows]), np.sort(drawn[size.rows :])
     bench = _bench(run, features[rows], y[rows], size)
     names = tuple(scorer.feature_names)
+    share = metrics["share_granted"].value
     alternatives = search(
-        bench, names, {name: of[rows] for name, of in groups.items()}, metrics["share_granted"].value,
+        bench, names, {name: of[rows] for name, of in groups.items()}, share,
         lambda name: told(f"alternative: {name}"), seed=size.seed,
     )  # fmt: skip
     steps = ladder(bench, declared.names(scorer.policy), lambda name: told(f"ladder: {name}"))
     prices = exclusions(bench, lambda name: told(f"without: {name}"))
     told("seeds")
-    refits = [
-        bench.refit(Variant("seed", names, seed=size.seed + i)).judged.probability[0] for i in range(SEEDS)
-    ]
+    seeds = range(size.seed, size.seed + SEEDS)
+    evaluations = [_evaluate(bench, Variant("seed", names, seed=seed)) for seed in seeds]
     told("reasons")
     sample = read[rows]
+    refits = [
+        assemble(
+            bench.candidate, sample, bench.coded.only(names), bench.y, directions(names), bench.rounds,
+            evaluation, scorer.policy, {}, seed,
+        )
+        for seed, evaluation in zip(seeds, evaluations, strict=True)
+    ]  # fmt: skip
     return Evidence(
         run=run,
         scorer=scorer,
@@ -221,10 +230,11 @@ def gather(
         audits=[one for one in audits.values() if one is not None],
         hidden=[name for name, one in audits.items() if one is None],
         later=later,
-        spread=stability.spread(bench.y, refits),
+        spread=stability.spread(bench.y, evaluations, share),
         agreement=verification.agreement(scorer, sample, size.seed),
         verified=verification.substitute(scorer, sample),
-        stable=_stable(scorer, bench, sample, size.seed),
+        # What the refits did not learn from; of the later applications the model in force did not either.
+        stable=verification.compare_reasons(scorer, refits, read[rest] if unseen is None else unseen),
         cutoffs=_cutoffs(y, p, exposure, scorer.threshold, terms),
         strategy=money.strategy(y, p, exposure, terms, 100),
         scenarios=_scenarios(y, p, exposure, terms),
@@ -270,36 +280,31 @@ def _settled(candidate: Candidate, params: Mapping[str, str]) -> Candidate:
     return replace(candidate, settings=settings, boosters=int(params.get("boosters", 1)))
 
 
-def _later(
-    path: Path, features: pl.DataFrame, y: Outcomes, p: Vector, thresholds: Vector, seed: int
-) -> Later | None:
-    """Compare with the applications of the portfolio that have no outcome yet; None if there are none."""
+def _evaluate(bench: Bench, variant: Variant) -> Evaluation:
+    """Calibrate a refit out of fold, as training does; its intervals are not shown, so they are not drawn."""
+    return evaluate(bench.y, bench.log_odds(variant), bench.folds, replicates=1)
+
+
+def _read_later(path: Path, names: Sequence[str]) -> pl.DataFrame | None:
+    """Return the features of the applications that have no outcome yet; None if there are none."""
     try:
         portfolio = tables.read(path, "test", columns=declared.READS)
     except TableError:
         return None
-    test = declared.build(portfolio).select(features.columns)
-    found = stability.resemblance(features, test, seed)
-    return Later(len(test), found, stability.slices(y, p, thresholds, found.likeness, seed=seed))
+    return declared.build(portfolio).select(names)
+
+
+def _later(
+    later: pl.DataFrame, features: pl.DataFrame, y: Outcomes, p: Vector, thresholds: Vector, seed: int
+) -> Later:
+    """Compare with the later applications."""
+    found = stability.resemblance(features, later, seed)
+    return Later(len(later), found, stability.slices(y, p, thresholds, found.likeness, seed=seed))
 
 
 def _missing(features: pl.DataFrame) -> dict[str, float]:
     by_table = {t: [f.name for f in declared.FEATURES if f.table == t] for t in TABLES}
     return description.missing_by_table(features, by_table)
-
-
-def _stable(scorer: Scorer, bench: Bench, sample: pl.DataFrame, seed: int) -> verification.Stable | None:
-    """Fit the model on the sample with several seeds, and compare the reasons that each would tell."""
-    names = tuple(scorer.feature_names)
-    coded = bench.coded.only(names)
-    fitted = []
-    for number in range(SEEDS):
-        model = fit(bench.candidate, coded, bench.y, directions(names), seed + number, bench.rounds)
-        raw = model.raw(sample)
-        choice = choose(bench.y, raw, bench.folds)
-        again = replace(scorer, model=model, calibration=choice.calibration)
-        fitted.append(verification.rebased(again, sample))
-    return verification.compare_reasons(fitted[0], fitted[1:], sample)
 
 
 def _cutoffs(

@@ -70,10 +70,10 @@ class Language:
         between = f" {self.say('to')} " if is_signed or found.low < 0 else "–"
         return f"{value} ({low}{between}{high})"
 
-    def share_interval(self, found: Interval) -> str:
+    def share_interval(self, found: Interval, digits: int = 1) -> str:
         """Write a share with its interval, as percentages."""
-        low, high = self.number(100 * found.low, 1), self.number(100 * found.high, 1)
-        return f"{self.share(found.value)} ({low}–{high})"
+        low, high = self.number(100 * found.low, digits), self.number(100 * found.high, digits)
+        return f"{self.share(found.value, digits)} ({low}–{high})"
 
 
 LANGUAGES = (Language("en"), Language("fr"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scoring.evidence.alternatives import TOLERANCE, Alternative
 from scoring.evidence.fairness import Audit, Group
+from scoring.metrics import Measured
 from validation import curves
 from validation.blocks import Facts, Plot, Section, Table
 from validation.clauses import CLAUSES
@@ -26,9 +27,9 @@ def reasons(evidence: Evidence, language: Language) -> Section:
             say(
                 "reason:lime",
                 n=a.applications,
-                r=language.number(a.rank_correlation, 2),
-                sign=share(a.same_sign, 0),
-                shared=share(a.shared, 0),
+                r=language.interval(a.rank_correlation, 2),
+                sign=language.share_interval(a.same_sign, 0),
+                shared=language.share_interval(a.shared, 0),
             )
         )
     if e.verified is None:
@@ -46,18 +47,37 @@ def reasons(evidence: Evidence, language: Language) -> Section:
                 granted=share(v.granted_then, 0),
             )
         )
-    if e.stable is not None:
-        s = e.stable
+    lines += _stable(e, language)
+    return section("reasons", language, Facts(tuple(lines)))
+
+
+def _stable(e: Evidence, language: Language) -> list[str]:
+    """Say what refits tell of the applications that they did not learn from."""
+    say, s = language.say, e.stable
+    if s is None:
+        return [say("reason:stable:none")]
+    lines = [
+        say(
+            "reason:stable",
+            refits=s.refits,
+            rows=language.count(e.size.rows),
+            trees=language.count(e.trees),
+            n=language.count(s.applications),
+            which=say("reason:stable:rest" if e.later is None else "reason:stable:later"),
+            first=language.share_interval(s.same_first, 0),
+            shared=language.share_interval(s.shared, 0),
+        )
+    ]
+    if s.same_first_among and s.shared_among:
+        first, shared = s.same_first_among, s.shared_among
         lines.append(
             say(
-                "reason:stable",
-                refits=s.refits,
-                first=share(s.same_first, 0),
-                n=language.count(s.applications),
-                shared=share(s.shared, 0),
+                "reason:stable:among",
+                first=language.share_interval(first, 0),
+                shared=language.share_interval(shared, 0),
             )
         )
-    return section("reasons", language, Facts(tuple(lines)))
+    return lines
 
 
 def fairness(evidence: Evidence, language: Language) -> Section:
@@ -70,6 +90,7 @@ def fairness(evidence: Evidence, language: Language) -> Section:
         blocks.append(Facts(tuple(say("fair:none", attribute=say(f"attribute:{n}")) for n in e.hidden)))
     prices = tuple((_policy(one.variant.name, language), *refit(one, language)) for one in e.exclusions)
     blocks.append(Table(say("prices"), (say("excluded"), *refit_head(language)), prices))
+    blocks.append(Facts((say("as_fitted"),)))
     if e.alternatives:
         blocks += _search(e, language)
     return section("fairness", language, *blocks)
@@ -106,6 +127,7 @@ def stability(evidence: Evidence, language: Language) -> Section:
                 say(
                     "seeds",
                     n=len(s.auc),
+                    granted=language.share(s.share_granted),
                     auc=_range(s.auc, 4, language),
                     cost=_range(s.cost_per_1000, 0, language),
                     same=language.share(s.same_decision),
@@ -145,14 +167,14 @@ def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
 
     def row(group: Group) -> tuple[str, ...]:
         name = language.named("group", group.name)
-        is_reference = group.name == audit.reference
+        is_reference, has_no_gap = group.name == audit.reference, group.name == audit.gap_reference
         granted = language.share_interval(group.granted)
         return (
             say("reference", name=name) if is_reference else name,
             language.count(group.applications),
             granted,
             say("none") if is_reference else language.interval(group.ratio),
-            say("none") if is_reference else language.interval(group.gap, 3, is_signed=True),
+            say("none") if has_no_gap else language.interval(group.gap, 3, is_signed=True),
             share(group.default_rate),
             share(group.forecast),
             language.interval(group.calibration, 3, is_signed=True),
@@ -173,48 +195,87 @@ def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
         tuple(say(key) for key in keys),
         tuple(row(group) for group in audit.groups),
     )
-    at, anywhere = audit.worst_anywhere
+    (at, ratio), (gap_at, gap) = audit.worst_anywhere, audit.widest_anywhere
+    worst, widest = audit.lowest, audit.furthest
     lines = [
         say(
             "fair:worst",
             attribute=attribute,
-            ratio=language.interval(audit.worst),
-            anywhere=language.interval(anywhere),
+            ratio=language.interval(worst.ratio),
+            group=language.named("group", worst.name),
+            reference=language.named("group", audit.reference),
+            anywhere=language.interval(ratio),
             granted=share(at, 0),
-            gap=language.interval(audit.widest, 3, is_signed=True),
-        )
+        ),
+        say(
+            "fair:widest",
+            attribute=attribute,
+            gap=language.interval(widest.gap, 3, is_signed=True),
+            group=language.named("group", widest.name),
+            reference=language.named("group", audit.gap_reference),
+            anywhere=language.interval(gap, 3, is_signed=True),
+            granted=share(gap_at, 0),
+        ),
+        say("fair:spread", attribute=attribute, spread=language.interval(audit.calibration_spread)),
     ]
     if audit.hidden:
         lines.append(say("fair:hidden", attribute=attribute, hidden=audit.hidden))
-    return [table, Facts(tuple(lines)), curves.fairness(language, audit)]
+    return [table, Facts(tuple(lines)), *curves.fairness(language, audit), _by_part(audit, language)]
+
+
+def _by_part(audit: Audit, language: Language) -> Table:
+    """Show the calibration of each group in fifths of the forecast."""
+    say = language.say
+
+    def cell(found: Measured | None) -> str:
+        return say("none") if found is None else language.interval(found, 3, is_signed=True)
+
+    edges = [language.share(edge) for edge in audit.edges]
+    head = (*(say("up_to", high=edge) for edge in edges), say("above", low=edges[-1]))
+    rows = tuple(
+        (language.named("group", name), *(cell(one) for one in parts))
+        for name, parts in audit.calibration.items()
+    )
+    caption = say("group_parts", attribute=say(f"attribute:{audit.attribute}"))
+    return Table(caption, (say("group"), *head), rows)
 
 
 def _search(e: Evidence, language: Language) -> list[Table | Plot | Facts]:
     say = language.say
-    attributes = list(e.alternatives[0].ratios)
+    base, *others = e.alternatives
+    attributes = list(base.ratios)
 
-    def row(one: Alternative) -> tuple[str, ...]:
-        ratios = (language.interval(one.ratios[a]) if a in one.ratios else say("none") for a in attributes)
-        affordable = say("yes" if one.is_affordable else "no")
-        figures = (language.number(one.refit.auc, 4), language.number(one.refit.cost, 0))
-        return (_variant(one.refit.variant.name, language), *figures, *ratios, affordable)
+    def costs(one: Alternative) -> tuple[str, ...]:
+        name = _variant(one.refit.variant.name, language)
+        affordable = say("none") if one is base else say("yes" if one.is_affordable else "no")
+        return (name, *refit(one.refit, language), affordable)
 
-    worst = (say("worst_ratio", attribute=say(f"attribute:{a}")) for a in attributes)
-    head = (say("alternative"), say("auc"), say("cost_per_1000"), *worst, say("affordable"))
+    def gains(one: Alternative) -> tuple[str, ...]:
+        found = (language.interval(one.gains[a], 3, is_signed=True) for a in attributes)
+        return (_variant(one.refit.variant.name, language), *found)
+
+    in_force = (_variant(base.refit.variant.name, language), *map(language.interval, base.ratios.values()))
+    words = [say(f"attribute:{a}") for a in attributes]
+    decisive = min(attributes, key=lambda a: base.ratios[a].value)
+    tried = say(
+        "fair:search",
+        n=len(others),
+        rows=language.count(e.size.rows),
+        granted=language.share(e.metrics["share_granted"].value),
+        tolerance=language.share(TOLERANCE, 0),
+        attribute=say(f"attribute:{decisive}"),
+    )
     found = (
         say("fair:chosen", name=_variant(e.chosen.refit.variant.name, language))
         if e.chosen
         else say("fair:not_found")
     )
-    tried = say(
-        "fair:search",
-        n=len(e.alternatives),
-        rows=language.count(e.size.rows),
-        granted=language.share(e.metrics["share_granted"].value),
-        tolerance=language.share(TOLERANCE, 0),
-    )
-    table = Table(say("alternatives"), head, tuple(row(one) for one in e.alternatives))
-    return [table, Facts((tried, found))]
+    head = (say("alternative"), *refit_head(language), say("affordable"))
+    return [
+        Table(say("alternatives"), head, tuple(costs(one) for one in e.alternatives)),
+        Table(say("gains"), (say("alternative"), *words), (in_force, *(gains(one) for one in others))),
+        Facts((tried, found)),
+    ]
 
 
 def _policy(name: str, language: Language) -> str:

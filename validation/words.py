@@ -26,10 +26,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "card": ("Model card", "Fiche du modèle"),
     "card:text": (
         "What the model is, what it is for and how good it is. All figures are out of fold: model, calibration and "
-        "threshold never saw the applications that they are judged on. Brackets are 95% intervals.",
+        "threshold never saw the applications that they are judged on. Brackets are 95% intervals over "
+        "applications, with the fitted models as given.",
         "Ce qu'est le modèle, à quoi il sert et ce qu'il vaut. Tous les chiffres sont hors échantillon : modèle, "
         "calibration et seuil n'ont jamais vu les demandes sur lesquelles ils sont jugés. Entre parenthèses, "
-        "l'intervalle à 95 %.",
+        "l'intervalle à 95 % sur les demandes, les modèles ajustés étant pris comme donnés.",
     ),
     "data": ("Data", "Données"),
     "data:text": (
@@ -41,10 +42,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "ladder:text": (
         "Blocks are added one after the other on the same folds; each is compared with the step before, "
         "application by application. Refitted on {rows} applications, {folds} folds, at most {trees} trees: "
-        "the differences count, the levels are lower than the model's.",
+        "the differences count, the levels are lower than the model's. Intervals take the fitted models as given: "
+        "they hold the chance of the applications, not that of another fit.",
         "Les blocs s'ajoutent l'un après l'autre, sur les mêmes plis ; chacun est comparé à l'étape précédente, "
         "demande par demande. Réajusté sur {rows} demandes, {folds} plis, {trees} arbres au plus : seuls comptent "
-        "les écarts, les niveaux étant inférieurs à ceux du modèle.",
+        "les écarts, les niveaux étant inférieurs à ceux du modèle. Les intervalles prennent les modèles ajustés "
+        "comme donnés : ils disent le hasard des demandes, non celui d'un autre ajustement.",
     ),
     "candidates": ("Candidates", "Candidats"),
     "candidates:text": (
@@ -87,12 +90,19 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "fairness": ("Fairness", "Équité"),
     "fairness:text": (
-        "How decisions fall on men and women, on family statuses and on ages. The attributes are read for this audit; "
-        "those of the policy are not in the model. The reference is the largest group. A ratio below 0.80 is a "
-        "rule of thumb to look closer, not a law.",
-        "Comment les décisions touchent femmes et hommes, situations familiales et âges. Ces attributs ne sont lus "
-        "que pour cet audit ; ceux de la politique ne sont pas dans le modèle. La référence est le groupe le plus "
-        "nombreux. Un ratio inférieur à 0,80 invite à regarder de près ; ce n'est pas une loi.",
+        "How decisions fall on men and women, on family statuses, on ages and on households, by their children. The "
+        "attributes are read for this audit; those of the policy are not in the model. At each cut-off the reference "
+        "is the group that fares best there: for the ratio the one granted most often, for the gap the one whose "
+        "good clients are. It is read from the data and held while applications are resampled, so an interval that "
+        "reaches beyond 1 (ratio) or 0 (gap) says that the two groups may fare alike. A ratio below 0.80 is a "
+        "rule of thumb to look closer (four fifths, a guideline for hiring), not a law.",
+        "Comment les décisions touchent femmes et hommes, situations familiales, âges et foyers, selon leurs enfants. "
+        "Ces attributs ne sont lus que pour cet audit ; ceux de la politique ne sont pas dans le modèle. À chaque "
+        "seuil, la référence est le groupe le mieux traité : pour le ratio, le plus souvent accepté ; pour l'écart, "
+        "celui dont les bons clients le sont le plus souvent. Elle est lue sur les données et gardée quand les "
+        "demandes sont rééchantillonnées : un intervalle qui va au-delà de 1 (ratio) ou de 0 (écart) dit que les deux "
+        "groupes sont peut-être traités de même. Un ratio inférieur à 0,80 invite à regarder de près (quatre "
+        "cinquièmes, règle indicative de l'embauche) ; ce n'est pas une loi.",
     ),
     "stability": ("Stability", "Stabilité"),
     "stability:text": (
@@ -183,6 +193,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "saved": ("Cost saved per 1,000", "Coût épargné pour 1 000"),
     "step:application": ("application form", "formulaire de demande"),
     "step:ratios": ("+ ratios of the form", "+ ratios du formulaire"),
+    "step:scores": ("+ summaries of the external scores", "+ résumés des scores externes"),
+    "step:products": ("+ products and polynomials", "+ produits et polynômes"),
     "step:bureau": ("+ other lenders", "+ autres prêteurs"),
     "step:previous": ("+ previous applications", "+ demandes antérieures"),
     "step:repayment": ("+ repayments and cards", "+ remboursements et cartes"),
@@ -215,7 +227,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "loss": ("loss", "perte"),
     "expected_loss": ("expected loss", "perte attendue"),
     "money_axis": ("Per 1,000 of credit asked for", "Pour 1 000 de crédit demandé"),
-    "approval_ratio": ("Approval ratio to the reference", "Ratio d'octroi à la référence"),
+    "approval_ratio": ("Approval ratio to the best group", "Ratio d'octroi au groupe le mieux traité"),
     "plot:roc": ("ROC curve", "Courbe ROC"),
     "plot:pr": ("Precision and recall", "Précision et rappel"),
     "plot:ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov–Smirnov"),
@@ -236,6 +248,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Approval ratio by {attribute} at every cut-off, with 95% intervals",
         "Ratio d'octroi par {attribute} à chaque seuil, avec intervalle à 95 %",
     ),
+    "plot:gaps": (
+        "Gap among good clients by {attribute} at every cut-off, with 95% intervals",
+        "Écart parmi les bons clients par {attribute} à chaque seuil, avec intervalle à 95 %",
+    ),
     # money
     "cutoffs": ("Ways to cut", "Coupures possibles"),
     "cutoff": ("Cut-off", "Coupure"),
@@ -252,9 +268,12 @@ WORDS: dict[str, tuple[str, str]] = {
     # reasons
     "reason:lime": (
         "LIME against our contributions on {n} applications, by group of features: mean rank correlation {r}, same "
-        "sign for {sign} of the four weightiest groups, {shared} of them named by both.",
+        "sign for {sign} of the four weightiest groups, {shared} of them named by both. LIME knows no gap, so for "
+        "both every gap was filled with the median: what a gap itself weighs is not compared.",
         "LIME face à nos contributions sur {n} demandes, par groupe de variables : corrélation de rang moyenne {r}, "
-        "même signe pour {sign} des quatre groupes les plus lourds, {shared} d'entre eux nommés par les deux.",
+        "même signe pour {sign} des quatre groupes les plus lourds, {shared} d'entre eux nommés par les deux. LIME ne "
+        "connaît pas les manques : pour les deux, chacun a été remplacé par la médiane ; le poids d'un manque "
+        "n'est donc pas comparé.",
     ),
     "reason:lime:none": (
         "Too few applications to compare with LIME.",
@@ -269,10 +288,31 @@ WORDS: dict[str, tuple[str, str]] = {
         "{fall} en médiane. Tous les motifs retirés, {granted} seraient accordées.",
     ),
     "reason:stable": (
-        "Fitted again with {refits} other seeds, the model tells the same weightiest reason to {first} of {n} refused "
-        "applications and repeats {shared} of all reasons.",
-        "Réajusté avec {refits} autres graines, le modèle donne le même premier motif à {first} des {n} demandes "
-        "refusées et répète {shared} de tous les motifs.",
+        "The model in force beside {refits} models made as training makes one, but on {rows} applications, at most "
+        "{trees} trees, and each with a seed of its own. Of {n} applications that the model in force refuses, {which}, "
+        "a refit tells the same weightiest reason to {first} and repeats {shared} of the reasons.",
+        "Le modèle en vigueur face à {refits} modèles faits comme à l'entraînement, mais sur {rows} demandes, avec "
+        "{trees} arbres au plus, et chacun avec sa graine. Des {n} demandes que le modèle en vigueur refuse, {which}, "
+        "un réajustement donne le même premier motif à {first} et répète {shared} des motifs.",
+    ),
+    "reason:stable:later": (
+        "later ones that none of them learned from",
+        "postérieures, dont aucun n'a rien appris",
+    ),
+    "reason:stable:rest": (
+        "from which the refits learned nothing, but the model in force did",
+        "dont les réajustements n'ont rien appris, mais bien le modèle en vigueur",
+    ),
+    "reason:stable:among": (
+        "On the same applications two refits share the weightiest reason for {first}, and {shared} of their reasons: "
+        "so much is due to the seed alone, the rest to fewer applications and trees.",
+        "Sur les mêmes demandes, deux réajustements ont en commun le premier motif pour {first}, et {shared} de leurs "
+        "motifs : c'est l'effet de la graine seule ; le reste vient de ce qu'il y a moins de demandes et d'arbres.",
+    ),
+    "reason:stable:none": (
+        "Refits are not compared: nobody is refused among the applications that they did not learn from.",
+        "Les réajustements ne sont pas comparés : personne n'est refusé parmi les demandes dont ils n'ont rien "
+        "appris.",
     ),
     "reason:none": ("Nobody is refused in the sample.", "Personne n'est refusé dans l'échantillon."),
     # fairness
@@ -295,11 +335,28 @@ WORDS: dict[str, tuple[str, str]] = {
     "group:Civil marriage": ("civil marriage", "union civile"),
     "group:Separated": ("separated", "séparés"),
     "group:Widow": ("widowed", "veufs et veuves"),
+    "group:0": ("no children", "sans enfant"),
+    "group:1–2": ("one or two children", "un ou deux enfants"),
+    "group:≥ 3": ("three children or more", "trois enfants ou plus"),
+    "group_parts": (
+        "Observed less forecast default rate by {attribute}, in fifths of the forecast (–: too few applications)",
+        "Taux de défaut observé moins prévu par {attribute}, par cinquième de la prévision (– : trop peu de demandes)",
+    ),
     "fair:worst": (
-        "By {attribute}: the lowest approval ratio is {ratio}; at any cut-off it is {anywhere}, where {granted} are "
-        "granted. The widest gap among those who repaid is {gap}.",
-        "Par {attribute} : le plus faible ratio d'octroi est {ratio} ; à un seuil quelconque, il est {anywhere}, "
-        "lorsque {granted} sont accordées. Le plus grand écart parmi ceux qui ont remboursé est {gap}.",
+        "By {attribute}: the lowest approval ratio is {ratio}, {group} against {reference}; over all cut-offs it is "
+        "{anywhere}, where {granted} are granted.",
+        "Par {attribute} : le plus faible ratio d'octroi est {ratio}, {group} face à {reference} ; sur tous les "
+        "seuils, il est {anywhere}, lorsque {granted} sont accordées.",
+    ),
+    "fair:widest": (
+        "By {attribute}: the widest gap among those who repaid is {gap}, {group} against {reference}; over all "
+        "cut-offs it is {anywhere}, where {granted} are granted.",
+        "Par {attribute} : le plus grand écart parmi ceux qui ont remboursé est {gap}, {group} face à {reference} ; "
+        "sur tous les seuils, il est {anywhere}, lorsque {granted} sont accordées.",
+    ),
+    "fair:spread": (
+        "By {attribute}: observed less forecast default rates of the groups lie up to {spread} apart.",
+        "Par {attribute} : d'un groupe à l'autre, le taux de défaut observé moins prévu diffère de {spread} au plus.",
     ),
     "fair:hidden": (
         "By {attribute}: {hidden} group(s) too small to be shown.",
@@ -326,12 +383,28 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "variant:smoother": ("smoother trees", "arbres plus lisses"),
     "variant:seed": ("another seed", "autre graine"),
-    "worst_ratio": ("Worst ratio, {attribute}", "Pire ratio, {attribute}"),
+    "gains": (
+        "Lowest approval ratio of the model in force by attribute, and what each other model adds to it",
+        "Plus faible ratio d'octroi du modèle en vigueur par attribut, et ce que chaque autre y ajoute",
+    ),
+    "as_fitted": (
+        "These intervals, and those of the search, take the fitted models as given: they hold the chance of the "
+        "applications, not that of another fit.",
+        "Ces intervalles, comme ceux de la recherche, prennent les modèles ajustés comme donnés : ils disent le hasard "
+        "des demandes, non celui d'un autre ajustement.",
+    ),
     "fair:search": (
-        "{n} models were tried on {rows} applications, all compared at {granted} granted; one that costs at most "
-        "{tolerance} more counts as affordable.",
-        "{n} modèles ont été essayés sur {rows} demandes, tous comparés à {granted} d'accords ; est admis celui qui "
-        "coûte au plus {tolerance} de plus.",
+        "{n} other models were tried on {rows} applications, all compared at {granted} granted and with the model in "
+        "force, on the same resampled applications. Within the cost is one that costs at most {tolerance} more on "
+        "these applications: a point estimate, the interval stands under the cost saved. Less discriminating is one "
+        "that raises the lowest ratio by {attribute}, where the model in force is worst, and lowers no other, both "
+        "beyond chance. Each interval holds for one model alone: of many tried, one may gain by chance.",
+        "{n} autres modèles ont été essayés sur {rows} demandes, tous comparés à {granted} d'accords et au modèle en "
+        "vigueur, sur les mêmes demandes rééchantillonnées. Est dans le coût admis celui qui coûte au plus {tolerance} "
+        "de plus sur ces demandes : une estimation ponctuelle, l'intervalle figure sous le coût épargné. Est moins "
+        "discriminant celui qui relève le plus faible ratio par {attribute}, où le modèle en vigueur est le pire, et "
+        "n'en abaisse aucun autre, au-delà du hasard l'un et l'autre. Chaque intervalle vaut pour un seul modèle : "
+        "de plusieurs essayés, l'un peut gagner par hasard.",
     ),
     "fair:chosen": (
         "A less discriminating model within the cost was found: {name}. Look at it before the next release.",
@@ -339,8 +412,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "version.",
     ),
     "fair:not_found": (
-        "No affordable model raises the worst approval ratio beyond chance.",
-        "Aucun modèle admis ne relève le pire ratio d'octroi au-delà du hasard.",
+        "No other model within the cost is less discriminating beyond chance.",
+        "Aucun autre modèle dans le coût admis n'est moins discriminant au-delà du hasard.",
     ),
     # stability
     "stable:later": (
@@ -359,10 +432,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "fifth": ("Fifth", "Cinquième"),
     "seeds": (
-        "{n} fits that differ by their seed: AUC {auc}, cost per 1,000 {cost}; {same} of the applications are "
-        "decided alike by all, and probabilities differ by {gap} on average.",
-        "{n} ajustements qui ne diffèrent que par leur graine : AUC {auc}, coût pour 1 000 {cost} ; {same} des "
-        "demandes reçoivent la même décision de tous, et les probabilités diffèrent de {gap} en moyenne.",
+        "{n} fits that differ by their seed, calibrated out of fold and cut where each grants {granted}, as the model "
+        "in force does: AUC {auc}, cost per 1,000 {cost}; {same} of the applications are decided alike by all, and "
+        "probabilities differ by {gap} on average.",
+        "{n} ajustements qui ne diffèrent que par leur graine, calibrés hors échantillon et coupés là où chacun "
+        "accorde {granted}, comme le modèle en vigueur : AUC {auc}, coût pour 1 000 {cost} ; {same} des demandes "
+        "reçoivent la même décision de tous, et les probabilités diffèrent de {gap} en moyenne.",
     ),
     # limits
     "limit:alone": (

@@ -1,7 +1,8 @@
 """The same candidate, refitted otherwise: block by block, without an attribute, or less discriminating.
 
 Every variant meets the same folds, so that differences are paired. Each is judged at the threshold that is
-cheapest for itself; approval ratios are compared at one share of approvals for all.
+cheapest for itself; approval ratios are compared at one share of approvals for all. Intervals take the fitted
+models as given: they hold the chance of the applications, not that of another fit.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.evidence.fairness import Audit, Labels, audit
 from scoring.evidence.paired import Difference, Judged, differences
 from scoring.features import Feature
-from scoring.metrics import Measured, Outcomes, measure
+from scoring.metrics import Measured, Outcomes, Vector, measure
 from scoring.schema import Application, columns
 from scoring.scorer.model import probability
 
 TOLERANCE = 0.01  # of the cost: what a less discriminating model may cost more
 PROXIES = (10, 40)  # features that tell an attribute best, to do without
 PROBE_ROUNDS = 60  # trees of the model that guesses an attribute
-AUDIT_REPLICATES = 100
+AUDIT_REPLICATES = 200
 
 Progress = Callable[[str], None]  # called with the name of what is fitted next
 Folds = NDArray[np.int8]
@@ -35,7 +36,9 @@ Folds = NDArray[np.int8]
 _RAW = frozenset(columns(Application))
 BLOCKS: dict[str, Callable[[Feature], bool]] = {
     "application": lambda f: f.name in _RAW,
-    "ratios": lambda f: f.table == "application" and f.name not in _RAW,
+    "ratios": lambda f: f.table == "application" and f.group != "external_score" and f.name not in _RAW,
+    "scores": lambda f: f.group == "external_score" and f.is_plain,
+    "products": lambda f: f.table == "application" and not f.is_plain,
     "bureau": lambda f: f.table in ("bureau", "bureau_balance"),
     "previous": lambda f: f.table == "previous_application",
     "repayment": lambda f: f.table in ("POS_CASH_balance", "credit_card_balance", "installments_payments"),
@@ -89,6 +92,8 @@ class Bench:
         ``lightgbm`` in the settings of the run.
     rounds : int
         Trees of each booster of every fit.
+    known : dict
+        What was fitted already: several questions ask for the same fit.
     """
 
     coded: Coded
@@ -96,9 +101,23 @@ class Bench:
     folds: Folds
     candidate: Candidate
     rounds: int
+    known: dict[tuple[object, ...], Vector] = field(default_factory=dict)
 
     def refit(self, variant: Variant, against: Refit | None = None) -> Refit:
         """Cross-validate a variant; compare it with another one."""
+        judged = Judged(variant.name, self.y, probability(self.log_odds(variant))[None, :])
+        if against is None:
+            return Refit(variant, judged)
+        return Refit(variant, judged, *differences(judged, against.judged))
+
+    def log_odds(self, variant: Variant) -> Vector:
+        """Return the out-of-fold log-odds of a variant, not calibrated."""
+        key = (variant.features, tuple(sorted(variant.settings.items())), variant.seed)
+        if key not in self.known:
+            self.known[key] = self._cross_validate(variant)
+        return self.known[key]
+
+    def _cross_validate(self, variant: Variant) -> Vector:
         tried = replace(self.candidate, settings={**self.candidate.settings, **variant.settings})
         coded = self.coded.only(variant.features)
         signs, raw = directions(variant.features), np.empty(len(self.y))
@@ -107,27 +126,30 @@ class Bench:
             inside = self.y[~outside]
             encoding, function = fit_rows(tried, coded, ~outside, inside, signs, variant.seed, self.rounds)
             raw[outside] = function.raw(coded.encode(encoding, outside))
-        judged = Judged(variant.name, self.y, probability(raw)[None, :])
-        if against is None:
-            return Refit(variant, judged)
-        return Refit(variant, judged, *differences(judged, against.judged))
+        return raw
 
 
 @dataclass(frozen=True, eq=False)
 class Alternative:
     """A refit with how it falls on the groups, at the share of approvals of the model in force.
 
-    ``ratios`` has, per attribute, the lowest approval ratio of a group.
+    Attributes
+    ----------
+    refit : Refit
+    ratios : mapping of str to Measured
+        Per attribute, the lowest approval ratio of a group.
+    gains : mapping of str to Measured
+        Per attribute, by how much that ratio is above the one of the model in force, on the same bootstrap
+        samples; empty for the model in force.
+    is_affordable : bool
+        Whether it costs at most so much more on these applications. A point estimate: ``refit.cost_saved``
+        has the interval.
     """
 
     refit: Refit
     ratios: Mapping[str, Measured]
+    gains: Mapping[str, Measured]
     is_affordable: bool
-
-    @property
-    def worst(self) -> float:
-        """The lowest approval ratio of any group of any attribute."""
-        return min(ratio.value for ratio in self.ratios.values())
 
 
 def directions(names: Sequence[str]) -> dict[str, int]:
@@ -140,7 +162,11 @@ def ladder(bench: Bench, names: Sequence[str], told: Progress) -> list[Refit]:
     have: set[str] = set()
     steps: list[Refit] = []
     for name, belongs in BLOCKS.items():
-        block = {n for n in names if belongs(declared.FEATURE_BY_NAME[n]) and _is_filled(bench.coded, n)}
+        block = {
+            n
+            for n in names
+            if n not in have and belongs(declared.FEATURE_BY_NAME[n]) and _is_filled(bench.coded, n)
+        }
         if not block:
             continue
         have |= block
@@ -209,6 +235,7 @@ def search(
     told : callable
     """
     base: Refit | None = None
+    first: dict[str, Audit] = {}
     found: list[Alternative] = []
     for variant in _variants(bench.coded.only(names), groups, seed):
         told(variant.name)
@@ -216,28 +243,45 @@ def search(
         base = base or refit
         p = refit.judged.probability[0]
         cut = np.full(len(p), np.quantile(p, share_granted))
-        audits: dict[str, Audit | None] = {
-            name: audit(name, labels, bench.y, p, cut, replicates=AUDIT_REPLICATES, seed=seed)
+        audits = {
+            name: one
             for name, labels in groups.items()
+            if (one := audit(name, labels, bench.y, p, cut, replicates=AUDIT_REPLICATES, seed=seed))
         }
-        ratios = {name: one.worst for name, one in audits.items() if one is not None}
-        if not ratios:
+        if not audits:
             return []
-        found.append(Alternative(refit, ratios, refit.cost <= (1 + TOLERANCE) * base.cost))
+        gains = {name: _gain(audits[name], other) for name, other in first.items()}
+        first = first or audits
+        ratios = {name: one.worst for name, one in audits.items()}
+        found.append(Alternative(refit, ratios, gains, refit.cost <= (1 + TOLERANCE) * base.cost))
     return found
 
 
 def choose(found: Sequence[Alternative]) -> Alternative | None:
-    """Return the affordable alternative whose worst ratio is best; None if none beats the model in force.
+    """Return the affordable alternative that raises the worst ratio most; None if none does beyond chance.
 
-    Better means by more than half the width of the interval of the model in force: less is chance.
+    The ratio is that of the attribute on which the model in force falls least evenly. Beyond chance: the
+    paired interval of the gain lies above 0. An alternative that lowers another attribute's ratio beyond
+    chance is none: it would move the harm from one group to another.
     """
     if not found:
         return None
     base, *others = found
-    best = max((one for one in others if one.is_affordable), key=lambda one: one.worst, default=None)
-    ratio = min(base.ratios.values(), key=lambda ratio: ratio.value)
-    return best if best is not None and best.worst > base.worst + (ratio.high - ratio.low) / 2 else None
+    attribute = min(base.ratios, key=lambda name: base.ratios[name].value)
+    fairer = [
+        one
+        for one in others
+        if one.is_affordable
+        and one.gains[attribute].low > 0
+        and all(gain.high >= 0 for gain in one.gains.values())
+    ]
+    return max(fairer, key=lambda one: one.gains[attribute].value, default=None)
+
+
+def _gain(ours: Audit, other: Audit) -> Measured:
+    """Return by how much the worst ratio is above another model's, paired by bootstrap sample."""
+    low, high = np.nanquantile(ours.drawn - other.drawn, [0.025, 0.975])
+    return Measured(ours.worst.value - other.worst.value, float(low), float(high))
 
 
 def _variants(coded: Coded, groups: Mapping[str, Labels], seed: int) -> Iterator[Variant]:

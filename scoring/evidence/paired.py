@@ -15,7 +15,10 @@ REPLICATES = 500
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference with its 95 % bootstrap interval over applications."""
+    """A paired difference with its 95 % bootstrap interval over applications.
+
+    The interval takes both systems as they were fitted: what another fit would change is not in it.
+    """
 
     value: float
     low: float

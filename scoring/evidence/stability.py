@@ -15,7 +15,7 @@ import polars as pl
 
 from scoring.candidates import PROBE, fit_rows
 from scoring.candidates.coding import Coded
-from scoring.decision import COSTS
+from scoring.evaluation import Evaluation
 from scoring.metrics import Measured, Outcomes, Vector, measure, with_intervals
 from scoring.scorer.model import probability
 
@@ -63,15 +63,18 @@ class Spread:
     Attributes
     ----------
     auc, cost_per_1000 : tuple of float
-        One per seed; the cost at 1 / 11, the theoretical threshold.
+        One per seed; the cost where the same share is granted by all.
+    share_granted : float
+        That share.
     same_decision : float
-        Share of applications that all seeds decide alike.
+        Share of applications that all seeds decide alike there.
     probability_gap : float
-        Mean distance between the highest and the lowest probability of an application.
+        Mean distance between the highest and the lowest calibrated probability of an application.
     """
 
     auc: tuple[float, ...]
     cost_per_1000: tuple[float, ...]
+    share_granted: float
     same_decision: float
     probability_gap: float
 
@@ -129,21 +132,27 @@ def slices(
     return found
 
 
-def spread(y: Outcomes, said: Sequence[Vector]) -> Spread:
+def spread(y: Outcomes, evaluations: Sequence[Evaluation], share_granted: float) -> Spread:
     """Compare what the refits by seed say of the same applications, out of fold.
+
+    Each is calibrated out of fold, and cut where it grants the same share: a threshold that is meant for the
+    model in force would say how far a refit on fewer applications is shrunk, not how far seeds differ.
 
     Parameters
     ----------
     y : ndarray of shape (n_applications,)
-    said : sequence of ndarray of shape (n_applications,)
-        Probabilities, one array per seed.
+    evaluations : sequence of Evaluation
+        One per seed.
+    share_granted : float
+        In (0, 1).
     """
-    matrix = np.array(said)
-    refused = matrix >= COSTS.threshold
-    measures = [measure(y, p, COSTS.threshold) for p in matrix]
+    said = np.array([one.probability for one in evaluations])
+    cuts = [float(np.quantile(p, share_granted)) for p in said]
+    refused = np.array([p >= cut for p, cut in zip(said, cuts, strict=True)])
     return Spread(
-        tuple(m["auc"] for m in measures),
-        tuple(m["cost_per_1000"] for m in measures),
+        tuple(one.metrics["auc"].value for one in evaluations),
+        tuple(measure(y, p, cut)["cost_per_1000"] for p, cut in zip(said, cuts, strict=True)),
+        share_granted,
         float((refused == refused[0]).all(axis=0).mean()),
-        float((matrix.max(axis=0) - matrix.min(axis=0)).mean()),
+        float((said.max(axis=0) - said.min(axis=0)).mean()),
     )

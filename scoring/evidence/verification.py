@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import polars as pl
@@ -11,33 +12,38 @@ from lime.lime_tabular import LimeTabularExplainer
 
 from scoring import features as declared
 from scoring.explanation import NEVER, explain
+from scoring.metrics import Measured
 from scoring.scorer import Scorer
 from scoring.scorer.model import Matrix, Vector
 
 LIME_ROWS = 20  # applications that LIME explains, each by a model of its own
 LIME_SAMPLES = 2_000  # perturbations of each
 SAMPLE = 200  # refused applications whose reasons are verified
+REPLICATES = 1_000
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How far our contributions (SHAP) and LIME's weights tell the same story, over groups of features.
 
+    Both explain the same applications with the gaps filled by the median of the others, since LIME knows no
+    missing value: what a gap itself contributes is not compared.
+
     Attributes
     ----------
     applications : int
-    rank_correlation : float
+    rank_correlation : Measured
         Mean Spearman correlation of the groups' weights.
-    same_sign : float
+    same_sign : Measured
         Share of the four weightiest groups to which LIME gives the same sign.
-    shared : float
+    shared : Measured
         Mean share of the four weightiest groups that both name.
     """
 
     applications: int
-    rank_correlation: float
-    same_sign: float
-    shared: float
+    rank_correlation: Measured
+    same_sign: Measured
+    shared: Measured
 
 
 @dataclass(frozen=True)
@@ -68,21 +74,26 @@ class Verified:
 
 @dataclass(frozen=True)
 class Stable:
-    """How many reasons another fit of the same model tells too.
+    """How many of the reasons of the model in force its refits tell too.
 
     Attributes
     ----------
     applications, refits : int
-    same_first : float
-        Share of applications whose weightiest reason stays the same.
-    shared : float
-        Mean share of the reasons that stay among those told.
+        Refused by the model in force; compared with it.
+    same_first : Measured
+        Share of applications to which a refit tells the same weightiest reason.
+    shared : Measured
+        Mean share of the model's reasons that a refit tells too.
+    same_first_among, shared_among : Measured or None
+        The same of one refit against another; None for a single one.
     """
 
     applications: int
     refits: int
-    same_first: float
-    shared: float
+    same_first: Measured
+    shared: Measured
+    same_first_among: Measured | None
+    shared_among: Measured | None
 
 
 def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreement | None:
@@ -127,7 +138,7 @@ def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreemen
         first, other = np.argsort(-np.abs(a))[:4], np.argsort(-np.abs(b))[:4]
         sign.append(float((np.sign(a[first]) == np.sign(b[first])).mean()))
         shared.append(len(set(first.tolist()) & set(other.tolist())) / len(first))
-    return Agreement(len(rows), float(np.mean(correlation)), float(np.mean(sign)), float(np.mean(shared)))
+    return Agreement(len(rows), *(_mean(np.array(found), seed) for found in (correlation, sign, shared)))
 
 
 def substitute(scorer: Scorer, features: pl.DataFrame) -> Verified | None:
@@ -171,28 +182,52 @@ def substitute(scorer: Scorer, features: pl.DataFrame) -> Verified | None:
 
 
 def compare_reasons(scorer: Scorer, refits: Sequence[Scorer], features: pl.DataFrame) -> Stable | None:
-    """Compare the reasons told to refused applications with those of refits; None if nobody is refused."""
+    """Compare the reasons of the model in force with those of refits; None if nobody is refused or refits.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model in force.
+    refits : sequence of Scorer
+        Assembled as training does, each with its own calibration and its own granted applicants.
+    features : polars.DataFrame of shape (n_applications, n_features)
+        What all explain: the first ``SAMPLE`` applications that the model in force refuses. None of them
+        should have been learned from.
+    """
     refused = features.filter(pl.Series(scorer.probability(features) >= scorer.threshold))[:SAMPLE]
-    ours = [[r.group for r in one["reasons"]] for one in explain(scorer, refused)] if len(refused) else []
+    ours = _told(scorer, refused) if len(refused) else []
     kept = [i for i, reasons in enumerate(ours) if reasons]
     if not kept or not refits:
         return None
-    first, shared = [], []
-    for refit in refits:
-        theirs = explain(refit, refused)
-        for i in kept:
-            other = [r.group for r in theirs[i]["reasons"]]
-            first.append(bool(other) and other[0] == ours[i][0])
-            shared.append(len(set(other) & set(ours[i])) / len(ours[i]))
-    return Stable(len(kept), len(refits), float(np.mean(first)), float(np.mean(shared)))
+    told = [_told(refit, refused[kept]) for refit in refits]
+    against = np.mean([_alike([ours[i] for i in kept], theirs) for theirs in told], axis=0)
+    among: list[Measured | None] = [None, None]
+    if pairs := [_alike(a, b) for a, b in permutations(told, 2)]:
+        known = [i for i in range(len(kept)) if all(refit[i] for refit in told)]
+        among = [_mean(column) for column in np.mean(pairs, axis=0)[known].T] if known else among
+    return Stable(len(kept), len(refits), *(_mean(column) for column in against.T), *among)
 
 
-def rebased(scorer: Scorer, features: pl.DataFrame) -> Scorer:
-    """Return a refitted scorer with its own mean contributions among the applications that it grants."""
-    granted = features.filter(pl.Series(scorer.probability(features) < scorer.threshold))
-    contributions, _ = scorer.contributions(granted if len(granted) else features)
-    means = dict(zip(scorer.feature_names, contributions.mean(axis=0).tolist(), strict=True))
-    return replace(scorer, granted_contributions=means)
+def _told(scorer: Scorer, features: pl.DataFrame) -> list[list[str]]:
+    return [[reason.group for reason in one["reasons"]] for one in explain(scorer, features)]
+
+
+def _alike(ours: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> Matrix:
+    """Tell whether the first reason is the same, and which share of ours is told again, by application."""
+    return np.array(
+        [
+            (bool(b) and a[0] == b[0], len(set(a) & set(b)) / len(a)) if a else (np.nan, np.nan)
+            for a, b in zip(ours, others, strict=True)
+        ],
+        dtype=np.float64,
+    )
+
+
+def _mean(values: Vector, seed: int = 0) -> Measured:
+    """Return the mean over applications with its 95 % bootstrap interval."""
+    rows = np.random.default_rng(seed).integers(0, len(values), (REPLICATES, len(values)))
+    low, high = np.quantile(values[rows].mean(axis=1), [0.025, 0.975])
+    return Measured(float(values.mean()), float(low), float(high))
 
 
 def _with_granted(scorer: Scorer, features: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
