@@ -42,6 +42,7 @@ FLOORS = {
         "scoring.schema",
         "scoring.decision",
         "scoring.metrics",
+        "scoring.spreadsheet",
         "scoring.inference_log",
         "scoring.download",
         "scoring.engine",
@@ -210,9 +211,16 @@ def top_level_imports(name: str) -> Iterator[str]:
             yield from imports(node, name)
 
 
+def packed_modules() -> set[str]:
+    """The modules that the bento holds."""
+    include = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
+    files = [file for pattern in include for file in ROOT.glob(pattern) if file.suffix == ".py"]
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files}
+
+
 def served_modules() -> set[str]:
-    """The modules that `service.py` pulls in, itself included."""
-    seen, queue = set(), ["service"]
+    """The modules that `service.py` and the command lines of its rooms pull in, themselves included."""
+    seen, queue = set(), ["service", *(name for name in packed_modules() if name.endswith(".__main__"))]
     while queue:
         name = queue.pop()
         if "." in name:
@@ -241,13 +249,7 @@ def test_the_bento_holds_only_the_service_and_the_rooms_that_it_needs() -> None:
     build = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
     assert build["service"] == "service:CreditScoring"
     assert build["python"]["requirements_txt"] == "requirements-serving.txt"
-    packed = {
-        ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        for pattern in build["include"]
-        for file in ROOT.glob(pattern)
-        if file.suffix == ".py"
-    }
-    served = served_modules()
+    packed, served = packed_modules(), served_modules()
     assert served <= packed, "bentofile.yaml leaves out what the service imports"
     assert {room(name) for name in packed} == {room(name) for name in served}, "not needed in the bento"
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from scoring.schema import Application, ApplicationRequest, Column, Decision, columns
+from scoring.spreadsheet import delimiter, harmless
 from ui.figures import Language, number, parse
 from ui.words import say
 
@@ -25,9 +26,6 @@ ANSWERS = (
     "warnings",
     "error",
 )
-RISKY = r"^[=+\-@\t\r]"  # a spreadsheet would run a cell that begins so
-NUMBER = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"
-DELIMITERS = (",", ";", "\t", "|")
 IDENTIFIER = "SK_ID_CURR"
 
 Score = Callable[[list[dict[str, Any]]], Sequence[Decision | str]]
@@ -76,16 +74,10 @@ class Scored:
             self.table.write_parquet(path)
         else:
             # The mark at the beginning makes spreadsheets read the accents right.
-            safe = self.table.with_columns(harmless(pl.col(pl.String)))
+            safe = harmless(self.table)
             is_comma = self.delimiter == ";"  # spreadsheets that separate so write decimals with a comma
             safe.write_csv(path, include_bom=True, separator=self.delimiter, decimal_comma=is_comma)
         return path
-
-
-def harmless(text: pl.Expr) -> pl.Expr:
-    """Return texts with an apostrophe before what a spreadsheet would run; numbers stay as they are."""
-    is_risky = text.str.contains(RISKY) & ~text.str.contains(NUMBER)
-    return pl.when(is_risky).then(pl.lit("'") + text).otherwise(text).name.keep()
 
 
 def read(path: Path, lang: Language) -> Upload:
@@ -126,10 +118,9 @@ def _read_csv(path: Path) -> Upload:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252")  # what spreadsheets write on Windows
-    head = text.split("\n", 1)[0]
-    delimiter = max(DELIMITERS, key=head.count)
-    table = pl.read_csv(text.encode(), separator=delimiter, infer_schema=False)
-    return Upload(table.rename({column: column.strip() for column in table.columns}), delimiter)
+    separator = delimiter(text.split("\n", 1)[0])
+    table = pl.read_csv(text.encode(), separator=separator, infer_schema=False)
+    return Upload(table.rename({column: column.strip() for column in table.columns}), separator)
 
 
 def score(

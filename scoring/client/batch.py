@@ -24,10 +24,10 @@ import polars as pl
 
 from scoring.client.files import KEY, REJECTED, Chunk, Source
 from scoring.client.http import URL, Client, ServiceError
+from scoring.spreadsheet import harmless
 from scoring.tables import Population
 
 ROWS = 10_000  # applications a request: about 26 MB with their aggregates
-FORMULA = r"^[=+\-@\t\r]"  # a spreadsheet would run a cell that begins so
 FORMAT = 1
 
 
@@ -215,7 +215,10 @@ class _Journal:
         rejected_file = self.out.with_name(f"{self.out.stem}-rejected.csv")
         rejected_file.unlink(missing_ok=True)
         if rejected.height:
-            _replace(rejected_file, lambda draft: _safe(rejected).write_csv(draft))
+            _replace(
+                rejected_file,
+                lambda draft: harmless(rejected).write_csv(draft),
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
         return (rejected_file if rejected.height else None), int(rejected["row"].n_unique())
 
@@ -226,7 +229,7 @@ class _Journal:
 def _write_csv(draft: Path, parts: list[Path]) -> None:
     with draft.open("wb") as file:
         for i, path in enumerate(parts):
-            _safe(_flat_warnings(pl.read_parquet(path))).write_csv(file, include_header=i == 0)
+            harmless(_flat_warnings(pl.read_parquet(path))).write_csv(file, include_header=i == 0)
 
 
 def _flat_warnings(table: pl.DataFrame) -> pl.DataFrame:
@@ -236,14 +239,6 @@ def _flat_warnings(table: pl.DataFrame) -> pl.DataFrame:
     part = pl.element().struct
     words = pl.format("{}: {} ({})", part["feature"], part["problem"], part["value"])
     return table.with_columns(pl.col("warnings").list.eval(words).list.join("; "))
-
-
-def _safe(table: pl.DataFrame) -> pl.DataFrame:
-    """Disarm the texts that a spreadsheet would run as a formula."""
-    text = pl.col(pl.String)
-    return table.with_columns(
-        pl.when(text.str.contains(FORMULA)).then("'" + text).otherwise(text).name.keep()
-    )
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -18,11 +18,11 @@ from polars.exceptions import PolarsError
 
 from scoring import features, tables
 from scoring.bulk import RULES, Checker, explain
+from scoring.spreadsheet import delimiter
 
 KEY = "SK_ID_CURR"
 LABEL = "TARGET"  # stands in application_train and is no part of an application
 WORKBOOKS = (".xlsx", ".xls", ".ods")
-DELIMITERS = (",", ";", "\t", "|")
 REJECTED: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     KEY: pl.String(),
@@ -170,8 +170,7 @@ def _scan(path: Path) -> pl.LazyFrame:
     elif kind == ".csv":
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             header = file.readline()
-        delimiter = max(DELIMITERS, key=header.count)
-        lazy = pl.scan_csv(path, infer_schema=False, separator=delimiter)
+        lazy = pl.scan_csv(path, infer_schema=False, separator=delimiter(header))
     else:
         lazy = pl.scan_parquet(path)
     names = lazy.collect_schema().names()

@@ -19,10 +19,10 @@ from scoring.inference_log.chain import purge as purge_files
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.reader import audit_table, read
 from scoring.inference_log.record import LogError
+from scoring.spreadsheet import harmless
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Stream(StrEnum):
@@ -143,7 +143,7 @@ def export(
         draft = out.with_name(f".{out.name}.draft")
         try:
             if out.suffix == ".csv":
-                _harmless(table).write_csv(draft)
+                harmless(table).write_csv(draft)
             else:
                 table.write_parquet(draft)
             draft.rename(out)
@@ -152,12 +152,6 @@ def export(
         finally:
             draft.unlink(missing_ok=True)
     console.print(f"{out}: {table.height} decisions, {table.width} columns.")
-
-
-def _harmless(table: pl.DataFrame) -> pl.DataFrame:
-    words = pl.col(pl.String)
-    risky = words.str.slice(0, 1).is_in(list(_FORMULA))
-    return table.with_columns(pl.when(risky).then(pl.lit("'") + words).otherwise(words).name.keep())
 
 
 @app.command(epilog="Example: python -m scoring.inference_log purge --days 365")

@@ -1,0 +1,21 @@
+"""What spreadsheets do to CSV: the separators that they write, and the cells that they would run."""
+
+from __future__ import annotations
+
+import polars as pl
+
+DELIMITERS = (",", ";", "\t", "|")
+FORMULA = r"^[=+\-@\t\r\n]"  # a spreadsheet runs a cell that begins so
+NUMBER = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"  # such a one is only a number
+
+
+def delimiter(header: str) -> str:
+    """Return what separates the columns of a CSV file, by its first line."""
+    return max(DELIMITERS, key=header.count)
+
+
+def harmless(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with an apostrophe before each text that a spreadsheet would run; numbers stay."""
+    text = pl.col(pl.String)
+    is_risky = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
+    return table.with_columns(pl.when(is_risky).then(pl.lit("'") + text).otherwise(text).name.keep())
