@@ -144,6 +144,14 @@ def test_levels_are_ordered_by_default_rate_and_a_rare_one_stands_in_the_middle(
     assert encoding.levels["job"] == ("good", "rare", "bad")
 
 
+def test_rare_levels_do_not_repeat_their_own_outcomes():
+    """Each rare level holds one application: were they ordered by outcome, their order would tell it."""
+    job = ["good"] * 200 + ["bad"] * 200 + [f"rare {i:02}" for i in range(20)]
+    y = np.array([0] * 190 + [1] * 10 + [0] * 100 + [1] * 100 + [0, 1] * 10, dtype=np.int8)
+    encoding = Coded.of(pl.DataFrame({"job": job})).learn(np.arange(len(y)), y)[0]
+    assert encoding.levels["job"] == ("good", *(f"rare {i:02}" for i in range(20)), "bad")
+
+
 def test_a_feature_never_missing_in_training_reads_a_gap_as_its_median():
     # LightGBM would read it as zero, the safest level.
     encoding = Coded.of(FEATURES).learn(EVERYBODY, Y)[0]

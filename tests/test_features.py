@@ -217,6 +217,7 @@ def test_application_ratios_by_hand():
         enquiries_recent_share=0.25,
     )
     assert line["ORGANIZATION_TYPE"][0] is None
+    assert line["loan_terms"][0] == "100"  # an instalment of 100 per 2,000 lent
 
 
 def test_bureau_aggregates_by_hand():

@@ -14,6 +14,7 @@ from scoring.scorer.model import Encoding, Matrix
 
 Rows = NDArray[np.bool_] | NDArray[np.intp]
 
+LEAST = 15  # applications: the default rate of a level with fewer would only repeat their own outcomes
 LEVEL_PRIOR = 50.0  # applications: a level's default rate is shrunk towards the mean as by so many more
 
 
@@ -54,8 +55,8 @@ class Coded:
     def learn(self, rows: Rows, y: Outcomes, is_complete: bool = False) -> tuple[Encoding, Matrix]:
         """Learn the encoding of these rows from their outcomes; return it with their encoded matrix.
 
-        Levels are ordered by default rate, shrunk towards the mean so that a rare level stands near the
-        middle; equal rates are ordered by name. A feature that is never missing here gets a stand-in.
+        Levels are ordered by default rate, shrunk towards the mean; a rare level stands at the mean, equal
+        rates are ordered by name. A feature that is never missing here gets a stand-in.
 
         Parameters
         ----------
@@ -76,6 +77,7 @@ class Coded:
             count = np.bincount(codes, minlength=len(levels))
             rate = np.bincount(codes, y[known].astype(np.float64), len(levels)) + LEVEL_PRIOR * mean
             rate /= count + LEVEL_PRIOR
+            rate[count < LEAST] = mean
             seen = np.flatnonzero(count)
             order = seen[np.lexsort((seen, rate[seen]))]
             ordered[name] = tuple(levels[code] for code in order)

@@ -20,6 +20,7 @@ from scoring.features.vocabulary import (
     min_horizontal,
     sum_horizontal,
     when,
+    whole,
 )
 
 income, credit, annuity, goods = map(
@@ -145,6 +146,9 @@ REQUEST: list[Feature] = [
     feature("annuity_to_income", ratio(annuity, income), "share", "request", "Instalment as a share of income", "Mensualité en part des revenus", 1),
     feature("credit_to_income", ratio(credit, income), "ratio", "request", "Loan amount over income", "Montant du prêt sur revenus"),
     feature("credit_to_annuity", ratio(credit, annuity), "ratio", "request", "Loan amount over instalment", "Montant du prêt sur mensualité"),
+    # A lender sells few products, and the instalment per 2,000 lent tells them apart: duration and rate in one.
+    # Risk jumps from one to the next instead of following a line, so that each is a level of its own.
+    feature("loan_terms", whole(ratio(annuity, credit), 2_000).code(), "category", "request", "Terms of the loan (instalment per 2,000 lent)", "Conditions du prêt (mensualité pour 2 000 prêtés)", is_plain=False),
     feature("annuity_to_credit", ratio(annuity, credit), "share", "request", "Instalment as a share of the loan", "Mensualité en part du prêt"),
     feature("credit_to_goods", ratio(credit, goods), "ratio", "request", "Loan amount over price of the goods", "Montant du prêt sur prix du bien", 1),
     feature("down_payment", goods - credit, "amount", "request", "Price of the goods less the loan", "Prix du bien moins le prêt", -1),

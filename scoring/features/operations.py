@@ -54,6 +54,7 @@ OPERATIONS: dict[str, Operation] = {
     "ratio": Operation(_ratio, "ratio({0}, {1})"),
     "finite": Operation(_finite, "finite({0})"),
     "whole": Operation(_whole, "whole({0} * {p})"),
+    "code": Operation(lambda a: a.cast(pl.String), "str({0})"),
     "as_number": Operation(lambda a: a.cast(pl.Float64), "1.0 if {0} else 0.0"),
     "replace": Operation(_replaced, "{p}.get({0})"),
     "eq": Operation(lambda a, b: a == b, "{0} == {1}"),

@@ -143,6 +143,10 @@ class Term:
         """Say whether a text is one of some levels; null of null."""
         return strict("is_in", of_kind("text", self), parameter=tuple(levels), kind="truth")
 
+    def code(self) -> Term:
+        """Give whole numbers (see `whole`) as levels of a category."""
+        return strict("code", of_kind("whole", self), kind="text")
+
     def replace(self, values: Mapping[str, float]) -> Term:
         """Give a number for each level of a text, null for any other."""
         pairs = tuple((level, float(value)) for level, value in values.items())
