@@ -30,18 +30,14 @@ def figures(found: Evidence) -> Iterator[Shown]:
     for name in ("auc", "cost_per_1000", "share_granted"):
         yield name, found.metrics[name], ""
     for audit in found.audits:
-        of = f"by {audit.attribute}"
-        worst, against = audit.lowest.name, audit.reference
-        yield f"lowest approval ratio {of}, in force: {worst} against {against}", audit.worst, "ratio"
-        at, ratio = audit.worst_anywhere
-        yield f"lowest approval ratio {of}, any cut-off: {at:.0%} granted", ratio, "ratio"
-        worst, against = audit.furthest.name, audit.gap_reference
-        gap = f"widest gap among good clients {of}"
-        yield f"{gap}, in force: {worst} against {against}", audit.widest, "difference of shares"
-        at, widest = audit.widest_anywhere
-        yield f"{gap}, any cut-off: {at:.0%} granted", widest, "difference of shares"
-        off = max(audit.groups, key=lambda group: abs(group.calibration.value))
-        yield f"largest miscalibration of a group {of}: {off.name}", off.calibration, "difference of rates"
+        of, off = f"by {audit.attribute}", max(audit.groups, key=lambda group: abs(group.calibration.value))
+        ratio, gap = f"lowest approval ratio {of}", f"widest gap among good clients {of}"
+        yield f"{ratio}, in force", audit.worst, f"ratio: {audit.lowest.name} against {audit.reference}"
+        yield f"{gap}, in force", audit.widest, f"shares: {audit.furthest.name} against {audit.gap_reference}"
+        (at, lowest), (gap_at, widest) = audit.worst_anywhere, audit.widest_anywhere
+        yield f"{ratio}, any cut-off", lowest, f"ratio, {at:.0%} granted"
+        yield f"{gap}, any cut-off", widest, f"shares, {gap_at:.0%} granted"
+        yield f"largest miscalibration of a group {of}", off.calibration, f"difference of rates: {off.name}"
     for refit in found.exclusions:
         if refit.auc_gained is not None and refit.cost_saved is not None:
             name, auc, cost = refit.variant.name, refit.auc_gained, refit.cost_saved
@@ -49,11 +45,11 @@ def figures(found: Evidence) -> Iterator[Shown]:
             yield f"cost saved: {name}", Measured(cost.value, cost.low, cost.high), "per 1,000"
     tried = found.alternatives[1:]  # the first is the one in force
     yield "less discriminating models found", float(found.chosen is not None), f"of {len(tried)}"
-    if tried:
+    if affordable := [one for one in tried if one.is_affordable]:
         base = found.alternatives[0].ratios
         attribute = min(base, key=lambda name: base[name].value)
-        best = max((one.gains[attribute] for one in tried), key=lambda gain: gain.value)
-        yield f"most that another model adds to the lowest ratio by {attribute}", best, "ratio"
+        best = max((one.gains[attribute] for one in affordable), key=lambda gain: gain.value)
+        yield "most that another model adds to the lowest ratio", best, f"ratio by {attribute}"
     if found.later is not None:
         yield "AUC of telling later applications apart", found.later.found.auc, "AUC"
         least, *_, most = found.later.slices

@@ -11,6 +11,7 @@ import pytest
 from small import scorer
 from typer.testing import CliRunner
 
+from benchmarks.validated import figures
 from scoring.decision import PROTECTED
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
@@ -45,7 +46,6 @@ def evidence():
     metrics = with_intervals(y, p, thresholds, replicates=20)
     genders = np.array([request["CODE_GENDER"] for request in requests])
     ages = fairness.labels(pl.DataFrame({"DAYS_BIRTH": [r["DAYS_BIRTH"] for r in requests]}))["age"]
-    households = np.where(np.arange(len(p)) % 3, *fairness.BANDS["household"][:2])
     judged = Judged("made up", y, p[None, :])
 
     def refit(name: str) -> Refit:
@@ -88,8 +88,7 @@ def evidence():
         ],
         chosen=None,
         audits=[fairness.audit("gender", genders, y, p, thresholds, replicates=20),
-                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20),
-                fairness.audit("household", households, y, p, thresholds, replicates=20)],
+                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)],
         hidden=["family_status"],
         later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
                     stability.slices(y, p, thresholds, p, 2)),
@@ -209,6 +208,17 @@ def test_the_reader_sees_whom_a_group_is_compared_with_and_what_was_compared(evi
     assert language.say("reason:stable:later") in text
     lines = people.reasons(replace(evidence, later=None), language).blocks[0].lines
     assert language.say("reason:stable:rest") in " ".join(lines)
+
+
+def test_a_kept_figure_has_the_same_name_whoever_fares_worst(evidence):
+    found = list(figures(evidence))
+    names = [name for name, _, _ in found]
+    assert len(names) == len(set(names))
+    worst = evidence.audits[0]
+    assert ("lowest approval ratio by gender, in force", worst.worst) in [row[:2] for row in found]
+    assert {name: unit for name, _, unit in found}["less discriminating models found"] == "of 2"
+    groups = {group.name for audit in evidence.audits for group in audit.groups} - {"F", "M"}
+    assert not [name for name in names if any(group in name for group in groups)]
 
 
 def test_every_text_stands_in_both_languages_with_the_same_places():
