@@ -33,6 +33,7 @@ from scoring.scorer.model import probability
 
 TITLES = {  # of the blocks of `alternatives.BLOCKS`, in the records
     "application": "raw application columns",
+    "terms": "+ terms of the loan",
     "ratios": "+ ratios",
     "scores": "+ summaries of the external scores",
     "products": "+ products and polynomials",
@@ -64,7 +65,7 @@ def steps(allowed: Sequence[str]) -> Iterator[Step]:
         if block:
             yield Step(name, before, tuple(n for n in allowed if n in have))
             before = name
-    plain = tuple(n for n in allowed if declared.FEATURE_BY_NAME[n].is_plain)
+    plain = tuple(n for n in allowed if not BLOCKS["products"](declared.FEATURE_BY_NAME[n]))
     yield Step("all but products and polynomials", before, plain)
     yield Step("all, chosen by null importance", before, tuple(allowed), is_chosen=True)
 

@@ -36,9 +36,10 @@ Folds = NDArray[np.int8]
 _RAW = frozenset(columns(Application))
 BLOCKS: dict[str, Callable[[Feature], bool]] = {
     "application": lambda f: f.name in _RAW,
+    "terms": lambda f: f.name == "loan_terms",
     "ratios": lambda f: f.table == "application" and f.group != "external_score" and f.name not in _RAW,
     "scores": lambda f: f.group == "external_score" and f.is_plain,
-    "products": lambda f: f.table == "application" and not f.is_plain,
+    "products": lambda f: f.table == "application" and f.group == "external_score" and not f.is_plain,
     "bureau": lambda f: f.table in ("bureau", "bureau_balance"),
     "previous": lambda f: f.table == "previous_application",
     "repayment": lambda f: f.table in ("POS_CASH_balance", "credit_card_balance", "installments_payments"),
