@@ -14,6 +14,7 @@ from monitoring import simulate, source, summary
 from monitoring.rule import MIN_ROWS, RULE, TOP, verdict
 from monitoring.source import InputError
 from scoring.client import URL, Client, ServiceError
+from scoring.store import StoreError, stored
 from scoring.tables import TableError
 
 BAD_INPUT = 3
@@ -78,14 +79,14 @@ def run(
         if portfolio is not None:
             model, events = _simulate(portfolio, url, limit)
         if reference is None:
-            tag, folder = source.stored(model, store.expanduser())
+            tag, folder = stored(model, store.expanduser())
             found = source.read_reference(folder, tag)
         else:
             found = source.read_reference(reference, _exact(model))
         traffic = source.read_traffic(log, found, window, events)
         result = _report(found, traffic, min_rows, top, seed)
         summary.write(result, to)
-    except (InputError, TableError, ServiceError, OSError) as error:
+    except (InputError, StoreError, TableError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise Outcome(BAD_INPUT) from None
     except KeyboardInterrupt:

@@ -70,29 +70,6 @@ class Traffic:
     duplicates: int
 
 
-def stored(tag: str, store: Path) -> tuple[str, Path]:
-    """Return the exact tag and the folder of a model in a BentoML model store.
-
-    Raises
-    ------
-    InputError
-        If the store has no such model.
-    """
-    name, _, version = tag.partition(":")
-    folder = store / "models" / name
-    if version in ("", "latest"):
-        try:
-            version = (folder / "latest").read_text(encoding="utf-8").strip()
-        except OSError:
-            version = ""
-    if not version or not (folder / version).is_dir():
-        raise InputError(
-            f"the model store {store} has no model {tag}; set BENTOML_HOME to the service's store, "
-            "or give the folder of a scorer with --reference."
-        )
-    return f"{name}:{version}", folder / version
-
-
 def read_reference(path: Path, model: str | None = None) -> Reference:
     """Read the reference of a scorer: its folder, or a Parquet file in the log's columns.
 

@@ -6,7 +6,6 @@ with the same bits. Where it does not, what differs is named.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from rich.markup import escape
 from scoring.explanation import explain
 from scoring.inference_log import LogError, find, inputs_hash
 from scoring.scorer import Scorer, ScorerError
+from scoring.store import StoreError, stored
 
 DIFFERENT, BAD_INPUT = 1, 2
-_TAG = re.compile(r"([A-Za-z0-9_][A-Za-z0-9._-]*):([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
 
 class ReplayError(ValueError):
@@ -49,24 +48,6 @@ class Replay:
     logged: Mapping[str, Any]
     again: Mapping[str, Any]
     differences: tuple[str, ...]
-
-
-def stored(tag: str, store: Path) -> Path:
-    """Return the folder of a model in a BentoML model store.
-
-    Raises
-    ------
-    ReplayError
-        If the store has no such model.
-    """
-    found = _TAG.fullmatch(tag)
-    folder = store / "models" / found[1] / found[2] if found else None
-    if folder is None or not folder.is_dir():
-        raise ReplayError(
-            f"the model store {store} has no model {tag}; give the service's store with --model-store, or "
-            "import the model again from its MLflow run."
-        )
-    return folder
 
 
 def replay(record: Mapping[str, Any], scorer: Scorer) -> Replay:
@@ -161,8 +142,9 @@ def main(
         record = find(log, event_id)
         if record is None:
             raise ReplayError(f"there is no decision {event_id} in the log {log}.")
-        done = replay(record, Scorer.load(stored(record["model"], model_store.expanduser())))
-    except (ReplayError, ScorerError, LogError, FileNotFoundError) as error:
+        _, folder = stored(record["model"], model_store.expanduser())
+        done = replay(record, Scorer.load(folder))
+    except (ReplayError, StoreError, ScorerError, LogError, FileNotFoundError) as error:
         errors.print(f"[bold red]Not replayed:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from None
     console.print(f"{done.event_id}, {record['time']:%Y-%m-%d %H:%M:%S} UTC, {done.model}", markup=False)

@@ -43,6 +43,7 @@ FLOORS = {
         "scoring.decision",
         "scoring.metrics",
         "scoring.spreadsheet",
+        "scoring.store",
         "scoring.inference_log",
         "scoring.download",
         "scoring.engine",

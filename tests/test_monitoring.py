@@ -15,8 +15,9 @@ from typer.testing import CliRunner, Result
 from monitoring import __main__ as command
 from monitoring.drift import run as run_evidently
 from monitoring.rule import FLOOR, RULE, Column, Side, threshold, verdict
-from monitoring.source import InputError, read_reference, read_traffic, stored
+from monitoring.source import InputError, read_reference, read_traffic
 from scoring.inference_log import COLUMNS, Entry, InferenceLog
+from scoring.store import stored
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 TAG = "credit_scoring:first"

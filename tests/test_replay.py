@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, find
-from scoring.replay import ReplayError, app, replay, stored
+from scoring.replay import ReplayError, app, replay
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer
 from scoring.serving.job import Job
+from scoring.store import StoreError, stored
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TAG = "credit_scoring:first"
@@ -29,7 +30,7 @@ def store(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def scorer(store) -> Scorer:
-    return Scorer.load(stored(TAG, store))
+    return Scorer.load(stored(TAG, store)[1])
 
 
 @pytest.fixture(scope="module")
@@ -122,16 +123,16 @@ def test_what_is_missing_is_said(log, store, tmp_path):
         assert said.exit_code == 2 and words in " ".join(said.stderr.split())
 
 
-@pytest.mark.parametrize("tag", ["../..:x", "a:../../b", "a/b:c", "a", ""])
+@pytest.mark.parametrize("tag", ["../..:x", "a:../../b", "a/b:c", "a:", "a", ""])
 def test_a_tag_leads_nowhere_but_into_the_store(tag, tmp_path):
-    with pytest.raises(ReplayError, match="no model"):
+    with pytest.raises(StoreError, match="no model"):
         stored(tag, tmp_path)
 
 
 def test_a_tampered_model_is_refused(log, store, tmp_path):
     copy = tmp_path / "store"
     shutil.copytree(store, copy)
-    description = stored(TAG, copy) / "scorer.json"
+    description = stored(TAG, copy)[1] / "scorer.json"
     text = json.loads(description.read_text())
     description.write_text(json.dumps(text | {"threshold": 0.9}, sort_keys=True, indent=1))
     said = run("e3", "--log", log, "--model-store", copy)
