@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from scoring.schema import Application, ApplicationRequest, Column, Decision, columns
+from scoring.schema import KEY, Application, ApplicationRequest, Column, Decision, columns
 from scoring.spreadsheet import delimiter, harmless
 from ui.figures import Language, number, parse
 from ui.words import say
@@ -26,7 +26,6 @@ ANSWERS = (
     "warnings",
     "error",
 )
-IDENTIFIER = "SK_ID_CURR"
 
 Score = Callable[[list[dict[str, Any]]], Sequence[Decision | str]]
 """Asks the service; per application a decision, or a sentence that says why there is none."""
@@ -99,7 +98,7 @@ def read(path: Path, lang: Language) -> Upload:
     strange = [
         column for column in table.columns if column not in known and column not in (*ANSWERS, "TARGET")
     ]
-    if IDENTIFIER not in table.columns:
+    if KEY not in table.columns:
         raise FileProblem(say("file_no_number", lang, name=name))
     if strange:
         raise FileProblem(say("file_columns", lang, name=name, columns=", ".join(strange[:8])))
@@ -181,7 +180,7 @@ def _check(row: dict[str, Any], known: list[Column], lang: Language) -> tuple[di
     except ValueError as error:
         named = {message.split(":")[0].strip() for message in errors}
         for fault in error.errors(include_input=False):  # type: ignore[attr-defined]  # pydantic's own error
-            name = str(fault["loc"][0]) if fault["loc"] else IDENTIFIER
+            name = str(fault["loc"][0]) if fault["loc"] else KEY
             if name not in named:
                 key = "cell_required" if fault["type"] == "missing" else "cell_value"
                 errors.append(say("cell", lang, column=name, sentence=say(key, lang)))

@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 
 from scoring.client import ServiceError
-from scoring.schema import Explanation
+from scoring.schema import KEY, Explanation
 from scoring.tables import TableError
 from ui import about, batch, form, result
 from ui.clients import EXAMPLES, Clients, UnknownClient
@@ -121,7 +121,7 @@ class Desk:
             shown = result.render(first, self.lang, self.service.model(first.model))
         except ServiceError as error:
             message = self.trouble(error)
-        client = application[form.IDENTIFIER]
+        client = application[KEY]
         drawn = form.render(application, self.lang)
         return [
             message,

@@ -14,20 +14,18 @@ from typing import Any
 from scoring.features.base import DAYS_A_YEAR
 from scoring.features.wording import level as level_in_words
 from scoring.features.wording import spaced
-from scoring.schema import FORM_GROUPS, Application, Column, columns
+from scoring.schema import FORM_GROUPS, KEY, NO_DATE, Application, Column, columns
 from ui.figures import Language, number, parse
 from ui.words import YEARS_FIELDS, say
 
 Value = str | int | float | None
 
-NOT_EMPLOYED_DAYS = 365_243  # the source files' code for "not employed", in DAYS_EMPLOYED only
 OTHER = "\u0001other"  # the choice that opens a free text; no level of a file begins so
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away
-IDENTIFIER = "SK_ID_CURR"
 
 # A new application starts from the medians of the public sample, so that a first score needs no typing.
 NEW_APPLICATION: dict[str, Value] = {
-    IDENTIFIER: 0,
+    KEY: 0,
     "NAME_CONTRACT_TYPE": "Cash loans",
     "AMT_CREDIT": 513_000.0,
     "AMT_ANNUITY": 25_000.0,
@@ -85,7 +83,7 @@ def show(column: Column, value: Value, lang: Language) -> str:
     if column.kind == "flag":
         return str(int(value))
     if column.name in YEARS_FIELDS:
-        if column.name == "DAYS_EMPLOYED" and value == NOT_EMPLOYED_DAYS:
+        if column.name == "DAYS_EMPLOYED" and value == NO_DATE:
             return say("not_employed", lang)
         return number(-value / DAYS_A_YEAR, lang, 2, trim=True)
     return number(value, lang, 0 if column.kind == "integer" else 6, trim=True)
@@ -104,7 +102,7 @@ def understand(column: Column, text: str, lang: Language) -> Value:
     if column.kind == "category":
         return text
     if column.name == "DAYS_EMPLOYED" and text.casefold() == say("not_employed", lang).casefold():
-        return NOT_EMPLOYED_DAYS
+        return NO_DATE
     try:
         value = parse(text, lang)
     except ValueError:

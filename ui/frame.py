@@ -5,8 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from scoring.schema import HISTORY
-from ui import form
+from scoring.schema import HISTORY, KEY
 from ui.batch import Scored
 from ui.figures import Language, number, percent
 from ui.words import say
@@ -41,7 +40,7 @@ LOGO = (
 
 def heading(application: dict[str, Any], lang: Language) -> str:
     """Return who is open and what the file holds."""
-    client, history = application[form.IDENTIFIER], application.get("history") or {}
+    client, history = application[KEY], application.get("history") or {}
     title = say("client_is", lang, id=client) if client else say("new_is", lang)
     held = [
         say(f"table_{table}", lang, n=number(len(history[table]), lang))
@@ -73,7 +72,7 @@ def summary(scored: Scored, lang: Language) -> str:
     for row, values in enumerate(scored.table.head(PREVIEW_ROWS).iter_rows(named=True), start=1):
         p = values["probability_of_default"]
         cells = [
-            str(values[form.IDENTIFIER] or ""),
+            str(values[KEY] or ""),
             say(f"{values['decision']}_side", lang) if values["decision"] else "",
             "" if p is None else percent(p, lang),
             "" if p is None else number(values["score"], lang),

@@ -14,11 +14,10 @@ from typing import Any
 import polars as pl
 
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES, READS
-from scoring.schema import Application, columns
+from scoring.schema import KEY, Application, columns
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName
 from scoring.tables import DTYPES, Portfolio
 
-KEY = "SK_ID_CURR"
 READ = (KEY, *(name for name in READS["application"] if name != KEY))
 
 

@@ -10,8 +10,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scoring.bulk.check import KEY, RULES
-from scoring.schema import FieldError
+from scoring.bulk.check import RULES
+from scoring.schema import KEY, FieldError
 from scoring.schema.columns import CATEGORY_MAX_LENGTH
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 

@@ -22,8 +22,9 @@ from typing import Any
 
 import polars as pl
 
-from scoring.client.files import KEY, REJECTED, Chunk, Source
+from scoring.client.files import REJECTED, Chunk, Source
 from scoring.client.http import URL, Client, ServiceError
+from scoring.schema import KEY
 from scoring.spreadsheet import harmless
 from scoring.tables import Population
 

@@ -18,9 +18,9 @@ from polars.exceptions import PolarsError
 
 from scoring import features, tables
 from scoring.bulk import RULES, Checker, explain
+from scoring.schema import KEY
 from scoring.spreadsheet import delimiter
 
-KEY = "SK_ID_CURR"
 LABEL = "TARGET"  # stands in application_train and is no part of an application
 WORKBOOKS = (".xlsx", ".xls", ".ods")
 REJECTED: dict[str, pl.DataType] = {

@@ -14,11 +14,11 @@ from typing import Literal
 from scoring.features import vocabulary, walking
 from scoring.features.terms import Term
 from scoring.features.vocabulary import col, when, whole
+from scoring.schema import NO_DATE
 
 Unit = Literal["amount", "ratio", "share", "years", "days", "months", "count", "points", "flag", "category"]
 Direction = Literal[-1, 0, 1]
 
-NOT_APPLICABLE_DAYS = 365_243  # the source files' code for "no such date": a thousand years ahead
 DAYS_A_YEAR = 365.25
 DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
@@ -104,7 +104,7 @@ def divided(value: Term, number: float) -> Term:
 
 def date(column: str) -> Term:
     """Give a day count with the source's "no such date" read as missing."""
-    return when(col(column) != NOT_APPLICABLE_DAYS).then(col(column))
+    return when(col(column) != NO_DATE).then(col(column))
 
 
 def known(column: str, *codes: str) -> Term:

@@ -10,7 +10,6 @@ from functools import partial
 
 from scoring.features.base import (
     DAYS_A_MONTH,
-    NOT_APPLICABLE_DAYS,
     RATIO,
     Feature,
     HistoryTable,
@@ -28,6 +27,7 @@ from scoring.features.base import (
 )
 from scoring.features.terms import Term
 from scoring.features.vocabulary import col, length
+from scoring.schema import NO_DATE
 
 declare = partial(Feature, table="previous_application")
 
@@ -58,7 +58,7 @@ def monthly_rate(interest: Term, term: Term) -> Term:
 
 
 # Read before 365243 becomes missing: on an approved loan it means "no last due date yet".
-is_running = IS_APPROVED & (col("DAYS_LAST_DUE") == NOT_APPLICABLE_DAYS)
+is_running = IS_APPROVED & (col("DAYS_LAST_DUE") == NO_DATE)
 asked = amount("AMT_APPLICATION")
 credit = amount("AMT_CREDIT")
 annuity = amount("AMT_ANNUITY")
@@ -87,7 +87,7 @@ credit_less_asked = credit - asked
 term_approved, goods_approved = where(IS_APPROVED, term), where(IS_APPROVED, goods)
 # 365243 as the day a card was first drawn on: it never was.
 is_card = IS_APPROVED & (col("NAME_CONTRACT_TYPE") == "Revolving loans")
-is_card_unused = where(is_card, col("DAYS_FIRST_DRAWING")) == NOT_APPLICABLE_DAYS
+is_card_unused = where(is_card, col("DAYS_FIRST_DRAWING")) == NO_DATE
 # Equal instalments: what is left of a running loan falls with the time that has passed of its plan.
 due_left = where(is_running & (last_due_planned > 0), divided(annuity * last_due_planned, DAYS_A_MONTH))
 

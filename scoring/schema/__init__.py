@@ -15,7 +15,7 @@ from scoring.schema.answers import (
     Reason,
 )
 from scoring.schema.application import FORM_GROUPS, Application
-from scoring.schema.columns import Column, Record, columns
+from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
 from scoring.schema.decode import ABSENT, Decoder, Doubt, Location, Request, repeated_keys, values
 from scoring.schema.history import (
     HISTORY,
@@ -37,6 +37,8 @@ __all__ = [
     "EXAMPLE",
     "FORM_GROUPS",
     "HISTORY",
+    "KEY",
+    "NO_DATE",
     "Answer",
     "Application",
     "ApplicationRequest",

@@ -21,6 +21,8 @@ KindName = Literal["id", "integer", "number", "flag", "category"]
 
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
+KEY = "SK_ID_CURR"  # the number of an application, in every table of applicants
+NO_DATE = 365_243  # the code of the source for a day that never was: a thousand years ahead
 CATEGORY_MAX_LENGTH = 100  # characters; the longest level of the source files has 41
 
 

@@ -10,6 +10,7 @@ from math import log
 import numpy as np
 import polars as pl
 
+from scoring.schema import NO_DATE
 from scoring.synthetic import chance
 from scoring.synthetic.chance import Floats, Ints
 from scoring.synthetic.employers import OCCUPATION_RISK, ORGANISATION_RISK
@@ -77,7 +78,7 @@ _INTERCEPT = -3.0123
 def _years(column: str) -> pl.Expr:
     """Return a DAYS_ column as years in the past; the code 365243 as missing."""
     days = pl.col(column)
-    return -pl.when(days < 365_243).then(days) / 365.25
+    return -pl.when(days < NO_DATE).then(days) / 365.25
 
 
 def _level_risk(column: str) -> pl.Expr:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scoring.schema import NO_DATE
 from scoring.synthetic import chance
 from scoring.synthetic.chance import Flags, Floats, Ints
 from scoring.synthetic.employers import (
@@ -132,7 +133,7 @@ def draw_people(rng: np.random.Generator, z: dict[str, Floats], email_share: flo
     # measured among people at work, who are younger than all: hence the shift
     employed = chance.quantile(0.08 + 1.02 * z["employed"], _EMPLOYED, log=True)
     employed = np.minimum(employed, (years - 15.5) * 365).round()
-    employed = np.where(no_employer, -365243, np.maximum(employed, 1)).astype(np.int64)
+    employed = np.where(no_employer, -NO_DATE, np.maximum(employed, 1)).astype(np.int64)
     phone = np.minimum(chance.quantile(z["phone"], _PHONE).round(), age - 6000).astype(np.int64)
     registered = np.minimum(chance.quantile(z["registered"], _REGISTERED).round(), age - 20)
     identity = np.minimum(chance.quantile(z["identity"], _IDENTITY).round(), age - 5000)

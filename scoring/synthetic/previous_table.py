@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from scoring.schema import NO_DATE
 from scoring.synthetic import chance
 from scoring.synthetic.chance import Flags, Floats, Ints
 from scoring.synthetic.previous_levels import CARD, KINDS, Kind
 from scoring.synthetic.request import WEEKDAYS
 
-NEVER = 365_243.0
-"""The source writes an event that has not happened as a thousand years ahead."""
 _CASH_FACTOR = (1.0, 1.0, 1.0, 1.0, 1.058, 1.102, 1.172, 1.25, 1.309, 1.40, 1.50)
 _SHOP_FACTOR = (0.90, 0.96, 1.0, 1.0, 1.0, 1.0, 1.08, 1.13, 1.158, 1.25, 1.36)
 NORMALISED = 1.089
@@ -145,23 +144,23 @@ def _date_columns(
     last_due: Floats,
     dated: Flags,
 ) -> dict[str, pl.Series]:
-    """Return the five DAYS_ columns of approved loans; what has not happened yet is `NEVER`."""
+    """Return the five DAYS_ columns of approved loans; what has not happened yet is `NO_DATE`."""
     n = len(kind)
     card = kind == CARD
     drawn = np.where(
-        card & chance.flags(rng, 0.62, n), np.minimum(first_due - 20 + rng.integers(0, 90, n), -1.0), NEVER
+        card & chance.flags(rng, 0.62, n), np.minimum(first_due - 20 + rng.integers(0, 90, n), -1.0), NO_DATE
     )
-    first = np.where((first_due >= -1) | (card & chance.flags(rng, 0.39, n)), NEVER, first_due)
+    first = np.where((first_due >= -1) | (card & chance.flags(rng, 0.39, n)), NO_DATE, first_due)
     planned = first_due + 30.0 * (term - 1)
     closed_card = chance.flags(rng, 0.22, n)
-    last_card = np.where(closed_card, -np.ceil(days * rng.random(n) * 0.8) - 1, NEVER)
-    last = np.where(card, last_card, np.where(last_due >= -1, NEVER, last_due))
+    last_card = np.where(closed_card, -np.ceil(days * rng.random(n) * 0.8) - 1, NO_DATE)
+    last = np.where(card, last_card, np.where(last_due >= -1, NO_DATE, last_due))
     after = 2.0 + np.minimum(rng.poisson(5.0, n), 15)
-    ended = np.where((last == NEVER) | (last + after >= -1), NEVER, last + after)
+    ended = np.where((last == NO_DATE) | (last + after >= -1), NO_DATE, last + after)
     return {
         "DAYS_FIRST_DRAWING": chance.number(drawn, ~dated),
         "DAYS_FIRST_DUE": chance.number(first, ~dated),
-        "DAYS_LAST_DUE_1ST_VERSION": chance.number(np.where(card, NEVER, planned), ~dated),
+        "DAYS_LAST_DUE_1ST_VERSION": chance.number(np.where(card, NO_DATE, planned), ~dated),
         "DAYS_LAST_DUE": chance.number(last, ~dated),
         "DAYS_TERMINATION": chance.number(ended, ~dated),
     }

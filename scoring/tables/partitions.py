@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scoring.schema import KEY
 from scoring.tables.portfolio import DTYPES, Columns, Portfolio, wanted
 from scoring.tables.reading import (
-    KEY,
     LABEL,
     Population,
     applications_file,

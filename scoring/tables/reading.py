@@ -11,14 +11,13 @@ from typing import Literal
 
 import polars as pl
 
-from scoring.schema import APPLICATION_TABLES, HISTORY
+from scoring.schema import APPLICATION_TABLES, HISTORY, KEY
 from scoring.tables.files import File, TableError, open_table
 from scoring.tables.portfolio import LINK, Columns, Portfolio, wanted
 
 logger = logging.getLogger(__name__)
 
 Population = Literal["train", "test"]
-KEY = "SK_ID_CURR"
 LABEL = "TARGET"
 
 
