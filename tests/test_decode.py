@@ -86,7 +86,7 @@ def judged(body: bytes) -> list[ApplicationRequest] | None:
         valid = ScoreRequest.model_validate(from_json(body)).applications
     except (ValidationError, ValueError):
         return None
-    if repeated_keys(body) or any(fault for row in valid for fault in DECODER.faults(row)):
+    if repeated_keys(body, 9) or any(fault for row in valid for fault in DECODER.faults(row)):
         return None
     return valid
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import struct
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 import polars as pl
 import pyarrow as pa
@@ -92,10 +94,12 @@ def _read(body: bytes | bytearray, most: int) -> pa.Table:
 
 
 def _check_names(names: list[str]) -> None:
+    unknown = (name for name in names if name not in RULES)
     errors = [
-        FieldError(row=None, field=name[:100], detail=_unknown(name)) for name in names if name not in RULES
+        FieldError(row=None, field=name[:100], detail=_unknown(name))
+        for name in islice(unknown, ERRORS_NAMED)  # a million names are not all looked up
     ]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    twice = {name for name, count in Counter(names).items() if count > 1}
     errors += [
         FieldError(row=None, field=name[:100], detail="The column stands twice") for name in sorted(twice)
     ]

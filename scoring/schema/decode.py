@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -19,10 +19,11 @@ from msgspec.structs import astuple
 
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName, Record, columns
 from scoring.schema.history import HISTORY
-from scoring.schema.request import ApplicationRequest
+from scoring.schema.request import ApplicationRequest, History, ScoreRequest
 
 ABSENT = math.nan  # no JSON number is NaN, so what is absent and what is null stay apart until all is checked
 SLICE = 1_000  # applications decoded at a stretch: few enough to be still at hand when they are read
+LARGE = 2**20  # bytes; a million numbers in place of applications would each be kept as a part of the body
 
 Location = tuple[int | str, ...]
 
@@ -52,6 +53,14 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     applications: Annotated[list[msgspec.Raw], Meta(min_length=1)]
 
 
+class _Named(msgspec.Struct, gc=False):
+    SK_ID_CURR: msgspec.Raw
+
+
+class _Probe(msgspec.Struct, gc=False):
+    applications: list[_Named]
+
+
 class Decoder:
     """Decodes the bodies of requests.
 
@@ -59,15 +68,25 @@ class Decoder:
     ----------
     aggregates : mapping of str to KindName
         Aggregates that ``history_features`` may hold, with their kinds.
+
+    Attributes
+    ----------
+    names : frozenset of bytes
+        Every name that an object of a request may have.
     """
 
     def __init__(self, aggregates: Mapping[str, KindName]) -> None:
         self._kinds = aggregates
         self._records = {table: _struct(record) for table, record in HISTORY.items()}
-        history = _define("History", {t: list[record] for t, record in self._records.items()})  # type: ignore[valid-type]
+        raw = _define("History", {t: list[record] for t, record in self._records.items()})  # type: ignore[valid-type]
         given = _define("HistoryFeatures", {name: _type(kind) | None for name, kind in aggregates.items()})
-        row = _struct(ApplicationRequest, history=history | None, history_features=given | None)
-        self._history, self._aggregates, self._row = history, given, row
+        row = _struct(ApplicationRequest, history=raw | None, history_features=given | None)
+        self._history, self._aggregates, self._row = raw, given, row
+        parts: tuple[type[Record], ...] = (ScoreRequest, ApplicationRequest, History, *HISTORY.values())
+        self.names = frozenset(
+            name.encode() for name in chain(aggregates, *(part.model_fields for part in parts))
+        )
+        self._probe = msgspec.json.Decoder(_Probe)
         self._split = msgspec.json.Decoder(_Body)
         self._one = msgspec.json.Decoder(row)
         self._places = {given: [i for i, kind in enumerate(aggregates.values()) if kind == "category"]}
@@ -107,6 +126,8 @@ class Decoder:
             raise Doubt  # an escaped colon or quote would spoil the count of keys
         keys = 1
         try:
+            if len(body) > LARGE:
+                self._probe.decode(body)
             raws = self._split.decode(body).applications
             if len(raws) > most:
                 raise Doubt
@@ -186,19 +207,22 @@ class Decoder:
         return keys + sum(word.count(":") for word in words if type(word) is str)
 
 
-def repeated_keys(body: bytes | bytearray) -> list[Location]:
-    """Return where objects of a JSON document hold a key twice: JSON leaves open which of the two counts."""
+def repeated_keys(body: bytes | bytearray, most: int) -> list[Location]:
+    """Return where objects of a JSON document hold a key twice: JSON leaves open which of the two counts.
+
+    No more than ``most`` places are named.
+    """
     found: list[_Twice] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         plain = dict(pairs)
-        if len(plain) == len(pairs):
+        if len(plain) == len(pairs) or len(found) >= most:
             return plain
         found.append(_Twice(plain, _twice(name for name, _ in pairs)))
         return found[-1]
 
     document = json.loads(body, object_pairs_hook=collect, parse_int=str, parse_float=str, parse_constant=str)
-    return list(_locations(document, ())) if found else []
+    return list(islice(_locations(document, ()), most)) if found else []
 
 
 class _Twice(dict[str, Any]):

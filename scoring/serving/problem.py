@@ -67,19 +67,30 @@ def refusal_of(error: Exception) -> Refusal:
     return Refusal(500, "The service failed on this request; its log says where.")
 
 
-def faulty(count: int, errors: Sequence[FieldError]) -> Refusal:
-    """Return the refusal of a request with so many faults, the first of which are named."""
-    more = f" (the first {ERRORS_NAMED} are named)" if count > ERRORS_NAMED else ""
-    fault = "1 fault" if count == 1 else f"{count} faults"
-    return Refusal(422, f"The request has {fault}{more}; nothing was decided.", errors[:ERRORS_NAMED])
+def faulty(count: int, errors: Sequence[FieldError], is_all: bool = True) -> Refusal:
+    """Return the refusal of a request with at least so many faults, the first of which are named."""
+    if count > ERRORS_NAMED:
+        faults = f"more than {ERRORS_NAMED} faults (the first {ERRORS_NAMED} are named)"
+    else:
+        faults = "" if is_all else "at least "
+        faults += "1 fault" if count == 1 else f"{count} faults"
+    return Refusal(422, f"The request has {faults}; nothing was decided.", errors[:ERRORS_NAMED])
 
 
-def field_errors(error: ValidationError, start: int) -> list[FieldError]:
-    """Return what pydantic found, in our words; ``start`` is the row of the first application."""
-    return [
-        field_error(fault["loc"], WORDS.get(fault["type"], fault["msg"]), start)
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+def field_errors(error: ValidationError, start: int, above: Location = ()) -> list[FieldError]:
+    """Return what pydantic found, in our words.
+
+    ``start`` is the row of the first application or, where a list of records was judged, the position of the
+    first of them, and ``above`` the place of the list.
+    """
+    found = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        place, detail = fault["loc"], WORDS.get(fault["type"], fault["msg"])
+        if above:
+            position, *rest = place
+            place = (*above, start + int(position), *rest)
+        found.append(field_error(place, detail, 0 if above else start))
+    return found
 
 
 def field_error(location: Location, detail: str, start: int) -> FieldError:
