@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import bentoml
 import yaml
@@ -27,10 +28,8 @@ from bentoml._internal.server.http import traffic
 from bentoml.exceptions import BentoMLException, NotFound
 from prometheus_client import Gauge
 from pydantic import RootModel
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route as Page
+from starlette.responses import JSONResponse, Response
 
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, LogError, pseudonym_key
@@ -38,8 +37,9 @@ from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving import access, pages
 from scoring.serving.access import AccessError, Guard, KeyRing
-from scoring.serving.asgi import among, nowhere
+from scoring.serving.asgi import App, among, nowhere
 from scoring.serving.connection import install
+from scoring.serving.documents import Document, Documents
 from scoring.serving.door import Door
 from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
@@ -367,21 +367,31 @@ async def _at_once(job: Job) -> bytes | Refusal:
     return answer
 
 
-async def _landing(_: Request) -> Response:
-    return HTMLResponse(pages.landing(_tag()), headers=pages.LANDING_HEADERS)
+def _landing() -> Document:
+    return Document(pages.landing(_tag()).encode(), "text/html; charset=utf-8", pages.LANDING_HEADERS)
 
 
-async def _model(_: Request) -> Response:
+def _model() -> Document:
     decider = bentoml.get_current_service().decider
-    return JSONResponse(pages.model(decider.scorer, decider.model, ROUTES))
+    return Document(JSONResponse(pages.model(decider.scorer, decider.model, ROUTES)).body)
 
 
-async def _openapi(_: Request) -> Response:
-    return JSONResponse(pages.openapi(CreditScoring.openapi_spec.asdict(), _tag(), ROUTES))
+def _openapi() -> Document:
+    return Document(JSONResponse(pages.openapi(CreditScoring.openapi_spec.asdict(), _tag(), ROUTES)).body)
 
 
-PAGES = Starlette(routes=[Page("/", _landing), Page("/model", _model), Page("/docs.json", _openapi)])
-CreditScoring.mount_asgi_app(PAGES, path="/")
+def _schema() -> Document:
+    return Document(JSONResponse(CreditScoring.schema()).body)
+
+
+PAGES = {"/": _landing, "/model": _model, "/docs.json": _openapi, SCHEMA: _schema}
+
+
+def entrance(app: App, **options: Any) -> App:
+    """Return the door, with the pages behind it."""
+    return Door(Documents(app, PAGES, _tag), **options)
+
+
 RATE = Rate(SETTINGS.rate, workers=SETTINGS.workers) if SETTINGS.rate else None
 # bentoml 1.4.39 never cancels the timer of an answered request: each would keep 0.7 KB for four minutes.
 # The door has deadlines of its own.
@@ -391,5 +401,5 @@ traffic.TimeoutMiddleware = lambda app, timeout: app  # type: ignore[assignment,
 STRANGERS = Door(nowhere, {}, DECODER, LIMITS, GUARD)
 install(LIMITS, DRAIN.is_on, partial(among, {*ROUTES, *access.HEALTH, *access.PAGES, SCHEMA}, STRANGERS))
 CreditScoring.add_asgi_middleware(
-    Door, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE, at_once=_at_once
+    entrance, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE, at_once=_at_once
 )

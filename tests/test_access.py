@@ -75,7 +75,8 @@ def test_two_hosts_are_none():
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost:7860", "http://localhost", "file://", "x"]
+    "origin",
+    ["https://evil.example", "null", "http://localhost:7860", "http://localhost", "file://", "x", "http://["],
 )
 def test_a_web_page_of_another_origin_may_not_post(origin):
     assert status(OPEN, scope(origin=origin)) == 403

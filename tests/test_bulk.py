@@ -456,6 +456,33 @@ def test_large_json_counts_among_the_tables():
     assert {answer.json()[0] for answer in answers if answer.is_success} == {"/table", "/bulk"}
 
 
+def test_who_sends_a_table_drop_by_drop_takes_nobodys_place():
+    async def drops():
+        for _ in range(20):
+            yield b"1"
+            await asyncio.sleep(0.02)
+
+    async def run() -> tuple[list[int], int]:
+        door = Door(echo, {"/score": Route(rows=10, arrow="/table")}, DECODER, Limits(large_concurrent=1))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+            slow = [
+                asyncio.ensure_future(client.post("/score", content=drops(), headers={"content-type": ARROW}))
+                for _ in range(3)
+            ]
+            await asyncio.sleep(0.05)
+            quick = await client.post("/score", content=b"12345678", headers={"content-type": ARROW})
+            return [answer.status_code for answer in await asyncio.gather(*slow)], quick.status_code
+
+    dropped, quick = asyncio.run(run())
+    assert quick == 200 and 200 in dropped
+
+
+def test_tables_on_their_way_in_never_take_more_memory_than_they_may():
+    options = {"large_concurrent": 1, "arrow_rows": 1, "arrow_row_bytes": 10, "body_bytes": 10}
+    statuses = [response.status_code for response in ask({}, {}, **options)]
+    assert 200 in statuses and set(statuses) <= {200, 429, 503}
+
+
 @pytest.mark.parametrize(
     ("headers", "options", "status"),
     [

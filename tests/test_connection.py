@@ -172,6 +172,47 @@ def test_who_does_not_take_an_answer_is_cut():
     serve(talk, app=large, limits=Limits(body_s=0.3))
 
 
+def test_who_does_not_take_an_answer_is_cut_though_more_requests_follow():
+    first = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    async def talk(port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(first)
+        await asyncio.sleep(0.1)
+        begun = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < begun + 3:
+                writer.write(first)
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    serve(talk, app=large, limits=Limits(body_s=0.3))
+
+
+def test_a_head_that_comes_in_pieces_may_be_as_large_as_one_that_does_not():
+    head = b"GET /%s HTTP/1.1\r\n%s\r\n" % (
+        b"u" * 400,
+        b"".join(b"A%d: %s\r\n" % (i, b"b" * 90) for i in range(15)),
+    )
+    assert LIMITS.head_bytes * 0.9 < len(head) < LIMITS.head_bytes + 15 * 4
+    pieces = [head[i : i + 100] for i in range(0, len(head), 100)]
+    for parts in ([head], pieces, [head[:300], head[300:]]):
+        last = [*parts[:-1], parts[-1][:-2] + b"Connection: close\r\n\r\n"]
+        answer, _ = serve(lambda port, last=last: exchange(port, *last, pause=0.005))
+        assert answer.startswith(b"HTTP/1.1 200")
+    dripped = [b"GET / HTTP/1.1\r\nA: ", *[b"a" * 500] * 6]
+    assert problem(serve(lambda port: exchange(port, *dripped, pause=0.005))[0]).status == 431
+
+
+def test_the_body_before_it_is_not_counted_with_a_head():
+    body = b" " * 8_000
+    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    second = b"GET / HTTP/1.1\r\nConnection: close\r\nHo", b"st: x\r\n\r\n"
+    answer, _ = serve(lambda port: exchange(port, first + second[0], second[1], pause=0.05))
+    assert answer.count(b"HTTP/1.1 200") == 2
+
+
 def test_while_the_service_drains_each_answer_closes_its_connection(monkeypatch):
     monkeypatch.setitem(globals(), "is_draining", True)
     answer, seconds = serve(lambda port: exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))

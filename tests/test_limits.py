@@ -93,6 +93,17 @@ def test_without_keys_the_address_is_counted():
     assert statuses(ask([("/score", {})] * 3, rate=Rate(1))) == [200, 429, 429]
 
 
+def test_a_page_counts_among_the_requests_and_a_probe_does_not():
+    async def run():
+        door = Door(echo, ROUTES, DECODER, rate=Rate(2))
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(door), base_url="http://localhost"
+        ) as client:
+            return [await client.get(path) for path in ["/livez"] * 5 + ["/model"] * 3 + ["/docs.json"]]
+
+    assert statuses(asyncio.run(run())) == [200] * 5 + [200, 200, 429, 429]
+
+
 def test_a_refused_request_leaves_its_place_to_the_next():
     for _ in range(3):
         assert statuses(ask([("/explain", {})] * 3)) == [200, 200, 429]

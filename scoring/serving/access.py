@@ -193,13 +193,21 @@ def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:
 def is_known_origin(scope: Scope, origins: Collection[str]) -> bool:
     """Say whether a request comes from a page of the Host that it calls, of ``origins``, or from no page."""
     origin = _header(scope, b"origin").lower()
-    return not origin or origin in origins or urlsplit(origin).netloc == _header(scope, b"host").lower()
+    return not origin or origin in origins or _place(origin) == _header(scope, b"host").lower()
 
 
 def _header(scope: Scope, name: bytes) -> str:
     """Return a header, "" without one; one that is sent twice is none that we know."""
     values = [value for key, value in scope["headers"] if key == name]
     return values[0].decode("latin-1") if len(values) == 1 else ("\0" if values else "")
+
+
+def _place(origin: str) -> str | None:
+    """Return host and port of an origin, None of what is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # as http://[
+        return None
 
 
 def _is_local(server: Any) -> bool:

@@ -60,7 +60,8 @@ class Uniform:
         status = message.get("status", 200)
         if status >= 400 and (b"content-type", PROBLEM_TYPE) not in message["headers"]:
             self._is_replaced = True
-            await refuse(self.send, Refusal(status, _DETAILS.get(status, _ANY)))
+            allow = dict(message["headers"]).get(b"allow", b"").decode("latin-1")
+            await refuse(self.send, Refusal(status, _DETAILS.get(status, _ANY), allow=allow))
         else:
             await self.send(message)
 

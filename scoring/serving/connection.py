@@ -39,9 +39,14 @@ class Connection(HttpToolsProtocol):
     drains: ClassVar[tuple[Callable[[], bool]]]  # in a tuple: a bare function would be a method
     gates: ClassVar[tuple[Callable[[App], App]]]
 
-    _timer: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None  # of a head
+    _write_timer: asyncio.TimerHandle | None = None  # a pipelined head must not end it
+    _is_in_message = False
     _is_in_head = False
-    _head_bytes = 0
+    _is_in_first_line = False
+    _begun = 0  # messages in the bytes at hand
+    _head_bytes = 0  # of the headers that are whole, and of the URL as far as it is there
+    _line_bytes = 0  # of the line that is not whole
     _refusal: Refusal | None = None
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -56,13 +61,20 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
         self._stop_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on; a head that is not whole must be so in time."""
+        heads = 0 if self._is_in_head else 1
+        is_head_first = self._is_in_head or not self._is_in_message
+        self._begun = 0
         super().data_received(data)
         if self._is_in_head and not self.transport.is_closing():
-            self._count(len(data))  # a single line without an end reaches no callback
+            # A line without an end reaches no callback. Where the head begins behind another message, it is
+            # not known which bytes are its own; the next ones are.
+            is_ours = is_head_first and self._begun == heads
+            self._count_line(data if is_ours else b"")
             if self._refusal is not None:
                 self.send_400_response("")
             elif self._timer is None:
@@ -71,7 +83,9 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
-        self._is_in_head, self._head_bytes = True, 0
+        self._is_in_message = self._is_in_head = self._is_in_first_line = True
+        self._head_bytes = self._line_bytes = 0
+        self._begun += 1
 
     def on_url(self, url: bytes) -> None:
         """Count the request line."""
@@ -91,14 +105,20 @@ class Connection(HttpToolsProtocol):
         if self.drains[0]() and self.cycle is not None:
             self.cycle.keep_alive = False
 
+    def on_message_complete(self) -> None:
+        """Expect another request."""
+        self._is_in_message = False
+        super().on_message_complete()
+
     def pause_writing(self) -> None:
         """Wait for a client that does not take its answer, but not for ever."""
         super().pause_writing()
-        self._expect(self.limits.body_s, self.transport.abort)
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.limits.body_s, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Go on: it takes its answer."""
-        self._stop_timer()
+        self._stop_write_timer()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words stay inside
@@ -124,6 +144,16 @@ class Connection(HttpToolsProtocol):
             if is_fatal:
                 raise ValueError("the head is too large")  # the parser stops, and uvicorn asks for the 400
 
+    def _count_line(self, data: bytes) -> None:
+        """Count what has come of a line that is not whole; a URL is counted already."""
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._is_in_first_line = False
+        self._line_bytes = len(data) - end + (0 if end else self._line_bytes)
+        whole, self._head_bytes = self._head_bytes, 0 if self._is_in_first_line else self._head_bytes
+        self._count(self._line_bytes)
+        self._head_bytes = whole
+
     def _late(self) -> None:
         if not self._is_in_head:  # not a byte came
             self.transport.close()
@@ -139,3 +169,8 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None

@@ -18,6 +18,7 @@ from math import ceil
 
 from scoring.schema import Decoder, Request
 from scoring.serving import head
+from scoring.serving.access import HEALTH
 from scoring.serving.asgi import App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
 from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
@@ -88,6 +89,7 @@ class Door:
         self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
         self._quick = 0
         self._large = 0
+        self._large_bytes = 0
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,9 +104,10 @@ class Door:
             operator = self.admit(scope)
             if scope["path"] in self._twins:
                 raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
+            if scope["path"] not in HEALTH:
+                self._check_rate(operator, scope)
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, Uniform(send))
-            self._check_rate(operator, scope)
             with self._inside(scope["path"], route):
                 visit = _Visit(scope, headers, receive, send, request_id, operator)
                 if route.arrow is not None and head.content_type(headers) == ARROW:
@@ -130,7 +133,8 @@ class Door:
             body = await self._body(visit, most_bytes, limits.body_s, count)
             if route.bulk is not None and len(body) > limits.bulk_bytes:
                 large = JsonJob(visit.request_id, body, True, key, operator=visit.operator, rows=route.rows)
-                await self._lead(visit, large, limits.answer_s, route.bulk)
+                with self._waiting():
+                    await self._lead(visit, large, limits.answer_s, route.bulk)
                 return
             job = Job(visit.request_id, await self._read(bytes(body), route.rows), operator=visit.operator)
             if self._is_quick(route, job, len(body)):
@@ -147,7 +151,8 @@ class Door:
             body = await self._body(visit, limits.arrow_bytes, limits.arrow_s, count)
             is_json = "application/json" in visit.headers.get(b"accept", "")
             job = ArrowJob(visit.request_id, body, is_json, key, operator=visit.operator)
-            await self._lead(visit, job, limits.arrow_s, path)
+            with self._waiting():
+                await self._lead(visit, job, limits.arrow_s, path)
 
     async def _read(self, body: bytes, rows: int) -> list[Request]:
         """Read a body; one that takes milliseconds is read aside, while the loop answers others."""
@@ -239,16 +244,40 @@ class Door:
 
     @contextmanager
     def _kept(self) -> Iterator[Count]:
-        """Let a large body in; a few at a time, for each is kept in memory whole."""
-        limits = self.limits
-        if self._large >= limits.large_concurrent:
-            detail = "Too many large requests at once; try again shortly."
-            raise Refusal(429, detail, retry_after_s=limits.retry_after_s)
+        """Let a large body in, unless as many as may wait are there already; gives what counts its bytes.
+
+        Only what has come is counted: who sends a byte now and then takes nobody's place.
+        """
+        limits, mine = self.limits, 0
+        self._check_large()
+
+        def count(more: int) -> None:
+            nonlocal mine
+            if self._large_bytes + more > limits.large_concurrent * limits.arrow_bytes:
+                detail = "The large requests inside take all the memory for them; try again shortly."
+                raise Refusal(503, detail, retry_after_s=limits.retry_after_s)
+            self._large_bytes += more
+            mine += more
+
+        try:
+            yield count
+        finally:
+            self._large_bytes -= mine
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Count a large request whose body is there, until it is answered."""
+        self._check_large()
         self._large += 1
         try:
-            yield _uncounted
+            yield
         finally:
             self._large -= 1
+
+    def _check_large(self) -> None:
+        if self._large >= self.limits.large_concurrent:
+            detail = "Too many large requests at once; try again shortly."
+            raise Refusal(429, detail, retry_after_s=self.limits.retry_after_s)
 
     async def _body(self, visit: _Visit, most_bytes: int, most_s: float, count: Count) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
@@ -281,10 +310,6 @@ class Door:
         if wait_s := self.rate.wait_s(client):
             detail = f"More than {self.rate.per_s:g} requests a second; slow down."
             raise Refusal(429, detail, retry_after_s=ceil(wait_s))
-
-
-def _uncounted(_: int) -> None:
-    """Count nothing: large bodies are counted by the piece."""
 
 
 def _seen(task: asyncio.Future[None]) -> None:

@@ -14,7 +14,7 @@ class Limits:
     bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
     bodies_bytes: int = 64 * 2**20  # of all the smaller bodies inside: as many as may be, of the largest size
     concurrent: int = 256  # requests inside; the next one is told to come back
-    large_concurrent: int = 3  # of these with large bodies: one is decided, the others are kept in memory
+    large_concurrent: int = 3  # large bodies that are there: one is decided, the others are kept in memory
     head_bytes: int = 32 * 2**10  # request line and headers
     head_s: float = 5.0  # to send them
     pause_s: float = 5.0  # between two parts of a body

@@ -27,13 +27,19 @@ class Refusal(Exception):
     """A request that gets a problem for an answer."""
 
     def __init__(
-        self, status: int, detail: str, errors: Sequence[FieldError] = (), retry_after_s: int | None = None
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        retry_after_s: int | None = None,
+        allow: str = "",
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.retry_after_s = retry_after_s
+        self.allow = allow  # the methods that would do, of a 405
 
     def body(self) -> bytes:
         """Give the problem as JSON."""
@@ -49,7 +55,8 @@ class Refusal(Exception):
         key = {"www-authenticate": "X-API-Key"} if self.status == 401 else {}
         # who is too slow with one request is not waited for with the next
         close = {"connection": "close"} if self.status == 408 else {}
-        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close}
+        allow = {"allow": self.allow} if self.allow else {}
+        return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close, **allow}
 
 
 def refusal_of(error: Exception) -> Refusal:
