@@ -80,7 +80,8 @@ def try_candidate(
         If the out-of-fold AUC is too good to be true.
     """
     m, started = material, perf_counter()
-    tags = {tracking.KEY: key} | ({tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {})
+    tags = {tracking.KEY: key, tracking.MATERIAL: m.key(plan)}
+    tags |= {tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {}
     tune = partial(_tune, candidate, m.directions, search) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
         found = cross_validate(
@@ -147,15 +148,15 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         f"{material.features.width} features, kept out: {', '.join(plan.protect) or 'nothing'}.",
         soft_wrap=True,
     )
-    for sentence in material.notices:
-        console.print(f"Note: {sentence}", soft_wrap=True)
+    for notice in material.notices:
+        console.print(f"Note: {notice.en}", soft_wrap=True)
     whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
     tags = {tracking.KEY: whole, "candidates": plan.compare}
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):
         if plan.select:
             material = choose_features(plan, material, client, remaining_s, console)
         results, left = try_candidates(plan, material, client, remaining_s, console)
-        tracking.log_candidates(as_table(results))
+        tracking.log_candidates(as_table([result.run for result in results]))
     show(results, console)
     if left:
         console.print(

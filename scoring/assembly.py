@@ -71,8 +71,7 @@ def assemble(
         granted_values=_usual(shown.filter(granted)),
         importance=_named(names, np.abs(contributions).mean(axis=0)),
         metrics={
-            name: {"value": metric.value, "low": metric.low, "high": metric.high}
-            for name, metric in evaluation.metrics.items()
+            name: {"value": metric.value, **metric.ends()} for name, metric in evaluation.metrics.items()
         },
         lineage=lineage,
     )

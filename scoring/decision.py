@@ -19,7 +19,9 @@ PROTECTED: dict[str, tuple[str, ...]] = {
     "age": ("DAYS_BIRTH",),
     "household": ("CNT_CHILDREN", "CNT_FAM_MEMBERS"),
 }
-DEFAULT_PROTECTED = ("gender", "family_status")  # unlawful in a credit decision in the US and the EU
+# US: the Equal Credit Opportunity Act bars sex and marital status from a credit decision; age only in part.
+# EU: directive 2004/113/EC bars sex; family status and age are a matter of each member state.
+DEFAULT_PROTECTED = ("gender", "family_status")
 
 GRANTED, REFUSED = "granted", "refused"
 GRANT_ALL = float(np.nextafter(1.0, 2.0))  # the lowest threshold that no probability can reach

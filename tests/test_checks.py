@@ -77,10 +77,12 @@ def test_a_feature_that_needs_other_rows_is_named():
         check_alone(together, together.with_columns(rank=pl.Series([1.0, 1.0])))
 
 
-def said(table: pl.DataFrame, defaults: int = 500, absent: tuple[str, ...] = ()) -> list[str]:
+def said(
+    table: pl.DataFrame, defaults: int = 500, absent: tuple[str, ...] = (), language: str = "en"
+) -> list[str]:
     y = np.zeros(max(len(table), defaults), dtype=np.int8)
     y[:defaults] = 1
-    return notices(table, y, absent, 6)
+    return [getattr(notice, language) for notice in notices(table, y, absent, 6)]
 
 
 def test_an_ordinary_portfolio_needs_no_notice():
@@ -112,6 +114,18 @@ def test_what_weakens_a_training_is_said_in_sentences():
 def test_few_defaults_are_said_by_the_lines_of_the_field(defaults, what):
     notes = said(pl.DataFrame({"x": [1.0, 2.0]}), defaults=defaults)
     assert [what in note for note in notes] == ([True] if what else [])
+
+
+def test_a_notice_stands_in_french_too():
+    table = pl.DataFrame({"x": [1.0, 2.0], "one": [1.0, 1.0]})
+    bureau, few, one = said(table, 82, ("bureau",), "fr")
+    assert (
+        bureau == "Il manque au portefeuille bureau\u00a0: les variables qui en viennent manquent pour tous."
+    )
+    assert few.startswith("Seulement 82 défauts\u00a0: en dessous de 100, un bon modèle")
+    assert few.endswith("environ 2\u202f000 (Siddiqi 2017).")
+    assert one == "Une variable est la même pour tous, rien n'en est appris\u00a0: one."
+    assert "aucune table d'historique" in said(table, absent=tuple("abcdef"), language="fr")[0]
 
 
 def test_missing_history_is_said():

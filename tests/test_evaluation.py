@@ -15,6 +15,7 @@ from scoring.evaluation import (
     cross_validate,
     deal_folds,
     evaluate,
+    judge,
 )
 from scoring.metrics import MEASURES, RANKS, measure, with_intervals
 from scoring.scorer.model import probability
@@ -183,6 +184,22 @@ def test_a_level_met_once_cannot_tell_its_outcome_out_of_fold():
     table, y = features()
     got = cross_validate(LOGISTIC_REGRESSION, table.select("level"), y, deal_folds(y, 3), {})
     assert measure(y, probability(got.raw), 0.5)["auc"] < 0.6
+
+
+def test_the_calibration_error_has_no_interval_for_a_sample_of_a_sample_raises_it():
+    raw, y = drawn(1_200)
+    got = with_intervals(y, probability(raw), 0.09, replicates=30)
+    assert {name for name, metric in got.items() if not metric.ends()} == {"calibration_error"}
+    assert got["calibration_error"].value == measure(y, probability(raw), 0.09)["calibration_error"]
+    assert got["auc"].ends() == {"low": got["auc"].low, "high": got["auc"].high}
+
+
+def test_what_was_said_out_of_fold_is_judged_alike_by_training_and_validation():
+    raw, y = drawn(1_000)
+    made = evaluate(y, raw, deal_folds(y, 3), replicates=10, seed=4)
+    again = judge(y, raw, made.probability, made.thresholds, replicates=10, seed=4)
+    assert again["auc"] == made.metrics["auc"] and again["cost_per_1000"] == made.metrics["cost_per_1000"]
+    assert again.keys() == made.metrics.keys()
 
 
 def test_measures_of_rank_do_not_suffer_from_the_calibration_of_each_fold():

@@ -23,11 +23,15 @@ from scoring.evidence.alternatives import (
     reveals,
     search,
 )
-from scoring.evidence.description import correlations, describe, missing_by_table
+from scoring.evidence.card import lay_out
+from scoring.evidence.description import correlations, describe, gaps_by_table, missing_by_table
 from scoring.evidence.paired import Judged
 from scoring.evidence.stability import resemblance, slices, spread
 from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, substitute
 from scoring.metrics import Measured
+from scoring.scorer.calibration import Affine, Beta
+from scoring.scorer.model import probability
+from scoring.scorer.scorecard import Scorecard, Term
 
 RANDOM = np.random.default_rng(2)
 NARROW = [  # of each block, and of each protected attribute
@@ -246,6 +250,63 @@ def test_a_description_has_no_figure_of_few_people():
     assert [part.level for part in word.bins] == ["often"]
     assert empty.missing == 1.0 and empty.quantiles == () and empty.mean is None
     assert missing_by_table(table, {"t": ["number", "empty"], "none": []}) == {"t": 0.6}
+
+
+def test_distributions_are_of_good_and_bad_apart_and_their_pieces_hold_many():
+    n = 4_000
+    y = (np.arange(n) % 10 == 0).astype(np.int8)
+    number = np.where(y == 1, 2.0, 0.0) + RANDOM.normal(size=n)
+    table = pl.DataFrame(
+        {
+            "number": number,
+            "flag": (np.arange(n) % 4 == 0).astype(float),
+            "word": ["rare" if i < 50 else "odd" if i % 2 else "even" for i in range(n)],
+            "one": np.ones(n),
+        }
+    )
+    number, flag, word, one = (column.shape for column in describe(table, y, table.columns))
+    values = table["number"].to_numpy()
+    held = np.histogram(values, number.edges)[0]
+    assert held.min() >= 100 and 5 < len(held) <= 20
+    assert number.edges[0] == pytest.approx(np.quantile(values, 0.05))
+    bad = np.histogram(values[y == 1], number.edges)[0]
+    assert number.shares["defaults"] == pytest.approx(bad / bad.sum())
+    assert flag.values == (0.0, 1.0) and flag.shares["repaid"] == pytest.approx((2_800 / 3_600, 800 / 3_600))
+    assert set(word.values) == {"odd", "even"}  # 50 are too few to be shown
+    assert one is None
+    few = describe(table, (np.arange(n) < 99).astype(np.int8), ["flag"])[0].shape
+    assert set(few.shares) == {"all"}  # 99 defaults are too small a group
+
+
+def test_features_are_counted_by_their_share_of_gaps():
+    table = pl.DataFrame({"a": [1.0, 1.0], "b": [None, 1.0], "c": pl.Series([None, None], dtype=pl.Float64)})
+    assert gaps_by_table(table, {"t": ["a", "b"], "u": ["c"], "none": []}) == {
+        "t": (0.5, 0, 0, 0.5, 0),
+        "u": (0, 0, 0, 0, 1),
+    }
+
+
+def test_a_scorecard_is_laid_out_beside_what_was_seen(made):
+    learned, table = made
+    names = table.columns
+    at = names.index("EXT_SOURCE_3")
+    card = Scorecard(
+        -2.0, (Term(at, (0.6,), (0.5, -0.4), 0.1), Term(names.index("AMT_CREDIT"), (), (0.0,), 0.2))
+    )
+    scorer = replace(learned, model=replace(learned.model, function=card), calibration=Affine(2.0, 0.1))
+    values = table["EXT_SOURCE_3"]
+    y = (values < 0.6).fill_null(value=False).to_numpy().astype(np.int8)
+    found = lay_out("r", scorer, table, y)
+    first, second, missing, *credit = found.lines
+    assert (first.low, first.high, first.default_rate) == (None, 0.6, 1.0)
+    assert (second.low, second.high, second.default_rate) == (0.6, None, 0.0)
+    assert first.points == pytest.approx(-2.0 * 0.5 * 20 / np.log(2), abs=0.05)
+    assert missing.is_missing and (missing.default_rate is None) == (values.null_count() < 100)
+    assert credit[-1].default_rate is None  # nobody is without it
+    assert found.is_exact and found.base == int(scorer.points.of(probability(np.array([-3.9])))[0])
+    assert not lay_out("r", replace(scorer, calibration=Beta(1.0, 1.0, 0.0)), table, y).is_exact
+    with pytest.raises(ValueError, match="not a scorecard"):
+        lay_out("r", learned, table, y)
 
 
 def test_columns_that_go_together_are_named_first():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.decision import COSTS, GRANT_ALL
-from scoring.evidence.money import Terms, best_cutoff, expected_loss, outcome, strategy
+from scoring.evidence.money import Terms, best_cutoff, decided, expected_loss, outcome, scenarios, strategy
 
 TERMS = Terms(loss_given_default=0.5, margin=0.1)
 Y = np.array([0, 0, 1, 0, 1], dtype=np.int8)
@@ -40,6 +40,33 @@ def test_a_cutoff_worked_by_hand():
 def test_a_probability_at_the_cutoff_is_refused():
     assert outcome(Y, P, CREDIT, 0.20, TERMS).share_granted == 0.6
     assert outcome(Y, P, CREDIT, np.nextafter(0.20, 1), TERMS).share_granted == 0.8
+
+
+def test_decisions_at_the_threshold_of_each_fold_by_hand():
+    thresholds = np.array([0.04, 0.12, 0.16, 0.16, 0.16])  # the first is refused at 0.05, the third granted
+    found = decided(Y, P, CREDIT, thresholds, 0.13, TERMS)
+    assert (found.threshold, found.share_granted) == (0.13, 0.4)
+    assert found.default_rate == 0.5
+    assert found.loss == pytest.approx(50)
+    assert found.margin == pytest.approx(20)
+    assert found.expected_loss == pytest.approx(0.5 * (20 + 15))
+    assert found.cost_per_1000 == pytest.approx(1_000 * (10 * 1 + 1 * 2) / 5)
+    assert decided(Y, P, CREDIT, np.full(5, 0.18), 0.18, TERMS) == outcome(Y, P, CREDIT, 0.18, TERMS)
+
+
+def test_a_scenario_of_a_high_margin_stays_within_the_loan():
+    margins = {terms.margin for terms, _ in scenarios(Y, P, CREDIT, Terms(0.45, 0.6))}
+    assert margins == {0.3, 0.6, 1.0}
+    assert len(scenarios(Y, P, CREDIT, Terms(0.45, 1.0))) == 6  # twice the whole loan is the loan again
+
+
+def test_two_points_of_a_curve_that_is_shown_have_many_applications_between_them():
+    random = np.random.default_rng(0)
+    p = random.random(1_250).round(2)
+    curve = strategy((random.random(1_250) < p).astype(np.int8), p, np.ones(1_250), points=100, smallest=100)
+    granted = [round(1_250 * point.share_granted) for point in curve]
+    assert (granted[0], granted[-1], min(np.diff(granted)) >= 100) == (0, 1_250, True)
+    assert len(granted) > 8
 
 
 def test_the_best_cutoff_by_hand_grants_what_earns():

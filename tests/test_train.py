@@ -21,9 +21,10 @@ from scoring import features, synthetic
 from scoring.candidates import COMPARISONS
 from scoring.evaluation.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
-from scoring.metrics import MEASURES, measure
+from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
 from scoring.scorer import Scorer, read_examples, read_reference
 from training import registry, tracking
+from training.comparison import as_table
 from training.lineage import data_sha256
 
 ROOT = Path(__file__).parent.parent
@@ -88,8 +89,9 @@ def test_a_run_keeps_parameters_metrics_intervals_folds_and_figures(results, cli
     result = next(r for r in results if r.candidate.name == "lightgbm")
     run = client.get_run(result.run.id)
     assert {"learning_rate", "rounds", "seed", "protect", "n_features"} <= set(run.data.params)
-    for name in MEASURES:
+    for name in set(MEASURES) - set(WITHOUT_INTERVAL):
         assert {name, f"{name}_low", f"{name}_high"} <= set(run.data.metrics)
+    assert "calibration_error" in run.data.metrics and "calibration_error_low" not in run.data.metrics
     assert {"threshold", "uncalibrated_calibration_slope", "uncalibrated_brier"} <= set(run.data.metrics)
     assert len(client.get_metric_history(result.run.id, "fold_auc")) == 2
     figures = {Path(item.path).name for item in client.list_artifacts(result.run.id, "figures")}
@@ -202,6 +204,28 @@ def test_what_is_finished_is_not_computed_again(plan, results, client):
     assert [result.run.id for result in again] == [result.run.id for result in results]
     assert registry.find_champion(client).id == registry.best([result.run for result in results]).id
     assert registry.holder(client, registry.CHALLENGER) is None
+
+
+def test_the_table_of_a_run_is_complete_though_comparisons_were_broken_off_or_reused(plan, client, results):
+    def ran(name: str, material: str, cost: float) -> str:
+        tags = {tracking.MATERIAL: material}
+        with tracking.start_run(client, plan.tracking_uri, "pieces", name, tags, True) as run_id:
+            mlflow.log_param("candidate", name)
+            mlflow.log_metric("cost_per_1000", cost)
+        return run_id
+
+    with tracking.start_run(client, plan.tracking_uri, "pieces", "compare champion"):
+        first = ran("lightgbm", "m", 500)
+    with tracking.start_run(client, plan.tracking_uri, "pieces", "compare quick, broken off"):
+        second = ran("dummy", "m", 900)
+        ran("logistic_regression", "other folds", 1)
+    with tracking.start_run(client, plan.tracking_uri, "pieces", "compare quick"):
+        third = ran("logistic_regression", "m", 600)
+    for run_id in (first, second, third):
+        found = tracking.find_compared(client, tracking.find_run(client, run_id))
+        assert [run.id for run in found] == [first, third, second]
+    found = tracking.find_compared(client, results[0].run)
+    assert as_table(found).equals(as_table([result.run for result in results]))
 
 
 @pytest.fixture(scope="module")

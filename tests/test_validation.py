@@ -1,5 +1,6 @@
 """The validation pack: self-contained, complete, the same figures in both languages, nobody singled out."""
 
+import html
 import re
 import shutil
 from dataclasses import replace
@@ -13,20 +14,25 @@ from typer.testing import CliRunner
 
 from benchmarks.validated import figures
 from scoring.decision import PROTECTED
+from scoring.evaluation import judge
+from scoring.evaluation.checks import Notice
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
+from scoring.evidence.card import Card, Line
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.features.wording import spaced
-from scoring.metrics import Measured, with_intervals
+from scoring.metrics import Measured
 from training import tracking
 from validation import __main__ as program
-from validation import people
+from validation import curves, people
+from validation.blocks import Table
 from validation.clauses import CLAUSES
-from validation.evidence import Evidence, Later, Size, WrongPortfolio, _shown, gather
+from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs, _shown, gather
 from validation.language import LANGUAGES, Language
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
+from validation.sections import _rarely
 from validation.words import WORDS
 
 RANDOM = np.random.default_rng(8)
@@ -43,7 +49,8 @@ def evidence():
     p = learned.probability(table)
     y = (RANDOM.random(len(p)) < p).astype(np.int8)
     thresholds = np.full(len(p), 0.35)
-    metrics = with_intervals(y, p, thresholds, replicates=20)
+    raw = np.log(p) - np.log1p(-p) + 0.3 * (np.arange(len(p)) % 2)  # other folds, other calibrations
+    metrics = judge(y, raw, p, thresholds, replicates=20)
     genders = np.array([request["CODE_GENDER"] for request in requests])
     ages = fairness.labels(pl.DataFrame({"DAYS_BIRTH": [r["DAYS_BIRTH"] for r in requests]}))["age"]
     judged = Judged("made up", y, p[None, :])
@@ -58,27 +65,35 @@ def evidence():
     names = _shown(learned)[:4]
     run = tracking.Run(
         "0123456789abcdef",
-        {f"calibration_{n}{e}": 0.5 for n in ("slope", "intercept") for e in ("", "_low", "_high")},
+        {},
         {"candidate": "lightgbm", "calibration": "platt"},
         {},
     )
     line = {"candidate": "lightgbm", "treatment": "none", "can_be_champion": True, "calibration_error": 0.004}
     for name in ("auc", "business_score", "cost_per_1000"):
         line |= {name: 0.7, f"{name}_low": 0.6, f"{name}_high": 0.8}
-    cutoffs = ("all", "in_force", "ten_to_one", "by_terms", "most_profit")
     return Evidence(
         run=run,
         scorer=learned,
         size=Size(600, 2),
         terms=TERMS,
         portfolio="small <script>",
-        notices=[],
+        notices=[Notice("Only 82 defaults.", "Seulement 82 défauts.")],
         y=y,
+        raw=raw,
         probability=p,
         thresholds=thresholds,
         metrics=metrics,
-        candidates=pl.DataFrame([line]),
+        candidates=pl.DataFrame([line, line]),
+        card=Card("fedcba98", 520, False, (
+            Line("EXT_SOURCE_2", None, 0.4, (), False, 0.125, -12.5),
+            Line("EXT_SOURCE_2", 0.4, 0.6, (), False, 0.08, 1.5),
+            Line("EXT_SOURCE_2", 0.6, None, (), False, 0.04, 9.5),
+            Line("EXT_SOURCE_2", None, None, (), True, None, -3.0),
+            Line("NAME_INCOME_TYPE", None, None, ("Working", "Pensioner"), False, 0.08, 0.5),
+        )),
         missing={"application": 0.25, "cross": 0.5},
+        gaps={"application": (0.5, 0.2, 0.1, 0.1, 0.1), "cross": (0.0, 0.0, 1.0, 0.0, 0.0)},
         columns=description.describe(table, y, names),
         correlations=description.correlations(table, names, 3),
         ladder=[refit("application"), refit("bureau")],
@@ -96,9 +111,9 @@ def evidence():
         agreement=verification.Agreement(20, *[Measured(0.8, 0.7, 0.9)] * 3),
         verified=verification.substitute(learned, table),
         stable=verification.Stable(30, 3, *[Measured(0.8, 0.7, 0.9)] * 4),
-        cutoffs={name: money.outcome(y, p, exposure, 0.3) for name in cutoffs},
-        strategy=money.strategy(y, p, exposure, points=20),
-        scenarios=[(TERMS, money.outcome(y, p, exposure, 0.3))],
+        cutoffs=_cutoffs(y, p, exposure, thresholds, 0.35, TERMS),
+        strategy=money.strategy(y, p, exposure, points=20, smallest=fairness.SMALLEST),
+        scenarios=money.scenarios(y, p, exposure),
         trees=40,
     )  # fmt: skip
 
@@ -179,6 +194,82 @@ def test_nobody_can_be_singled_out(pages, evidence):
     assert all(part.share >= smallest for column in evidence.columns for part in column.bins)
 
 
+def tables(evidence: Evidence, language: Language) -> dict[str, Table]:
+    blocks = (block for section in compose(evidence, language) for block in section.blocks)
+    return {block.caption: block for block in blocks if isinstance(block, Table)}
+
+
+def test_one_run_has_one_auc_and_one_cost_out_of_fold(evidence, pages):
+    e = evidence
+    in_force = e.cutoffs["in_force"]
+    assert in_force.cost_per_1000 == pytest.approx(e.metrics["cost_per_1000"].value)
+    assert in_force.share_granted == pytest.approx(e.metrics["share_granted"].value)
+    assert in_force.default_rate == pytest.approx(e.metrics["default_rate_granted"].value)
+    assert f"KS = {e.metrics['ks'].value:.4f}" in pages["en"]
+
+
+def test_notices_speak_the_language_of_the_page(pages):
+    assert "Only 82 defaults." in pages["en"] and "Only" not in " ".join(Reader(pages["fr"]).text)
+    assert "Note de l'entraînement\u00a0: Seulement 82 défauts." in html.unescape(pages["fr"])
+
+
+def test_few_applications_give_few_points_and_wider_parts_than_deciles(evidence, monkeypatch):
+    drawn = []
+    lines, bars = curves.draw_lines, curves.draw_bars
+    monkeypatch.setattr(
+        curves, "draw_lines", lambda made, *more, **named: drawn.append(made) or lines(made, *more, **named)
+    )
+    monkeypatch.setattr(
+        curves, "draw_bars", lambda names, *more, **named: drawn.append(names) or bars(names, *more, **named)
+    )
+    curves.discrimination(ENGLISH, evidence.y, evidence.raw, evidence.probability, 0.35)
+    most = len(evidence.y) // fairness.SMALLEST
+    for made in drawn:
+        if isinstance(made[0], str):
+            assert made == [f"{i + 1} of {most}" for i in range(most)]
+        else:
+            assert all(len(np.atleast_1d(line.x)) <= most + 1 for line in made)
+
+
+def test_the_scorecard_is_shown_bin_by_bin(evidence):
+    rows = tables(evidence, ENGLISH)["The scorecard: a readable twin"].rows
+    assert [row[1] for row in rows] == [
+        "below 0.40",
+        "from 0.40 to below 0.60",
+        "from 0.60 on",
+        "missing",
+        "Employee, Pensioner",
+    ]
+    assert [row[2] for row in rows] == ["12.5%", "8.0%", "4.0%", "–", "8.0%"]
+    assert [row[3] for row in rows][:2] == ["−12.5", "+1.5"]
+    absent = compose(replace(evidence, card=None), FRENCH)
+    assert (
+        "train.py --compare families" in next(s for s in absent if s.name == "scorecard").blocks[0].lines[0]
+    )
+
+
+def test_a_share_of_few_applications_is_not_told():
+    assert _rarely(0.001, 3_000, ENGLISH) == "< 3.3%"
+    assert (_rarely(0.0, 3_000, ENGLISH), _rarely(0.04, 3_000, ENGLISH)) == ("0.0%", "4.0%")
+
+
+def test_the_trap_words_of_the_field_are_the_right_ones(pages):
+    french, english = (html.unescape(pages[code]).lower() for code in ("fr", "en"))
+    for word in ("coupure", "dixième", "par cinquième", "raisons", "ordonnée de calibration"):
+        assert word not in french, word
+    assert "cut-off" not in english and "tenth" not in english
+    assert "ordonnée à l'origine de la calibration" in french and "seuil" in french
+
+
+@pytest.mark.parametrize("words", [["--margin", "1.2"], ["--lgd", "0"], ["--margin", "nan"]])
+def test_terms_without_sense_are_refused_at_the_door(words, tmp_path):
+    asked = ["--portfolio", str(tmp_path), "--tracking-uri", f"sqlite:///{tmp_path / 'mlflow.db'}", *words]
+    answer = CliRunner().invoke(program.app, asked)
+    assert answer.exit_code == 2
+    assert "outside (0, 1]; give a share of the loan" in answer.output
+    assert not (tmp_path / "mlflow.db").exists()
+
+
 def test_every_clause_is_answered_by_sections_that_exist(evidence):
     sections = compose(evidence, ENGLISH)
     names = {section.name for section in sections}
@@ -251,7 +342,7 @@ def test_another_portfolio_than_the_runs_is_refused(evidence, tmp_path):
     (tmp_path / "application_train.csv").write_text("TARGET\n")
     run = tracking.Run("r", {}, {"portfolio": "other.zip"}, {"data_sha256": "0" * 64})
     with pytest.raises(WrongPortfolio, match=r"Give the portfolio of its training \(other.zip\)"):
-        gather(run, evidence.scorer, pl.DataFrame(), None, tmp_path, Size(), TERMS, str)
+        gather(run, evidence.scorer, pl.DataFrame(), pl.DataFrame(), None, tmp_path, Size(), TERMS, str)
 
 
 def test_a_run_that_is_not_there_is_one_sentence(tmp_path):

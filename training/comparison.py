@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from scoring.candidates import Candidate
+from training.tracking import OBSTACLE, Run
 
 FIGURES = (
     "auc",
@@ -90,21 +91,19 @@ class Bar:
         self._progress.update(self._all, completed=len(tried), note=note)
 
 
-def as_table(tried: Sequence[Tried]) -> pl.DataFrame:
+def as_table(runs: Sequence[Run]) -> pl.DataFrame:
     """Return one line per candidate: what it is, its figures out of fold, and before calibration."""
     lines: list[dict[str, Any]] = []
-    for one in tried:
-        metrics: Mapping[str, float] = one.run.metrics
-        line = {
-            "candidate": one.candidate.name,
-            "family": one.candidate.family,
-            "treatment": one.candidate.treatment,
-            "can_be_champion": one.candidate.obstacle is None,
-            "run_id": one.run.id,
-            "calibration": one.run.params["calibration"],
+    for run in runs:
+        metrics = run.metrics
+        line: dict[str, Any] = {name: run.params[name] for name in ("candidate", "family", "treatment")}
+        line |= {
+            "can_be_champion": OBSTACLE not in run.tags,
+            "run_id": run.id,
+            "calibration": run.params["calibration"],
         }
         for name in (*FIGURES[:3], *CALIBRATION):
-            line |= {n: metrics[n] for n in (name, f"{name}_low", f"{name}_high")}
+            line |= {n: metrics[n] for n in (name, f"{name}_low", f"{name}_high") if n in metrics}
         line |= {name: metrics[name] for name in FIGURES[3:]}
         line |= {f"uncalibrated_{name}": metrics[f"uncalibrated_{name}"] for name in CALIBRATION}
         lines.append(line)

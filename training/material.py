@@ -19,7 +19,7 @@ from scoring.candidates.coding import Coded
 from scoring.candidates.selection import Selection
 from scoring.decision import DEFAULT_PROTECTED, protected_columns
 from scoring.evaluation import deal_folds
-from scoring.evaluation.checks import check_alone, check_features, notices
+from scoring.evaluation.checks import Notice, check_alone, check_features, notices
 from scoring.metrics import Outcomes
 from scoring.tables import Portfolio
 from training import tracking
@@ -72,7 +72,7 @@ class Material:
     pool: Portfolio
     pool_rows: np.ndarray[Any, np.dtype[np.intp]]
     lineage: dict[str, Any]
-    notices: list[str]
+    notices: list[Notice]
     chosen: Selection | None = None
 
     def narrowed(self) -> Material:

@@ -44,6 +44,7 @@ SCORER = "scorer"  # artefact of each run
 CANDIDATES = "candidates.csv"  # artefact of a comparison
 SELECTION = "selection.json"  # artefact of a choice of features, and of the runs that use it
 KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
+MATERIAL = "material"  # tag: what runs share that can be compared, as a hash
 PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
 PACK = "validation"  # artefact folder: the validation pack
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
@@ -142,12 +143,12 @@ def log_result(
     }
     metrics |= {f"log_loss_{kind}": loss for kind, loss in choice.log_loss.items()}
     for name, metric in evaluation.metrics.items():
-        metrics |= {name: metric.value, f"{name}_low": metric.low, f"{name}_high": metric.high}
+        metrics |= {name: metric.value} | {f"{name}_{end}": at for end, at in metric.ends().items()}
     metrics |= {f"uncalibrated_{name}": value for name, value in evaluation.before.items()}
     mlflow.log_metrics(metrics)
     for fold, auc in enumerate(out_of_fold.fold_auc):
         mlflow.log_metric("fold_auc", auc, step=fold)
-    log_figures(draw(y, evaluation.probability, choice.threshold))
+    log_figures(draw(y, out_of_fold.raw, evaluation.probability, evaluation.thresholds, choice.threshold))
     predictions = {
         "row": np.arange(len(y)),
         "fold": folds,
@@ -309,8 +310,8 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
     """Return what a run said of each application out of fold.
 
     Columns: row (position in the portfolio, from 0), fold, y (1 = default), raw (the model's log-odds),
-    probability (calibrated, of default) and threshold; model, calibration and threshold come from the other
-    folds.
+    probability (calibrated, of default) and threshold; model, calibration and threshold are fitted on the
+    other folds.
 
     Raises
     ------
@@ -327,14 +328,25 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
         return pl.read_parquet(place)
 
 
-def read_candidates(client: MlflowClient, run: Run) -> pl.DataFrame | None:
-    """Return the table of the comparison that a run stood in; None if there is none."""
-    parent = run.tags.get(PARENT)
-    if parent is None or CANDIDATES not in {item.path for item in client.list_artifacts(parent)}:
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        place = mlflow.artifacts.download_artifacts(run_id=parent, artifact_path=CANDIDATES, dst_path=folder)
-        return pl.read_csv(place)
+def find_compared(client: MlflowClient, run: Run) -> list[Run]:
+    """Return the runs that met the same applications and folds, by the same code: the cheapest first.
+
+    A comparison that goes on after a break, or that begins after another one, takes what is finished from
+    there, so its runs stand under several parents; what they share is the key of their material. Of two runs
+    of one candidate the later one is returned, or ``run`` itself. A run without that key (of an older
+    version, or trained by hand) is compared with the others under its parent.
+    """
+    name = next((name for name in (MATERIAL, PARENT) if name in run.tags), None)
+    if name is None:
+        return [run]
+    condition = f"tags.`{name}` = '{run.tags[name]}' and attributes.status = 'FINISHED'"
+    experiment = client.get_run(run.id).info.experiment_id
+    found = client.search_runs([experiment], condition, max_results=1_000, order_by=["attributes.start_time"])
+    by_candidate = {
+        one.data.params["candidate"]: _run(one) for one in found if "candidate" in one.data.params
+    }
+    by_candidate[run.params["candidate"]] = run
+    return sorted(by_candidate.values(), key=lambda one: one.metrics["cost_per_1000"])
 
 
 def log_pack(client: MlflowClient, run_id: str, files: Sequence[Path]) -> None:

@@ -41,10 +41,10 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else PIPED)
     errors = Console(stderr=True)
     try:
+        size, terms = Size(rows, folds, seed), Terms(lgd, margin)
         client = tracking.connect(tracking_uri)
         found = _find(client, run)
         with console.status("") as status:
-            size, terms = Size(rows, folds, seed), Terms(lgd, margin)
             evidence = of_run(
                 client, found, portfolio, size, terms, lambda step: status.update(f"Measuring: {step}")
             )

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from scoring.decision import COSTS
-from scoring.evidence.description import Column
-from scoring.evidence.fairness import RULE_OF_THUMB, Audit
-from scoring.evidence.figures.plots import Figure, Line, as_svg, draw_bars, draw_lines
+from scoring.evidence.description import GAPS, Column, Shape
+from scoring.evidence.fairness import RULE_OF_THUMB, SMALLEST, Audit
+from scoring.evidence.figures.plots import (
+    Figure,
+    Line,
+    as_svg,
+    draw_bars,
+    draw_distribution,
+    draw_lines,
+    draw_pairs,
+    draw_stack,
+)
 from scoring.evidence.money import Outcome
+from scoring.evidence.ranking import Ranking
 from scoring.metrics import Measured, Outcomes, Vector
 from validation.blocks import Plot
 from validation.language import Language
 
-POINTS = 100  # of a curve: each stands for a hundredth of the applications, never for a person
+POINTS = 100  # of a curve at most; between two of them stand `SMALLEST` applications or more
+DECILES = 10
 
 
 def plot(name: str, figure: Figure, caption: str) -> Plot:
@@ -23,64 +35,74 @@ def plot(name: str, figure: Figure, caption: str) -> Plot:
     return Plot(caption, as_svg(figure, name, caption))
 
 
-def discrimination(language: Language, y: Outcomes, p: Vector, threshold: float) -> list[Plot]:
-    """Draw ROC, precision and recall, KS, CAP, gain, calibration, and cost against the threshold."""
+def discrimination(language: Language, y: Outcomes, raw: Vector, p: Vector, served: float) -> list[Plot]:
+    """Draw ROC, precision and recall, KS, CAP, gain, calibration, and cost against the threshold.
+
+    What reads the order only reads the log-odds, as the measures of rank do; calibration and cost read the
+    probability. No two neighbouring points have fewer than ``SMALLEST`` applications between them.
+    """
     say, mark = language.say, language.decimal
-    order = np.argsort(-p, kind="stable")
-    bad = y[order].astype(np.float64)
-    n, n_bad = len(bad), float(bad.sum())
-    at = np.unique(np.linspace(1, n, POINTS).astype(int))
-    caught, alarms = np.cumsum(bad)[at - 1] / n_bad, np.cumsum(1 - bad)[at - 1] / (n - n_bad)
-    refused, rate = at / n, n_bad / n
-    zero = np.concatenate(([0.0], caught)), np.concatenate(([0.0], alarms)), np.concatenate(([0.0], refused))
+    whole = Ranking.of(y, raw)
+    ranked = whole.thinned(SMALLEST, POINTS)
+    by_p = Ranking.of(y, p).thinned(SMALLEST, POINTS)
+    rate = float(y.mean())
+    refused = ranked.refused / len(y)
+    zero = [np.concatenate(([0.0], values)) for values in (ranked.caught, ranked.alarms, refused)]
+    caught, alarms, share = zero
     diagonal = Line([0, 1], [0, 1], say("chance"), is_aside=True)
     mean = Line([0, 1], [rate, rate], say("default_rate"), is_aside=True)
-    gap = int(np.argmax(caught - alarms))
-    cost = (
-        1_000
-        * (COSTS.false_negative * (1 - caught) * n_bad + COSTS.false_positive * alarms * (n - n_bad))
-        / n
-    )
-    deciles = [float(part.mean()) for part in np.array_split(bad, 10)]
-    cut = p[order][at - 1]
+    widest = float(share[np.argmax(caught - alarms)])
     drawn = {
-        "roc": draw_lines([Line(zero[1], zero[0]), diagonal], say("good_refused"), say("bad_refused"), mark),
+        "roc": draw_lines([Line(alarms, caught), diagonal], say("good_refused"), say("bad_refused"), mark),
         "pr": draw_lines(
-            [Line(caught, caught * n_bad / at), mean],
+            [Line(ranked.caught, ranked.bads / ranked.refused), mean],
             say("bad_refused"), say("bad_among_refused"), mark,
         ),
         "ks": draw_lines(
-            [Line(refused, caught, say("defaults")), Line(refused, alarms, say("repaid"))],
+            [Line(share, caught, say("defaults")), Line(share, alarms, say("repaid"))],
             say("refused_first"), say("share_reached"), mark,
-            at=[(float(refused[gap]), f"KS = {language.number(float(caught[gap] - alarms[gap]))}")],
+            at=[(widest, f"KS = {language.number(whole.ks, 4)}")],
         ),
         "cap": draw_lines(
-            [Line(zero[2], zero[0], say("model")), diagonal,
+            [Line(share, caught, say("model")), diagonal,
              Line([0, rate, 1], [0, 1, 1], say("perfect"), is_aside=True)],
             say("refused_first"), say("bad_refused"), mark,
         ),
-        "gain": draw_bars(
-            [say("tenth", number=i + 1) for i in range(10)], [100 * d for d in deciles],
-            say("default_rate_percent"), mark, line=100 * rate,
-        ),
+        "gain": _gain(language, y, whole),
         "calibration": _calibration(language, y, p),
         "cost": draw_lines(
-            [Line(cut, cost)], say("threshold"), say("cost_axis"), mark,
-            at=[(threshold, f"{say('in_force')}: {language.number(threshold, 4)}"),
+            [Line(by_p.scores, by_p.cost_per_1000)], say("threshold"), say("cost_axis"), mark,
+            at=[(served, f"{say('in_force')}: {language.number(served, 4)}"),
                 (COSTS.threshold, f"1/11: {language.number(COSTS.threshold, 4)}")],
-            limits=(0.0, min(0.5, float(cut.max()))),
+            limits=(0.0, min(0.5, float(by_p.scores.max()))),
         ),
     }  # fmt: skip
-    return [plot(f"{name}-{language.code}", f, say(f"plot:{name}")) for name, f in drawn.items()]
+    parts = min(DECILES, max(1, len(y) // SMALLEST))
+    by = say("by_decile") if parts == DECILES else say("by_part", parts=parts)
+    return [plot(f"{name}-{language.code}", f, say(f"plot:{name}", by=by)) for name, f in drawn.items()]
+
+
+def _gain(language: Language, y: Outcomes, whole: Ranking) -> Figure:
+    parts = whole.thinned(SMALLEST, DECILES).parts()
+    names = [_part(language, i + 1, len(parts)) for i in range(len(parts))]
+    rates = [100 * float(y[rows].mean()) for rows in parts]
+    mark = language.decimal
+    return draw_bars(names, rates, language.say("default_rate_percent"), mark, line=100 * float(y.mean()))
+
+
+def _part(language: Language, number: int, parts: int) -> str:
+    """Name a part of equal count: a decile where there are ten."""
+    return language.say("decile" if parts == DECILES else "part", number=number, parts=parts)
 
 
 def _calibration(language: Language, y: Outcomes, p: Vector) -> Figure:
-    parts = np.array_split(np.argsort(p, kind="stable"), 10)
+    parts = Ranking.of(y, p).thinned(SMALLEST, DECILES).parts()
     said, seen = np.array([p[r].mean() for r in parts]), np.array([y[r].mean() for r in parts])
     error = 1.96 * np.sqrt(seen * (1 - seen) / [len(r) for r in parts])
     top = float(max(said.max(), seen.max()))
     say = language.say
-    points = Line(said, seen, say("tenth_interval"), seen - error, seen + error, is_points=True)
+    label = say("decile_interval" if len(parts) == DECILES else "part_interval")
+    points = Line(said, seen, label, seen - error, seen + error, is_points=True)
     perfect = Line([0, top], [0, top], say("perfect"), is_aside=True)
     return draw_lines([points, perfect], say("forecast"), say("default_rate"), language.decimal)
 
@@ -134,7 +156,7 @@ def fairness(language: Language, audit: Audit) -> list[Plot]:
                 [m.high for m in curve],
             )
             for name, curve in groups.items()
-            if any(m.value != best for m in curve)  # else it is the reference at every cut-off
+            if any(m.value != best for m in curve)  # else it is the reference at every threshold
         ]
 
     rule = Line([granted[0], granted[-1]], [RULE_OF_THUMB] * 2, "0.80".replace(".", mark), is_aside=True)
@@ -146,6 +168,35 @@ def fairness(language: Language, audit: Audit) -> list[Plot]:
         plot(f"fair-{audit.attribute}-{code}", ratios, say("plot:fairness", attribute=attribute)),
         plot(f"gaps-{audit.attribute}-{code}", gaps, say("plot:gaps", attribute=attribute)),
     ]
+
+
+def missing(language: Language, by_table: Mapping[str, tuple[float, ...]]) -> Plot:
+    """Draw how much is missing: each table's features by their share of gaps."""
+    say = language.say
+    bounds = [say("gaps:up_to", high=language.share(GAPS[0], 0))]
+    bounds += [f"{language.number(100 * a, 0)}–{language.share(b, 0)}" for a, b in pairwise(GAPS)]
+    bounds.append(say("gaps:above", low=language.share(GAPS[-1], 0)))
+    parts = [(bound, [100 * classes[i] for classes in by_table.values()]) for i, bound in enumerate(bounds)]
+    names = [language.named("table", name) for name in by_table]
+    figure = draw_stack(names, parts, say("gaps:axis"), language.decimal)
+    return plot(f"missing-{language.code}", figure, say("plot:missing"))
+
+
+def distribution(
+    language: Language, shape: Shape, number: int, caption: str, unit: str, names: list[str]
+) -> Plot:
+    """Draw how the values of one column, or ``names``, lie among repaid credits and among defaults."""
+    say = language.say
+    parts = [(say(who), shares) for who, shares in shape.shares.items()]
+    if shape.edges:
+        scale = 100 if unit == "share" else 1
+        axis = say(f"unit:{unit}") if unit in ("share", "amount", "years", "days", "months") else ""
+        edges = [scale * edge for edge in shape.edges]
+        figure = draw_distribution(edges, parts, axis, say("density"), language.decimal)
+    else:
+        percent = [(who, [100 * share for share in shares]) for who, shares in parts]
+        figure = draw_pairs(names, percent, say("share_of_each"), language.decimal)
+    return plot(f"shape-{number}-{language.code}", figure, caption)
 
 
 def column(

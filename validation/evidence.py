@@ -16,8 +16,8 @@ from scoring.assembly import assemble
 from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, vectorise
 from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, GRANT_ALL
-from scoring.evaluation import Evaluation, deal_folds, evaluate
-from scoring.evaluation.checks import notices
+from scoring.evaluation import Evaluation, deal_folds, evaluate, judge
+from scoring.evaluation.checks import Notice, notices
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import (
     Alternative,
@@ -30,11 +30,14 @@ from scoring.evidence.alternatives import (
     search,
 )
 from scoring.evidence.alternatives import choose as choose_alternative
-from scoring.metrics import Measured, Outcomes, Vector, with_intervals
+from scoring.evidence.card import Card, lay_out
+from scoring.evidence.fairness import SMALLEST
+from scoring.metrics import Measured, Outcomes, Vector
 from scoring.schema import HISTORY
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
 from training import tracking
+from training.comparison import as_table
 from training.lineage import data_sha256
 from training.tracking import Run
 
@@ -42,6 +45,7 @@ DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them
 MOST_ROUNDS = 200  # trees of a booster of a refit: the sample is small
 SEEDS = 3
+SCORECARD = "scorecard"  # the candidate that a person can compute with pencil and paper
 
 TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
 
@@ -79,20 +83,23 @@ class Later:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """All that was measured of one run. ``y``, ``probability`` and ``thresholds`` are out of fold."""
+    """All that was measured of one run; ``raw``, ``probability`` and ``thresholds`` are out of fold."""
 
     run: Run
     scorer: Scorer
     size: Size
     terms: money.Terms
     portfolio: str
-    notices: list[str]
+    notices: list[Notice]
     y: Outcomes
+    raw: Vector
     probability: Vector
     thresholds: Vector
     metrics: Mapping[str, Measured]
-    candidates: pl.DataFrame | None
+    candidates: pl.DataFrame
+    card: Card | None
     missing: Mapping[str, float]
+    gaps: Mapping[str, tuple[float, ...]]
     columns: list[description.Column]
     correlations: list[tuple[str, str, float]]
     ladder: list[Refit]
@@ -119,24 +126,32 @@ class Evidence:
 
 def of_run(client: Any, run: Run, path: Path, size: Size, terms: money.Terms, told: Told) -> Evidence:
     """Measure everything of a logged run, from what it keeps: see `gather`."""
+    compared = tracking.find_compared(client, run)
+    readable = next((one for one in compared if one.params["candidate"] == SCORECARD), None)
+    return gather(
+        run,
+        _scorer(run),
+        tracking.read_out_of_fold(run.id),
+        as_table(compared),
+        (readable.id, _scorer(readable)) if readable else None,
+        path,
+        size,
+        terms,
+        told,
+    )
+
+
+def _scorer(run: Run) -> Scorer:
     with tracking.fetch_scorer(run) as folder:
-        return gather(
-            run,
-            Scorer.load(folder),
-            tracking.read_out_of_fold(run.id),
-            tracking.read_candidates(client, run),
-            path,
-            size,
-            terms,
-            told,
-        )
+        return Scorer.load(folder)
 
 
 def gather(
     run: Run,
     scorer: Scorer,
     said: pl.DataFrame,
-    candidates: pl.DataFrame | None,
+    candidates: pl.DataFrame,
+    readable: tuple[str, Scorer] | None,
     path: Path,
     size: Size,
     terms: money.Terms,
@@ -150,8 +165,10 @@ def gather(
         What is validated.
     said : polars.DataFrame
         Its out-of-fold predictions, from ``tracking.read_out_of_fold``.
-    candidates : polars.DataFrame or None
-        The comparison that it stood in.
+    candidates : polars.DataFrame
+        All candidates that met the same applications and folds, from ``training.comparison.as_table``.
+    readable : (str, Scorer), optional
+        The scorecard among them and its run.
     path : Path
         The portfolio that it was trained on.
     size, terms
@@ -173,11 +190,13 @@ def gather(
     portfolio = tables.read(path, "train", columns=declared.READS)
     features = declared.build(portfolio)
     y = vectorise(portfolio.applications["TARGET"])
-    p, thresholds = said["probability"].to_numpy(), said["threshold"].to_numpy()
+    raw, p, thresholds = (said[name].to_numpy() for name in ("raw", "probability", "threshold"))
     groups = fairness.labels(portfolio.applications)
     exposure = _exposure(portfolio)
-    metrics = with_intervals(y, p, thresholds, seed=size.seed)
+    # The seed of the training: the very figures and intervals of the table of candidates.
+    metrics = judge(y, raw, p, thresholds, seed=int(run.params.get("seed", 0)))
     read = features.select(scorer.feature_names)
+    by_table = {t: [f.name for f in declared.FEATURES if f.table == t] for t in TABLES}
     told("groups")
     audits = {name: fairness.audit(name, of, y, p, thresholds, seed=size.seed) for name, of in groups.items()}
     shown = _shown(scorer)
@@ -216,11 +235,14 @@ def gather(
         portfolio=path.name,
         notices=notices(read, y, tables.absent(portfolio), len(declared.TABLES)),
         y=y,
+        raw=raw,
         probability=p,
         thresholds=thresholds,
         metrics=metrics,
         candidates=candidates,
-        missing=_missing(features),
+        card=lay_out(*readable, features, y) if readable else None,
+        missing=description.missing_by_table(features, by_table),
+        gaps=description.gaps_by_table(features, by_table),
         columns=description.describe(features, y, shown),
         correlations=description.correlations(features, shown, 8),
         ladder=steps,
@@ -235,9 +257,9 @@ def gather(
         verified=verification.substitute(scorer, sample),
         # What the refits did not learn from; of the later applications the model in force did not either.
         stable=verification.compare_reasons(scorer, refits, read[rest] if unseen is None else unseen),
-        cutoffs=_cutoffs(y, p, exposure, scorer.threshold, terms),
-        strategy=money.strategy(y, p, exposure, terms, 100),
-        scenarios=_scenarios(y, p, exposure, terms),
+        cutoffs=_cutoffs(y, p, exposure, thresholds, scorer.threshold, terms),
+        strategy=money.strategy(y, p, exposure, terms, 101, SMALLEST),
+        scenarios=money.scenarios(y, p, exposure, terms),
         trees=bench.rounds * bench.candidate.boosters,
     )
 
@@ -302,31 +324,14 @@ def _later(
     return Later(len(later), found, stability.slices(y, p, thresholds, found.likeness, seed=seed))
 
 
-def _missing(features: pl.DataFrame) -> dict[str, float]:
-    by_table = {t: [f.name for f in declared.FEATURES if f.table == t] for t in TABLES}
-    return description.missing_by_table(features, by_table)
-
-
 def _cutoffs(
-    y: Outcomes, p: Vector, exposure: Vector, threshold: float, terms: money.Terms
+    y: Outcomes, p: Vector, exposure: Vector, thresholds: Vector, served: float, terms: money.Terms
 ) -> dict[str, money.Outcome]:
-    """Return what each way to cut leads to."""
+    """Return what each way to cut leads to; the one in force, as it was decided out of fold."""
     return {
         "all": money.outcome(y, p, exposure, GRANT_ALL, terms),
-        "in_force": money.outcome(y, p, exposure, threshold, terms),
+        "in_force": money.decided(y, p, exposure, thresholds, served, terms),
         "ten_to_one": money.outcome(y, p, exposure, COSTS.threshold, terms),
         "by_terms": money.outcome(y, p, exposure, terms.threshold, terms),
         "most_profit": money.best_cutoff(y, p, exposure, terms),
     }
-
-
-def _scenarios(
-    y: Outcomes, p: Vector, exposure: Vector, terms: money.Terms
-) -> list[tuple[money.Terms, money.Outcome]]:
-    """Return what the cut-off of other terms leads to under them."""
-    found = []
-    for loss in (0.25, 0.45, 0.65):
-        for margin in (0.5 * terms.margin, terms.margin, 2 * terms.margin):
-            other = money.Terms(loss, margin)
-            found.append((other, money.outcome(y, p, exposure, other.threshold, other)))
-    return found

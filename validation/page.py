@@ -17,8 +17,9 @@ from validation.language import Language
 
 HERE = Path(__file__).resolve().parent
 ABOUT = (
-    sections.card, sections.data, sections.ladder, sections.candidates, sections.curve, sections.money,
-    sections.importance, people.reasons, people.fairness, people.stability, people.limits,
+    sections.card, sections.data, sections.ladder, sections.candidates, sections.card_of_points,
+    sections.curve, sections.money, sections.importance,
+    people.reasons, people.fairness, people.stability, people.limits,
 )  # fmt: skip
 
 

@@ -141,7 +141,8 @@ def stability(evidence: Evidence, language: Language) -> Section:
 
 def limits(evidence: Evidence, language: Language) -> Section:
     """Say what the model is not for."""
-    notes = [f"{language.say('notice')}: {sentence}" for sentence in evidence.notices]
+    is_english = language.code == "en"
+    notes = [language.say("notice", text=one.en if is_english else one.fr) for one in evidence.notices]
     return section("limits", language, Facts((*(language.say(f"limit:{key}") for key in LIMITS), *notes)))
 
 
@@ -224,7 +225,7 @@ def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
 
 
 def _by_part(audit: Audit, language: Language) -> Table:
-    """Show the calibration of each group in fifths of the forecast."""
+    """Show the calibration of each group by quintile of the forecast."""
     say = language.say
 
     def cell(found: Measured | None) -> str:

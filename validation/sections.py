@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from scoring import features as declared
 from scoring.evidence.alternatives import Refit
+from scoring.evidence.card import Line
 from scoring.evidence.description import QUANTILES, Bin, Column
+from scoring.evidence.fairness import SMALLEST
 from scoring.evidence.money import Outcome
 from scoring.evidence.paired import Difference
 from scoring.features.wording import in_words
@@ -52,13 +54,10 @@ def card(evidence: Evidence, language: Language) -> Section:
         (say("libraries"), ", ".join(f"{name} {version}" for name, version in libraries.items())),
     )
     rows = [(say(name), language.interval(e.metrics[name], digits)) for name, digits in MEASURES.items()]
-    # Resampling raises it, so that an interval would not hold its value.
     error = language.number(e.metrics["calibration_error"].value, 4)
     rows.append((say("calibration_error"), error))
     for name in ("calibration_slope", "calibration_intercept"):
-        found = e.run.metrics
-        measured = Measured(found[name], found[f"{name}_low"], found[f"{name}_high"])
-        rows.append((say(name), language.interval(measured, 3)))
+        rows.append((say(name), language.interval(e.metrics[name], 3)))
     for name in SHARES:
         rows.append((say(name), language.share_interval(e.metrics[name])))
     return section(
@@ -78,7 +77,7 @@ def data(evidence: Evidence, language: Language) -> Section:
     quantiles = tuple(
         (
             label(c.name, language),
-            language.share(c.missing),
+            _rarely(c.missing, len(e.y), language),
             _value(c.name, c.mean, language),
             *(_value(c.name, q, language) for q in c.quantiles or [None] * len(QUANTILES)),
         )
@@ -89,26 +88,14 @@ def data(evidence: Evidence, language: Language) -> Section:
         (f"{label(a, language)} {say('and')} {label(b, language)}", language.number(r, 2))
         for a, b, r in e.correlations
     )
-    rate = float(e.y.mean())
-    plots = tuple(
-        curves.column(
-            language,
-            c,
-            number,
-            say("plot:column", name=label(c.name, language)),
-            [_bin(c, part, language) for part in c.bins],
-            rate,
-        )
-        for number, c in enumerate(e.columns)
-        if len(c.bins) > 1
-    )
+    plots = [plot for number, c in enumerate(e.columns) for plot in _column(c, number, e, language)]
     tables = [
         Table(say("missing_by_table"), (say("table"), say("missing_share")), missing),
         Table(say("univariate"), head, quantiles),
     ]
     if pairs:
         tables.append(Table(say("together"), (say("feature"), say("correlation")), pairs))
-    return section("data", language, *tables, *plots)
+    return section("data", language, tables[0], curves.missing(language, e.gaps), *tables[1:], *plots)
 
 
 def ladder(evidence: Evidence, language: Language) -> Section:
@@ -130,8 +117,6 @@ def ladder(evidence: Evidence, language: Language) -> Section:
 def candidates(evidence: Evidence, language: Language) -> Section:
     """Show all candidates of the comparison."""
     e, say = evidence, language.say
-    if e.candidates is None:
-        return section("candidates", language, Facts((say("candidates:none"),)))
     rows = []
     for one in e.candidates.iter_rows(named=True):
         figures = (
@@ -148,18 +133,36 @@ def candidates(evidence: Evidence, language: Language) -> Section:
             "can_be_served",
         )
     )  # fmt: skip
-    return section("candidates", language, Table(say("candidates"), head, tuple(rows)))
+    alone = (Facts((say("candidates:none"),)),) if len(rows) == 1 else ()
+    return section("candidates", language, Table(say("candidates"), head, tuple(rows)), *alone)
+
+
+def card_of_points(evidence: Evidence, language: Language) -> Section:
+    """Show the scorecard among the candidates, bin by bin."""
+    card, say = evidence.card, language.say
+    if card is None:
+        return section("scorecard", language, Facts((say("scorecard:none"),)))
+    rows = []
+    for i, line in enumerate(card.lines):
+        is_new = i == 0 or card.lines[i - 1].feature != line.feature
+        rate = say("none") if line.default_rate is None else language.share(line.default_rate)
+        points = language.number(line.points, 1, is_signed=True)
+        rows.append((label(line.feature, language) if is_new else "", _bounds(line, language), rate, points))
+    head = tuple(say(key) for key in ("feature", "bin", "default_rate", "points"))
+    facts = [say("scorecard:base", base=language.count(card.base), run=card.run_id, smallest=SMALLEST)]
+    facts += [] if card.is_exact else [say("scorecard:bent")]
+    return section("scorecard", language, Table(say("scorecard"), head, tuple(rows)), Facts(tuple(facts)))
 
 
 def curve(evidence: Evidence, language: Language) -> Section:
     """Show ROC, precision and recall, KS, CAP, gain, calibration, cost."""
     e = evidence
-    plots = curves.discrimination(language, e.y, e.probability, e.scorer.threshold)
+    plots = curves.discrimination(language, e.y, e.raw, e.probability, e.scorer.threshold)
     return section("curves", language, *plots)
 
 
 def money(evidence: Evidence, language: Language) -> Section:
-    """Show what cut-offs lead to in money."""
+    """Show what thresholds lead to in money."""
     e, say = evidence, language.say
     head = tuple(
         say(key)
@@ -181,6 +184,7 @@ def money(evidence: Evidence, language: Language) -> Section:
         cost = language.number(o.cost_per_1000, 0)
         return (threshold, language.share(o.share_granted), language.share(o.default_rate), *amounts, cost)
 
+    low, high = float(e.thresholds.min()), float(e.thresholds.max())
     cutoffs = tuple((say(f"cutoff:{name}"), *figures(o)) for name, o in e.cutoffs.items())
     nearest = [min(e.strategy, key=lambda o: abs(o.share_granted - share)) for share in APPROVALS]
     approvals = tuple((language.share(o.share_granted, 0), *figures(o)) for o in nearest)
@@ -197,6 +201,7 @@ def money(evidence: Evidence, language: Language) -> Section:
         "money",
         language,
         Table(say("cutoffs"), (say("cutoff"), *head), cutoffs),
+        Facts((say("cutoff:note", low=language.number(low, 4), high=language.number(high, 4)),)),
         Table(say("approvals"), (say("granted"), *head), approvals),
         *curves.strategy(language, e.strategy, e.cutoffs),
         Table(say("scenarios"), (say("lgd"), say("margin"), *head), scenarios),
@@ -245,6 +250,42 @@ def _value(name: str, value: float | None, language: Language) -> str:
     if value is None:
         return language.say("none")
     return in_words(declared.FEATURE_BY_NAME[name], value, language.code).replace("-", MINUS)
+
+
+def _rarely(share: float, n: int, language: Language) -> str:
+    """Write a share of all applications, but none of so few of them that they could be told."""
+    least = SMALLEST / n
+    return f"< {language.share(least)}" if 0 < share < least else language.share(share)
+
+
+def _column(column: Column, number: int, e: Evidence, language: Language) -> list[Plot]:
+    """Draw a column alone, good against bad, and the default rate along it."""
+    feature, drawn = declared.FEATURE_BY_NAME[column.name], []
+    name = label(column.name, language)
+    if column.shape is not None:
+        values = [in_words(feature, value, language.code) for value in column.shape.values]
+        caption = language.say("plot:shape" if column.shape.edges else "plot:values", name=name)
+        drawn.append(curves.distribution(language, column.shape, number, caption, feature.unit, values))
+    if len(column.bins) > 1:
+        names = [_bin(column, part, language) for part in column.bins]
+        caption = language.say("plot:column", name=name)
+        drawn.append(curves.column(language, column, number, caption, names, float(e.y.mean())))
+    return drawn
+
+
+def _bounds(line: Line, language: Language) -> str:
+    """Name a bin of the scorecard in words."""
+    feature, say = declared.FEATURE_BY_NAME[line.feature], language.say
+    if line.is_missing:
+        return say("missing")
+    if line.levels:
+        return ", ".join(in_words(feature, level, language.code) for level in line.levels)
+    low, high = (
+        None if edge is None else in_words(feature, edge, language.code) for edge in (line.low, line.high)
+    )
+    if low is None:
+        return say("everything") if high is None else say("below", high=high)
+    return say("from", low=low) if high is None else say("from_below", low=low, high=high)
 
 
 def _bin(column: Column, part: Bin, language: Language) -> str:

@@ -13,10 +13,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Établi à partir de l'exécution {run} sur {portfolio} : {n} demandes, {bad} défauts ({rate}).",
     ),
     "privacy": (
-        "No person can be singled out: no identifier, no group or bin below {smallest} applications, "
+        "No person can be singled out: no identifier, no group, bin or step of a curve below {smallest} applications, "
         "counts of groups rounded to ten, quantiles instead of extremes.",
-        "Aucune personne n'est identifiable : aucun identifiant, aucun groupe ni classe de moins de {smallest} "
-        "demandes, effectifs des groupes arrondis à la dizaine, quantiles au lieu des extrêmes.",
+        "Aucune personne n'est identifiable : aucun identifiant, aucun groupe, aucune classe ni aucun pas de courbe de "
+        "moins de {smallest} demandes, effectifs des groupes arrondis à la dizaine, quantiles au lieu des extrêmes.",
     ),
     "to": ("to", "à"),
     "yes": ("yes", "oui"),
@@ -25,12 +25,16 @@ WORDS: dict[str, tuple[str, str]] = {
     # sections
     "card": ("Model card", "Fiche du modèle"),
     "card:text": (
-        "What the model is, what it is for and how good it is. All figures are out of fold: model, calibration and "
-        "threshold never saw the applications that they are judged on. Brackets are 95% intervals over "
-        "applications, with the fitted models as given.",
-        "Ce qu'est le modèle, à quoi il sert et ce qu'il vaut. Tous les chiffres sont hors échantillon : modèle, "
-        "calibration et seuil n'ont jamais vu les demandes sur lesquelles ils sont jugés. Entre parenthèses, "
-        "l'intervalle à 95 % sur les demandes, les modèles ajustés étant pris comme donnés.",
+        "What the model is, what it is for and how good it is. All figures are out of fold: no model has seen the "
+        "applications that it is judged on. Calibration and threshold of a fold are fitted on the out-of-fold "
+        "scores of the other folds, whose models have seen this fold; as they are only a few numbers, the effect is "
+        "small. Brackets are 95% intervals over applications, with the fitted models as given; the calibration error "
+        "has none, since resampling raises it.",
+        "Ce qu'est le modèle, à quoi il sert et ce qu'il vaut. Tous les chiffres sont hors échantillon : aucun modèle "
+        "n'a vu les demandes sur lesquelles il est jugé. La calibration et le seuil d'un pli sont ajustés sur les "
+        "scores hors échantillon des autres plis, dont les modèles ont vu ce pli ; comme ce ne sont que quelques "
+        "nombres, l'effet est faible. Entre parenthèses, l'intervalle à 95 % sur les demandes, les modèles ajustés "
+        "étant pris comme donnés ; l'erreur de calibration n'en a pas, car le rééchantillonnage l'augmente.",
     ),
     "data": ("Data", "Données"),
     "data:text": (
@@ -58,9 +62,39 @@ WORDS: dict[str, tuple[str, str]] = {
         "basse.",
     ),
     "candidates:none": (
-        "The run stands in no comparison, so there is no table of candidates.",
-        "L'exécution ne fait partie d'aucune comparaison : pas de table des candidats.",
+        "No other candidate met the same applications and folds; train.py --compare families trains them.",
+        "Aucun autre candidat n'a reçu les mêmes demandes et les mêmes plis ; train.py --compare families les "
+        "entraîne.",
     ),
+    "scorecard": ("The scorecard: a readable twin", "La grille de score : un double lisible"),
+    "scorecard:text": (
+        "A scorecard of the same comparison, which a person can compute with pencil and paper: the points of the "
+        "average application, plus those of one bin of each feature. Higher points mean a lower risk. It shows what "
+        "a simple model makes of the same data; the table of candidates says what it costs more.",
+        "Une grille de score issue de la même comparaison, calculable à la main : les points de la demande moyenne, "
+        "plus ceux d'une classe de chaque variable. Plus de points, moins de risque. Elle montre ce qu'un modèle "
+        "simple tire des mêmes données ; la table des candidats dit ce qu'elle coûte de plus.",
+    ),
+    "scorecard:none": (
+        "No scorecard was trained on the same applications and folds; train.py --compare families trains one.",
+        "Aucune grille de score n'a été entraînée sur les mêmes demandes et les mêmes plis ; "
+        "train.py --compare families en entraîne une.",
+    ),
+    "scorecard:base": (
+        "The average application has {base} points (run {run}). Default rates are those of all applications, the "
+        "ones that it was fitted on; that of a bin below {smallest} applications is not shown.",
+        "La demande moyenne a {base} points (exécution {run}). Les taux de défaut sont ceux de toutes les demandes, "
+        "celles de l'ajustement ; celui d'une classe de moins de {smallest} demandes n'est pas montré.",
+    ),
+    "scorecard:bent": (
+        "Its calibration bends the scale, so the points add up to the score before calibration.",
+        "Sa calibration déforme l'échelle : la somme des points est le score avant calibration.",
+    ),
+    "bin": ("Bin", "Classe"),
+    "points": ("Points", "Points"),
+    "below": ("below {high}", "moins de {high}"),
+    "from": ("from {low} on", "à partir de {low}"),
+    "from_below": ("from {low} to below {high}", "de {low} à moins de {high}"),
     "curves": ("Curves", "Courbes"),
     "curves:text": (
         "How well the model orders applications, how true its probabilities are, and what each threshold costs.",
@@ -91,7 +125,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "fairness": ("Fairness", "Équité"),
     "fairness:text": (
         "How decisions fall on men and women, on family statuses, on ages and on households, by their children. The "
-        "attributes are read for this audit; those of the policy are not in the model. At each cut-off the reference "
+        "attributes are read for this audit; those of the policy are not in the model. At each threshold the reference "
         "is the group that fares best there: for the ratio the one granted most often, for the gap the one whose "
         "good clients are. It is read from the data and held while applications are resampled, so an interval that "
         "reaches beyond 1 (ratio) or 0 (gap) says that the two groups may fare alike. A ratio below 0.80 is a "
@@ -160,7 +194,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "log_loss": ("Log-loss", "Perte logarithmique"),
     "calibration_error": ("Expected calibration error", "Erreur de calibration attendue"),
     "calibration_slope": ("Calibration slope", "Pente de calibration"),
-    "calibration_intercept": ("Calibration intercept", "Ordonnée de calibration"),
+    "calibration_intercept": ("Calibration intercept", "Ordonnée à l'origine de la calibration"),
     "business_score": ("Business score", "Score métier"),
     "cost_per_1000": ("Cost per 1,000 applications", "Coût pour 1 000 demandes"),
     "share_granted": ("Share granted", "Part accordée"),
@@ -182,6 +216,26 @@ WORDS: dict[str, tuple[str, str]] = {
     "together": ("Features that go together (Spearman)", "Variables liées (Spearman)"),
     "correlation": ("Correlation", "Corrélation"),
     "and": ("and", "et"),
+    "plot:values": ("Distribution of: {name}", "Répartition de : {name}"),
+    "plot:shape": (
+        "Distribution of: {name} (between the 5% and 95% quantiles)",
+        "Répartition de : {name} (entre les quantiles à 5 % et 95 %)",
+    ),
+    "density": ("Density (1: spread evenly)", "Densité (1 : répartition uniforme)"),
+    "share_of_each": ("Share of each outcome, %", "Part de chaque issue, en %"),
+    "all": ("all applications", "toutes les demandes"),
+    "unit:share": ("%", "%"),
+    "unit:amount": ("Amount", "Montant"),
+    "unit:years": ("Years", "Années"),
+    "unit:days": ("Days", "Jours"),
+    "unit:months": ("Months", "Mois"),
+    "plot:missing": (
+        "Missing values: each table's features by their share of gaps",
+        "Valeurs manquantes : les variables de chaque table selon leur part de manques",
+    ),
+    "gaps:axis": ("Share of the table's features, %", "Part des variables de la table, en %"),
+    "gaps:up_to": ("below {high}", "moins de {high}"),
+    "gaps:above": ("{low} and more", "{low} et plus"),
     "plot:column": ("Default rate along: {name}", "Taux de défaut selon : {name}"),
     "up_to": ("up to {high}", "jusqu'à {high}"),
     "above": ("above {low}", "au-delà de {low}"),
@@ -219,8 +273,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "default_rate_granted_percent": ("Default rate of granted, %", "Taux de défaut des accordées, en %"),
     "granted_percent": ("Share granted, %", "Part accordée, en %"),
     "forecast": ("Forecast", "Prévision"),
-    "tenth": ("tenth {number}", "dixième {number}"),
-    "tenth_interval": ("tenth, 95% interval", "dixième, intervalle à 95 %"),
+    "by_decile": ("by decile", "par décile"),
+    "by_part": ("in {parts} equal parts", "en {parts} parts égales"),
+    "decile": ("decile {number}", "décile {number}"),
+    "part": ("{number} of {parts}", "{number} sur {parts}"),
+    "decile_interval": ("decile, 95% interval", "décile, intervalle à 95 %"),
+    "part_interval": ("equal part, 95% interval", "part égale, intervalle à 95 %"),
     "cost_axis": ("Cost per 1,000 applications", "Coût pour 1 000 demandes"),
     "in_force": ("in force", "en vigueur"),
     "log_odds": ("Log-odds", "Log-cotes"),
@@ -234,10 +292,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "plot:ks": ("Kolmogorov–Smirnov distance", "Distance de Kolmogorov–Smirnov"),
     "plot:cap": ("Cumulative accuracy profile", "Profil de précision cumulée (CAP)"),
     "plot:gain": (
-        "Gain: default rate by tenth, the riskiest first; dashed, the mean",
-        "Gain : taux de défaut par dixième, le plus risqué d'abord ; en tirets, la moyenne",
+        "Gain: default rate {by}, the riskiest first; dashed, the mean",
+        "Gain : taux de défaut {by}, le plus risqué d'abord ; en tirets, la moyenne",
     ),
-    "plot:calibration": ("Calibration by tenth", "Calibration par dixième"),
+    "plot:calibration": ("Calibration {by}", "Calibration {by}"),
     "plot:cost": ("Cost against threshold", "Coût selon le seuil"),
     "plot:importance": ("The twenty features that weigh most", "Les vingt variables qui pèsent le plus"),
     "plot:strategy": (
@@ -246,23 +304,29 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "plot:money": ("Money against share granted", "Argent selon la part accordée"),
     "plot:fairness": (
-        "Approval ratio by {attribute} at every cut-off, with 95% intervals",
+        "Approval ratio by {attribute} at every threshold, with 95% intervals",
         "Ratio d'octroi par {attribute} à chaque seuil, avec intervalle à 95 %",
     ),
     "plot:gaps": (
-        "Gap among good clients by {attribute} at every cut-off, with 95% intervals",
+        "Gap among good clients by {attribute} at every threshold, with 95% intervals",
         "Écart parmi les bons clients par {attribute} à chaque seuil, avec intervalle à 95 %",
     ),
     # money
-    "cutoffs": ("Ways to cut", "Coupures possibles"),
-    "cutoff": ("Cut-off", "Coupure"),
+    "cutoffs": ("Ways to set the threshold", "Façons de fixer le seuil"),
+    "cutoff": ("Rule", "Règle"),
+    "cutoff:note": (
+        "“In force” is judged out of fold: each application at the threshold that was chosen without its fold "
+        "({low} to {high}). The threshold shown for it is the one that serves, chosen on all folds.",
+        "« En vigueur » est jugé hors échantillon : chaque demande au seuil choisi sans son pli (de {low} à {high}). "
+        "Le seuil affiché est celui qui est en service, choisi sur tous les plis.",
+    ),
     "cutoff:all": ("grant everybody", "accorder à tous"),
     "cutoff:in_force": ("in force", "en vigueur"),
     "cutoff:ten_to_one": ("10 to 1: 1/11", "10 contre 1 : 1/11"),
     "cutoff:by_terms": ("by these terms: margin / (margin + LGD)", "selon ces taux : marge / (marge + LGD)"),
     "cutoff:most_profit": ("most profit on these applications", "profit maximal sur ces demandes"),
     "approvals": ("Strategy curve", "Courbe de stratégie"),
-    "scenarios": ("Other terms, each at its own cut-off", "Autres taux, chacun à sa propre coupure"),
+    "scenarios": ("Other terms, each at its own threshold", "Autres taux, chacun à son propre seuil"),
     "lgd": ("LGD", "LGD"),
     "margin": ("Margin", "Marge"),
     "earned": ("Margin earned", "Marge gagnée"),
@@ -340,18 +404,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "group:1–2": ("one or two children", "un ou deux enfants"),
     "group:≥ 3": ("three children or more", "trois enfants ou plus"),
     "group_parts": (
-        "Observed less forecast default rate by {attribute}, in fifths of the forecast (–: too few applications)",
-        "Taux de défaut observé moins prévu par {attribute}, par cinquième de la prévision (– : trop peu de demandes)",
+        "Observed less forecast default rate by {attribute}, by quintile of the forecast (–: too few applications)",
+        "Taux de défaut observé moins prévu par {attribute}, par quintile de la prévision (– : trop peu de demandes)",
     ),
     "fair:worst": (
-        "By {attribute}: the lowest approval ratio is {ratio}, {group} against {reference}; over all cut-offs it is "
+        "By {attribute}: the lowest approval ratio is {ratio}, {group} against {reference}; over all thresholds it is "
         "{anywhere}, where {granted} are granted.",
         "Par {attribute} : le plus faible ratio d'octroi est {ratio}, {group} face à {reference} ; sur tous les "
         "seuils, il est {anywhere}, lorsque {granted} sont accordées.",
     ),
     "fair:widest": (
         "By {attribute}: the widest gap among those who repaid is {gap}, {group} against {reference}; over all "
-        "cut-offs it is {anywhere}, where {granted} are granted.",
+        "thresholds it is {anywhere}, where {granted} are granted.",
         "Par {attribute} : le plus grand écart parmi ceux qui ont remboursé est {gap}, {group} face à {reference} ; "
         "sur tous les seuils, il est {anywhere}, lorsque {granted} sont accordées.",
     ),
@@ -428,10 +492,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Le portefeuille n'a pas de demandes postérieures : ceci n'est pas mesuré.",
     ),
     "fifths": (
-        "The labelled applications in fifths, from least to most like the later ones",
-        "Les demandes étiquetées par cinquièmes, des moins aux plus semblables aux suivantes",
+        "The labelled applications by quintile, from least to most like the later ones",
+        "Les demandes étiquetées par quintile, des moins aux plus semblables aux suivantes",
     ),
-    "fifth": ("Fifth", "Cinquième"),
+    "fifth": ("Quintile", "Quintile"),
     "seeds": (
         "{n} fits that differ by their seed, calibrated out of fold and cut where each grants {granted}, as the model "
         "in force does: AUC {auc}, cost per 1,000 {cost}; {same} of the applications are decided alike by all, and "
@@ -477,7 +541,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ni pour la tarification, ni pour l'emploi, ni pour l'assurance : uniquement pour décider d'un crédit à la "
         "consommation.",
     ),
-    "notice": ("Note of the training", "Note de l'entraînement"),
+    "notice": ("Note of the training: {text}", "Note de l'entraînement : {text}"),
     # clauses
     "clause": ("Clause", "Clause"),
     "asks": ("What it asks", "Ce qu'elle demande"),

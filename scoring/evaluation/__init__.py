@@ -17,7 +17,7 @@ from scoring.candidates import Candidate, Progress, Trials, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import best_threshold
 from scoring.evaluation.calibrating import Choice, choose, regression
-from scoring.metrics import RANKS, REPLICATES, Measured, Outcomes, measure, with_intervals
+from scoring.metrics import RANKS, REPLICATES, SURE, Measured, Outcomes, measure, with_intervals
 from scoring.scorer.model import Vector, probability
 
 Tune = Callable[[Coded, NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
@@ -51,7 +51,7 @@ class Evaluation:
     ----------
     probability, thresholds : ndarray of shape (n_applications,)
         Calibrated probability of default and threshold of each application; model, calibration and threshold
-        come from the other folds.
+        are fitted on the other folds.
     metrics : mapping of str to Measured
         Of those probabilities and thresholds: keys ``MEASURES``, ``calibration_slope`` and
         ``calibration_intercept``.
@@ -165,13 +165,11 @@ def evaluate(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Evaluation:
-    """Calibrate out-of-fold log-odds, choose the threshold and measure the decisions.
+    """Calibrate out-of-fold log-odds, choose the threshold and measure the decisions: see `judge`.
 
-    Kind of calibration, its fit and the threshold of each fold are chosen on the other folds, so the
-    metrics are those of a rule that never saw the applications that it is judged on.
-
-    Measures of rank read the log-odds before calibration: within a fold calibration keeps the order, and
-    across folds each fold's own calibration only adds noise to it (Forman and Scholz 2010).
+    Each model never saw the fold that it is judged on. Calibration and threshold of a fold are fitted on the
+    out-of-fold scores of the other folds, whose models have seen this fold: cross-fitting, not full nesting.
+    What can leak through so few numbers (a map and a threshold) is small.
     """
     calibrated, thresholds = np.empty(len(y)), np.empty(len(y))
     for fold in np.unique(folds):
@@ -180,15 +178,42 @@ def evaluate(
         calibrated[outside] = choice.calibration.of(raw[outside])
         thresholds[outside] = choice.threshold
     p = probability(calibrated)
-    metrics = with_intervals(y, p, thresholds, replicates=replicates, seed=seed)
-    ranked = with_intervals(y, probability(raw), thresholds, replicates=replicates, seed=seed)
-    metrics |= {name: ranked[name] for name in RANKS}
+    metrics = judge(y, raw, p, thresholds, replicates, seed)
     plain = measure(y, probability(raw), thresholds)
     before = {name: plain[name] for name in ("brier", "log_loss", "calibration_error")}
-    for name, value, error in _line(y, calibrated):
-        metrics[name] = Measured(value, value - 1.96 * error, value + 1.96 * error)
     before |= {name: value for name, value, _ in _line(y, raw)}
     return Evaluation(p, thresholds, metrics, before, choose(y, raw, folds), best_threshold(y, p))
+
+
+def judge(
+    y: Outcomes, raw: Vector, p: Vector, thresholds: Vector, replicates: int = REPLICATES, seed: int = 0
+) -> dict[str, Measured]:
+    """Measure what was said out of fold. Training and validation both ask here, so that they say the same.
+
+    Measures of rank read the log-odds before calibration: within a fold calibration keeps the order, and
+    across folds each fold's own calibration only adds noise to it (Forman and Scholz 2010).
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_applications,)
+        1 = default, 0 = repaid.
+    raw, p, thresholds : ndarray of shape (n_applications,)
+        Log-odds of the model, calibrated probability of default and threshold of each application.
+    replicates, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        Keys ``MEASURES``, ``calibration_slope`` and ``calibration_intercept``.
+    """
+    metrics = with_intervals(y, p, thresholds, replicates, seed)
+    ranked = with_intervals(y, probability(raw), thresholds, replicates, seed)
+    metrics |= {name: ranked[name] for name in RANKS}
+    sure = np.clip(p, SURE, 1 - SURE)
+    for name, value, error in _line(y, np.log(sure) - np.log1p(-sure)):
+        metrics[name] = Measured(value, value - 1.96 * error, value + 1.96 * error)
+    return metrics
 
 
 def _line(y: Outcomes, log_odds: Vector) -> list[tuple[str, float, float]]:

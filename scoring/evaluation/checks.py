@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from scoring.candidates.coding import Coded
+from scoring.features.wording import spaced
 from scoring.metrics import Outcomes, measure
 from scoring.scorer.model import Vector
 
@@ -19,6 +21,14 @@ USUAL_DEFAULTS = 2_000  # what a scorecard is usually built on (Siddiqi 2017)
 MOSTLY_MISSING = 0.99
 NAMED = 5  # features that a notice names
 JUDGED_ROWS = 20_000  # applications that a single feature is judged on
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence that the owner of a portfolio should read, in both languages."""
+
+    en: str
+    fr: str
 
 
 class LeakSuspected(ValueError):
@@ -120,7 +130,7 @@ def check_alone(together: pl.DataFrame, alone: pl.DataFrame) -> None:
             )
 
 
-def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: int) -> list[str]:
+def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: int) -> list[Notice]:
     """Say in sentences what weakens a training without stopping it.
 
     Parameters
@@ -132,18 +142,39 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     """
     said = []
     if len(absent) == tables:
-        said.append("The portfolio has no history table: the model knows the application forms only.")
+        said.append(
+            _notice(
+                "The portfolio has no history table: the model knows the application forms only.",
+                "Le portefeuille n'a aucune table d'historique : le modèle ne connaît que les formulaires.",
+            )
+        )
     elif absent:
-        said.append(f"The portfolio lacks {_list(absent)}: features of it are missing for everybody.")
+        en, fr = _list(absent)
+        said.append(
+            _notice(
+                f"The portfolio lacks {en}: features of it are missing for everybody.",
+                f"Il manque au portefeuille {fr} : les variables qui en viennent manquent pour tous.",
+            )
+        )
     if (defaults := int(y.sum())) < FEW_DEFAULTS:
-        what = (
-            f"below {FEWEST_DEFAULTS} a good model cannot be told from a lucky one"
+        what, quoi = (
+            (
+                f"below {FEWEST_DEFAULTS} a good model cannot be told from a lucky one",
+                f"en dessous de {FEWEST_DEFAULTS}, un bon modèle ne se distingue pas d'un modèle chanceux",
+            )
             if defaults < FEWEST_DEFAULTS
-            else f"below {FEW_DEFAULTS} intervals are wide and comparisons say little"
+            else (
+                f"below {FEW_DEFAULTS} intervals are wide and comparisons say little",
+                f"en dessous de {FEW_DEFAULTS}, les intervalles sont larges et les comparaisons disent peu",
+            )
         )
         said.append(
-            f"Only {defaults} defaults: {what} (Collins 2016). A scorecard is usually built on about "
-            f"{USUAL_DEFAULTS:,} (Siddiqi 2017)."
+            _notice(
+                f"Only {defaults} defaults: {what} (Collins 2016). A scorecard is usually built on about "
+                f"{USUAL_DEFAULTS:,} (Siddiqi 2017).",
+                f"Seulement {defaults} défauts : {quoi} (Collins 2016). Une grille de score repose "
+                f"d'ordinaire sur environ {f'{USUAL_DEFAULTS:,}'.replace(',', ' ')} (Siddiqi 2017).",
+            )
         )
     gaps = features.null_count().row(0)
     empty = [name for name, n in zip(features.columns, gaps, strict=True) if n == len(features)]
@@ -155,13 +186,20 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     levels = features.select(pl.all().n_unique()).row(0)
     constant = [name for name, n, k in zip(features.columns, gaps, levels, strict=True) if n == 0 and k == 1]
     nothing, little = "so nothing is learned of it", "it is kept, but little can be learned of it"
-    for names, what in (
-        (empty, f"has no value at all, {nothing}"),
-        (sparse, f"is missing for more than {MOSTLY_MISSING:.0%} of the applications; {little}"),
-        (constant, f"is the same for everybody, {nothing}"),
+    rien, peu = "rien n'en est appris", "elle est gardée, mais apprend peu"
+    most = round(100 * MOSTLY_MISSING)
+    for names, what, quoi in (
+        (empty, f"has no value at all, {nothing}", f"n'a aucune valeur, {rien}"),
+        (
+            sparse,
+            f"is missing for more than {most}% of the applications; {little}",
+            f"manque pour plus de {most} % des demandes ; {peu}",
+        ),
+        (constant, f"is the same for everybody, {nothing}", f"est la même pour tous, {rien}"),
     ):
         if names:
-            said.append(f"{_count(names)} {what}: {_list(names)}.")
+            (one, une), (en, fr) = _count(names), _list(names)
+            said.append(_notice(f"{one} {what}: {en}.", f"{une} {quoi} : {fr}."))
     return said
 
 
@@ -178,10 +216,16 @@ def _auc(column: Vector, y: Outcomes) -> float:
     return max(found)
 
 
-def _count(names: Sequence[str]) -> str:
-    return "One feature" if len(names) == 1 else f"Each of {len(names)} features"
+def _notice(en: str, fr: str) -> Notice:
+    return Notice(en, spaced(fr))
 
 
-def _list(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _count(names: Sequence[str]) -> tuple[str, str]:
+    if len(names) == 1:
+        return "One feature", "Une variable"
+    return f"Each of {len(names)} features", f"Chacune de {len(names)} variables"
+
+
+def _list(names: Sequence[str]) -> tuple[str, str]:
+    first, more = ", ".join(names[:NAMED]), len(names) - NAMED
+    return (f"{first} and {more} more", f"{first} et {more} autres") if more > 0 else (first, first)

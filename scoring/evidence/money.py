@@ -1,4 +1,4 @@
-"""The decision in money: expected loss, the margin of a good loan, and the cut-off that earns most.
+"""The decision in money: expected loss, the margin of a good loan, and the threshold that earns most.
 
 Amounts are in the portfolio's own currency. A loan that is repaid earns a share of its amount; one that
 defaults loses another. A cost ratio of 10 to 1 says that a default loses ten margins.
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from scoring.decision import COSTS, GRANT_ALL
+from scoring.evidence.ranking import apart
 from scoring.metrics import Outcomes, Vector
 
 CURVE = 200  # points of a strategy curve; more is invisible
+LOSSES = (0.25, 0.45, 0.65)  # given default: what a scenario supposes
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,17 @@ class Terms:
     margin: float = 0.045  # a tenth of it: what the cost ratio of 10 to 1 says
 
     def __post_init__(self) -> None:
-        """Refuse terms under which no cut-off makes sense."""
+        """Refuse terms under which no threshold makes sense."""
         if not 0 < self.loss_given_default <= 1:
-            raise ValueError(f"loss given default {self.loss_given_default!r} is outside (0, 1].")
+            raise ValueError(
+                f"loss given default {self.loss_given_default!r} is outside (0, 1]; give a share of the loan."
+            )
         if not 0 < self.margin <= 1:
-            raise ValueError(f"margin {self.margin!r} is outside (0, 1].")
+            raise ValueError(f"margin {self.margin!r} is outside (0, 1]; give a share of the loan.")
 
     @property
     def threshold(self) -> float:
-        """The cut-off that earns most for calibrated probabilities: ``margin / (margin + LGD)``."""
+        """The threshold that earns most for calibrated probabilities: ``margin / (margin + LGD)``."""
         return self.margin / (self.margin + self.loss_given_default)
 
     @property
@@ -54,7 +58,7 @@ TERMS = Terms()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a cut-off leads to. Money is per 1,000 of credit asked for, granted or not.
+    """What a threshold leads to. Money is per 1,000 of credit asked for, granted or not.
 
     Attributes
     ----------
@@ -88,7 +92,7 @@ def expected_loss(probability: Vector, exposure: Vector, terms: Terms = TERMS) -
 def outcome(
     y: Outcomes, probability: Vector, exposure: Vector, threshold: float, terms: Terms = TERMS
 ) -> Outcome:
-    """Return what one cut-off leads to.
+    """Return what one threshold leads to.
 
     Parameters
     ----------
@@ -105,20 +109,57 @@ def outcome(
     return curve.at(int(np.searchsorted(curve.probability, threshold, side="left")), threshold)
 
 
+def decided(
+    y: Outcomes,
+    probability: Vector,
+    exposure: Vector,
+    thresholds: Vector,
+    served: float,
+    terms: Terms = TERMS,
+) -> Outcome:
+    """Return what decisions out of fold lead to, where each fold has its threshold from the others.
+
+    Parameters as ``outcome``; ``thresholds`` has one per application, and ``served``, the threshold that was
+    chosen on all folds, is what the outcome is named by.
+    """
+    refused = (probability >= thresholds).astype(np.float64)
+    curve = _Curve(y, probability, exposure, terms, by=refused)
+    return curve.at(int(np.count_nonzero(refused == 0)), served)
+
+
+def scenarios(
+    y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS
+) -> list[tuple[Terms, Outcome]]:
+    """Return what other terms would say, each at its own threshold: other losses; half and twice the margin.
+
+    A margin stays within the loan. Parameters as ``outcome``.
+    """
+    margins = dict.fromkeys(min(times * terms.margin, 1.0) for times in (0.5, 1.0, 2.0))
+    other = [Terms(loss, margin) for loss in LOSSES for margin in margins]
+    return [(one, outcome(y, probability, exposure, one.threshold, one)) for one in other]
+
+
 def strategy(
-    y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS, points: int = CURVE
+    y: Outcomes,
+    probability: Vector,
+    exposure: Vector,
+    terms: Terms = TERMS,
+    points: int = CURVE,
+    smallest: int = 1,
 ) -> list[Outcome]:
     """Return the strategy curve: what every share of approvals leads to, from refusing all to granting all.
 
-    Parameters as ``outcome``; ``points`` cut-offs, spread evenly over the applications.
+    Parameters as ``outcome``; at most ``points`` thresholds, spread evenly over the applications, with at
+    least ``smallest`` of them between two.
     """
     curve = _Curve(y, probability, exposure, terms)
-    chosen = np.unique(np.linspace(0, len(curve.cuts) - 1, points).round().astype(int))
-    return [curve.at(int(curve.cuts[i]), curve.threshold(int(curve.cuts[i]))) for i in chosen]
+    ends = curve.cuts[1:]
+    cuts = [0, *(int(ends[i]) for i in apart(ends, smallest, points - 1))]
+    return [curve.at(cut, curve.threshold(cut)) for cut in cuts]
 
 
 def best_cutoff(y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS) -> Outcome:
-    """Return the cut-off of highest profit on these applications, exact over every way to cut them.
+    """Return the threshold of highest profit on these applications, exact over every way to cut them.
 
     Among equally good ones the highest threshold wins. Parameters as ``outcome``.
     """
@@ -129,20 +170,22 @@ def best_cutoff(y: Outcomes, probability: Vector, exposure: Vector, terms: Terms
 
 
 class _Curve:
-    """Running sums over the applications, from low to high probability; a cut grants those before it."""
+    """Running sums from low to high probability, or ``by`` another order; a cut grants those before it."""
 
-    def __init__(self, y: Outcomes, probability: Vector, exposure: Vector, terms: Terms) -> None:
+    def __init__(
+        self, y: Outcomes, probability: Vector, exposure: Vector, terms: Terms, by: Vector | None = None
+    ) -> None:
         if not (len(y) == len(probability) == len(exposure) > 0):
             raise ValueError("give one outcome, one probability and one exposure per application.")
         if not (np.isfinite(exposure).all() and (exposure > 0).all()):
             raise ValueError("an exposure is missing or not above 0; give the credit asked for.")
-        order = np.argsort(probability, kind="stable")
+        order = np.argsort(probability if by is None else by, kind="stable")
         bad, self.probability, amount = y[order].astype(np.float64), probability[order], exposure[order]
         self.bads, self.asked = _running(bad), float(amount.sum())
         self.lost = _running(bad * terms.loss_given_default * amount)
         self.earned = _running((1 - bad) * terms.margin * amount)
         self.expected = _running(expected_loss(self.probability, amount, terms))
-        ends = self.probability[1:] > self.probability[:-1]  # equal ones are decided alike
+        ends = np.diff(probability[order] if by is None else by[order]) > 0  # equal ones are decided alike
         self.cuts = np.concatenate(([0], np.flatnonzero(ends) + 1, [len(bad)]))
 
     def threshold(self, cut: int) -> float:

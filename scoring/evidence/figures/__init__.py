@@ -4,45 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scoring.decision import COSTS
+from scoring.evidence.ranking import Ranking
 from scoring.metrics import Outcomes, Vector
 
 POINTS = 500  # of a curve; more is invisible
 BLUE, ORANGE, GREY = "#0b5394", "#b45f06", "#666666"  # 4.5 to 1 or better on white
 
 
-def draw(y: Outcomes, probability: Vector, threshold: float) -> dict[str, Figure]:
-    """Draw the curves of a run.
+def draw(
+    y: Outcomes, raw: Vector, probability: Vector, thresholds: Vector, served: float
+) -> dict[str, Figure]:
+    """Draw the curves of a run, out of fold.
 
     Parameters
     ----------
-    y, probability : ndarray of shape (n_applications,)
-        Outcomes and out-of-fold probabilities of default.
-    threshold : float
-        Applications at or above it are refused.
+    y, raw, probability, thresholds : ndarray of shape (n_applications,)
+        Outcomes, log-odds (measures of rank read them), calibrated probabilities of default and thresholds.
+    served : float
+        The threshold that was chosen on all folds.
 
     Returns
     -------
     dict
         ``roc``, ``precision_recall``, ``calibration``, ``cost``.
     """
-    order = np.argsort(-probability, kind="stable")
-    p, bad = probability[order], y[order].astype(np.float64)
-    ends = np.flatnonzero(np.concatenate((p[1:] < p[:-1], [True])))
-    ends = ends[np.unique(np.linspace(0, len(ends) - 1, POINTS).astype(int))]
-    caught, alarms = np.cumsum(bad)[ends], np.cumsum(1 - bad)[ends]
-    cut = int(np.count_nonzero(probability >= threshold))
-    at = (float(bad[:cut].sum()), float(cut - bad[:cut].sum()))
-    totals = (float(bad.sum()), float(len(bad) - bad.sum()))
+    ranked = Ranking.of(y, raw).thinned(1, POINTS)
+    refused = probability >= thresholds
+    at = (float((y * refused).sum()), float(((1 - y) * refused).sum()))
     return {
-        "roc": _roc(caught, alarms, at, totals),
-        "precision_recall": _precision_recall(caught, alarms, at, totals),
-        "calibration": _calibration(p, bad),
-        "cost": _cost(p[ends], caught, alarms, threshold, totals),
+        "roc": _roc(ranked, at),
+        "precision_recall": _precision_recall(ranked, at),
+        "calibration": _calibration(y, probability),
+        "cost": _cost(Ranking.of(y, probability).thinned(1, POINTS), served),
     }
 
 
@@ -54,35 +51,33 @@ def _axes(title: str, x: str, y: str, height: float = 5.0) -> tuple[Figure, Axes
     return figure, axes
 
 
-def _roc(caught: Vector, alarms: Vector, at: tuple[float, float], totals: tuple[float, float]) -> Figure:
+def _roc(ranked: Ranking, at: tuple[float, float]) -> Figure:
     figure, axes = _axes(
         "ROC curve, out of fold", "Share of good credits refused", "Share of defaults refused"
     )
-    axes.plot([0, *(alarms / totals[1])], [0, *(caught / totals[0])], color=BLUE)
+    axes.plot([0, *ranked.alarms], [0, *ranked.caught], color=BLUE)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", label="chance")
-    axes.plot(at[1] / totals[1], at[0] / totals[0], "o", color=ORANGE, label="at the threshold")
+    axes.plot(at[1] / ranked.goods[-1], at[0] / ranked.bads[-1], "o", color=ORANGE, label="at the threshold")
     axes.legend(loc="lower right")
     return figure
 
 
-def _precision_recall(
-    caught: Vector, alarms: Vector, at: tuple[float, float], totals: tuple[float, float]
-) -> Figure:
+def _precision_recall(ranked: Ranking, at: tuple[float, float]) -> Figure:
     figure, axes = _axes(
         "Precision and recall, out of fold", "Share of defaults refused", "Defaults among refused"
     )
-    axes.plot(caught / totals[0], caught / (caught + alarms), color=BLUE)
-    axes.axhline(totals[0] / sum(totals), color=GREY, linestyle="--", label="default rate")
+    axes.plot(ranked.caught, ranked.bads / ranked.refused, color=BLUE)
+    axes.axhline(ranked.bads[-1] / ranked.refused[-1], color=GREY, linestyle="--", label="default rate")
     if sum(at):
-        axes.plot(at[0] / totals[0], at[0] / sum(at), "o", color=ORANGE, label="at the threshold")
+        axes.plot(at[0] / ranked.bads[-1], at[0] / sum(at), "o", color=ORANGE, label="at the threshold")
     axes.legend(loc="upper right")
     return figure
 
 
-def _calibration(p: Vector, bad: Vector) -> Figure:
+def _calibration(y: Outcomes, p: Vector) -> Figure:
     figure, axes = _axes("Calibration by decile, out of fold", "Probability of default", "Default rate")
-    bins = [rows for rows in np.array_split(np.arange(len(p)), 10) if len(rows)]
-    said, seen = [float(p[rows].mean()) for rows in bins], [float(bad[rows].mean()) for rows in bins]
+    bins = Ranking.of(y, p).thinned(1, 10).parts()
+    said, seen = [float(p[rows].mean()) for rows in bins], [float(y[rows].mean()) for rows in bins]
     error = [1.96 * (rate * (1 - rate) / len(rows)) ** 0.5 for rate, rows in zip(seen, bins, strict=True)]
     axes.errorbar(said, seen, yerr=error, fmt="o", color=BLUE, capsize=3, label="decile, 95% interval")
     top = max(*said, *seen)
@@ -91,10 +86,9 @@ def _calibration(p: Vector, bad: Vector) -> Figure:
     return figure
 
 
-def _cost(p: Vector, caught: Vector, alarms: Vector, threshold: float, totals: tuple[float, float]) -> Figure:
+def _cost(ranked: Ranking, threshold: float) -> Figure:
     figure, axes = _axes("Cost against threshold, out of fold", "Threshold", "Cost per 1,000 applications")
-    cost = COSTS.false_negative * (totals[0] - caught) + COSTS.false_positive * alarms
-    axes.plot(p, 1_000 * cost / sum(totals), color=BLUE)
+    axes.plot(ranked.scores, ranked.cost_per_1000, color=BLUE)
     axes.axvline(threshold, color=ORANGE, label=f"chosen, {threshold:.4f}")
     axes.axvline(COSTS.threshold, color=GREY, linestyle="--", label=f"theory, {COSTS.threshold:.4f}")
     axes.set_xlim(0, min(1.0, 6 * COSTS.threshold))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -104,6 +105,81 @@ def draw_bars(
     return figure
 
 
+def draw_stack(
+    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, decimal: str = "."
+) -> Figure:
+    """Draw horizontal bars made of parts, each with its label, from light to dark; the first on top."""
+    figure = Figure(figsize=(6.2, 1.3 + 0.26 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    places = list(range(len(names)))
+    start = [0.0] * len(names)
+    for number, (label, values) in enumerate(parts):
+        shade = mpl.colormaps["Blues"](0.08 + 0.85 * number / max(len(parts) - 1, 1))
+        axes.barh(
+            places, values, left=start, color=shade, edgecolor=GREY, linewidth=0.4, height=0.65, label=label
+        )
+        start = [at + value for at, value in zip(start, values, strict=True)]
+    axes.set_yticks(places, list(names), fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel=x, xlim=(0, max(start, default=1.0)))
+    figure.legend(fontsize=8, loc="outside upper center", ncols=len(parts), frameon=False, handlelength=1.2)
+    _speak(figure, decimal, is_both=False)
+    return figure
+
+
+def draw_distribution(
+    edges: Sequence[float], parts: Sequence[tuple[str, Sequence[float]]], x: str, y: str, decimal: str = "."
+) -> Figure:
+    """Draw one outline for each part: how dense its values lie in each piece, 1 where they lie evenly.
+
+    Parameters
+    ----------
+    edges : sequence of float
+        Bounds of the pieces.
+    parts : sequence of (str, sequence of float)
+        Label, and share of its values in each piece.
+    x, y : str
+        Names of the axes.
+    """
+    figure = Figure(figsize=(6.2, 2.6), layout="constrained")
+    axes = figure.add_subplot()
+    width = [(b - a) / (edges[-1] - edges[0]) for a, b in pairwise(edges)]
+    for number, (label, shares) in enumerate(parts):
+        heights = [share / wide for share, wide in zip(shares, width, strict=True)]
+        colour, dash = COLOURS[number], DASHES[number]
+        axes.stairs(heights, edges, color=colour, linestyle=dash, linewidth=1.5, label=label, baseline=None)
+    axes.set(xlabel=x, ylabel=y)
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend(fontsize=8)
+    _speak(figure, decimal)
+    return figure
+
+
+def draw_pairs(
+    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, decimal: str = "."
+) -> Figure:
+    """Draw a horizontal bar of each part beside the others for each name, the first on top."""
+    figure = Figure(figsize=(6.2, 1.0 + 0.36 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    high = 0.8 / len(parts)
+    for number, (label, values) in enumerate(parts):
+        places = [at + (number - (len(parts) - 1) / 2) * high for at in range(len(names))]
+        hatch = "" if number == 0 else "////"
+        colour = COLOURS[number]
+        axes.barh(
+            places, values, height=high, label=label,
+            color=colour if number == 0 else "white", edgecolor=colour, hatch=hatch, linewidth=0.8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(names)), list(names), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    axes.grid(visible=True, axis="x", alpha=0.3)
+    axes.legend(fontsize=8)
+    _speak(figure, decimal, is_both=False)
+    return figure
+
+
 def as_svg(figure: Figure, name: str, title: str) -> str:
     """Return a figure as an SVG element.
 
@@ -132,7 +208,10 @@ def _speak(figure: Figure, decimal: str, is_both: bool = True) -> None:
     """Write the numbers of the axes as the reader does."""
 
     def written(value: float, _: int) -> str:
-        return f"{value:.4g}".replace("-", "−").replace(".", decimal)
+        text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+        if decimal == ",":
+            text = text.replace(",", "\u202f")
+        return text.replace("-", "−").replace(".", decimal)
 
     axes = figure.axes[0]
     axes.xaxis.set_major_formatter(FuncFormatter(written))
