@@ -25,7 +25,7 @@ from scoring.features.wording import spaced
 from scoring.metrics import Measured
 from training import tracking
 from validation import __main__ as program
-from validation import curves, people
+from validation import curves, people, words
 from validation.blocks import Table
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs, _shown, gather
@@ -313,6 +313,9 @@ def test_a_kept_figure_has_the_same_name_whoever_fares_worst(evidence):
 
 
 def test_every_text_stands_in_both_languages_with_the_same_places():
+    assert len(WORDS) == sum(
+        len(part.WORDS) for part in (words.model, words.page, words.people)
+    )  # none hides another
     for key, (english, french) in WORDS.items():
         places = re.compile(r"\{(\w+)\}")
         assert sorted(places.findall(english)) == sorted(places.findall(french)), key

@@ -59,7 +59,7 @@ class Scorer:
     importance : mapping of str to float
         Mean absolute contribution (log-odds) over a sample of all applicants.
     metrics : mapping of str to mapping
-        Out-of-fold metrics, each with ``value``, ``low`` and ``high`` (95 % interval).
+        Out-of-fold metrics, each with ``value`` and, where there is a 95 % interval, ``low`` and ``high``.
     lineage : mapping
         Data hash, git revision, library versions, time, candidate, seed.
     """
