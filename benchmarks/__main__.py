@@ -18,7 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "BENCHMARKS.md"
 PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what for a short run
     "engine": (["--keep"], ["--rounds", "1", "--trees", "100"]),
-    "features": (["--portfolio", "var/demo"], ["--portfolio", "var/demo", "--rounds", "1"]),
+    "features": (
+        ["--portfolio", "var/demo", "--made-by", "make demo"],
+        ["--portfolio", "var/demo", "--rounds", "1"],
+    ),
     "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
     "servers": ([], ["--quick"]),
     "curves": ([], ["--draw"]),

@@ -8,28 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
-import numpy as np
-import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import FOLDS, MODEL_FILE
+from benchmarks.given import FOLDS, Given, MadeBy, command, judge, read, refusing
+from benchmarks.peers import MODEL_FILE
 from benchmarks.results import record
 from scoring import features as declared
-from scoring import tables
-from scoring.candidates import LIGHTGBM, fit, vectorise
-from scoring.candidates.selection import importance
+from scoring.candidates import LIGHTGBM
+from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.evaluation import deal_folds
 from scoring.evidence.alternatives import BLOCKS
 from scoring.evidence.paired import Judged, differences
-from scoring.metrics import Outcomes
-from scoring.scorer.model import probability
 
 TITLES = {  # of the blocks of `alternatives.BLOCKS`, in the records
     "application": "raw application columns",
@@ -70,29 +64,13 @@ def steps(allowed: Sequence[str]) -> Iterator[Step]:
     yield Step("all, chosen by null importance", before, tuple(allowed), is_chosen=True)
 
 
-def judge(step: Step, features: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> tuple[Judged, float]:
-    """Cross-validate the champion's candidate on a step's features; give it with their mean number."""
-    table = features.select(step.names)
-    directions = {name: declared.FEATURE_BY_NAME[name].direction for name in step.names}
-    scored, widths = np.empty((repeats, len(y))), []
-    for repeat in range(repeats):
-        folds = deal_folds(y, FOLDS, seed + repeat)
-        for fold in range(FOLDS):
-            outside = folds == fold
-            inside, outcomes = table.filter(~outside), y[~outside]
-            if step.is_chosen:
-                inside = inside.select(importance(inside, outcomes, directions, seed + repeat).kept)
-            model = fit(LIGHTGBM, inside, outcomes, directions, seed + repeat)
-            scored[repeat, outside] = probability(model.raw(table.filter(outside)))
-            widths.append(inside.width)
-    return Judged(step.name, y, scored), float(np.mean(widths))
-
-
+@refusing
 def main(
-    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    portfolio: Given,
     repeats: Annotated[int, typer.Option(min=1, help="Repeats of the cross-validation.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first folds.")] = 0,
     name: Annotated[str, typer.Option(help="Keep the figures in model.json under this name.")] = "",
+    made_by: MadeBy = "",
 ) -> None:
     """Measure each block of features against the step before, with paired 95 % intervals.
 
@@ -101,29 +79,29 @@ def main(
     Example: python -m benchmarks.ablation --portfolio with-history-10k.zip --repeats 3
     """
     console, started = Console(), perf_counter()
-    read = tables.read(portfolio, "train", columns=declared.READS)
-    y = vectorise(read.applications["TARGET"])
+    known, y = read(portfolio, declared.READS)
     allowed = declared.names(DEFAULT_PROTECTED)
-    features = declared.build(read).select(allowed)
+    features = declared.build(known).select(allowed)
+    del known
     filled = [n for n in allowed if features[n].n_unique() > 1]  # a table that is absent is no step
+    coded = Coded.of(features.select(filled))
     table = Table(title=f"{portfolio.name}: {len(y):,} applications, {repeats} x {FOLDS} folds")
     for title in ("features", "number", "AUC", "cost per 1,000", "AUC gained", "cost saved"):
         table.add_column(title, justify="left" if title == "features" else "right", overflow="fold")
-    command = f"python -m benchmarks.ablation --portfolio {portfolio.name} --repeats {repeats}"
+    again = command("ablation", portfolio, made_by, repeats=repeats, seed=seed, name=name)
     done: dict[str, Judged] = {}
     with console.status("") as status:
         for step in steps(filled):
             status.update(f"Fitting: {step.name}")
-            judged, width = judge(step, features, y, repeats, seed)
+            own = coded.only(step.names)
+            judged, _, width = judge(step.name, LIGHTGBM, own, y, repeats, seed, step.is_chosen)
             done[step.name] = judged
             figures = {"AUC": judged.auc()}
             gaps = differences(judged, done[step.before], seed) if step.before else ()
             if gaps:
                 figures["AUC gained"] = gaps[0].value
             for what, figure in figures.items() if name else ():
-                record(
-                    f"ablation, {name}: {step.name}, {what}", figure, "AUC", None, None, command, MODEL_FILE
-                )
+                record(f"ablation, {name}: {step.name}, {what}", figure, "AUC", None, None, again, MODEL_FILE)
             cost = f"{judged.cost_per_1000:.0f}"
             table.add_row(step.name, f"{width:.0f}", f"{judged.auc():.4f}", cost, *map(str, gaps or ("", "")))
     console.print(table)

@@ -19,30 +19,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.given import FOLDS, Given, MadeBy, command, judge, read, refusing
 from benchmarks.recipes import RECIPES, Recipe
 from benchmarks.results import FILE, record
 from scoring import features as declared
-from scoring import tables
-from scoring.candidates import LIGHTGBM, Outcomes, vectorise
+from scoring.candidates import LIGHTGBM, Outcomes
+from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.evaluation import cross_validate, deal_folds
+from scoring.evaluation import deal_folds
 from scoring.evidence.paired import Judged, differences
-from scoring.scorer.model import probability
 
 MODEL_FILE = FILE.with_name("model.json")
-FOLDS = 5
+FEWEST = 13  # of each outcome: a recipe deals four fifths of them into five folds again, two in each
 Vector = NDArray[np.float64]
 Report = Callable[[str], object]
-
-
-def ours(features: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> Judged:
-    """Cross-validate the champion's candidate, its number of trees chosen inside each fold."""
-    directions = {name: declared.FEATURE_BY_NAME[name].direction for name in features.columns}
-    scored = [
-        probability(cross_validate(LIGHTGBM, features, y, deal_folds(y, FOLDS, s), directions, s).raw)
-        for s in range(seed, seed + repeats)
-    ]
-    return Judged("ours", y, np.array(scored))
 
 
 def theirs(recipe: Recipe, columns: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> Judged:
@@ -61,22 +51,24 @@ def theirs(recipe: Recipe, columns: pl.DataFrame, y: Outcomes, repeats: int, see
 
 def compare(portfolio: Path, repeats: int, seed: int, report: Report) -> tuple[Judged, list[Judged]]:
     """Run all systems on a portfolio; ours first."""
-    read = tables.read(portfolio, "train")
-    y = vectorise(read.applications["TARGET"])
+    known, y = read(portfolio, fewest=FEWEST)
     report("ours")
-    champion = ours(declared.build(read).select(declared.names(DEFAULT_PROTECTED)), y, repeats, seed)
+    coded = Coded.of(declared.build(known).select(declared.names(DEFAULT_PROTECTED)))
+    champion, *_ = judge("ours", LIGHTGBM, coded, y, repeats, seed)
     peers = []
     for recipe in RECIPES:
         report(recipe.name)
-        peers.append(theirs(recipe, recipe.columns(read), y, repeats, seed))
+        peers.append(theirs(recipe, recipe.columns(known), y, repeats, seed))
     return champion, peers
 
 
+@refusing
 def main(
-    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    portfolio: Given,
     repeats: Annotated[int, typer.Option(min=1, help="Repeats of the cross-validation.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the first folds.")] = 0,
     name: Annotated[str, typer.Option(help="Keep the figures in model.json under this name.")] = "",
+    made_by: MadeBy = "",
 ) -> None:
     """Compare the champion with earlier systems, out of fold, with paired 95 % intervals.
 
@@ -91,15 +83,15 @@ def main(
     for title in ("system", "AUC", "score", "cost per 1,000", "threshold", "ours: AUC", "ours: cost saved"):
         table.add_column(title, justify="left" if title == "system" else "right", overflow="fold")
     _row(table, champion)
-    command = f"python -m benchmarks.peers --portfolio {portfolio.name} --repeats {repeats}"
+    again = command("peers", portfolio, made_by, repeats=repeats, seed=seed, name=name)
     for peer in peers:
         auc, cost = differences(champion, peer, seed)
         _row(table, peer, str(auc), str(cost))
         if name:
             for what, unit, gap in (("AUC", "AUC", auc), ("cost", "per 1,000", cost)):
                 label = f"peers, {name}, {what}: ours ahead of {peer.name}"
-                record(label, gap.value, unit, 0.0, gap.low > 0, command, MODEL_FILE)
-                record(f"{label}, lower bound", gap.low, unit, 0.0, gap.low > 0, command, MODEL_FILE)
+                record(label, gap.value, unit, 0.0, gap.low > 0, again, MODEL_FILE)
+                record(f"{label}, lower bound", gap.low, unit, 0.0, gap.low > 0, again, MODEL_FILE)
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     console.print(f"{perf_counter() - started:.0f} s, peak memory {peak:.1f} GiB")

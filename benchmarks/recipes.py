@@ -31,6 +31,7 @@ Outcomes = NDArray[np.int8]
 # Training matrix and outcomes, the other part's matrix and outcomes, seed -> the other part's scores.
 Fitted = Callable[[Matrix, Outcomes, Matrix, Outcomes, int], Vector]
 THREADS = 2
+BASE = ("EXT_SOURCE_1", "EXT_SOURCE_2", "EXT_SOURCE_3", "DAYS_BIRTH")  # what polynomials are made of
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,21 @@ def four_ratios(portfolio: Portfolio) -> pl.DataFrame:
     )
 
 
-def polynomials(portfolio: Portfolio) -> pl.DataFrame:
-    """Return the same, with the polynomials of degree 3 of the three external scores and age."""
-    plain = four_ratios(portfolio)
-    base = ["EXT_SOURCE_1", "EXT_SOURCE_2", "EXT_SOURCE_3", "DAYS_BIRTH"]
-    filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(
-        plain.select(base).to_numpy()
-    )
-    terms = PolynomialFeatures(3, include_bias=False).fit_transform(filled)[:, len(base) :]
-    return plain.hstack([pl.Series(f"polynomial_{i}", terms[:, i]) for i in range(terms.shape[1])])
+def base_first(portfolio: Portfolio) -> pl.DataFrame:
+    """Return the same, the columns that polynomials are made of first."""
+    return four_ratios(portfolio).select(*BASE, pl.exclude(BASE))
+
+
+def polynomials(x: Matrix, other: Matrix) -> tuple[Matrix, Matrix]:
+    """Add the polynomials of degree 3 of the first columns, their gaps filled as in the training part."""
+    medians = SimpleImputer(strategy="median", keep_empty_features=True).fit(x[:, : len(BASE)])
+
+    def added(matrix: Matrix) -> Matrix:
+        filled = medians.transform(matrix[:, : len(BASE)])
+        terms = PolynomialFeatures(3, include_bias=False).fit_transform(filled)[:, len(BASE) :]
+        return np.hstack([matrix, terms])
+
+    return added(x), added(other)
 
 
 def weighted_xgboost(x: Matrix, y: Outcomes, other: Matrix, _: Outcomes, seed: int) -> Vector:
@@ -83,8 +90,8 @@ def undersampled_lightgbm(x: Matrix, y: Outcomes, other: Matrix, _: Outcomes, se
 
 
 def smote_xgboost(x: Matrix, y: Outcomes, other: Matrix, _: Outcomes, seed: int) -> Vector:
-    """Median, MinMax, defaults invented until the classes are even (SMOTE), XGBoost as it comes."""
-    x, other = _filled(x, other)
+    """Polynomials, median, MinMax, invented defaults until classes are even (SMOTE), XGBoost as it comes."""
+    x, other = _filled(*polynomials(x, other))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         more, outcomes = SMOTE(random_state=seed).fit_resample(x, y)
@@ -135,7 +142,7 @@ RECIPES = (
     Recipe(
         "all tables, median, MinMax, undersampling, LightGBM", simple_features.columns, undersampled_lightgbm
     ),
-    Recipe("polynomials, SMOTE, XGBoost", polynomials, smote_xgboost),
+    Recipe("polynomials, SMOTE, XGBoost", base_first, smote_xgboost),
     Recipe("LightGBM with simple features", simple_features.columns, stopped_lightgbm),
     # As ours: no protected attribute, and nothing chosen on the applications that it is judged on.
     Recipe("the same, lawful and honest", simple_features.lawful, honest_lightgbm),

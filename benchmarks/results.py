@@ -19,6 +19,7 @@ def record(
     met: bool | None,
     command: str,
     file: Path = FILE,
+    bounds: tuple[float, float] | None = None,
 ) -> None:
     """Keep one figure, in place of the last one of the same name; records stand sorted by name.
 
@@ -32,12 +33,15 @@ def record(
         The bound that was set, None if there is none; ``met`` says whether the figure keeps it.
     command : str
         What makes the figure again.
+    bounds : tuple of float, optional
+        Of the figure's 95 % interval; kept as ``low`` and ``high``.
     file : Path
         JSON, a list of records; made if it is absent. Two benchmarks may write at a time.
     """
     kept = {
         "name": name,
-        "figure": float(f"{figure:.{DIGITS}g}"),
+        "figure": _rounded(figure),
+        **({"low": _rounded(bounds[0]), "high": _rounded(bounds[1])} if bounds else {}),
         "unit": unit,
         "target": target,
         "met": None if met is None else bool(met),
@@ -52,3 +56,7 @@ def record(
         text = "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in records) + "\n]\n"
         lines.truncate(0)
         lines.write(text)
+
+
+def _rounded(figure: float) -> float:
+    return float(f"{figure:.{DIGITS}g}")

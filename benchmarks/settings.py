@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from typing import Annotated
 
@@ -15,16 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import FOLDS, MODEL_FILE
+from benchmarks.given import FOLDS, Given, MadeBy, command, judge, read, refusing
+from benchmarks.peers import MODEL_FILE
 from benchmarks.results import record
 from scoring import features as declared
-from scoring import tables
-from scoring.candidates import LIGHTGBM, LIGHTGBM_FREE, Candidate, vectorise
+from scoring.candidates import LIGHTGBM, LIGHTGBM_FREE, Candidate
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.evaluation import cross_validate, deal_folds
 from scoring.evidence.paired import Judged, differences
-from scoring.scorer.model import probability
 
 VARIANTS: dict[str, Candidate] = {
     "the champion's candidate": LIGHTGBM,
@@ -36,10 +33,12 @@ VARIANTS: dict[str, Candidate] = {
 }
 
 
+@refusing
 def main(
-    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    portfolio: Given,
     seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
     name: Annotated[str, typer.Option(help="Keep the figures in model.json under this name.")] = "",
+    made_by: MadeBy = "",
 ) -> None:
     """Measure each setting against the champion's candidate, with paired 95 % intervals.
 
@@ -48,25 +47,18 @@ def main(
     Example: python -m benchmarks.settings --portfolio with-history-10k.zip
     """
     console, started = Console(), perf_counter()
-    read = tables.read(portfolio, "train", columns=declared.READS)
-    y = vectorise(read.applications["TARGET"])
-    allowed = declared.names(DEFAULT_PROTECTED)
-    coded = Coded.of(declared.build(read).select(allowed))
-    del read
-    folds, directions = (
-        deal_folds(y, FOLDS, seed),
-        {n: declared.FEATURE_BY_NAME[n].direction for n in allowed},
-    )
+    known, y = read(portfolio, declared.READS)
+    coded = Coded.of(declared.build(known).select(declared.names(DEFAULT_PROTECTED)))
+    del known
     table = Table(title=f"{portfolio.name}: {len(y):,} applications, {FOLDS} folds")
     for title in ("settings", "trees", "AUC", "cost per 1,000", "AUC gained", "cost saved"):
         table.add_column(title, justify="left" if title == "settings" else "right", overflow="fold")
-    command = f"python -m benchmarks.settings --portfolio {portfolio.name}"
+    again = command("settings", portfolio, made_by, seed=seed, name=name)
     champion: Judged | None = None
     with console.status("") as status:
         for what, candidate in VARIANTS.items():
             status.update(f"Fitting: {what}")
-            found = cross_validate(candidate, coded, y, folds, directions, seed)
-            judged = Judged(what, y, probability(found.raw)[None, :])
+            judged, (found,), _ = judge(what, candidate, coded, y, 1, seed)
             gaps = differences(judged, champion, seed) if champion else ()
             champion = champion or judged
             trees = round(float(np.mean(found.rounds))) * candidate.boosters
@@ -75,7 +67,7 @@ def main(
             figures = [("AUC", judged.auc(), "AUC"), ("cost", judged.cost_per_1000, "per 1,000")]
             figures += [("trees", trees, "trees")]
             for key, figure, unit in figures if name else ():
-                record(f"settings, {name}: {what}, {key}", figure, unit, None, None, command, MODEL_FILE)
+                record(f"settings, {name}: {what}, {key}", figure, unit, None, None, again, MODEL_FILE)
     console.print(table)
     console.print(f"{perf_counter() - started:.0f} s")
 

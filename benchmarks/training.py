@@ -1,19 +1,22 @@
 """Time, memory and honest figures of one training: ``python -m benchmarks.training --portfolio DIR``.
 
-``train.py --compare champion`` runs in a process of its own, on a fresh store; its run is read back.
+``train.py`` runs in a process of its own, on a fresh store; its runs are read back, one of each candidate.
 """
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from benchmarks.given import Given, MadeBy, command, refusing
 from benchmarks.results import record
 from scoring.decision import COSTS
 from training import tracking
@@ -26,43 +29,75 @@ FULL, CALIBRATED = 300_000, 90_000  # applications from which the targets of tim
 def train_afresh(portfolio: Path, compare: str, folder: str) -> str:
     """Train as a user does, on a store of its own in ``folder``; return where the store is."""
     uri = f"sqlite:///{folder}/mlflow.db"
-    words = ["train.py", "--portfolio", str(portfolio), "--compare", compare, "--tracking-uri", uri]
-    subprocess.run([sys.executable, *words], cwd=HERE.parent, check=True)
+    words = [
+        str(HERE.parent / "train.py"),
+        "--portfolio",
+        str(portfolio),
+        "--compare",
+        compare,
+        "--tracking-uri",
+        uri,
+    ]
+    if subprocess.run([sys.executable, *words]).returncode:
+        raise ValueError("the training failed; it says why above.")
     return uri
 
 
+def figures(
+    line: Mapping[str, Any], run: tracking.Run
+) -> Iterator[tuple[str, float, str, float | None, bool]]:
+    """Give the honest figures of one candidate: what, figure, unit, target, whether it is met."""
+    m, n = run.metrics, int(run.params["applications"])
+    yield "AUC", m["auc"], "AUC", None, True
+    yield "business score", m["business_score"], "share", None, True
+    yield "cost", m["cost_per_1000"], "per 1,000", None, True
+    yield "log-loss", m["log_loss"], "nats", None, True
+    yield "Brier score", m["brier"], "share", None, True
+    target = 0.005 if n >= CALIBRATED else None
+    yield "calibration error", m["calibration_error"], "share", target, m["calibration_error"] <= 0.005
+    yield "calibration slope", m["calibration_slope"], "slope", None, True
+    yield "calibration intercept", m["calibration_intercept"], "log-odds", None, True
+    if line["family"] == "boosted":
+        at = m["threshold"] / COSTS.threshold
+        yield "threshold against 1/11", at, "ratio", 0.1, abs(at - 1) <= 0.1
+        optimum = m["optimum_threshold"] / COSTS.threshold
+        yield "cheapest threshold against 1/11, noise included", optimum, "ratio", None, True
+        yield "trees", int(run.params["rounds"]) * int(run.params["boosters"]), "trees", None, True
+
+
+@refusing
 def main(
-    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, zip or Parquet.")],
-    name: Annotated[str, typer.Option(help="Word for it in the records.")] = "synthetic",
-    compare: Annotated[str, typer.Option(help="As train.py's.")] = "champion",
+    portfolio: Given,
+    name: Annotated[str, typer.Option(help="Word for it in the records.")],
+    compare: Annotated[str, typer.Option(help="As train.py's; quick: three candidates.")] = "champion",
+    made_by: MadeBy = "",
 ) -> None:
-    """Train once and keep the figures in benchmarks/model.json."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = perf_counter()
-        uri = train_afresh(portfolio, compare, folder)
-        minutes = (perf_counter() - started) / 60
-        client, cost = tracking.connect(uri), "cost_per_1000"
-        best = tracking.find_best(client, tracking.EXPERIMENT, cost).run
-    n, m = int(best.params["applications"]), best.metrics
-    of = f"{n:,} applications ({name})"
-    command = f"python -m benchmarks.training --portfolio {portfolio.name} --name {name} --compare {compare}"
+    """Train once and keep the figures of every candidate in benchmarks/model.json.
+
+    Example: python -m benchmarks.training --portfolio var/demo --name demo --made-by "make demo"
+    """
+    again = command("training", portfolio, made_by, name=name, compare=compare)
 
     def keep(
         what: str, figure: float, unit: str, target: float | None = None, met: bool | None = None
     ) -> None:
-        record(f"{what}, {of}", figure, unit, target, met, command, MODEL)
+        record(what, figure, unit, target, met if target is not None else None, again, MODEL)
 
-    time = (20.0, minutes <= 20) if n >= FULL and compare == "champion" else (None, None)
-    keep(f"train, {compare}, five folds", minutes, "min", *time)
-    keep(f"train, {compare}, peak memory", m["peak_memory_mib"] / 1024, "GiB")
-    error = (0.005, m["calibration_error"] <= 0.005) if n >= CALIBRATED else (None, None)
-    keep("calibration error out of fold", m["calibration_error"], "share", *error)
-    for metric in ("auc", "business_score", "brier", "calibration_slope", "calibration_intercept"):
-        keep(f"{metric} out of fold", m[metric], "")
-    keep(f"{cost} out of fold", m[cost], "per 1,000")
-    off = abs(m["threshold"] / COSTS.threshold - 1)
-    keep("threshold against 1/11", m["threshold"] / COSTS.threshold, "ratio", 0.1, off <= 0.1)
-    keep("cheapest threshold against 1/11, noise included", m["optimum_threshold"] / COSTS.threshold, "ratio")
+    with tempfile.TemporaryDirectory() as folder:
+        started = perf_counter()
+        client = tracking.connect(train_afresh(portfolio, compare, folder))
+        minutes = (perf_counter() - started) / 60
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        best = tracking.find_best(client, tracking.EXPERIMENT, "cost_per_1000").run
+        lines = tracking.read_candidates(client, best)
+        for line in () if lines is None else lines.to_dicts():
+            run = tracking.find_run(client, line["run_id"])
+            for what, figure, unit, target, met in figures(line, run):
+                keep(f"out of fold, {name}, {line['candidate']}: {what}", figure, unit, target, met)
+    of, is_full = f"train, {name}, {compare}", int(best.params["applications"]) >= FULL
+    keep(f"{of}, wall", minutes, "min", 20.0 if is_full and compare == "champion" else None, minutes <= 20)
+    keep(f"{of}, CPU", used.ru_utime + used.ru_stime, "CPU s")
+    keep(f"{of}, peak memory", used.ru_maxrss / 2**20, "GiB")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.given import Given, MadeBy, command, refusing
 from benchmarks.results import record
 from benchmarks.training import MODEL, train_afresh
 from scoring.evidence.money import TERMS
@@ -75,10 +75,12 @@ def figures(found: Evidence) -> Iterator[Shown]:
     yield "profit of granting everybody", found.cutoffs["all"].profit, "per 1,000 of credit asked for"
 
 
+@refusing
 def main(
-    portfolio: Annotated[Path, typer.Option(help="Kaggle folder, the Kaggle zip, or a folder of Parquet.")],
+    portfolio: Given,
     name: Annotated[str, typer.Option(help="Word for it in the records.")],
     folds: Annotated[int, typer.Option(min=2, help="Folds of the refits.")] = 2,
+    made_by: MadeBy = "",
 ) -> None:
     """Train a champion, measure all that a validator asks, and keep it in benchmarks/model.json.
 
@@ -91,13 +93,14 @@ def main(
         client = tracking.connect(train_afresh(portfolio, "champion", folder))
         run, size = registry.find_champion(client), Size(folds=folds)
         found = of_run(client, run, portfolio, size, TERMS, lambda step: status.update(f"Measuring: {step}"))
-    command = f"python -m benchmarks.validated --portfolio {portfolio.name} --name {name} --folds {folds}"
+    again = command("validated", portfolio, made_by, name=name, folds=folds)
     table = Table("what", "figure", "interval", "unit", title=f"{name}: {len(found.y):,} applications")
     for what, figure, unit in figures(found):
         value = figure.value if isinstance(figure, Measured) else figure
-        interval = f"{figure.low:.4g} to {figure.high:.4g}" if isinstance(figure, Measured) else ""
+        bounds = (figure.low, figure.high) if isinstance(figure, Measured) else None
+        interval = f"{bounds[0]:.4g} to {bounds[1]:.4g}" if bounds else ""
         table.add_row(what, f"{value:.4g}", interval, unit)
-        record(f"validation, {name}: {what}", round(value, 6), unit, None, None, command, MODEL)
+        record(f"validation, {name}: {what}", value, unit, None, None, again, MODEL, bounds)
     console.print(table)
 
 

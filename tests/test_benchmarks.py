@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import training
 from benchmarks.layout import servers
-from benchmarks.results import record
+from benchmarks.results import FILE, record
+from scoring.metrics import MEASURES
+from training import tracking
 
 
 def test_a_figure_takes_the_place_of_the_last_of_its_name(tmp_path: Path) -> None:
@@ -20,6 +23,38 @@ def test_a_figure_takes_the_place_of_the_last_of_its_name(tmp_path: Path) -> Non
         ("b, 10 rows", 0.3, False),
     ]
     assert set(records[0]) == {"name", "figure", "unit", "target", "met", "command"}
+
+
+def test_the_bounds_of_a_figure_are_kept_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    record("a", 0.5, "AUC", None, None, "python -m benchmarks.a", file, (0.412345, 0.6))
+    (kept,) = json.loads(file.read_text())
+    assert (kept["low"], kept["high"]) == (0.4123, 0.6)
+
+
+@pytest.mark.parametrize("file", ["results.json", "model.json"])
+def test_a_recorded_command_names_a_portfolio_that_is_there_or_can_be_made(file: str) -> None:
+    for kept in json.loads(FILE.with_name(file).read_text()):
+        last = kept["command"].rsplit(" && ", 1)[-1]
+        if " --portfolio " in last:
+            portfolio = last.split(" --portfolio ")[1].split()[0]
+            is_made = kept["command"].startswith(("make demo && ", "python -m scoring.synthetic "))
+            assert portfolio.endswith(".zip") or is_made, kept
+
+
+def test_the_figures_of_a_training_are_named_after_what_made_them() -> None:
+    metrics = dict.fromkeys((*MEASURES, "calibration_slope", "calibration_intercept"), 0.5)
+    metrics |= {"threshold": 1 / 11, "optimum_threshold": 0.1, "calibration_error": 0.006}
+    params = {"applications": "90000", "rounds": "200", "boosters": "5"}
+    run = tracking.Run("id", metrics, params, {})
+    found = {what: rest for what, *rest in training.figures({"family": "boosted"}, run)}
+    assert found["trees"] == [1000, "trees", None, True]
+    assert found["calibration error"] == [0.006, "share", 0.005, False]
+    assert found["threshold against 1/11"] == [pytest.approx(1.0), "ratio", 0.1, True]
+    names = {kept["name"] for kept in json.loads(FILE.with_name("model.json").read_text())}
+    for name in names:
+        if name.startswith("out of fold, "):
+            assert name.split(": ")[1] in found, name
 
 
 def test_a_file_that_is_no_list_of_records_is_left_alone(tmp_path: Path) -> None:

@@ -1,17 +1,24 @@
 """The comparison with earlier systems is paired, exact on small examples, and runs on made-up applicants."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from benchmarks import ablation, simple_features
-from benchmarks.recipes import RECIPES
+from benchmarks import ablation, given, peers, settings, simple_features
+from benchmarks.recipes import RECIPES, polynomials
 from scoring import features, synthetic, tables
+from scoring.candidates import LOGISTIC_REGRESSION
+from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
+from scoring.evaluation import cross_validate, deal_folds
 from scoring.evidence.alternatives import BLOCKS
 from scoring.evidence.paired import Judged, differences
+from scoring.scorer.model import probability
 
 Y = np.array([0, 0, 1, 0, 1, 0, 0, 1], dtype=np.int8)
 GOOD = np.array([[0.1, 0.2, 0.9, 0.3, 0.8, 0.1, 0.4, 0.7]])
@@ -66,6 +73,62 @@ def test_a_recipe_gives_every_application_a_score(recipe, portfolio):
     scores = recipe.fit(matrix[~part], y[~part], matrix[part], y[part], 0)
     assert scores.shape == (part.sum(),)
     assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_polynomials_are_filled_as_in_the_training_part():
+    x = np.array([[1.0, 0, 0, 0], [3.0, 0, 0, 0], [np.nan, 0, 0, 0]])
+    one, other = polynomials(x, np.array([[np.nan, 0, 0, 0], [100.0, 0, 0, 0]]))
+    assert (
+        one.shape[1] == other.shape[1] == 4 + 30
+    )  # 34 terms of four columns up to degree 3, less themselves
+    assert np.isnan(other[0, 0]) and other[0, 4] == 2.0**2  # the median of 1 and 3, squared; 100 is not in it
+
+
+@pytest.mark.parametrize("module", [peers, settings, ablation], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("no TARGET", "TARGET"),
+        ("three defaults", "3 defaults"),
+        ("one class", "TARGET holds one class only: all 400 applications are repaid"),
+        ("nothing", "nowhere"),
+    ],
+)
+def test_a_portfolio_that_cannot_be_measured_exits_2_in_one_sentence(
+    module, what, message, portfolio, tmp_path
+):
+    form = portfolio.applications.drop("row")
+    target = pl.Series([1] * (3 if what == "three defaults" else 0), dtype=pl.Int64)
+    target = target.extend_constant(0, form.height - len(target))
+    form = form.drop("TARGET") if what == "no TARGET" else form.with_columns(TARGET=target)
+    form.write_parquet(tmp_path / "application_train.parquet")
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(module.main)
+    place = tmp_path / "nowhere" if what == "nothing" else tmp_path
+    got = CliRunner().invoke(app, ["--portfolio", str(place)])
+    assert (got.exit_code, message in got.output) == (2, True), got.output
+    assert "Nothing is measured" in got.output and "Traceback" not in got.output
+
+
+def test_a_command_is_recorded_so_that_it_can_be_given_again():
+    again = given.command("peers", Path("var/s100k"), "make it", repeats=2, name="synthetic 100,000")
+    assert again == (
+        "make it && python -m benchmarks.peers --portfolio var/s100k --repeats 2 --name 'synthetic 100,000'"
+    )
+    assert given.shown(Path("/far/with-history-10k.zip")) == "with-history-10k.zip"
+    assert given.shown(Path.cwd() / "var" / "demo") == "var/demo"
+    assert given.shown(Path("/far/tables")) == "DIR/tables"
+
+
+def test_a_candidate_is_judged_as_cross_validation_does_repeat_by_repeat(portfolio):
+    y = portfolio.applications["TARGET"].to_numpy().astype(np.int8)
+    coded = Coded.of(features.build(portfolio).select("EXT_SOURCE_2", "AMT_CREDIT"))
+    judged, found, width = given.judge("linear", LOGISTIC_REGRESSION, coded, y, 2, 5)
+    directions = {n: features.FEATURE_BY_NAME[n].direction for n in coded.names}
+    for i, seed in enumerate((5, 6)):
+        once = cross_validate(LOGISTIC_REGRESSION, coded, y, deal_folds(y, 5, seed), directions, seed)
+        assert (judged.probability[i] == probability(once.raw)).all()
+    assert (len(found), width) == (2, 2.0)
 
 
 def test_the_public_recipe_sums_history_up_per_applicant():
