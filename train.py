@@ -377,6 +377,13 @@ def main(
             f"[bold red]Nothing is proposed:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         raise typer.Exit(FAILURE if isinstance(error, LeakSuspected) else BAD_INPUT) from error
+    except (tracking.StoreError, OSError) as error:  # the disk is full, or the server went away
+        errors.print(
+            f"[bold red]Broken off:[/] {escape(str(error))}. The same command goes on from here.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(FAILURE) from error
 
 
 if __name__ == "__main__":

@@ -354,6 +354,27 @@ def test_bad_input_exits_2_and_says_what_is_wrong(words, message, home, tmp_path
     assert "Traceback" not in got.output
 
 
+@pytest.mark.parametrize(
+    "uri",
+    ["foo://bar", "sqlite:////proc/nowhere/mlflow.db", "sqlite:////", "http://name:secret@127.0.0.1:9"],
+)
+def test_a_store_that_cannot_be_used_exits_2_soon_and_says_so(uri, home):
+    got = CliRunner().invoke(train.app, ["--portfolio", str(home / "portfolio"), "--tracking-uri", uri])
+    text = " ".join(got.output.split())
+    assert (got.exit_code, "cannot be used: " in text) == (2, True)
+    assert "Give --tracking-uri sqlite:///FOLDER/mlflow.db" in text
+    assert "Traceback" not in text and "secret" not in text
+
+
+def test_a_store_that_fails_in_the_middle_is_said_in_a_sentence(monkeypatch, home):
+    def fail(*_):
+        raise tracking.StoreError("the disk is full")
+
+    monkeypatch.setattr(train, "run", fail)
+    got = CliRunner().invoke(train.app, ["--portfolio", str(home / "portfolio")])
+    assert (got.exit_code, "the disk is full. The same command goes on" in got.output) == (1, True)
+
+
 def test_the_hash_of_a_portfolio_is_that_of_its_files(tmp_path):
     (tmp_path / "a.csv").write_text("1")
     one = data_sha256(tmp_path)

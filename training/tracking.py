@@ -6,11 +6,13 @@ The store is a sqlite file; artefacts lie beside it, so that nothing is written 
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -57,8 +59,12 @@ SIGNATURE = ModelSignature(
 )
 
 
+_USER = re.compile(r"//[^/@\s]*@")  # a name and a password in an address
+StoreError = MlflowException  # what MLflow raises where a store fails under it
+
+
 class TrackingError(ValueError):
-    """The store has no such run."""
+    """The store cannot be used, or has no such run."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,44 @@ def libraries() -> dict[str, str]:
 
 
 def connect(uri: str) -> MlflowClient:
-    """Point MLflow at a store, making the folder of a sqlite file; return its client."""
-    if folder := sqlite_folder(uri):
-        folder.mkdir(parents=True, exist_ok=True)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    return MlflowClient()
+    """Point MLflow at a store, making the folder of a sqlite file; return its client.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be used: an unknown scheme, a folder that cannot be made, a server that is silent.
+    """
+    try:
+        if folder := sqlite_folder(uri):
+            folder.mkdir(parents=True, exist_ok=True)
+            # MLflow would try to open a file that cannot be opened for minutes.
+            with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as file:
+                file.execute("pragma schema_version")
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        client = MlflowClient()
+        if uri.startswith(("http://", "https://")):
+            _ask(client)
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise TrackingError(
+            f"the MLflow store {_USER.sub('//', uri)} cannot be used: {_USER.sub('//', why)[:200]}. Give "
+            "--tracking-uri sqlite:///FOLDER/mlflow.db, or the http:// address of a server that runs."
+        ) from error
+    return client
+
+
+def _ask(client: MlflowClient) -> None:
+    """Ask a server something, and wait for it for seconds only: MLflow itself tries for minutes."""
+    patience = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+    before = {name: os.environ.get(name) for name in patience}
+    os.environ.update({name: before[name] or value for name, value in patience.items()})
+    try:
+        client.search_experiments(max_results=1)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
 
 
 @contextmanager
