@@ -6,6 +6,8 @@ Evidently 0.7.23 needs care, and all of it is taken here or asked of the caller:
 - a column without any value raises: the caller leaves it out;
 - one absurd value stretches the standard deviation by which a distance is divided: far values are drawn in;
 - categories have to be plain strings;
+- it writes categories into its page as they are, and a client may send any text as one: what could begin a
+  tag is replaced first, and the page runs the scripts that it came with alone;
 - its verdict on a dataset (half of the columns) is not ours: it is left out of the page, ours is put on top;
 - its telemetry is switched off, and the page is forbidden to ask anything of the network.
 """
@@ -14,6 +16,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import secrets
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,11 +40,13 @@ with warnings.catch_warnings():
 from monitoring.rule import MISSING_FLOOR, Method
 
 REACH = 5  # far values are drawn in to this many times the distance from the median to the outer percentiles
+HARMLESS = str.maketrans("<>", "\u2039\u203a")  # single quotation marks that look alike
+SCRIPT = re.compile(r"(?m)^\s*<script(?=>)")  # Evidently's own begin a line, and no value holds a line break
 # The page brings its scripts, styles and fonts along; whatever else it tried, a browser would refuse.
 POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'unsafe-inline'",
+        "script-src 'nonce-{nonce}'",
         "style-src 'unsafe-inline'",
         "font-src data:",
         "img-src data: blob:",
@@ -58,8 +64,10 @@ class Report:
 
     def page(self, heading: str) -> str:
         """Return the page as one HTML file that needs no network, with a heading (HTML) of ours on top."""
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        page = self._page.replace("<head>", f"<head>{policy}<title>Drift report</title>", 1)
+        nonce = secrets.token_urlsafe()
+        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(nonce=nonce)}">'
+        page = SCRIPT.sub(rf'\g<0> nonce="{nonce}"', self._page)
+        page = page.replace("<head>", f"<head>{policy}<title>Drift report</title>", 1)
         return page.replace("<body>", f"<body>{heading}", 1)
 
 
@@ -132,7 +140,7 @@ def _pandas(table: pl.DataFrame, reference: pl.DataFrame, words: list[str]) -> p
 
 def _as_words(values: pl.Series) -> list[str | None]:
     if values.dtype == pl.String:
-        return values.to_list()
+        return [None if value is None else value.translate(HARMLESS) for value in values]
     return [None if value is None else f"{value:g}" for value in values]
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from monitoring.rule import NAMED, RULE, WATCHED, Column, Side, Verdict, number
 from monitoring.source import Reference, Traffic
@@ -121,8 +122,8 @@ def show(summary: Summary, console: Console) -> None:
             weight = "" if column.role == "prediction" else f"{column.importance:.1%}"
             distance, limit = _figure(column.statistic), _figure(column.threshold)
             style = "bold" if column.has_drifted else None
-            cells = (weight, *_sides(column), distance, limit, ", ".join(_moved(column)))
-            table.add_row(column.name, *cells, style=style)
+            cells = (column.name, weight, *_sides(column), distance, limit, ", ".join(_moved(column)))
+            table.add_row(*map(Text, cells), style=style)  # as text: "[red]" may be the name of a level
         console.print(table)
     for note in summary.notes:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
@@ -179,7 +180,8 @@ def _sides(column: Column) -> tuple[str, str]:
     if not a.levels and not b.levels:
         return _side(a), _side(b)
     level = column.moved_level
-    return f"{level} {a.levels.get(level, 0.0):.1%}", f"{b.levels.get(level, 0.0):.1%}"
+    shown = level if level.isprintable() else repr(level)
+    return f"{shown} {a.levels.get(level, 0.0):.1%}", f"{b.levels.get(level, 0.0):.1%}"
 
 
 def _side(side: Side) -> str:

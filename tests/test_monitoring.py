@@ -3,6 +3,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -307,15 +308,45 @@ def test_without_a_description_all_inputs_count_the_same(tmp_path: Path, referen
     assert set(read_reference(alone).importance.values()) == {0.2}
 
 
-def test_the_page_needs_no_network_and_bears_our_verdict(tmp_path: Path, monitor: Monitor) -> None:
-    monitor(write_log(tmp_path / "log", population(600, seed=17)), "--quiet")
+class Scripts(HTMLParser):
+    """The scripts of a page as a browser finds them: whether each bears the page's nonce, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[bool, str]] = []
+        self._nonce = re.search(r"script-src 'nonce-([\w-]{40,})'", page)[1]
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "script":
+            self.found.append((dict(attrs).get("nonce") == self._nonce, ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":
+            is_ours, text = self.found[-1]
+            self.found[-1] = is_ours, text + data
+
+
+def test_the_page_needs_no_network_and_runs_nothing_that_a_client_sent(
+    tmp_path: Path, monitor: Monitor
+) -> None:
+    evil = "[/red]\x1b[31m</script><script>document.title='XSS'</script>"
+    mixed = pl.when(pl.int_range(pl.len()) < 40).then(pl.lit(evil)).otherwise("NAME_CONTRACT_TYPE")
+    log = write_log(tmp_path / "log", population(600, seed=17, NAME_CONTRACT_TYPE=mixed))
+    shown, summary = monitor(log)
+    assert (shown.exit_code, "\x1b" in shown.output, "[/red]" in shown.output) == (1, False, True)
     page = (tmp_path / "out" / "report.html").read_text()
     head = page[: page.index("</header>")]
     assert "default-src 'none'" in head
-    assert "Drift report: no drift" in head
+    assert "Drift report: drift" in head
     assert "Dataset Drift" not in page  # Evidently's own verdict, by another rule
     assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", page)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["metrics"]
+    scripts = Scripts(page).found
+    assert len(scripts) == 4, "data, global, library, drawing"
+    assert all(is_ours for is_ours, _ in scripts), "a script without the nonce is one that no browser runs"
+    assert not re.search(r"<script[^>]*>document.title", page)
+    assert evil in column(summary, "NAME_CONTRACT_TYPE")["current"]["levels"], "for a program, as it came"
 
 
 def test_a_repeat_gives_the_same_summary(tmp_path: Path, monitor: Monitor) -> None:
