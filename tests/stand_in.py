@@ -88,7 +88,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.server.trouble:
-            self._problem(self.server.trouble, "Traceback (most recent call last)", [])
+            self.server.turned_away += 1
+            self._problem(self.server.trouble, self.server.says, self.server.faults)
             return
         applications = json.loads(body)["applications"]
         self.server.asked += len(applications)
@@ -113,17 +114,33 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
+        if self.server.retry_after and status == self.server.trouble:
+            self.send_header("retry-after", self.server.retry_after)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
 
 class StandIn(ThreadingHTTPServer):
-    """The server; `asked` counts the applications that it decided."""
+    """The server; `asked` counts the applications that it decided, `turned_away` requests in trouble."""
 
     daemon_threads = True
-    trouble: int = 0
     asked: int = 0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.be_in_trouble(0)
+
+    def be_in_trouble(
+        self,
+        status: int,
+        says: str = "Traceback (most recent call last)",
+        retry_after: str = "",
+        faults: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Answer everything with this status, or with decisions again after 0."""
+        self.trouble, self.says, self.retry_after, self.faults = status, says, retry_after, faults or []
+        self.turned_away = 0
 
     @property
     def url(self) -> str:

@@ -148,6 +148,22 @@ def test_a_busy_service_is_asked_again_when_it_says():
     assert waits == [2, 30]
 
 
+def test_nobody_asks_again_after_the_caller_has_gone():
+    waits: list[float] = []
+    busy = iter([1, 5])
+
+    def respond(_):
+        return *problem(503, "Busy.")[:2], {"retry-after": str(next(busy))}
+
+    with (
+        serving(respond) as (url, asked),
+        Client(url, sleep=waits.append, patience_s=4.5) as client,
+        pytest.raises(ServiceError, match="Busy") as caught,
+    ):
+        client.score(rows(1))
+    assert (caught.value.kind, len(asked), waits) == ("busy", 2, [1])
+
+
 def test_a_service_that_stays_busy_is_asked_so_often_only():
     waits: list[float] = []
 

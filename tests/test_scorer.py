@@ -126,7 +126,7 @@ def test_what_training_never_saw_is_named_in_both_languages(learned):
     assert [(w["feature"], w["problem"], w["value"]) for w in third] == [
         ("AMT_CREDIT", "outside range", 12_345_678.5)
     ]
-    assert "lies outside the values of training" in third[0]["en"]
+    assert "outside the values of training" in third[0]["en"]
     assert set(third[0]) == {"feature", "problem", "value", "en", "fr"}
 
 
@@ -268,10 +268,29 @@ def test_what_lies_outside_the_range_is_told_as_people_write_it():
     marked = remarks.words(
         {"AMT_INCOME_TOTAL": (25_650.0, 1_575_000.0)}, "AMT_INCOME_TOTAL", 117_000_000.0, None
     )
-    assert ": 117,000,000 lies outside the values of training, 25,650 to 1,575,000." in str(marked["en"])
-    assert "de 25\u202f650 à 1\u202f575\u202f000." in str(marked["fr"])
+    assert ": 117,000,000, outside the values of training (25,650 to 1,575,000)." in str(marked["en"])
+    assert "hors des valeurs de l'entraînement (de 25\u202f650 à 1\u202f575\u202f000)." in str(marked["fr"])
 
 
 def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
     marked = remarks.words({"EXT_SOURCE_2": (0.1, 0.7)}, "EXT_SOURCE_2", 0.7004, None)
-    assert "0.7004 lies outside the values of training, 0.1 to 0.7." in str(marked["en"])
+    assert "0.7004, outside the values of training (0.1 to 0.7)." in str(marked["en"])
+
+
+@pytest.mark.parametrize(
+    ("name", "bounds", "value", "en", "fr"),
+    [
+        ("age", (21.0, 69.0), 69.0032, "69.003_years, outside", "69,003_ans, hors"),
+        ("credit_to_income", (0.1, 50.0), 50.001, "50.001, outside", "50,001, hors"),
+        ("days_since", (1.0, 2178.0), 2179.0, "2,179_days, outside", "2~179_jours, hors"),
+    ],
+)
+def test_a_value_just_outside_the_range_keeps_its_unit(name, bounds, value, en, fr, monkeypatch):
+    units = {"age": "years", "credit_to_income": "ratio", "days_since": "days"}
+    item = replace(
+        remarks.FEATURE_BY_NAME["EXT_SOURCE_2"], name=name, unit=units[name], en="How long", fr="Durée"
+    )
+    monkeypatch.setitem(remarks.FEATURE_BY_NAME, name, item)
+    marked = remarks.words({name: bounds}, name, value, None)
+    assert en.replace("_", "\u00a0") in str(marked["en"])
+    assert fr.replace("_", "\u00a0").replace("~", "\u202f") in str(marked["fr"])

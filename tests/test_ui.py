@@ -3,9 +3,11 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
+from time import monotonic
 
 import polars as pl
 import pytest
@@ -21,13 +23,14 @@ from scoring.features import wording
 from scoring.features.wording import LANGUAGES
 from scoring.schema import Application, Explanation, columns
 from scoring.scorer import FAMILIES
+from scoring.serving.problem import UNRECORDED
 from scoring.spreadsheet import harmless
 from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.desk import Desk, Opened, guarded
 from ui.service import Service
-from ui.words import TEXTS, say
+from ui.words import TEXTS, counted, say
 
 NARROW = "\u202f"
 POINTS = Points()
@@ -42,7 +45,8 @@ def service_process():
 
 @pytest.fixture
 def stand_in(service_process: StandIn):
-    service_process.trouble = service_process.asked = 0
+    service_process.asked = 0
+    service_process.be_in_trouble(0)
     return service_process
 
 
@@ -121,7 +125,7 @@ def test_numbers_follow_the_language() -> None:
     assert figures.parse("406 597,5", "fr") == figures.parse("406,597.5", "en") == 406597.5
 
 
-@pytest.mark.parametrize("text", ["0,5", "1,23", "12a", "", "1.2.3", "nan", "inf", "--1"])
+@pytest.mark.parametrize("text", ["0,5", "1,23", "12a", "", "1.2.3", "nan", "inf", "--1", "1e999", "-1e400"])
 def test_a_doubtful_number_is_asked_again(text: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         figures.parse(text, "en")
@@ -158,10 +162,10 @@ def test_an_edit_changes_its_own_fact_only(application, name, lang) -> None:
 def test_an_officer_writes_years_where_the_files_count_days() -> None:
     opened = {"SK_ID_CURR": 1, "DAYS_BIRTH": -9461, "DAYS_EMPLOYED": 365243}
     texts = Controls(form.render(opened, "en")).texts
-    assert (texts["DAYS_BIRTH"], texts["DAYS_EMPLOYED"]) == ("25.9", "not employed")
+    assert (texts["DAYS_BIRTH"], texts["DAYS_EMPLOYED"]) == ("25.9", "not in employment")
     edited, _ = form.read(texts | {"DAYS_BIRTH": "40", "DAYS_EMPLOYED": "2"}, opened, "en")
     assert (edited["DAYS_BIRTH"], edited["DAYS_EMPLOYED"]) == (-14610, -730)
-    back, _ = form.read(texts | {"DAYS_EMPLOYED": "Not employed"}, edited, "en")
+    back, _ = form.read(texts | {"DAYS_EMPLOYED": "Not in employment"}, edited, "en")
     assert back["DAYS_EMPLOYED"] == 365243
 
 
@@ -179,6 +183,12 @@ def test_a_category_may_be_one_that_nobody_knew() -> None:
         ("EXT_SOURCE_2", "1,2", "au plus 1"),
         ("CNT_CHILDREN", "1,5", "nombre entier"),
         ("DAYS_BIRTH", "-3", "au moins 0"),
+        ("DAYS_BIRTH", "1e7", "au plus 150"),
+        ("DAYS_EMPLOYED", "-1e7", "au moins -150"),
+        ("CNT_CHILDREN", "1e12", f"au plus 2{NARROW}147{NARROW}483{NARROW}647"),
+        ("CNT_CHILDREN", "1e999", "écrivez un nombre"),
+        ("AMT_CREDIT", "1e999", "écrivez un nombre"),
+        ("OCCUPATION_TYPE", "x" * 101, "au plus 100 caractères"),
     ],
 )
 def test_a_fault_names_the_fact_and_the_remedy(name: str, text: str, sentence: str) -> None:
@@ -366,11 +376,53 @@ def test_a_new_application_is_scored_without_typing(service: Service) -> None:
     ],
 )
 def test_a_service_in_trouble_is_a_sentence(stand_in: StandIn, status: int, en: str, fr: str) -> None:
-    stand_in.trouble = status
+    stand_in.be_in_trouble(status)
     for lang, sentence in (("en", en), ("fr", fr)):
         message = desk(lang, Service(stand_in.url)).open_new()[0]
         assert sentence in message
         assert "Traceback" not in message
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "retry_after", "en", "fr"),
+    [
+        (503, UNRECORDED, "5", "cannot record decisions", "ne peut pas enregistrer de décision"),
+        (429, "Too many.", "10", "too much to do just now", "trop sollicité"),
+    ],
+)
+def test_a_service_that_wants_to_be_asked_later_is_told_at_once_and_left_alone(
+    stand_in: StandIn, status: int, says: str, retry_after: str, en: str, fr: str
+) -> None:
+    stand_in.be_in_trouble(status, says, retry_after)
+    start = monotonic()
+    for lang, sentence in (("en", en), ("fr", fr)):
+        assert sentence in desk(lang, Service(stand_in.url)).open_new()[0]
+    assert (stand_in.turned_away, stand_in.asked) == (2, 0)
+    assert monotonic() - start < 2, "the page's own patience is 4.5 s"
+
+
+def test_what_the_service_refuses_is_told_in_the_language_of_the_page(stand_in: StandIn) -> None:
+    details = {
+        "DAYS_BIRTH": "Input should be greater than or equal to -2147483647",
+        "CNT_CHILDREN": "Input should be less than or equal to 2147483647",
+        "OCCUPATION_TYPE": "String should have at most 100 characters",
+        "AMT_CREDIT": "Input should be a valid number",
+        "FLAG_MOBIL": "Input should be a valid integer, got a number with a fractional part",
+        "EXT_SOURCE_1": "Extra inputs are not permitted",
+    }
+    faults = [{"row": 0, "field": field, "detail": detail} for field, detail in details.items()]
+    stand_in.be_in_trouble(422, "The request has 6 faults.", faults=faults)
+    told = unescape(desk("fr", Service(stand_in.url)).open_new()[0])
+    for sentence in (
+        f"Âge : doit valoir au moins -2{NARROW}147",
+        f"doit valoir au plus 2{NARROW}147",
+        "doit avoir au plus 100 caractères",
+        "Montant du prêt : écrivez un nombre",
+        "écrivez un nombre entier",
+        "le service n'accepte pas cette valeur",
+    ):
+        assert wording.spaced(sentence) in told
+    assert "should" not in told
 
 
 def test_a_service_that_is_down_is_a_sentence() -> None:
@@ -444,6 +496,32 @@ def test_a_wrong_row_has_its_error_and_harms_no_other(tmp_path: Path, service: S
         None,
     ]
     assert (done.count("granted"), done.count("refused"), done.faulty) == (1, 1, 4)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_amount_that_may_be_read_in_two_ways_is_refused_with_the_remedy(
+    tmp_path: Path, service: Service, lang: str
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        'SK_ID_CURR,AMT_CREDIT,EXT_SOURCE_2\n1,"568,800","0,612"\n2,"568800,5",0.6\n3,"568,800.5",0.6\n'
+    )
+    done = scored(tmp_path / "a.csv", service, lang).table
+    assert done["decision"].is_null().to_list() == [True, False, False]
+    assert "568800, " in done["error"][0] and "EXT_SOURCE_2" not in done["error"][0]
+
+
+def test_one_endless_cell_costs_its_own_row_only(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "a.csv").write_text("SK_ID_CURR,CNT_CHILDREN\n1,1e999\n2,1e300\n3,1\n")
+    errors = ["CNT_CHILDREN: not a number", "CNT_CHILDREN: not an allowed value", None]
+    assert scored(tmp_path / "a.csv", service).table["error"].to_list() == errors
+
+
+def test_one_is_told_in_the_singular() -> None:
+    assert counted("known_of", "fr", 1, known=1, all=7) == "1 sur 7 connue"
+    assert counted("known_of", "fr", 0, known=0, all=7) == "0 sur 7 connue"
+    assert counted("about_count", "en", 0, n=0) == "0 facts"
+    for key in TEXTS:
+        assert not key.endswith("_one") or key.removesuffix("_one") in TEXTS or key == "gap_one"
 
 
 def test_no_cell_of_the_answer_is_a_formula(tmp_path: Path, service: Service) -> None:

@@ -90,7 +90,7 @@ def fetch(url: str, **headers: str) -> tuple[str, str, Mapping[str, str]]:
 @pytest.fixture
 def visit(chromium, page_url, stand_in):
     """Open the page in a language; nothing may be asked of anyone else."""
-    stand_in.trouble = 0
+    stand_in.be_in_trouble(0)
     foreign, contexts = [], []
 
     def go(lang: str, **options):
@@ -150,7 +150,7 @@ def test_a_fault_leads_to_its_field(visit) -> None:
 
 def test_a_service_in_trouble_is_a_sentence_on_the_page(visit, stand_in) -> None:
     page = visit("fr")
-    stand_in.trouble = 500
+    stand_in.be_in_trouble(500)
     page.get_by_role("button", name="Nouvelle demande").click()
     alert = page.get_by_role("alert")
     alert.wait_for()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ui.figures import Language, number, percent
 from ui.service import Model
-from ui.words import TEXTS, say
+from ui.words import TEXTS, counted, say
 
 SHARES = ("precision", "recall", "accuracy", "share_granted", "default_rate_granted")
 
@@ -67,7 +67,9 @@ def _reads(facts: Mapping[str, Any], lang: Language) -> str:
             rows = [
                 (item[lang], percent(item.get("importance", 0) / whole, lang), item["name"]) for item in found
             ]
-            count = f"{percent(shares[key], lang, 0)} · {say('about_count', lang, n=len(found))}"
+            count = (
+                f"{percent(shares[key], lang, 0)} · {counted('about_count', lang, len(found), n=len(found))}"
+            )
             parts.append(
                 f'<details><summary>{escape(title)}<span class="count">{escape(count)}</span></summary>'
                 f"{_table(heads, rows)}</details>"

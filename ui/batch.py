@@ -11,7 +11,7 @@ import polars as pl
 
 from scoring.schema import KEY, Application, ApplicationRequest, Column, Decision, columns
 from scoring.spreadsheet import delimiter, harmless
-from ui.figures import Language, number, parse
+from ui.figures import UNCLEAR, Language, number, parse
 from ui.words import say
 
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
@@ -170,7 +170,7 @@ def _check(row: dict[str, Any], known: list[Column], lang: Language) -> tuple[di
             try:
                 value = _number(value, column)
             except ValueError:
-                errors.append(say("cell", lang, column=column.name, sentence=say("cell_number", lang)))
+                errors.append(say("cell", lang, column=column.name, sentence=_wrong(value, lang)))
                 continue
         # A float that is not equal to itself is NaN, as some tools write for a missing value.
         if value is not None and value != "" and value == value:
@@ -187,12 +187,25 @@ def _check(row: dict[str, Any], known: list[Column], lang: Language) -> tuple[di
     return application, "; ".join(errors)
 
 
+def _wrong(text: str, lang: Language) -> str:
+    """Say why a cell is no number, with the remedy."""
+    bare = "".join(text.split())
+    if UNCLEAR.fullmatch(bare):
+        return say("cell_unclear", lang, text=bare, plain=bare.replace(",", ""))
+    return say("cell_number", lang)
+
+
 def _number(text: str, column: Column) -> float | int | None:
-    """Return a cell's number, with a point or a comma for the decimals; empty is missing."""
+    """Return a cell's number, with a point or a comma for the decimals; empty is missing.
+
+    The language of the page says nothing of the file, so what the two languages read differently is refused.
+    """
     if not text.strip():
         return None
     if column.kind == "id" and text.strip().isdigit():
         return int(text)  # through a float a long number would change
+    if UNCLEAR.fullmatch("".join(text.split())):
+        raise ValueError(text)
     value = parse(text, "en" if "." in text else "fr")
     return int(value) if column.kind != "number" and value == int(value) else value
 

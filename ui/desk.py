@@ -58,7 +58,7 @@ class Desk:
     def trouble(self, error: Exception) -> str:
         """Return the sentence for something that went wrong, as HTML."""
         if isinstance(error, ServiceError):
-            return result.trouble(sentence(error, self.service.api, self.lang), details(error))
+            return result.trouble(sentence(error, self.service.api, self.lang), details(error, self.lang))
         if isinstance(error, TableError):
             return result.trouble(say("portfolio_fails", self.lang, detail=error))
         if isinstance(error, batch.FileProblem):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from scoring.features.wording import NARROW, Language
 
 SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # English thousands
+# Thousands in English, three decimals in French: which of the two, the digits do not say.
+UNCLEAR = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 MINUS = "\u2212"
 
@@ -59,13 +62,13 @@ def parse(text: str, lang: Language) -> float:
     Raises
     ------
     ValueError
-        If the text is no number in that language.
+        If the text is no number in that language, or one that is too large to be held.
     """
     bare = text.translate(SPACES).replace(MINUS, "-")
     if lang == "fr":
         bare = bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else bare
     elif GROUPED.fullmatch(bare):
         bare = bare.replace(",", "")
-    if not PLAIN.fullmatch(bare):
+    if not PLAIN.fullmatch(bare) or not math.isfinite(float(bare)):
         raise ValueError(text)
     return float(bare)

@@ -15,11 +15,13 @@ from scoring.features.base import DAYS_A_YEAR
 from scoring.features.wording import level as level_in_words
 from scoring.features.wording import spaced
 from scoring.schema import FORM_GROUPS, KEY, NO_DATE, Application, Column, columns
+from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX
 from ui.figures import Language, number, parse
-from ui.words import YEARS_FIELDS, say
+from ui.words import YEARS_FIELDS, counted, say
 
 Value = str | int | float | None
 
+MOST_YEARS = 150  # no fact of a person is older; a longer time is a slip of the keyboard
 OTHER = "\u0001other"  # the choice that opens a free text; no level of a file begins so
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away
 
@@ -100,6 +102,8 @@ def understand(column: Column, text: str, lang: Language) -> Value:
     if not text:
         return None
     if column.kind == "category":
+        if len(text) > CATEGORY_MAX_LENGTH:
+            raise ValueError(say("fault_long", lang, bound=number(CATEGORY_MAX_LENGTH, lang)))
         return text
     if column.name == "DAYS_EMPLOYED" and text.casefold() == say("not_employed", lang).casefold():
         return NO_DATE
@@ -107,18 +111,20 @@ def understand(column: Column, text: str, lang: Language) -> Value:
         value = parse(text, lang)
     except ValueError:
         raise ValueError(say("fault_number", lang, example=number(1234.5, lang, 1))) from None
-    if column.name in YEARS_FIELDS:
-        if value < 0 and column.maximum == 0:
-            raise ValueError(say("fault_low", lang, bound="0"))
-        return round(-value * DAYS_A_YEAR)
-    whole = column.kind in ("integer", "flag")
-    if whole and value != int(value):
-        raise ValueError(say("fault_whole", lang))
     low, high = column.minimum, column.maximum
+    whole = column.kind in ("integer", "flag")
+    if column.name in YEARS_FIELDS:
+        low, high = 0 if column.maximum == 0 else -MOST_YEARS, MOST_YEARS
+    elif whole:
+        if value != int(value):
+            raise ValueError(say("fault_whole", lang))
+        low, high = -INT32_MAX if low is None else low, INT32_MAX if high is None else high
     if low is not None and value < low:
         raise ValueError(say("fault_low", lang, bound=number(low, lang, 2, trim=True)))
     if high is not None and value > high:
         raise ValueError(say("fault_high", lang, bound=number(high, lang, 2, trim=True)))
+    if column.name in YEARS_FIELDS:
+        return round(-value * DAYS_A_YEAR)
     return int(value) if whole else value
 
 
@@ -181,7 +187,7 @@ def render(opened: Mapping[str, Any], lang: Language) -> str:
 def _group(key: str, members: list[Column], opened: Mapping[str, Any], lang: Language) -> str:
     title = FORM_GROUPS[key][1 if lang == "fr" else 0]
     known = sum(opened.get(column.name) is not None for column in members)
-    count = say("known_of", lang, known=known, all=len(members))
+    count = counted("known_of", lang, known, known=known, all=len(members))
     state = " open" if key in OPEN_GROUPS else ""
     controls = "".join(_control(column, opened.get(column.name), lang) for column in members)
     return (

@@ -8,7 +8,7 @@ from typing import Any
 from scoring.schema import HISTORY, KEY
 from ui.batch import Scored
 from ui.figures import Language, number, percent
-from ui.words import say
+from ui.words import counted, say
 
 PREVIEW_ROWS = 20
 
@@ -62,9 +62,9 @@ def summary(scored: Scored, lang: Language) -> str:
         "faulty": scored.faulty,
     }
     told = {key: number(value, lang) for key, value in counts.items()}
+    words = {key: counted(f"tile_{key}", lang, value) for key, value in counts.items()}
     tiles = "".join(
-        f"<div><strong>{told[key]}</strong><span>{escape(say(f'tile_{key}', lang))}</span></div>"
-        for key in told
+        f"<div><strong>{told[key]}</strong><span>{escape(words[key])}</span></div>" for key in told
     )
     keys = ("batch_row", "batch_id", "batch_decision", "batch_probability", "points_head", "batch_error")
     head = "".join(f'<th scope="col">{escape(say(key, lang))}</th>' for key in keys)
@@ -79,7 +79,8 @@ def summary(scored: Scored, lang: Language) -> str:
             values["error"] or "",
         ]
         body += f'<tr><th scope="row">{row}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells)}</tr>'
-    shown = say("batch_preview", lang, n=min(PREVIEW_ROWS, len(scored.table)))
+    first = min(PREVIEW_ROWS, len(scored.table))
+    shown = counted("batch_preview", lang, first, n=first)
     return (
         f'<section class="card" role="status"><h2>{escape(say("batch_done", lang, **told))}</h2>'
         f'<div class="tiles" aria-hidden="true">{tiles}</div><h3>{escape(shown)}</h3>'

@@ -14,7 +14,7 @@ from ui import form
 from ui.charts import Bar, bars, gauge
 from ui.figures import Language, digits_to_tell, number, percent
 from ui.service import Model
-from ui.words import say
+from ui.words import counted, say
 
 MOST_BARS = 8  # facts drawn one by one; the others are summed in one line, so that the total is exact
 MARKS = {"granted": "✓", "refused": "✕"}  # a sign beside the colour
@@ -208,7 +208,13 @@ def _ledger(answer: Explanation, lang: Language, model: Model) -> str:
         note = say("no_contributions", lang)
     rows = [(say("base", lang), "", number(base, lang))]
     rows += [(bar.fact, bar.value, number(bar.points, lang, signed=True)) for bar in drawn]
-    rows.append((say("other_facts", lang, n=number(n_others, lang)), "", number(others, lang, signed=True)))
+    rows.append(
+        (
+            counted("other_facts", lang, n_others, n=number(n_others, lang)),
+            "",
+            number(others, lang, signed=True),
+        )
+    )
     body = "".join(
         f'<tr><th scope="row">{escape(fact)}</th><td>{escape(value)}</td><td>{escape(effect)}</td></tr>'
         for fact, value, effect in rows

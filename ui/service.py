@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 
 from scoring.client import Client, Refused, ServiceError
 from scoring.decision import Points
-from scoring.schema import Decision, Explanation
-from ui.figures import Language
+from scoring.schema import Decision, Explanation, FieldError
+from scoring.serving.problem import UNRECORDED
+from ui import form
+from ui.figures import Language, number
 from ui.words import say
 
 Answer = TypeVar("Answer")
@@ -24,6 +27,14 @@ SENTENCES = {
     "refused": "service_refuses",
     "failed": "service_fails",
 }
+# What the service says of a field, in pydantic's English, and the page's own words for it.
+FAULTS = (
+    (r"greater than or equal to (-?[\d.e+]+)", "fault_low"),
+    (r"less than or equal to (-?[\d.e+]+)", "fault_high"),
+    (r"at most (\d+) characters?", "fault_long"),
+    (r"integer|whole number", "fault_whole"),
+    (r"number", "fault_number"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,9 @@ class Service:
     def __init__(self, api: str, api_key: str | None = None, patience_s: float = PATIENCE_S) -> None:
         self.api = api
         self._patience_s = patience_s
-        self._client = Client(api, timeout_s=patience_s, attempts=ATTEMPTS, api_key=api_key)
+        self._client = Client(
+            api, timeout_s=patience_s, attempts=ATTEMPTS, api_key=api_key, patience_s=patience_s
+        )
         self._model: Model | None = None
 
     def explain(self, application: Mapping[str, Any]) -> Explanation:
@@ -109,10 +122,26 @@ class Service:
 
 def sentence(error: ServiceError, api: str, lang: Language) -> str:
     """Return what an officer is told when the service gives no decision."""
+    if error.problem and error.problem.detail == UNRECORDED:
+        return say("service_unrecorded", lang)
     return say(SENTENCES[error.kind], lang, api=api)
 
 
-def details(error: ServiceError) -> list[tuple[str, str]]:
+def details(error: ServiceError, lang: Language) -> list[tuple[str, str]]:
     """Return the fields that the service refused, each with what is wrong with it."""
     faults = error.problem.errors if error.problem and error.kind == "refused" else []
-    return [(fault.field, f"{fault.field}: {fault.detail}") for fault in faults]
+    return [(fault.field, _fault(fault, lang)) for fault in faults]
+
+
+def _fault(fault: FieldError, lang: Language) -> str:
+    """Put a fault into the words that the page has for its own."""
+    column = form.fields().get(fault.field)
+    fact = form.label(column, lang) if column else fault.field
+    for pattern, key in FAULTS:
+        if found := re.search(pattern, fault.detail):
+            bound = number(float(found[1]), lang, 2, trim=True) if found.re.groups else ""
+            told = say(key, lang, bound=bound, example=number(1234.5, lang, 1))
+            break
+    else:
+        told = say("fault_other", lang)
+    return say("fault", lang, fact=fact, sentence=told)

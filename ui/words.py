@@ -76,6 +76,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "facts_note": ("Change any fact and score again.", "Modifiez une donnée et recalculez."),
     "find_fact": ("Find a fact", "Chercher une donnée"),
     "known_of": ("{known} of {all} known", "{known} sur {all} connues"),
+    "known_of_one": ("{known} of {all} known", "{known} sur {all} connue"),
     "score": ("Score again", "Recalculer"),
     "undo": ("Undo changes", "Rétablir"),
     "missing": ("Not known", "Non connu"),
@@ -87,11 +88,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unit_years": ("years", "ans"),
     "unit_share": ("from 0 to 1", "de 0 à 1"),
     "unit_amount": ("money units", "unités monétaires"),
-    "not_employed": ("not employed", "sans emploi"),
+    "not_employed": ("not in employment", "sans activité professionnelle"),
     "fault_number": ("write a number, such as {example}", "écrivez un nombre, comme {example}"),
     "fault_whole": ("write a whole number", "écrivez un nombre entier"),
     "fault_low": ("must be at least {bound}", "doit valoir au moins {bound}"),
     "fault_high": ("must be at most {bound}", "doit valoir au plus {bound}"),
+    "fault_long": ("must have at most {bound} characters", "doit avoir au plus {bound} caractères"),
+    "fault_other": ("the service does not accept this value", "le service n'accepte pas cette valeur"),
     "faults": ("Nothing was scored. Please correct:", "Rien n'a été calculé. À corriger :"),
     "fault": ("{fact}: {sentence}.", "{fact} : {sentence}."),
     # the result
@@ -176,6 +179,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "effect": ("Points", "Points"),
     "base": ("Average application", "Demande moyenne"),
     "other_facts": ("{n} other facts", "{n} autres données"),
+    "other_facts_one": ("{n} other fact", "{n} autre donnée"),
     "total": ("Score", "Score"),
     # batch
     "batch_heading": ("Score a file of applications", "Évaluer un fichier de demandes"),
@@ -203,11 +207,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{all} demandes – accordées : {granted}, refusées : {refused}, en erreur : {faulty}.",
     ),
     "batch_preview": ("The first {n} rows", "Les {n} premières lignes"),
+    "batch_preview_one": ("The first row", "La première ligne"),
     "batch_suffix": ("scored", "evalue"),
     "tile_all": ("applications", "demandes"),
+    "tile_all_one": ("application", "demande"),
     "tile_granted": ("granted", "accordées"),
+    "tile_granted_one": ("granted", "accordée"),
     "tile_refused": ("refused", "refusées"),
+    "tile_refused_one": ("refused", "refusée"),
     "tile_faulty": ("with an error", "en erreur"),
+    "tile_faulty_one": ("with an error", "en erreur"),
     "points_head": ("Points", "Points"),
     "batch_row": ("Row", "Ligne"),
     "batch_id": ("Number", "Numéro"),
@@ -235,6 +244,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "cell": ("{column}: {sentence}", "{column} : {sentence}"),
     "cell_number": ("not a number", "n'est pas un nombre"),
+    "cell_unclear": (
+        "is the comma of {text} for thousands or for decimals? Write {plain}, or a point for the decimals",
+        "la virgule de {text} sépare-t-elle des milliers ou des décimales ? Écrivez {plain}, ou un point "
+        "pour les décimales",
+    ),
     "cell_value": ("not an allowed value", "n'est pas une valeur permise"),
     "cell_required": ("required", "obligatoire"),
     # about
@@ -266,6 +280,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "about_weight": ("Weight", "Poids"),
     "about_name": ("Name", "Nom"),
     "about_count": ("{n} facts", "{n} données"),
+    "about_count_one": ("{n} fact", "{n} donnée"),
     "family_lightgbm": ("Gradient-boosted trees (LightGBM)", "Arbres de décision boostés (LightGBM)"),
     "family_linear": ("Logistic regression", "Régression logistique"),
     "family_scorecard": ("Scorecard of points", "Grille de score par points"),
@@ -313,6 +328,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The scoring service has too much to do just now. Try again in a few seconds.",
         "Le service de score est trop sollicité en ce moment. Réessayez dans quelques secondes.",
     ),
+    "service_unrecorded": (
+        "The scoring service cannot record decisions just now, so it gives none. Tell your administrator: "
+        "the disk of its log may be full.",
+        "Le service de score ne peut pas enregistrer de décision en ce moment, et n'en donne donc aucune. "
+        "Prévenez votre administrateur : le disque de son journal est peut-être plein.",
+    ),
     "service_refuses": (
         "The scoring service did not accept the application.",
         "Le service de score n'a pas accepté la demande.",
@@ -349,3 +370,9 @@ def say(key: str, lang: Language, **values: object) -> str:
     """Return a text of the page in a language, with its values filled in."""
     english, french = TEXTS[key]
     return (spaced(french) if lang == "fr" else english).format(**values)
+
+
+def counted(key: str, lang: Language, count: int, /, **values: object) -> str:
+    """Return a text that counts something; English has its singular for 1, French for 0 too."""
+    is_one = count == 1 if lang == "en" else count < 2
+    return say(f"{key}_one" if is_one else key, lang, **values)

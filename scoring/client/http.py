@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -88,6 +89,9 @@ class Client:
         Waits for seconds.
     api_key : str, optional
         For a service that asks for one.
+    patience_s : float
+        Longest time for one request with all its attempts: a busy service that wants to be asked again after
+        that is an error at once, as nobody would wait for what it then decides.
 
     Raises
     ------
@@ -102,7 +106,9 @@ class Client:
         attempts: int = 5,
         sleep: Callable[[float], None] = time.sleep,
         api_key: str | None = None,
+        patience_s: float = math.inf,
     ) -> None:
+        self._patience_s = patience_s
         self.url = url.rstrip("/")
         self.attempts = attempts
         self._sleep = sleep
@@ -240,6 +246,7 @@ class Client:
 
     def _request(self, method: str, path: str, is_safe: bool = False, **content: Any) -> httpx.Response:
         """Ask until there is an answer; a lost one is asked for again where to ask twice harms nobody."""
+        end = time.monotonic() + self._patience_s
         for turn in range(self.attempts):
             is_last = turn == self.attempts - 1
             try:
@@ -254,8 +261,10 @@ class Client:
             refusal = _error(self.url, response)
             if refusal.kind != "busy" or is_last or (refusal.retry_after_s is None and not is_safe):
                 raise refusal
-            wait = 2.0**turn if refusal.retry_after_s is None else refusal.retry_after_s
-            self._sleep(min(wait, LONGEST_WAIT_S))
+            wait = min(2.0**turn if refusal.retry_after_s is None else refusal.retry_after_s, LONGEST_WAIT_S)
+            if time.monotonic() + wait >= end:
+                raise refusal
+            self._sleep(wait)
         raise AssertionError("attempts is less than 1")
 
 

@@ -167,7 +167,7 @@ WORK: list[Feature] = [
     raw("FLAG_WORK_PHONE", "flag", "stability"),
     raw("FLAG_PHONE", "flag", "stability"),
     raw("FLAG_EMAIL", "flag", "stability"),
-    feature("is_not_employed", (col("DAYS_EMPLOYED") > 0), "flag", "stability", "Without a job", "Sans emploi"),
+    feature("is_not_employed", (col("DAYS_EMPLOYED") > 0), "flag", "stability", "Not in employment", "Sans activité professionnelle"),
     feature("employed_years", employed, "years", "stability", "Years in the present job", "Ancienneté dans l'emploi actuel", -1),
     feature("registration_years", registered, "years", "stability", "Years since the last change of registration", "Ancienneté de l'enregistrement", -1),
     feature("identity_years", identity, "years", "stability", "Years since the identity document was issued", "Ancienneté de la pièce d'identité", -1),

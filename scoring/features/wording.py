@@ -150,8 +150,11 @@ NUMBERED: dict[str, tuple[str, str]] = {
 FAMILY = re.compile(r"(.*) (\d+)")
 
 
-def in_words(feature: Feature, value: Value, language: Language) -> str:
-    """Write a value as people do: ``23%`` or ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``."""
+def in_words(feature: Feature, value: Value, language: Language, more: int = 0) -> str:
+    """Write a value as people do: ``23%`` or ``23 %``, ``12,500`` or ``12 500``, ``3.4 years``, ``yes``.
+
+    ``more`` decimals than usual tell close values apart.
+    """
     is_english = language == "en"
     if value is None:
         return "not known" if is_english else "non connu"
@@ -159,28 +162,28 @@ def in_words(feature: Feature, value: Value, language: Language) -> str:
         return level(value, language)
     match feature.unit:
         case "share":
-            number = _number(100 * value, 0 if abs(value) >= 0.095 else 1, language)
+            number = _number(100 * value, 0 if abs(value) >= 0.095 else 1, language, more)
             return number + ("%" if is_english else f"{NARROW}%")
         case "flag":
             return ("yes" if value else "no") if is_english else ("oui" if value else "non")
         case "amount" | "count":
-            return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language)
+            return _number(value, 0 if float(value).is_integer() or abs(value) >= 100 else 1, language, more)
         case "years" | "days" | "months":
-            return span(feature.unit, feature.en, value, language)
+            return span(feature.unit, feature.en, value, language, more)
         case _:
             is_small = 0 < abs(value) < 0.1
             is_rank = abs(value) >= 1 and float(value).is_integer()
-            return _number(value, 0 if is_rank else 3 if is_small else 2, language)
+            return _number(value, 0 if is_rank else 3 if is_small else 2, language, more)
 
 
-def span(unit: str, label: str, value: float, language: Language) -> str:
+def span(unit: str, label: str, value: float, language: Language, more: int = 0) -> str:
     """Write a length of time, or the day or month of a date counted back from the application.
 
     ``unit`` is years, days or months; the English ``label`` tells whether it is a length or a date.
     """
     digits = 0 if (unit == "days" and abs(value) >= 10) or float(value).is_integer() else 1
     is_past = value < 0 and _DATE.match(label) is not None
-    number = _number(abs(value) if is_past else value, digits, language)
+    number = _number(abs(value) if is_past else value, digits, language, more)
     one_en, many_en, one_fr, many_fr = _UNITS[unit]
     if language == "en":
         length = f"{number}{NO_BREAK}{one_en if number == '1' else many_en}"
@@ -189,8 +192,10 @@ def span(unit: str, label: str, value: float, language: Language) -> str:
     return f"il y a {length}" if is_past else length
 
 
-def _number(value: float, digits: int, language: Language) -> str:
-    text = f"{value:,.{digits}f}"
+def _number(value: float, digits: int, language: Language, more: int = 0) -> str:
+    text = f"{value:,.{digits + more}f}"
+    if more and "." in text:
+        text = text.rstrip("0").rstrip(".")
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("-")
     return text if language == "en" else text.replace(",", NARROW).replace(".", ",")

@@ -96,7 +96,7 @@ class Application(Record):
     NAME_INCOME_TYPE: Category = column("Source of income", "Source de revenu", group="work", levels=levels.INCOME_TYPES)
     OCCUPATION_TYPE: Category = column("Occupation", "Profession", group="work", levels=levels.OCCUPATIONS)
     ORGANIZATION_TYPE: Category = column("Type of employer", "Type d'employeur", group="work", levels=levels.ORGANIZATIONS)
-    DAYS_EMPLOYED: Days = column("Start of the job, in days (negative; 365243 = not employed)", "Début de l'emploi, en jours (négatif ; 365243 = sans emploi)", group="work")
+    DAYS_EMPLOYED: Days = column("Start of the job, in days (negative; 365243 = not in employment)", "Début de l'emploi, en jours (négatif ; 365243 = sans activité professionnelle)", group="work")
 
     NAME_HOUSING_TYPE: Category = column("Housing", "Logement", group="home", levels=levels.HOUSINGS)
     FLAG_OWN_REALTY: Category = column("Owns a house or flat", "Propriétaire d'un logement", group="home", levels=levels.YES_NO)

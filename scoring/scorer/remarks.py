@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from scoring.features.wording import LANGUAGES, NARROW, NO_BREAK, Language, in_w
 from scoring.scorer.model import Encoding
 
 Remark = dict[str, str | float]
+MOST_DIGITS = 7  # decimals beyond the usual, to tell a value from the bound that it passes
 
 
 def on(
@@ -115,8 +117,8 @@ def _outside(name: str, value: float, low: float, high: float) -> Remark:
         "feature": name,
         "problem": "outside range",
         "value": value,
-        "en": f"{en}: {now_en} lies outside the values of training, {least_en} to {most_en}.",
-        "fr": f"{fr}{NO_BREAK}: {now_fr} sort des valeurs de l'entraînement, de {least_fr} à {most_fr}.",
+        "en": f"{en}: {now_en}, outside the values of training ({least_en} to {most_en}).",
+        "fr": f"{fr}{NO_BREAK}: {now_fr}, hors des valeurs de l'entraînement (de {least_fr} à {most_fr}).",
     }
 
 
@@ -124,8 +126,15 @@ def _written(name: str, language: Language, value: float, low: float, high: floa
     """Write a value and its bounds as people do, or with more digits where that would hide the difference."""
     feature = FEATURE_BY_NAME.get(name)
     if feature:
-        value_in_words, *bounds = (in_words(feature, number, language) for number in (value, low, high))
-        if value_in_words not in bounds:
-            return [value_in_words, *bounds]
+        for more in range(MOST_DIGITS):
+            texts = [in_words(feature, number, language, more) for number in (value, low, high)]
+            now, *bounds = (_without_zeros(text, language) for text in texts)
+            if now not in bounds:
+                return texts
     plain = [f"{number:,.6g}" for number in (value, low, high)]
     return plain if language == "en" else [text.replace(",", NARROW).replace(".", ",") for text in plain]
+
+
+def _without_zeros(text: str, language: Language) -> str:
+    """Cut "69.0 years" to "69 years": beside "69 years" nobody sees a difference."""
+    return re.sub(rf"\{'.' if language == 'en' else ','}0+(?!\d)", "", text)

@@ -16,6 +16,7 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 
 PROBLEM_TYPE = b"application/problem+json"
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
+UNRECORDED = "Decisions cannot be recorded now, so none are given."
 WORDS = {  # where pydantic speaks of Python
     "extra_forbidden": "No such field; GET /docs.json lists them",
     "missing": "This field is required",
@@ -68,7 +69,7 @@ def refusal_of(error: Exception) -> Refusal:
         return error
     if isinstance(error, LogError):
         logger.error("nothing is decided: %s", error)
-        return Refusal(503, "Decisions cannot be recorded now, so none are given.", retry_after_s=5)
+        return Refusal(503, UNRECORDED, retry_after_s=5)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
     return Refusal(500, "The service failed on this request; its log says where.")
