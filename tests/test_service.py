@@ -193,8 +193,8 @@ def test_only_json_is_taken(served, kind):
 
 def test_a_request_has_its_limits(served):
     rows = [{"SK_ID_CURR": 1}]
-    assert "10001 applications" in problem(served.post("/score", rows * 10_001), 422).detail
-    assert "101 applications" in problem(served.post("/explain", rows * 101), 422).detail
+    assert "More than 10000 applications" in problem(served.post("/score", rows * 10_001), 422).detail
+    assert "More than 100 applications" in problem(served.post("/explain", rows * 101), 422).detail
     chunks = (b" " * 2**20 for _ in range(9))
     problem(served.http.post("/score", content=chunks, headers={"content-type": "application/json"}), 413)
 
