@@ -136,13 +136,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "force, on the same resampled applications. Within the cost is one that costs at most {tolerance} more on "
         "these applications: a point estimate, the interval stands under the cost saved. Less discriminating is one "
         "that raises the lowest ratio by {attribute}, where the model in force is worst, and lowers no other, both "
-        "beyond chance. Each interval holds for one model alone: of many tried, one may gain by chance.",
+        "beyond chance. Each interval holds for one model alone: of many tried, one may gain by chance. The line of "
+        "another seed shows how much a new fit alone moves.",
         "{n} autres modèles ont été essayés sur {rows} demandes, tous comparés à {granted} d'accords et au modèle en "
         "vigueur, sur les mêmes demandes rééchantillonnées. Est dans le coût admis celui qui coûte au plus {tolerance} "
         "de plus sur ces demandes : une estimation ponctuelle, l'intervalle figure sous le coût épargné. Est moins "
         "discriminant celui qui relève le plus faible ratio par {attribute}, où le modèle en vigueur est le pire, et "
         "n'en abaisse aucun autre, au-delà du hasard l'un et l'autre. Chaque intervalle vaut pour un seul modèle : "
-        "de plusieurs essayés, l'un peut gagner par hasard.",
+        "de plusieurs essayés, l'un peut gagner par hasard. La ligne « autre graine » montre ce que bouge un nouvel "
+        "ajustement à lui seul.",
     ),
     "fair:chosen": (
         "A less discriminating model within the cost was found: {name}. Look at it before the next release.",
