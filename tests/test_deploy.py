@@ -1,0 +1,98 @@
+"""The deployment of `cd.yml`, with a docker that can fail: what served before serves again."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+# Containers are files of the folder $HOST: their state, and their image.
+DOCKER = r"""#!/bin/sh
+command=$1; shift
+name=; last=; previous=
+for word in "$@"; do [ "$previous" != --name ] || name=$word; previous=$word; last=$word; done
+case $command in
+pull) [ ! -e "$HOST/.no-pull" ] ;;
+inspect)
+  [ -f "$HOST/$last" ] && read -r state image < "$HOST/$last" || exit 1
+  [ "$state" != running ] || echo true ;;
+rename) [ -f "$HOST/$1" ] && [ ! -e "$HOST/$2" ] && mv "$HOST/$1" "$HOST/$2" ;;
+stop) [ -f "$HOST/$last" ] && read -r state image < "$HOST/$last" && echo "stopped $image" > "$HOST/$last" ;;
+start) [ -f "$HOST/$last" ] && read -r state image < "$HOST/$last" && echo "running $image" > "$HOST/$last" ;;
+rm) [ -f "$HOST/$last" ] && rm "$HOST/$last" ;;
+run)
+  [ -n "$name" ] || { [ ! -e "$HOST/.no-volume" ]; exit $?; }
+  [ ! -e "$HOST/$name" ] || exit 125
+  if [ -e "$HOST/.no-run" ]; then echo "created $last" > "$HOST/$name"; exit 125; fi
+  echo "running $last" > "$HOST/$name" ;;
+esac
+"""
+CURL = """#!/bin/sh
+[ "$(cat "$HOST/credit-scoring")" = "running new" ] && [ ! -e "$HOST/.unready" ]
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Path:
+    for name, script in {"docker": DOCKER, "curl": CURL, "sleep": "#!/bin/sh\n"}.items():
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).write_text(script)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "host").mkdir()
+    return tmp_path / "host"
+
+
+def deploy(host: Path) -> int:
+    steps = yaml.safe_load((ROOT / ".github/workflows/cd.yml").read_text())["jobs"]["deploy"]["steps"]
+    (step,) = (step for step in steps if "<<'END'" in step.get("run", ""))
+    script = step["run"].partition("<<'END'\n")[2].rpartition("END")[0]
+    path = f"{host.parent / 'bin'}:/usr/bin:/bin"
+    command = ["sh", "-s", "new"]
+    done = subprocess.run(
+        command, input=script, text=True, capture_output=True, env={"PATH": path, "HOST": str(host)}
+    )
+    return done.returncode
+
+
+def containers(host: Path) -> dict[str, str]:
+    return {file.name: file.read_text().strip() for file in host.iterdir() if file.name[0] != "."}
+
+
+def test_a_new_image_takes_the_place_of_the_one_before(host: Path) -> None:
+    (host / "credit-scoring").write_text("running old\n")
+    assert deploy(host) == 0 and containers(host) == {"credit-scoring": "running new"}
+
+
+def test_the_first_deployment_needs_none_before(host: Path) -> None:
+    assert deploy(host) == 0 and containers(host) == {"credit-scoring": "running new"}
+
+
+@pytest.mark.parametrize("fault", [".no-pull", ".no-volume", ".no-run", ".unready"])
+def test_whatever_fails_the_one_before_serves_again_until_a_better_one_comes(host: Path, fault: str) -> None:
+    (host / "credit-scoring").write_text("running old\n")
+    (host / fault).touch()
+    assert deploy(host) != 0 and containers(host) == {"credit-scoring": "running old"}
+    (host / fault).unlink()
+    assert deploy(host) == 0 and containers(host) == {"credit-scoring": "running new"}
+
+
+@pytest.mark.parametrize("fault", [None, ".no-run"])
+@pytest.mark.parametrize(
+    ("left", "kept"),
+    [
+        ({"credit-scoring": "running old", "previous": "stopped older"}, "old"),
+        ({"previous": "stopped old"}, "old"),
+        ({"credit-scoring": "created broken", "previous": "stopped old"}, "old"),
+    ],
+)
+def test_what_a_deployment_that_was_broken_off_left_is_no_obstacle(
+    host: Path, left: dict[str, str], kept: str, fault: str | None
+) -> None:
+    for name, state in left.items():
+        (host / name).write_text(f"{state}\n")
+    if fault:
+        (host / fault).touch()
+    assert (deploy(host) == 0) == (fault is None)
+    assert containers(host) == {"credit-scoring": f"running {kept if fault else 'new'}"}
