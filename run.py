@@ -101,6 +101,14 @@ class Server:
         self.process.wait()
 
 
+def stop_all(servers: list[Server]) -> None:
+    """Stop the servers, the last one first; who is impatient must not leave one of them running."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for server in reversed(servers):
+        server.stop()
+
+
 def check_port(port: int, setting: str) -> None:
     """Raise StartError if somebody else listens there."""
     with socket.socket() as probe:
@@ -176,8 +184,7 @@ def main(
     except KeyboardInterrupt:
         console.print("Stopping ...")
     finally:
-        for server in reversed(servers):
-            server.stop()
+        stop_all(servers)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,14 @@ def run(
         typer.Option("--simulate", help="First send this portfolio's application_test through the service."),
     ] = None,
     url: Annotated[str, typer.Option(help="The running service, for --simulate.")] = URL,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CREDIT_SCORING_API_KEY",
+            help="Its API key, for --simulate; set the variable, so that no list of processes shows it.",
+            show_envvar=True,
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Send the first N applications only.", min=1)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
@@ -77,7 +85,7 @@ def run(
     try:
         events = None
         if portfolio is not None:
-            model, events = _simulate(portfolio, url, limit)
+            model, events = _simulate(portfolio, url, limit, api_key)
         if reference is None:
             tag, folder = stored(model, store.expanduser())
             found = source.read_reference(folder, tag)
@@ -115,9 +123,9 @@ def _report(
     return summary.judge(reference, traffic, comparison, verdict(comparison.columns), min_rows)
 
 
-def _simulate(path: Path, url: str, limit: int | None) -> tuple[str, frozenset[str]]:
+def _simulate(path: Path, url: str, limit: int | None, api_key: str | None) -> tuple[str, frozenset[str]]:
     """Send a portfolio; return the exact tag that decided, and the ids of its decisions."""
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         model = str(client.model()["model"])
         portfolio = simulate.read(path)
         rows = min(limit or len(portfolio), len(portfolio))

@@ -237,6 +237,22 @@ def test_a_simulation_without_a_service_says_so(tmp_path: Path, monitor: Monitor
     assert "does not answer at http://127.0.0.1:1" in result.stderr
 
 
+def test_a_simulation_sends_the_api_key_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str | None] = []
+
+    class Closed:
+        def __init__(self, url: str, api_key: str | None = None) -> None:
+            keys.append(api_key)
+            raise command.ServiceError("down", url)
+
+    monkeypatch.setattr(command, "Client", Closed)
+    monkeypatch.setenv("CREDIT_SCORING_API_KEY", "k" * 32)
+    result = CliRunner().invoke(command.app, ["--simulate", str(tmp_path)])
+    assert result.exit_code == 3 and keys == ["k" * 32] and "k" * 32 not in result.output
+
+
 def test_wrong_use_is_not_taken_for_too_little_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["monitoring", "--windows", "7"])
     with pytest.raises(SystemExit) as end:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +66,31 @@ def test_stopping_lets_a_server_finish_and_leaves_no_worker_behind() -> None:
     parent.stop()
     assert parent.log.read_text().splitlines()[-1] == "finished"
     assert is_gone(child)
+
+
+def test_who_presses_ctrl_c_again_leaves_no_server_running() -> None:
+    slow = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), sys.exit()))\n"
+        "print('on', flush=True)\n"
+        "time.sleep(60)"
+    )
+    servers = [server(slow), run.Server("page", [sys.executable, "-c", slow], "http://127.0.0.1:9/")]
+    for one in servers:
+        one.start()
+    deadline = time.monotonic() + 20
+    while not all(one.log.read_text() for one in servers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    again = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    again.start()
+    try:
+        run.stop_all(servers)
+    finally:
+        again.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert all(one.process is not None and one.process.poll() is not None for one in servers)
 
 
 def test_it_says_which_process_takes_up_a_newer_model() -> None:
