@@ -10,9 +10,19 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from scoring.inference_log import Entry, InferenceLog, heads_folder, pseudonym_key, purge, read, verify
+from scoring.inference_log import (
+    Entry,
+    InferenceLog,
+    LogError,
+    audit_table,
+    heads_folder,
+    pseudonym_key,
+    purge,
+    read,
+    verify,
+)
 from scoring.inference_log.__main__ import app
-from scoring.inference_log.chain import first_hash, link
+from scoring.inference_log.chain import Anchor, first_hash, link
 from tests.torture.log import mutations
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -109,6 +119,52 @@ def test_a_file_written_afresh_is_found_by_the_anchor(folder, key):
     assert faults(folder, key) == [(NAME, 12)]
 
 
+DAMAGES = {
+    "a number of 5,000 digits": (b'"seq":2', b'"seq":' + b"9" * 5_000),
+    "a table that is nested for ever": (
+        b'"schema_version"',
+        b'"table":' + b"[" * 100_000 + b',"a"',
+    ),
+    "a threshold that no float holds": (b'"threshold":0.09', b'"threshold":1' + b"0" * 400),
+    "half a character": (b'"model":"credit_scoring:abc"', b'"model":"\\ud800"'),
+    "reasons that are none": (b'"reasons":null', b'"reasons":7'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_of_any_kind_is_named_and_the_rest_is_read(folder, key, damage):
+    written = lines(folder)
+    before, after = DAMAGES[damage]
+    assert before in written[1]
+    written[1] = written[1].replace(before, after)
+    (folder / NAME).write_bytes(b"".join(written))
+    assert (NAME, 2) in faults(folder, key)
+    found = read(folder)
+    if damage != "a number of 5,000 digits" or found.table.height < 12:
+        assert found.table.height == 11 and [item.line for item in found.quarantined] == [2]
+    assert audit_table(folder).height == found.table.height
+
+
+@pytest.mark.parametrize("damage", ["no ascii", "nested", "folder", "number"])
+def test_an_anchor_that_is_none_is_named(folder, key, damage):
+    head = heads_folder(folder) / f"{NAME}.head"
+    anchor = json.loads(head.read_bytes())
+    head.unlink()
+    if damage == "folder":
+        head.mkdir()
+    else:
+        change = {"mac": "é"} if damage == "no ascii" else {"seq": 10**300}
+        changed = json.dumps(anchor | change, ensure_ascii=False)
+        head.write_text("[" * 100_000 if damage == "nested" else changed)
+    assert (NAME, None) in faults(folder, key)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(folder, key):
+    (folder / NAME).unlink()
+    (folder / NAME).mkdir()
+    assert faults(folder, key) == [(NAME, None)]
+
+
 def test_an_anchor_cannot_be_forged_without_the_key(folder, key):
     head = heads_folder(folder) / f"{NAME}.head"
     anchor = json.loads(head.read_bytes())
@@ -124,6 +180,61 @@ def test_a_file_that_is_gone_renamed_or_added_is_named(folder, key):
     other = "2026-11-20.w9.jsonl"
     (folder / NAME).rename(folder / other)
     assert {(NAME, None), (other, None), (other, 1)} == set(faults(folder, key))
+
+
+def test_a_day_that_is_deleted_with_its_anchor_is_missed_by_the_next(tmp_path, key):
+    log = write(tmp_path / "log", key, records=2)
+    for days in (1, 2, 3):
+        log.record([entry(100 + days)], NOON + timedelta(days=days))
+    log.close()
+    names = sorted(path.name for path in (tmp_path / "log").iterdir())
+    assert faults(tmp_path / "log", key) == []
+    for name in names[:-1]:
+        shutil.copytree(tmp_path / "log", tmp_path / "cut")
+        shutil.copytree(tmp_path / "log-heads", tmp_path / "cut-heads")
+        (tmp_path / "cut" / name).unlink()
+        (tmp_path / "cut-heads" / f"{name}.head").unlink()
+        (fault,) = verify(tmp_path / "cut", tmp_path / "cut-heads", key).faults
+        assert fault.file.name == names[names.index(name) + 1] and "an earlier file is gone" in fault.why
+        shutil.rmtree(tmp_path / "cut")
+        shutil.rmtree(tmp_path / "cut-heads")
+
+
+def test_the_count_of_earlier_files_cannot_be_changed_without_the_key(tmp_path, key):
+    write(tmp_path / "log", key, records=1).close()
+    write(tmp_path / "log", key, records=1, now=NOON + timedelta(days=1), worker="w2").close()
+    head = tmp_path / "log-heads" / "2026-11-22.w2.jsonl.head"
+    anchor = json.loads(head.read_bytes())
+    assert anchor["before"] == 1
+    head.write_text(json.dumps(anchor | {"before": 0}))
+    assert faults(tmp_path / "log", key) == [("2026-11-22.w2.jsonl", None)]
+
+
+def test_a_log_that_was_begun_before_files_were_counted_still_verifies(tmp_path, key):
+    old = Anchor("a.jsonl", 3, "0" * 64, "purged", "2026-11-20T00:00:00Z")
+    assert "before" not in json.loads(old.to_bytes(key)) and Anchor.from_bytes(old.to_bytes(key), key) == old
+    (tmp_path / "log-heads").mkdir()
+    (tmp_path / "log-heads" / "a.jsonl.head").write_bytes(old.to_bytes(key))
+    write(tmp_path / "log", key).close()
+    assert faults(tmp_path / "log", key) == []
+    (tmp_path / "log-heads" / "a.jsonl.head").unlink()
+    assert faults(tmp_path / "log", key) == [(NAME, None)]
+
+
+def test_a_file_without_a_record_is_not_counted(tmp_path, key, monkeypatch):
+    one, other = (InferenceLog(tmp_path / "log", name, key, "m") for name in ("a", "b"))
+    with monkeypatch.context() as broken:
+        broken.setattr("scoring.inference_log.chained_file.write_all", _full)
+        with pytest.raises(LogError):
+            one.record([entry(1)], NOON)
+    other.record([entry(2)], NOON)
+    one.close()  # it leaves no trace
+    other.close()
+    assert faults(tmp_path / "log", key) == []
+
+
+def _full(*_):
+    raise OSError(28, "No space left on device")
 
 
 def test_what_is_added_to_a_closed_file_is_named(folder, key):

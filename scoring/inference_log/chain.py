@@ -3,7 +3,8 @@
 A chain alone shows edits, deletions and reorderings, not a cut tail, nor a file written afresh. So the last
 hash of each file stands, signed with the log's key, in a file of its own in the folder of heads, which
 belongs on another disk or under another owner. It is rewritten with each batch. When the retention is over,
-the records go and this anchor stays, as a tombstone.
+the records go and this anchor stays, as a tombstone. An anchor also says how many there were when its file
+was begun: so one that goes, with its file, is missed in the count of every later one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import hmac
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from scoring.inference_log.keys import signature
 from scoring.inference_log.table import SUFFIX, Slice
 
 ANCHOR_BYTES = 1_024  # rewritten in place, so that a full disk cannot stop it
-_LINE = re.compile(rb'\{"seq":(\d+),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
+_LINE = re.compile(rb'\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\..+\.jsonl")
 
 State = Literal["open", "closed", "purged"]
@@ -38,14 +39,21 @@ class Anchor:
     hash: str
     state: State
     time: str  # of the last change, UTC
+    before: int | None = None  # anchors with records when the file was begun; None: an older one, not said
 
     def to_bytes(self, key: bytes) -> bytes:
         """Return the signed anchor, always of the same length."""
-        content = asdict(self) | {"mac": signature(key, self._signed())}
+        content = self._content() | {"mac": signature(key, self._signed())}
         return json.dumps(content).encode().ljust(ANCHOR_BYTES - 1) + b"\n"
 
     def _signed(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        return json.dumps(self._content(), sort_keys=True).encode()
+
+    def _content(self) -> dict[str, object]:
+        content = asdict(self)
+        if self.before is None:
+            del content["before"]
+        return content
 
     @classmethod
     def from_bytes(cls, content: bytes, key: bytes | None) -> Anchor:
@@ -61,11 +69,14 @@ class Anchor:
             mac = str(fields.pop("mac"))
             anchor = cls(**fields)
             whole = [isinstance(anchor.seq, int), anchor.state in ("open", "closed", "purged")]
-        except (ValueError, TypeError, KeyError, AttributeError):
+            whole += [isinstance(anchor.before, int | None)]
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise ValueError("the anchor cannot be read") from None
         if not all(whole):
             raise ValueError("the anchor cannot be read")
-        if key is not None and not hmac.compare_digest(mac, signature(key, anchor._signed())):
+        if key is not None and not hmac.compare_digest(
+            mac.encode("utf-8", "replace"), signature(key, anchor._signed()).encode()
+        ):
             raise ValueError("the anchor is not signed with this key")
         return anchor
 
@@ -132,6 +143,8 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
             anchors[name] = found
         except ValueError as error:
             verdict.faults.append(Fault(folder / name, None, str(error)))
+        except OSError as error:
+            verdict.faults.append(Fault(folder / name, None, f"the anchor cannot be read: {error.strerror}"))
     stray = {path.name for path in folder.glob(f"*{SUFFIX}")}
     files = {path.name: path for path in sorted(folder.glob("*.jsonl"))}
     tables: set[str] = set()
@@ -143,11 +156,15 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
                 verdict.faults.append(
                     Fault(files[name], None, "the file has no anchor in the folder of heads")
                 )
-            _verify_file(files[name], anchor, verdict, tables)
+            try:
+                _verify_file(files[name], anchor, verdict, tables)
+            except OSError as error:
+                verdict.faults.append(Fault(files[name], None, f"the file cannot be read: {error.strerror}"))
         elif anchor is not None and anchor.state == "purged":
             verdict.purged += 1
         elif anchor is not None:
             verdict.faults.append(Fault(folder / name, None, f"the file is gone, with {anchor.seq} records"))
+    verdict.faults += _missing(folder, anchors)
     for name in sorted(stray - tables):
         verdict.notes.append(
             f"{name}: no record speaks of this table; being written now, left by a crash before any answer, "
@@ -156,13 +173,35 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
     return verdict
 
 
+def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[Fault]:
+    """Return which file is the first to follow more files than there are."""
+    # When a file was begun with n anchors there, those n were begun earlier: in this order n stand before it.
+    order = sorted((found.before or 0 if found else 0, name) for name, found in anchors.items())
+    for place, (before, name) in enumerate(order):
+        if before > place:
+            gone = f"{before - place} earlier files are" if before - place > 1 else "an earlier file is"
+            return [Fault(folder / name, None, f"{gone} gone with the anchor; there were {before}")]
+    return []
+
+
+def count_anchors(heads: Path, key: bytes) -> int:
+    """Return how many anchors there are of files with records."""
+    count = 0
+    for path in heads.glob("*.head"):
+        try:
+            count += Anchor.from_bytes(path.read_bytes(), key).seq > 0
+        except (ValueError, OSError):
+            continue  # that one is a fault of its own
+    return count
+
+
 def _slice(line: bytes) -> Slice | None:
     """Return what a line says of a table, None if it is about one decision, or about nothing."""
     if b'"table":' not in line:
         return None
     try:
         return Slice.of(json.loads(line))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -236,7 +275,8 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
             anchor = Anchor.from_bytes(head.read_bytes(), key)
         except (ValueError, FileNotFoundError):
             continue
-        tombstone = Anchor(path.name, anchor.seq, anchor.hash, "purged", f"{now:%Y-%m-%dT%H:%M:%SZ}")
+        when = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        tombstone = Anchor(path.name, anchor.seq, anchor.hash, "purged", when, anchor.before)
         descriptor = os.open(head, os.O_WRONLY)
         try:
             os.pwrite(descriptor, tombstone.to_bytes(key), 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from scoring.inference_log.chain import Anchor, State, first_hash, link
+from scoring.inference_log.chain import Anchor, State, count_anchors, first_hash, link
 from scoring.inference_log.disk import sync_folder, write_all
 
 
@@ -28,6 +28,7 @@ class ChainedFile:
     seq: int = 0
     size: int = 0
     time: str = ""
+    before: int = 0  # anchors with records when it was begun
 
     @classmethod
     def begin(cls, folder: Path, heads: Path, worker: str, day: date, key: bytes) -> ChainedFile:
@@ -39,6 +40,7 @@ class ChainedFile:
             if not path.exists() and not anchor_path.exists():
                 break
             part += 1
+        before = count_anchors(heads, key)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(path, flags | os.O_APPEND, 0o640)
         try:
@@ -47,7 +49,8 @@ class ChainedFile:
             os.close(descriptor)
             path.unlink()
             raise
-        file = cls(path, anchor_path, descriptor, anchor_descriptor, day, key, first_hash(name))
+        head = first_hash(name)
+        file = cls(path, anchor_path, descriptor, anchor_descriptor, day, key, head, before=before)
         try:
             file._anchor("open")
             os.fsync(anchor_descriptor)
@@ -112,5 +115,5 @@ class ChainedFile:
         self.anchor_path.unlink(missing_ok=True)
 
     def _anchor(self, state: State) -> None:
-        anchor = Anchor(self.path.name, self.seq, self.head, state, self.time)
+        anchor = Anchor(self.path.name, self.seq, self.head, state, self.time, self.before)
         os.pwrite(self.anchor_descriptor, anchor.to_bytes(self.key), 0)

@@ -103,6 +103,8 @@ def parse(line: bytes) -> dict[str, Any]:
         record = json.loads(line, parse_constant=_no_constant)
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError("not JSON") from None
+    if b"\\u" in line and not _is_text(record):
+        raise ValueError("a word has half a character")
     if isinstance(record, dict) and "table" in record:
         return record
     _check(record)
@@ -144,6 +146,11 @@ def _check(record: object) -> None:
     ):
         if bad := [name for name in names if not isinstance(part.get(name), str)]:
             raise ValueError(f"{bad[0]} is not text")
+    reasons = audit.get("reasons")
+    if reasons is not None and not (isinstance(reasons, list) and all(isinstance(r, str) for r in reasons)):
+        raise ValueError("reasons is no list of words")
+    if not isinstance(audit.get("operator"), str | None):
+        raise ValueError("operator is not text")
     if bad := [name for name in ("probability_of_default", "threshold") if not _is_number(record.get(name))]:
         raise ValueError(f"{bad[0]} is not a number")
     inputs = record.get("inputs")
@@ -162,7 +169,19 @@ def _check(record: object) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def _is_text(record: object) -> bool:
+    """Say whether all words of a record can be written: JSON may escape the half of a character."""
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_word(value: object) -> bool:

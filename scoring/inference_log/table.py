@@ -123,6 +123,8 @@ class Slice:
             content = (folder / self.file).read_bytes()
         except FileNotFoundError:
             raise ValueError(f"its table {self.file} is gone, with {self.rows} decisions") from None
+        except OSError as error:
+            raise ValueError(f"its table {self.file} cannot be read: {error.strerror}") from None
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ValueError(f"its table {self.file} was changed")
         return content
@@ -132,16 +134,16 @@ class Slice:
         content = self.content(folder)
         try:
             table = pl.read_ipc(content)
+            return table.select(
+                pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
+                pl.lit(self.time).dt.cast_time_unit("us").alias("time"),
+                pl.lit(self.model).alias("model"),
+                "applicant",
+                pl.lit(self.request_id).alias("request_id"),
+                pl.all().exclude("applicant"),
+            )
         except PolarsError:
             raise ValueError(f"its table {self.file} cannot be read") from None
-        return table.select(
-            pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
-            pl.lit(self.time).dt.cast_time_unit("us").alias("time"),
-            pl.lit(self.model).alias("model"),
-            "applicant",
-            pl.lit(self.request_id).alias("request_id"),
-            pl.all().exclude("applicant"),
-        )
 
     def holds(self, event_id: str) -> int | None:
         """Return the row of an event, None if it is not here."""
