@@ -134,8 +134,22 @@ class Decider:
             applications = [application for job in jobs for application in job.applications]
             request_ids = [job.request_id for job in jobs for _ in job.applications]
             operators = [job.operator for job in jobs for _ in job.applications]
-            decided = iter(self.decide(applications, request_ids, is_explained, operators))
-            return {id(job): _json(islice(decided, len(job.applications))) for job in jobs}
+            decisions, entries = self._judge(applications, request_ids, is_explained, operators)
+            decided, recorded = iter(decisions), iter(entries)
+            # Each before the log is asked, for what nobody waits for any more must not be in it.
+            answers: dict[int, bytes | Refusal] = {
+                id(job): _json(islice(decided, len(job.applications))) for job in jobs
+            }
+            kept: list[Entry] = []
+            for job in jobs:
+                its = list(islice(recorded, len(job.applications)))
+                if job.is_abandoned:
+                    del answers[id(job)]
+                else:
+                    kept += its
+            if self.log is not None and kept:
+                self.log.record(kept, self._clock())
+            return answers
         except Exception as error:
             if len(jobs) > 1 and not isinstance(error, LogError):
                 return {

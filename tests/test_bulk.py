@@ -444,6 +444,25 @@ def test_a_table_is_led_round_the_batch_whole():
     assert with_key.json() == ["/table", 8, True, "job:7"]
 
 
+def test_json_with_a_key_goes_the_way_of_tables_and_an_explanation_takes_none():
+    (small_one,) = ask({"content-type": "application/json", "idempotency-key": "one:1"})
+    assert small_one.json() == ["/bulk", 8, True, "one:1"]
+    (refused,) = ask(
+        {"content-type": "application/json", "idempotency-key": "one:1"}, path="/explain", body=b"{}"
+    )
+    assert refused.status_code == 400 and "Idempotency-Key" in refused.text
+
+
+def test_one_clients_key_is_not_anothers(bulk):
+    table = pl.DataFrame({"SK_ID_CURR": [7]})
+    asked = [("alice", "1"), ("bob", "1"), ("alice", "1"), (None, "1")]
+    events = [
+        decisions(bulk.answer(job(table, key=key, operator=operator)))["event_id"][0]
+        for operator, key in asked
+    ]
+    assert events[0] == events[2] and len(set(events)) == 3
+
+
 def test_only_a_few_tables_are_inside_at_a_time():
     statuses = [response.status_code for response in ask(*[{}] * 5, large_concurrent=2)]
     assert sorted(statuses) == [200, 200, 429, 429, 429]

@@ -9,6 +9,7 @@ import threading
 import time
 import zipfile
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -177,6 +178,23 @@ def test_a_service_that_stays_busy_is_asked_so_often_only():
     ):
         client.score(rows(1))
     assert caught.value.kind == "busy" and len(asked) == 3 and waits == [1, 1]
+
+
+def test_an_answer_that_came_too_late_is_not_asked_for_again_without_a_key(tables):
+    def respond(_):
+        return *problem(504, "No answer within 60 seconds.")[:2], {"retry-after": "1"}
+
+    with (
+        serving(respond) as (url, asked),
+        Client(url, sleep=lambda _: None) as client,
+        pytest.raises(ServiceError, match="No answer"),
+    ):
+        client.score(rows(1))
+    assert len(asked) == 1
+    tables.script = [504]
+    with Client(tables.url, sleep=lambda _: None) as client:
+        client.score_table(table(), "key")
+    assert tables.keys == ["key", "key"]
 
 
 def test_a_refusal_names_the_first_fault():
@@ -467,6 +485,23 @@ def test_a_busy_or_lost_answer_is_asked_for_again_and_decided_once(scorer, expec
     assert len(server.keys) > len(set(server.keys)) == 4
     assert logged.table.height == 95 and logged.duplicates == 0
     assert set(logged.table["event_id"]) == set(found["event_id"])
+
+
+def test_a_run_whose_first_answers_were_lost_logs_no_decision_twice(scorer, tmp_path, monkeypatch):
+    hasty = partial(Client, attempts=2, sleep=lambda _: None)
+    monkeypatch.setattr("scoring.client.batch.Client", hasty)
+    log = InferenceLog(tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", list(scorer.categories))
+    path, out = tmp_path / "a.parquet", tmp_path / "d.parquet"
+    table().write_parquet(path)
+    with Tables(scorer, log) as server:
+        server.script = ["lost"] * 2
+        with pytest.raises(ServiceError):
+            score_file(path, out, server.url, rows=100, parallel=1)
+        score_file(path, out, server.url, rows=100, parallel=1)
+    log.close()
+    logged = read(tmp_path / "log")
+    assert len(set(server.keys)) == 1 and logged.table.height == 95 and logged.duplicates == 0
+    assert not (tmp_path / "d.parquet.part").exists()
 
 
 def test_a_run_that_fails_goes_on_where_it_stopped(tables, expected, tmp_path):

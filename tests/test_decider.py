@@ -51,6 +51,22 @@ def test_merged_requests_get_their_own_answers(decider):
     ]
 
 
+def test_what_is_given_up_while_it_is_decided_is_not_recorded(decider, monkeypatch):
+    stays, gone = jobs([1, 1])
+    judge = decider._judge
+
+    def slow(*arguments):
+        judged = judge(*arguments)
+        gone.is_abandoned = True
+        return judged
+
+    monkeypatch.setattr(decider, "_judge", slow)
+    answer, refused = decider.answer([stays, gone])
+    assert isinstance(refused, Refusal) and refused.status == 504
+    assert read(decider.log.folder).table["request_id"].to_list() == [stays.request_id]
+    assert len(json.loads(answer)) == 1
+
+
 def test_a_request_decided_at_once_gets_what_the_batch_would_give_it(decider, monkeypatch):
     merged = jobs([1, 2, 1])
     at_once = [json.loads(asyncio.run(decider.answer_at_once(job))) for job in merged]

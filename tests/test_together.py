@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -62,6 +63,24 @@ def test_who_waits_no_more_stops_nobody(log):
         await asyncio.sleep(0)
         gone.cancel()
         await stays
+
+    asyncio.run(run())
+    assert set(read(log.folder).table["event_id"]) == {"b"}
+
+
+def test_what_is_waited_for_no_more_is_not_written_while_the_disk_is_busy(log, monkeypatch):
+    record = log.record
+    monkeypatch.setattr(log, "record", lambda group, now: (time.sleep(0.1), record(group, now)))
+
+    async def run() -> None:
+        together = Together(log, lambda: NOON)
+        first = asyncio.create_task(together.record([entry("a")]))
+        await asyncio.sleep(0.02)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await together.record([entry("told 504")])
+        await first
+        await together.record([entry("b")])
 
     asyncio.run(run())
     assert set(read(log.folder).table["event_id"]) == {"a", "b"}

@@ -90,6 +90,8 @@ class Bulk:
             with self._recording(stem, job) as record, ThreadPoolExecutor(1) as writer:
                 parts = self._decide(_portfolios(job, self.rows), stem, record, writer)
                 answer = _json(parts, self.scorer) if job.is_json else _arrow(parts)
+                if job.is_abandoned:
+                    return Refusal(504, "The time for this request is over.")
                 if record is not None:  # the last step: what fails before it has left no trace
                     record.commit()
                     self._remember(stem)
@@ -127,13 +129,13 @@ class Bulk:
     def _stem(self, job: BulkJob) -> str:
         """Return the first 24 digits of the ids of a request's decisions.
 
-        With a key they are the same when the same body comes again, for the same model: a client whose
-        answer was lost can ask again, and no decision is twice in the log.
+        With a key they are the same when the same body comes again from the same operator, for the same
+        model: a client whose answer was lost can ask again, and no decision is twice in the log.
         """
         if not job.key:
             return secrets.token_hex(12)
         digest = hashlib.blake2b(job.body, digest_size=12, key=hashlib.sha256(job.key.encode()).digest())
-        digest.update(self.model.encode())
+        digest.update(f"{self.model}\n{job.operator or ''}".encode())
         return digest.hexdigest()
 
     def _recording(

@@ -101,7 +101,7 @@ def score_file(
             if progress is not None:
                 progress(done, source.rows)
             with closing(source.chunks(rows, frozenset(journal.done), journal.folder)) as chunks:
-                for chunk, decided in _decided(client, chunks, journal.key, parallel):
+                for chunk, decided in _decided(client, journal.begin(chunks), journal.key, parallel):
                     journal.keep(chunk.number, *decided)
                     done += decided[0].height + decided[1]["row"].n_unique()
                     if progress is not None:
@@ -171,7 +171,8 @@ class _Journal:
         description = self.folder / "job.json"
         if is_fresh:
             shutil.rmtree(self.folder, ignore_errors=True)
-        if description.is_file():
+        description_was_there = description.is_file()
+        if description_was_there:
             found = json.loads(description.read_text(encoding="utf-8"))
             self.key = str(found.pop("key"))
             if other := [name for name in facts if found.get(name) != facts[name]]:
@@ -185,6 +186,7 @@ class _Journal:
             _replace(description, lambda draft: draft.write_text(json.dumps(facts | {"key": self.key})))
         for left in self.folder.glob("records-*"):  # a killed run could not remove them
             shutil.rmtree(left, ignore_errors=True)
+        self.is_begun = description_was_there
         self.done = {int(file.stem) for file in self.folder.glob("[0-9]*.parquet")}
 
     def height(self, number: int) -> int:
@@ -198,9 +200,15 @@ class _Journal:
         _replace(self._path(number), decisions.write_parquet)
         self.done.add(number)
 
+    def begin(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Give the chunks; once one may have been sent, its answer may be lost, so the key must stay."""
+        for chunk in chunks:
+            self.is_begun = True
+            yield chunk
+
     def leave(self) -> None:
         """Remove the folder if nothing in it is worth keeping."""
-        if not self.done:
+        if not self.is_begun:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def finish(self) -> tuple[Path | None, int]:

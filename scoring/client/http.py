@@ -259,6 +259,8 @@ class Client:
             if response.is_success:
                 return response
             refusal = _error(self.url, response)
+            if response.status_code == 504 and not is_safe:
+                raise refusal  # its decisions may be in the log: asked again, they would be there twice
             if refusal.kind != "busy" or is_last or (refusal.retry_after_s is None and not is_safe):
                 raise refusal
             wait = min(2.0**turn if refusal.retry_after_s is None else refusal.retry_after_s, LONGEST_WAIT_S)

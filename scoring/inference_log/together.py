@@ -47,7 +47,11 @@ class Together:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                group, self._waiting = self._waiting, []
+                # Who waits no longer was told so: their decisions must not be in the log.
+                group = [(part, done) for part, done in self._waiting if not done.done()]
+                self._waiting = []
+                if not group:
+                    break
                 failures = await loop.run_in_executor(self._thread, self._commit, [part for part, _ in group])
                 for (_, done), failure in zip(group, failures, strict=True):
                     if done.done():

@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 
@@ -122,18 +122,20 @@ class Door:
                 await refuse(send, fault)
 
     async def _json(self, visit: _Visit, route: Route) -> None:
-        """Decide one application at once, lead a few to the batch and many round it."""
+        """Decide one application at once, lead a few to the batch, and many, or what has a key, round it."""
         limits, headers = self.limits, visit.headers
         most_bytes = limits.body_bytes if route.bulk else min(limits.body_bytes, limits.bodies_bytes)
         head.check(headers, "application/json", most_bytes)
         key = head.idempotency_key(headers)
+        if key and route.bulk is None:
+            raise Refusal(400, f"POST {visit.scope['path']} takes no Idempotency-Key: ask without one.")
         # A chunked body does not say that it is large; it may have fewer bytes for that.
         is_large = route.bulk is not None and head.told(headers) > limits.bulk_bytes
         with self._kept() if is_large else self._together(head.told(headers)) as count:
             body = await self._body(visit, most_bytes, limits.body_s, count)
-            if route.bulk is not None and len(body) > limits.bulk_bytes:
+            if route.bulk is not None and (key or len(body) > limits.bulk_bytes):
                 large = JsonJob(visit.request_id, body, True, key, operator=visit.operator, rows=route.rows)
-                with self._waiting():
+                with self._waiting() if len(body) > limits.bulk_bytes else nullcontext():
                     await self._lead(visit, large, limits.answer_s, route.bulk)
                 return
             job = Job(visit.request_id, await self._read(bytes(body), route.rows), operator=visit.operator)

@@ -37,7 +37,7 @@ REQUEST_ID = {
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "Arrow only: the same key and body again give the same event ids, logged once.",
+    "description": "The same key and body again, from the same client, give the same event ids, logged once.",
     "schema": {"type": "string", "maxLength": 128},
 }
 
