@@ -94,6 +94,8 @@ def try_candidate(
         if tune:
             final, trials = tune(m.narrowed().coded, np.arange(len(m.y)), m.y, "all")
             found, rounds = replace(found, trials={**found.trials, "all": trials}), None
+        if search and any(len(part) < search.planned(candidate) for part in found.trials.values()):
+            tracking.mark_unfinished(key)
         lineage = m.lineage | {"candidate": candidate.name, "run_id": run_id}
         params = _params(final, plan, m, found.best_rounds)
         tracking.log_result(m.y, m.folds, found, evaluation, params, lineage)
@@ -161,6 +163,12 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     if left:
         console.print(
             f"The time budget was over before {', '.join(left)}; the same command goes on from here.",
+            soft_wrap=True,
+        )
+    cut = [r.candidate.name for r in results if r.run.tags.get(tracking.KEY, "").endswith(tracking.CUT)]
+    if cut:
+        console.print(
+            f"The time budget ended the search of {', '.join(cut)}; the same command searches on.",
             soft_wrap=True,
         )
     seconds = perf_counter() - started

@@ -87,6 +87,8 @@ def test_a_grid_stops_where_the_time_is_over(search):
     assert [trial["settings"]["C"] for trial in trials] == [0.01, 0.001]
     assert tuned.settings["C"] in (0.01, 0.001)
     assert told == ["grid, 1 of 5", "grid, 2 of 5"]
+    assert len(trials) < grid.planned(LOGISTIC_REGRESSION) == len(GRIDS["linear"]["C"])
+    assert (grid.planned(LIGHTGBM), grid.planned(SCORECARD), grid.planned(DUMMY)) == (3, 9, 0)
 
 
 def test_what_has_nothing_to_search_is_left_alone(search):

@@ -400,9 +400,12 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     with monkeypatch.context() as patch:
         patch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("no time is left"))
         assert train.run(over, NOW, Console(quiet=True)) == []
-    tuned_on = []
-    monkeypatch.setattr(train, "_tune", lambda c, _, __, read, *___: (c, tuned_on.append(read.names) or []))
-    (result,) = train.run(replace(small, trials=1), NOW, Console(quiet=True))
+    tuned_on, told, trials = [], io.StringIO(), []
+    monkeypatch.setattr(
+        train, "_tune", lambda c, _, __, read, *___: (c, tuned_on.append(read.names) or trials)
+    )
+    (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
+    assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()
     said = tracking.read_selection(result.run)
     kept = {row["name"] for row in said["features"] if row["is_kept"]}
     with tracking.fetch_scorer(result.run) as folder:
@@ -414,8 +417,8 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
         assert set(read_reference(folder).columns) == {*COLUMNS, *kept}
     in_fold = [{row["name"] for row in said["features"] if fold in row["folds"]} for fold in (0, 1)]
     assert [set(names) for names in tuned_on] == [*in_fold, kept]
-    monkeypatch.setattr(
-        "scoring.candidates.selection.select", lambda *_, **__: pytest.fail("it is chosen already")
-    )
-    (again,) = train.run(replace(small, trials=1), NOW, Console(quiet=True))
-    assert again.run.id == result.run.id
+    monkeypatch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("chosen already"))
+    trials.append({"settings": {}, "state": "complete"})
+    for is_searched in (True, False):
+        before, (again,) = len(tuned_on), train.run(replace(small, trials=1), NOW, Console(quiet=True))
+        assert (again.run.id != result.run.id, len(tuned_on) > before) == (True, is_searched)

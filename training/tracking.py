@@ -47,6 +47,7 @@ CANDIDATES = "candidates.csv"  # artefact of a comparison
 SELECTION = "selection.json"  # artefact of a choice of features, and of the runs that use it
 KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
 MATERIAL = "material"  # tag: what runs share that can be compared, as a hash
+CUT = " cut short"  # behind the key of a run whose search the time budget ended
 PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
 PACK = "validation"  # artefact folder: the validation pack
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
@@ -165,6 +166,11 @@ def find_finished(client: MlflowClient, experiment: str, key: str) -> Run | None
     condition = f"tags.{KEY} = '{key}' and attributes.status = 'FINISHED'"
     runs = client.search_runs([found.experiment_id], condition, max_results=1)
     return _run(runs[0]) if runs else None
+
+
+def mark_unfinished(key: str) -> None:
+    """Take the open run's key away: its result stands, but the same command shall do better."""
+    mlflow.set_tag(KEY, f"{key}{CUT}")
 
 
 def log_result(

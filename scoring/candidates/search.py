@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,12 @@ class Search:
             return candidate, trials
         best = min(whole, key=lambda trial: trial["cost_per_1000"])
         return replace(candidate, settings={**candidate.settings, **best["settings"]}), trials
+
+    def planned(self, candidate: Candidate) -> int:
+        """Return how many trials a whole search of a candidate has; fewer, and the time was over before."""
+        if candidate.family in GRIDS:
+            return prod(map(len, GRIDS[candidate.family].values()))
+        return self.trials if candidate.family in ("boosted", "xgboost") else 0
 
     def _grid(
         self,
