@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_in import REFUSED_NUMBER, StandIn, serving
+from stand_in import DESCRIPTION, REFUSED_NUMBER, StandIn, serving
 from typer.testing import CliRunner
 
 from scoring import synthetic
@@ -21,6 +21,7 @@ from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.features import wording
 from scoring.features.wording import LANGUAGES
+from scoring.metrics import MEASURES
 from scoring.schema import Application, Explanation, columns
 from scoring.scorer import FAMILIES
 from scoring.serving.problem import UNRECORDED
@@ -29,11 +30,12 @@ from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.desk import Desk, Opened, guarded
-from ui.service import Service
+from ui.service import Model, Service
 from ui.words import TEXTS, counted, say
 
 NARROW = "\u202f"
 POINTS = Points()
+MODEL = Model(DESCRIPTION)
 languages = st.sampled_from(LANGUAGES)
 
 
@@ -462,6 +464,28 @@ def test_every_family_that_can_serve_has_words(service: Service, family: str) ->
     model = service.model()
     model = replace(model, facts={**model.facts, "family": family})
     assert all(f"<dd>{family}</dd>" not in about.render(model, lang) for lang in LANGUAGES)
+
+
+@pytest.mark.parametrize("name", [*MEASURES, "calibration_slope", "calibration_intercept"])
+def test_every_measure_has_words(service: Service, name: str) -> None:
+    model = service.model()
+    model = replace(model, facts={**model.facts, "metrics": {name: {"value": 0.5}}})
+    assert f"metric_{name}" in TEXTS
+    assert name.replace("_", " ") + "<" not in about.render(model, "fr")
+
+
+def test_many_odd_values_are_folded_behind_those_that_an_officer_can_change() -> None:
+    names = [*(f"derived_{i}" for i in range(8)), "AMT_CREDIT"]
+    odd = [
+        {"feature": n, "problem": "outside range", "value": 1.0, "en": f"{n} is odd.", "fr": f"{n} sort."}
+        for n in names
+    ]
+    html = result.render(answer(warnings=odd), "fr", MODEL)
+    shown, folded = html.split("<details>")
+    assert re.findall(r"<li>(\S+) sort", shown) == ["AMT_CREDIT", *names[:4]]
+    assert re.findall(r"<li>(\S+) sort", folded) == names[4:8]
+    assert "4 autres" in folded
+    assert "<details>" not in result.render(answer(warnings=odd[:5]), "fr", MODEL)
 
 
 # Files

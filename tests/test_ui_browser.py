@@ -115,6 +115,8 @@ def test_an_officer_opens_a_client_and_sees_what_a_change_does(visit, lang: str)
     page = visit(lang)
     assert page.title() == TITLE[lang]
     assert page.evaluate("document.documentElement.lang") == lang
+    page.locator("input:visible").first.focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "where am I?"
     page.locator("input:visible").first.fill("100002")
     page.get_by_role("button", name=OPEN[lang], exact=True).click()
     page.get_by_role("heading", name="Client 100002").wait_for()

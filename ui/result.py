@@ -17,6 +17,7 @@ from ui.service import Model
 from ui.words import counted, say
 
 MOST_BARS = 8  # facts drawn one by one; the others are summed in one line, so that the total is exact
+MOST_CHECKS = 5  # odd values shown at once; one absurd amount makes twenty derived ones odd too
 MARKS = {"granted": "✓", "refused": "✕"}  # a sign beside the colour
 
 
@@ -183,13 +184,23 @@ def _reasons(answer: Explanation, lang: Language) -> str:
     sentences = [reason.fr if lang == "fr" else reason.en for reason in answer.reasons]
     body = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     told = f"<ol>{body}</ol>" if body else f"<p>{escape(say('no_reasons', lang))}</p>"
-    checks = "".join(
-        f"<li>{escape(warning.fr if lang == 'fr' else warning.en)}</li>" for warning in answer.warnings
+    return (
+        f'<section class="card reasons"><h2>{escape(say("reasons", lang))}</h2>{told}{_odd(answer, lang)}'
+        "</section>"
     )
-    odd = (
-        f'<div class="odd"><h3>{escape(say("warnings", lang))}</h3><ul>{checks}</ul></div>' if checks else ""
-    )
-    return f'<section class="card reasons"><h2>{escape(say("reasons", lang))}</h2>{told}{odd}</section>'
+
+
+def _odd(answer: Explanation, lang: Language) -> str:
+    """Return the values that training never saw: what the officer can change first, a long rest folded."""
+    facts = form.fields()
+    ordered = sorted(answer.warnings, key=lambda warning: warning.feature not in facts)
+    checks = [f"<li>{escape(warning.fr if lang == 'fr' else warning.en)}</li>" for warning in ordered]
+    if not checks:
+        return ""
+    shown, rest = checks[:MOST_CHECKS], checks[MOST_CHECKS:]
+    title = counted("more_warnings", lang, len(rest), n=len(rest))
+    folded = f"<details><summary>{escape(title)}</summary><ul>{''.join(rest)}</ul></details>" if rest else ""
+    return f'<div class="odd"><h3>{escape(say("warnings", lang))}</h3><ul>{"".join(shown)}</ul>{folded}</div>'
 
 
 def _ledger(answer: Explanation, lang: Language, model: Model) -> str:

@@ -149,6 +149,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reasons": ("What speaks against the application", "Ce qui pèse contre la demande"),
     "no_reasons": ("Nothing weighs noticeably against it.", "Rien ne pèse sensiblement contre elle."),
     "warnings": ("Check these values", "Valeurs à vérifier"),
+    "more_warnings": ("{n} more, most of them derived", "{n} autres, pour la plupart dérivées"),
+    "more_warnings_one": ("{n} more", "{n} autre"),
     "small_print": ("Model {model} · decision {event}", "Modèle {model} · décision {event}"),
     "gauge_title": ("Probability of default {p}, threshold {t}", "Probabilité de défaut {p}, seuil {t}"),
     "gauge_text": (
@@ -303,6 +305,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "metric_calibration_error": (
         "Calibration error (lower is better)",
         "Erreur de calibration (la plus basse est la meilleure)",
+    ),
+    "metric_calibration_intercept": (
+        "Calibration intercept (0 is best)",
+        "Ordonnée à l'origine de la calibration (0 est le meilleur)",
+    ),
+    "metric_calibration_slope": (
+        "Calibration slope (1 is best)",
+        "Pente de la calibration (1 est le meilleur)",
+    ),
+    "metric_log_loss": (
+        "Logarithmic loss (lower is better)",
+        "Perte logarithmique (la plus basse est la meilleure)",
     ),
     "metric_share_granted": ("Applications granted", "Demandes accordées"),
     "metric_default_rate_granted": (
