@@ -234,9 +234,9 @@ def test_few_applications_give_few_points_and_wider_parts_than_deciles(evidence,
 def test_the_scorecard_is_shown_bin_by_bin(evidence):
     rows = tables(evidence, ENGLISH)["The scorecard: a readable twin"].rows
     assert [row[1] for row in rows] == [
-        "below 0.40",
-        "from 0.40 to below 0.60",
-        "from 0.60 on",
+        "< 0.40",
+        "0.40 to 0.60",
+        "≥ 0.60",
         "missing",
         "Employee, Pensioner",
     ]

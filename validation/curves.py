@@ -72,8 +72,8 @@ def discrimination(language: Language, y: Outcomes, raw: Vector, p: Vector, serv
         "calibration": _calibration(language, y, p),
         "cost": draw_lines(
             [Line(by_p.scores, by_p.cost_per_1000)], say("threshold"), say("cost_axis"), mark,
-            at=[(served, f"{say('in_force')}: {language.number(served, 4)}"),
-                (COSTS.threshold, f"1/11: {language.number(COSTS.threshold, 4)}")],
+            at=[(served, say("marked", name=say("in_force"), value=language.number(served, 4))),
+                (COSTS.threshold, say("marked", name="1/11", value=language.number(COSTS.threshold, 4)))],
             limits=(0.0, min(0.5, float(by_p.scores.max()))),
         ),
     }  # fmt: skip

@@ -35,7 +35,7 @@ def card(evidence: Evidence, language: Language) -> Section:
         (say("family"), f"{scorer.family} ({e.run.params.get('candidate', '')})"),
         (say("features_read"), language.count(len(scorer.feature_names))),
         (say("kept_out"), kept_out),
-        (say("calibration"), e.run.params.get("calibration", "")),
+        (say("calibration"), language.named("calibration", e.run.params.get("calibration", ""))),
         (say("threshold"), language.number(scorer.threshold, 4)),
         (
             say("costs"),
@@ -125,7 +125,8 @@ def candidates(evidence: Evidence, language: Language) -> Section:
         )
         error = language.number(one["calibration_error"], 4)
         served = say("yes" if one["can_be_champion"] else "no")
-        rows.append((one["candidate"], one["treatment"], *figures, error, served))
+        treatment = language.named("treatment", one["treatment"])
+        rows.append((one["candidate"], treatment, *figures, error, served))
     head = tuple(
         say(key)
         for key in (
@@ -143,11 +144,10 @@ def card_of_points(evidence: Evidence, language: Language) -> Section:
     if card is None:
         return section("scorecard", language, Facts((say("scorecard:none"),)))
     rows = []
-    for i, line in enumerate(card.lines):
-        is_new = i == 0 or card.lines[i - 1].feature != line.feature
+    for line in card.lines:
         rate = say("none") if line.default_rate is None else language.share(line.default_rate)
         points = language.number(line.points, 1, is_signed=True)
-        rows.append((label(line.feature, language) if is_new else "", _bounds(line, language), rate, points))
+        rows.append((label(line.feature, language), _bounds(line, language), rate, points))
     head = tuple(say(key) for key in ("feature", "bin", "default_rate", "points"))
     facts = [say("scorecard:base", base=language.count(card.base), run=card.run_id, smallest=SMALLEST)]
     facts += [] if card.is_exact else [say("scorecard:bent")]
@@ -281,7 +281,7 @@ def _bounds(line: Line, language: Language) -> str:
     if line.levels:
         return ", ".join(in_words(feature, level, language.code) for level in line.levels)
     low, high = (
-        None if edge is None else in_words(feature, edge, language.code) for edge in (line.low, line.high)
+        None if edge is None else _value(line.feature, edge, language) for edge in (line.low, line.high)
     )
     if low is None:
         return say("everything") if high is None else say("below", high=high)
@@ -296,7 +296,7 @@ def _bin(column: Column, part: Bin, language: Language) -> str:
     if part.level is not None:
         return in_words(feature, part.level, language.code)
     if part.high is not None:
-        return language.say("up_to", high=in_words(feature, part.high, language.code))
+        return language.say("up_to", high=_value(column.name, part.high, language))
     if part.low is not None:
-        return language.say("above", low=in_words(feature, part.low, language.code))
+        return language.say("above", low=_value(column.name, part.low, language))
     return language.say("everything")

@@ -18,6 +18,8 @@ from scoring.evidence.figures import BLUE, GREY, ORANGE
 
 COLOURS = (BLUE, ORANGE, "#38761d", "#741b47", "#45818e", GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))  # colour alone tells nothing
+ASIDES = ("--", ":")
+MARKS = (("#741b47", ":"), ("#45818e", "-."))  # places on the x axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,12 @@ def draw_lines(
     """
     figure = Figure(figsize=(6.2, 3.9), layout="constrained")
     axes = figure.add_subplot()
-    number = 0
+    number, asides = 0, 0
     for line in lines:
         if line.is_aside:
-            axes.plot(line.x, line.y, color=GREY, linestyle="--", linewidth=1, label=line.label or None)
+            style = ASIDES[asides % len(ASIDES)]
+            asides += 1
+            axes.plot(line.x, line.y, color=GREY, linestyle=style, linewidth=1, label=line.label or None)
             continue
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
         number += 1
@@ -73,12 +77,14 @@ def draw_lines(
                 axes.vlines(line.x, line.low, line.high, color=colour, linewidth=1)
             else:
                 axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
-    for place, label in at:
-        axes.axvline(place, color=COLOURS[1], linestyle=":", linewidth=1.2, label=label)
+    for i, (place, label) in enumerate(at):
+        shade, style = MARKS[i % len(MARKS)]
+        axes.axvline(place, color=shade, linestyle=style, linewidth=1.2, label=label)
     axes.set(xlabel=x, ylabel=y, **({"xlim": limits} if limits else {}))
     axes.grid(visible=True, alpha=0.3)
     if any(line.label for line in lines) or at:
-        axes.legend(fontsize=8)
+        # matplotlib's own best place does not see the intervals of points
+        axes.legend(fontsize=8, loc="upper left" if any(line.is_points for line in lines) else "best")
     _speak(figure, decimal)
     return figure
 
@@ -149,9 +155,10 @@ def draw_distribution(
         colour, dash = COLOURS[number], DASHES[number]
         axes.stairs(heights, edges, color=colour, linestyle=dash, linewidth=1.5, label=label, baseline=None)
     axes.set(xlabel=x, ylabel=y)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * axes.dataLim.ymax)  # room for the legend above the outlines
+    axes.locator_params(axis="x", nbins=6)
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper center", ncols=len(parts))
     _speak(figure, decimal)
     return figure
 
