@@ -44,7 +44,8 @@ def figures(found: Evidence) -> Iterator[Shown]:
             yield f"AUC gained: {name}", Measured(auc.value, auc.low, auc.high), "AUC"
             yield f"cost saved: {name}", Measured(cost.value, cost.low, cost.high), "per 1,000"
     tried = found.alternatives[1:]  # the first is the one in force
-    yield "less discriminating models found", float(found.chosen is not None), f"of {len(tried)}"
+    name = f": {found.chosen.refit.variant.name}" if found.chosen else ""
+    yield "less discriminating models found", float(found.chosen is not None), f"of {len(tried)}{name}"
     if affordable := [one for one in tried if one.is_affordable]:
         base = found.alternatives[0].ratios
         attribute = min(base, key=lambda name: base[name].value)
