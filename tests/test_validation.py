@@ -26,13 +26,12 @@ from scoring.metrics import Measured
 from training import tracking
 from validation import __main__ as program
 from validation import curves, people, words
-from validation.blocks import Table
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs, _shown, gather
 from validation.language import LANGUAGES, Language
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
-from validation.sections import _rarely
+from validation.sections import _rarely, card_of_points
 from validation.words import WORDS
 
 RANDOM = np.random.default_rng(8)
@@ -194,11 +193,6 @@ def test_nobody_can_be_singled_out(pages, evidence):
     assert all(part.share >= smallest for column in evidence.columns for part in column.bins)
 
 
-def tables(evidence: Evidence, language: Language) -> dict[str, Table]:
-    blocks = (block for section in compose(evidence, language) for block in section.blocks)
-    return {block.caption: block for block in blocks if isinstance(block, Table)}
-
-
 def test_one_run_has_one_auc_and_one_cost_out_of_fold(evidence, pages):
     e = evidence
     in_force = e.cutoffs["in_force"]
@@ -232,7 +226,7 @@ def test_few_applications_give_few_points_and_wider_parts_than_deciles(evidence,
 
 
 def test_the_scorecard_is_shown_bin_by_bin(evidence):
-    rows = tables(evidence, ENGLISH)["The scorecard: a readable twin"].rows
+    rows = card_of_points(evidence, ENGLISH).blocks[0].rows
     assert [row[1] for row in rows] == [
         "< 0.40",
         "0.40 to 0.60",
@@ -242,10 +236,8 @@ def test_the_scorecard_is_shown_bin_by_bin(evidence):
     ]
     assert [row[2] for row in rows] == ["12.5%", "8.0%", "4.0%", "–", "8.0%"]
     assert [row[3] for row in rows][:2] == ["−12.5", "+1.5"]
-    absent = compose(replace(evidence, card=None), FRENCH)
-    assert (
-        "train.py --compare families" in next(s for s in absent if s.name == "scorecard").blocks[0].lines[0]
-    )
+    absent = card_of_points(replace(evidence, card=None), FRENCH)
+    assert "train.py --compare families" in absent.blocks[0].lines[0]
 
 
 def test_a_share_of_few_applications_is_not_told():
