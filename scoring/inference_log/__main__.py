@@ -66,6 +66,8 @@ def _show(faults: list[Fault]) -> None:
 def verify_command(log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE) -> None:
     """Say whether the log is as it was written: every record by its chain, every file by its anchor.
 
+    A file that is gone with its anchor is missed by the next one; the newest, with none after it, is not.
+
     Exit codes: 0 it is, 1 it is not (file and line are named), 2 no such log.
     """
     with _told():
