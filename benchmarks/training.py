@@ -9,10 +9,10 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -43,9 +43,7 @@ def train_afresh(portfolio: Path, compare: str, folder: str) -> str:
     return uri
 
 
-def figures(
-    line: Mapping[str, Any], run: tracking.Run
-) -> Iterator[tuple[str, float, str, float | None, bool]]:
+def figures(run: tracking.Run) -> Iterator[tuple[str, float, str, float | None, bool]]:
     """Give the honest figures of one candidate: what, figure, unit, target, whether it is met."""
     m, n = run.metrics, int(run.params["applications"])
     yield "AUC", m["auc"], "AUC", None, True
@@ -57,7 +55,7 @@ def figures(
     yield "calibration error", m["calibration_error"], "share", target, m["calibration_error"] <= 0.005
     yield "calibration slope", m["calibration_slope"], "slope", None, True
     yield "calibration intercept", m["calibration_intercept"], "log-odds", None, True
-    if line["family"] == "boosted":
+    if run.params["family"] == "boosted":
         at = m["threshold"] / COSTS.threshold
         yield "threshold against 1/11", at, "ratio", 0.1, abs(at - 1) <= 0.1
         optimum = m["optimum_threshold"] / COSTS.threshold
@@ -89,11 +87,9 @@ def main(
         minutes = (perf_counter() - started) / 60
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         best = tracking.find_best(client, tracking.EXPERIMENT, "cost_per_1000").run
-        lines = tracking.read_candidates(client, best)
-        for line in () if lines is None else lines.to_dicts():
-            run = tracking.find_run(client, line["run_id"])
-            for what, figure, unit, target, met in figures(line, run):
-                keep(f"out of fold, {name}, {line['candidate']}: {what}", figure, unit, target, met)
+        for run in tracking.find_compared(client, best):
+            for what, figure, unit, target, met in figures(run):
+                keep(f"out of fold, {name}, {run.params['candidate']}: {what}", figure, unit, target, met)
     of, is_full = f"train, {name}, {compare}", int(best.params["applications"]) >= FULL
     keep(f"{of}, wall", minutes, "min", 20.0 if is_full and compare == "champion" else None, minutes <= 20)
     keep(f"{of}, CPU", used.ru_utime + used.ru_stime, "CPU s")

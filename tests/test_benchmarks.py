@@ -45,9 +45,9 @@ def test_a_recorded_command_names_a_portfolio_that_is_there_or_can_be_made(file:
 def test_the_figures_of_a_training_are_named_after_what_made_them() -> None:
     metrics = dict.fromkeys((*MEASURES, "calibration_slope", "calibration_intercept"), 0.5)
     metrics |= {"threshold": 1 / 11, "optimum_threshold": 0.1, "calibration_error": 0.006}
-    params = {"applications": "90000", "rounds": "200", "boosters": "5"}
+    params = {"applications": "90000", "rounds": "200", "boosters": "5", "family": "boosted"}
     run = tracking.Run("id", metrics, params, {})
-    found = {what: rest for what, *rest in training.figures({"family": "boosted"}, run)}
+    found = {what: rest for what, *rest in training.figures(run)}
     assert found["trees"] == [1000, "trees", None, True]
     assert found["calibration error"] == [0.006, "share", 0.005, False]
     assert found["threshold against 1/11"] == [pytest.approx(1.0), "ratio", 0.1, True]

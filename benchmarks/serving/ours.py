@@ -6,13 +6,12 @@ import os
 import uuid
 from pathlib import Path
 
-from scoring.bulk import DECODER
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import parse
+from scoring.serving.reading import DECODER, parse
 
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
 
