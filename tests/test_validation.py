@@ -31,7 +31,7 @@ from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs,
 from validation.language import LANGUAGES, Language
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
-from validation.sections import _rarely, card_of_points
+from validation.sections import _bounds, _rarely, card_of_points
 from validation.words import WORDS
 
 RANDOM = np.random.default_rng(8)
@@ -238,6 +238,12 @@ def test_the_scorecard_is_shown_bin_by_bin(evidence):
     assert [row[3] for row in rows][:2] == ["−12.5", "+1.5"]
     absent = card_of_points(replace(evidence, card=None), FRENCH)
     assert "train.py --compare families" in absent.blocks[0].lines[0]
+
+
+def test_a_bin_of_many_levels_names_the_first():
+    line = Line("loan_terms", None, None, tuple(map(str, range(50, 65))), False, 0.1, 1.0)
+    assert _bounds(line, ENGLISH).endswith("60, 61 and 3 more")
+    assert _bounds(line, FRENCH).endswith("60, 61 et 3 autres")
 
 
 def test_a_share_of_few_applications_is_not_told():

@@ -21,6 +21,7 @@ MEASURES = {
     "auc": 4, "gini": 4, "ks": 4, "brier": 4, "log_loss": 4, "business_score": 4,
     "cost_per_1000": 0,
 }  # fmt: skip
+NAMED = 12  # levels of a bin that are named; a category may have hundreds
 APPROVALS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -279,7 +280,9 @@ def _bounds(line: Line, language: Language) -> str:
     if line.is_missing:
         return say("missing")
     if line.levels:
-        return ", ".join(in_words(feature, level, language.code) for level in line.levels)
+        named = ", ".join(in_words(feature, level, language.code) for level in line.levels[:NAMED])
+        more = len(line.levels) - NAMED
+        return named if more <= 0 else say("and_more", levels=named, number=language.count(more))
     low, high = (
         None if edge is None else _value(line.feature, edge, language) for edge in (line.low, line.high)
     )

@@ -55,6 +55,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "missing_by_table": ("Missing values by table", "Valeurs manquantes par table"),
     "table": ("Table", "Table"),
     "missing": ("missing", "manquant"),
+    "and_more": ("{levels} and {number} more", "{levels} et {number} autres"),
     "table:cross": ("ratios across tables", "ratios entre tables"),
     "missing_share": ("Missing", "Manquant"),
     "univariate": (
