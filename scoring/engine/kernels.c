@@ -1,6 +1,6 @@
 /* The engine's kernels: raw scores and contributions of a forest, one thread a call, no state of their own.
  *
- * scoring/engine/native.py builds the structures below and calls the four functions at the end. They trust
+ * scoring/engine/native.py builds the structures below and calls the functions that are not static. They trust
  * what they are given: forest.py has checked every index, child and size, and the matrix is C-order float64.
  *
  * Same bits on every machine: only +, -, *, / and comparisons of IEEE doubles, in an order that is written
