@@ -27,6 +27,12 @@ def server(code: str) -> run.Server:
     return run.Server("api", [sys.executable, "-c", code], "http://127.0.0.1:9/")
 
 
+def wait_until_it_speaks(*servers: run.Server) -> None:
+    deadline = time.monotonic() + 20
+    while not all(one.log.read_text() for one in servers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
 def test_the_example_that_it_prints_is_a_request() -> None:
     assert len(ScoreRequest.model_validate(run.EXAMPLE).applications) == 1
 
@@ -59,9 +65,7 @@ def test_stopping_lets_a_server_finish_and_leaves_no_worker_behind() -> None:
         "time.sleep(60)"
     )
     parent.start()
-    deadline = time.monotonic() + 20
-    while not parent.log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until_it_speaks(parent)
     child = int(parent.log.read_text())
     parent.stop()
     assert parent.log.read_text().splitlines()[-1] == "finished"
@@ -78,9 +82,7 @@ def test_who_presses_ctrl_c_again_leaves_no_server_running() -> None:
     servers = [server(slow), run.Server("page", [sys.executable, "-c", slow], "http://127.0.0.1:9/")]
     for one in servers:
         one.start()
-    deadline = time.monotonic() + 20
-    while not all(one.log.read_text() for one in servers) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until_it_speaks(*servers)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     again = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     again.start()
@@ -101,9 +103,7 @@ def test_it_says_which_process_takes_up_a_newer_model() -> None:
         "time.sleep(60)"
     )
     api.start()
-    deadline = time.monotonic() + 20
-    while not api.log.read_text() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until_it_speaks(api)
     subprocess.run(["sh", "-c", run.told(api).partition("then ")[2]], check=True)
     assert api.process is not None
     api.process.wait(20)

@@ -171,8 +171,8 @@ class _Journal:
         description = self.folder / "job.json"
         if is_fresh:
             shutil.rmtree(self.folder, ignore_errors=True)
-        description_was_there = description.is_file()
-        if description_was_there:
+        self.is_begun = description.is_file()
+        if self.is_begun:
             found = json.loads(description.read_text(encoding="utf-8"))
             self.key = str(found.pop("key"))
             if other := [name for name in facts if found.get(name) != facts[name]]:
@@ -186,7 +186,6 @@ class _Journal:
             _replace(description, lambda draft: draft.write_text(json.dumps(facts | {"key": self.key})))
         for left in self.folder.glob("records-*"):  # a killed run could not remove them
             shutil.rmtree(left, ignore_errors=True)
-        self.is_begun = description_was_there
         self.done = {int(file.stem) for file in self.folder.glob("[0-9]*.parquet")}
 
     def height(self, number: int) -> int:
@@ -224,10 +223,7 @@ class _Journal:
         rejected_file = self.out.with_name(f"{self.out.stem}-rejected.csv")
         rejected_file.unlink(missing_ok=True)
         if rejected.height:
-            _replace(
-                rejected_file,
-                lambda draft: harmless(rejected).write_csv(draft),
-            )
+            _replace(rejected_file, lambda draft: harmless(rejected).write_csv(draft))
         shutil.rmtree(self.folder, ignore_errors=True)
         return (rejected_file if rejected.height else None), int(rejected["row"].n_unique())
 

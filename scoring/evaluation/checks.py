@@ -83,9 +83,7 @@ def check_features(
     worst = max(found, key=lambda name: found[name])
     if found[worst] > LEAK_AUC:
         columns = _suspects(found, sources) if sources else []
-        behind = f" It comes from {', '.join(columns)}: the most suspicious column is the first." * bool(
-            columns
-        )
+        behind = f" It comes from {', '.join(columns)}, the most suspicious first." if columns else ""
         raise LeakSuspected(
             f"the feature {worst!r} alone orders defaults with an AUC of {found[worst]:.3f}, above "
             f"{LEAK_AUC}: it was probably made from TARGET, or is known only later.{behind} Take its column "
@@ -186,7 +184,7 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     levels = features.select(pl.all().n_unique()).row(0)
     constant = [name for name, n, k in zip(features.columns, gaps, levels, strict=True) if n == 0 and k == 1]
     nothing, little = "so nothing is learned of it", "it is kept, but little can be learned of it"
-    rien, peu = "rien n'en est appris", "elle est gardée, mais apprend peu"
+    rien, peu = "rien n'en est appris", "elle est gardée, mais on en apprend peu"
     most = round(100 * MOSTLY_MISSING)
     for names, what, quoi in (
         (empty, f"has no value at all, {nothing}", f"n'a aucune valeur, {rien}"),

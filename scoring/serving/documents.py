@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scoring.serving.asgi import App, Receive, Scope, Send, respond
 from scoring.serving.problem import Refusal
@@ -19,9 +20,9 @@ class Document:
     kind: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def tag(self) -> str:
-        """Return what changes when the page does."""
+        """What changes when the page does."""
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
