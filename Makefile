@@ -18,80 +18,93 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export UV_SYSTEM_CERTS ?= true
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-SETUP  := .venv/installed
+# A group of packages is installed when a command first needs it; `dev` is all of them. pyproject.toml names them.
+RUN      := .venv/with-run
+DEV      := .venv/with-dev
+MONITOR  := .venv/with-monitor
+VALIDATE := .venv/with-validate
+# `train.py` compares every family only when asked to.
+COMPARE  := $(if $(filter families all,$(ARGS)),.venv/with-compare)
+GROUP    ?= dev
 STORED := $(BENTOML_HOME)/models/credit_scoring/latest
+
+LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest \
+    --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS)
 
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test torture bench setup browser demo data train import first-model serve ui monitor validate bento image lint sbom lock clean
+.PHONY: help run test cover torture bench setup browser demo data train import first-model serve ui monitor validate bento image lint sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: $(SETUP)  ## set up, train on a demo portfolio if there is no model, serve the API and the page
+run: $(RUN)  ## set up, train on a demo portfolio if there is no model, serve the API and the page
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
 	@python run.py --api-port $(API_PORT) --ui-port $(UI_PORT) --portfolio "$(PORTFOLIO)"
 
-test: $(SETUP)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
+test: $(DEV)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
 	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
 
-torture: $(SETUP)  ## attack served processes, two hours or more; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
+cover: $(DEV)  ## run the tests and say which lines they do not reach; fails below the floor in pyproject.toml
+	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q --cov --cov-report=term:skip-covered $(TESTS) $(ARGS)
+
+torture: $(DEV)  ## attack served processes, two hours or more; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
 	@python -m tests.torture $(ARGS)
 
-bench: $(SETUP) $(BENCH_PEERS:%=var/bench/%/ready)  ## measure everything beside its peers, write BENCHMARKS.md (ARGS=--quick)
+bench: $(DEV) $(BENCH_PEERS:%=var/bench/%/ready)  ## measure everything beside its peers, write BENCHMARKS.md (ARGS=--quick)
 	@python -m benchmarks $(ARGS)
 
-var/bench/%/ready: benchmarks/serving/%.txt | $(SETUP)
+var/bench/%/ready: benchmarks/serving/%.txt | $(DEV)
 	@echo "Installing $* for the comparison"
 	@rm -rf var/bench/$* && uv venv -q --python .venv/bin/python var/bench/$*
 	@uv pip install -q --python var/bench/$*/bin/python -r $<
 	@touch $@
 
-setup: $(SETUP)  ## make .venv with everything pinned in requirements.txt
+setup: .venv/with-$(GROUP)  ## make .venv with all that is pinned (GROUP=run, compare, validate, monitor: a part)
 
-$(SETUP): requirements.txt $(wildcard scoring/engine/*.c)
-	@deploy/setup.sh
+.venv/with-%: requirements.txt pyproject.toml $(wildcard scoring/engine/*.c)
+	@deploy/setup.sh $*
 
 browser:  ## install Debian's Chromium for the tests of the page (as root)
 	apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
 
 demo: var/demo  ## make the demo portfolio, 25,000 invented applicants
 
-var/demo: | $(SETUP)
+var/demo: | $(RUN)
 	@rm -rf var/demo.part
 	@python -m scoring.synthetic --applicants 20000 --test 5000 --seed 1 --out var/demo.part
 	@mv var/demo.part var/demo  # a broken attempt never looks like a portfolio
 
-data: $(SETUP)  ## download the real Home Credit tables, about 700 MB
+data: $(RUN)  ## download the real Home Credit tables, about 700 MB
 	@python -m scoring.download --out var/home-credit.zip
 
-train: $(SETUP) $(filter var/demo,$(PORTFOLIO))  ## train on PORTFOLIO=var/demo and register the champion
+train: $(RUN) $(COMPARE) $(filter var/demo,$(PORTFOLIO))  ## train on PORTFOLIO=var/demo and register the champion
 	@python train.py --portfolio "$(PORTFOLIO)" $(ARGS)
 	@touch var/champion
 
-import: $(SETUP)  ## put the champion into the BentoML model store, if it answers as in training
+import: $(RUN)  ## put the champion into the BentoML model store, if it answers as in training
 	@python import_model.py $(ARGS)
 
 first-model:
 	@test -f var/champion || $(MAKE) --no-print-directory train
 	@$(MAKE) --no-print-directory import
 
-serve: $(SETUP)  ## serve the API alone
+serve: $(RUN)  ## serve the API alone
 	@bentoml serve service:CreditScoring --host 127.0.0.1 --port $(API_PORT)
 
-ui: $(SETUP)  ## show the page alone, for an API that is running
+ui: $(RUN)  ## show the page alone, for an API that is running
 	@python -m ui $(ARGS)
 
-validate: $(SETUP)  ## write the validation pack of the champion of PORTFOLIO=var/demo, English and French
+validate: $(RUN) $(VALIDATE)  ## write the validation pack of the champion of PORTFOLIO=var/demo, English and French
 	@test -f var/champion || $(MAKE) --no-print-directory train
 	@python -m validation --portfolio "$(PORTFOLIO)" $(ARGS)
 
-monitor: $(SETUP)  ## write the drift report of what was served
+monitor: $(RUN) $(MONITOR)  ## write the drift report of what was served
 	@python -m monitoring $(ARGS)
 
-bento: $(SETUP)  ## build the bento from the exact tag of the newest model (or MODEL=credit_scoring:TAG)
+bento: $(RUN)  ## build the bento from the exact tag of the newest model (or MODEL=credit_scoring:TAG)
 	@test -f "$(STORED)" || { echo "No model is imported yet: make train import" >&2; exit 1; }
 	@python -m scoring.engine || true
 	@model=$${MODEL:-credit_scoring:$$(cat "$(STORED)")}; echo "model $$model"; CREDIT_SCORING_MODEL=$$model bentoml build
@@ -99,20 +112,19 @@ bento: $(SETUP)  ## build the bento from the exact tag of the newest model (or M
 image: bento  ## make the container image of the bento (Docker or another engine: ARGS='--backend podman')
 	@bentoml containerize credit_scoring:latest -t credit-scoring:latest $(ARGS)
 
-lint: $(SETUP)  ## check style, format and types
+lint: $(DEV)  ## check style, format and types
 	@ruff check . && ruff format --check . && mypy
 
-sbom: $(SETUP)  ## list all that training and serving install, as CycloneDX, in var/sbom/
+sbom: $(DEV)  ## list all that training and serving install, as CycloneDX, in var/sbom/
 	@mkdir -p var/sbom
 	@for set in requirements requirements-serving; do \
 	    cyclonedx-py requirements $$set.txt --of JSON --output-reproducible -o var/sbom/$$set.json || exit 1; done
 	@echo "var/sbom/requirements.json  var/sbom/requirements-serving.json"
 
-lock: $(SETUP)  ## pin what requirements*.in ask for, with hashes (ARGS=-U takes newer versions)
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
-	    --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS) requirements.in -o requirements.txt
-	@UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
-	    --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS) -c requirements.txt requirements-serving.in -o requirements-serving.txt
+lock:  ## pin what pyproject.toml asks for, for every Python that is supported, with hashes (ARGS=-U: newer versions)
+	@test -x .venv/bin/uv || deploy/setup.sh run
+	@$(LOCK) --extra dev pyproject.toml -o requirements.txt
+	@$(LOCK) --extra serve -c requirements.txt pyproject.toml -o requirements-serving.txt
 
 clean:  ## remove .venv and what tools leave; var/ with your data, models and log stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

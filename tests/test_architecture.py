@@ -1,7 +1,6 @@
 """The house: imports go down, each foreign library has one door, nothing unpickles, libraries are silent."""
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from deploy import group
 
 ROOT = Path(__file__).parent.parent
 
@@ -274,13 +275,12 @@ def served_modules() -> set[str]:
 
 
 def test_the_service_needs_only_what_the_bento_installs() -> None:
-    lines = (ROOT / "requirements-serving.in").read_text().splitlines()
-    declared = {found[0] for line in lines if (found := re.match(r"[a-z][\w-]*", line))}
+    declared = set(group.asked([*group.PROJECT["dependencies"], *group.GROUPS["serve"]]))
     foreign = {target.split(".")[0] for name in served_modules() for target in top_level_imports(name)}
     needed = {INSTALLED_BY.get(library, library) for library in foreign - OURS - set(sys.stdlib_module_names)}
     missing = needed - declared
     assert not missing, (
-        f"{missing}: keep it out of service.py's imports, or add it to requirements-serving.in"
+        f"{missing}: keep it out of service.py's imports, or add it to pyproject.toml's group serve"
     )
 
 

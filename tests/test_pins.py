@@ -1,12 +1,17 @@
 """The pins: above every known hole, the same for training and serving, and all of them installed."""
 
 import re
-from importlib.metadata import version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
 from packaging.version import Version
+
+from deploy import group
+from scoring import __version__
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,18 +44,22 @@ FLOORS = [
 ]
 
 
+PIN = re.compile(r"([\w.-]+)==([\w.]+)(?: ; ([^\\]+?))?((?: +--hash=sha256:[0-9a-f]{64})*) *")
+
+
 def pins(name: str) -> dict[str, str]:
     return {component: found for component, (found, _) in lock(name).items()}
 
 
 def lock(name: str) -> dict[str, tuple[str, int]]:
-    """What a file pins: the version of each component, and how many hashes its files may have."""
+    """What a file pins here: the version of each component, and how many hashes its files may have."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(), flags=re.M).replace("\\\n", " ")
     pinned = {}
     for line in filter(None, text.splitlines()):
-        found = re.fullmatch(r"([\w.-]+)==([\w.]+)((?: +--hash=sha256:[0-9a-f]{64})*) *", line)
+        found = PIN.fullmatch(line)
         assert found, f"{name}: {line[:80]}; run `make lock`"
-        pinned[found[1]] = (found[2], found[3].count("--hash"))
+        if not found[3] or Marker(found[3]).evaluate():
+            pinned[found[1]] = (found[2], found[4].count("--hash"))
     return pinned
 
 
@@ -98,3 +107,31 @@ def test_whoever_installs_asks_for_the_hashes() -> None:
     assert len(installs) == 3 and all("--require-hashes" in line for line in installs)
     # BentoML would lock anew without hashes, unless it is told that the file is a lock
     assert yaml.safe_load((ROOT / "bentofile.yaml").read_text())["python"]["lock_packages"] is False
+
+
+def test_a_group_of_packages_is_whole_and_a_part_of_the_lock() -> None:
+    whole = (ROOT / "requirements.txt").read_text()
+    assert set(group.blocks(group.selected("dev", whole))) == set(group.blocks(whole))
+    run, monitor = group.selected("run", whole), group.selected("monitor", whole)
+    for text in (run, monitor):
+        assert set(text.splitlines()) <= set(whole.splitlines())
+    names = set(group.blocks(run))
+    assert {"bentoml", "mlflow", "gradio", "lightgbm"} <= names
+    assert not {"evidently", "optbinning", "shap", "playwright", "pytest"} & names
+
+
+def test_each_package_that_an_installed_group_needs_is_in_the_group() -> None:
+    """Follow what the installed packages say they need, which the lock's comments must not know better."""
+    names = set(group.blocks(group.selected("run", (ROOT / "requirements.txt").read_text())))
+    needed = {
+        group.normal(found.name)
+        for name in names & ALL.keys()
+        for line in requires(name) or ()
+        if not (found := Requirement(line)).marker or found.marker.evaluate({"extra": ""})
+    }
+    assert needed <= names
+
+
+def test_the_changelog_names_the_version_and_a_release_is_its_tag() -> None:
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert __version__ == released[0]
