@@ -10,8 +10,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -23,7 +23,6 @@ from typing import Annotated, Any
 # burn ten times the work itself where other programs want the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -31,21 +30,27 @@ from rich.markup import escape
 
 from scoring import synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
-from scoring.candidates import COMPARISONS, Candidate, Trials, selection
-from scoring.candidates.coding import Coded
+from scoring.candidates import Candidate, selection
 from scoring.candidates.search import Search
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import Evaluation, cross_validate, evaluate
 from scoring.evaluation.checks import LeakSuspected, check_auc
 from scoring.evidence.figures import draw_importance
-from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
 from training import registry, tracking
 from training.comparison import Bar, as_table, show
 from training.lineage import peak_memory_mib
 from training.material import Material, Plan, prepare
 
-Compare = StrEnum("Compare", list(COMPARISONS))
+
+class Compare(StrEnum):
+    """What `COMPARISONS` offers."""
+
+    champion = "champion"
+    quick = "quick"
+    families = "families"
+    all = "all"
+
 
 BAD_INPUT, FAILURE = 2, 1
 
@@ -82,17 +87,16 @@ def try_candidate(
     m, started = material, perf_counter()
     tags = {tracking.KEY: key, tracking.MATERIAL: m.key(plan)}
     tags |= {tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {}
-    tune = partial(_tune, candidate, m.directions, search) if search else None
+    tune = partial(search.tune, candidate) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
         found = cross_validate(
-            candidate, m.coded, m.y, m.folds, m.directions, plan.seed, bar.fold, tune,
-            m.chosen.folds if m.chosen else None,
-        )  # fmt: skip
+            candidate, m.data, m.folds, bar.fold, tune, m.chosen.folds if m.chosen else None
+        )
         evaluation = evaluate(m.y, found.raw, m.folds, seed=plan.seed)
         check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
         final, rounds = candidate, found.best_rounds
         if tune:
-            final, trials = tune(m.narrowed().coded, np.arange(len(m.y)), m.y, "all")
+            final, trials = tune(m.narrowed().data, "all")
             found, rounds = replace(found, trials={**found.trials, "all": trials}), None
         if search and any(len(part) < search.planned(candidate) for part in found.trials.values()):
             tracking.mark_unfinished(key)
@@ -104,9 +108,8 @@ def try_candidate(
         if candidate.obstacle is None:
             m = m.narrowed()
             scorer = assemble(
-                final, m.features, m.coded, m.y, m.directions, rounds, evaluation,
-                plan.protect, lineage, plan.seed, bar.fold(plan.folds),
-            )  # fmt: skip
+                final, m.features, m.data, evaluation, plan.protect, lineage, rounds, bar.fold(plan.folds)
+            )
             tracking.log_figures(draw_importance(scorer.importance))
             with tempfile.TemporaryDirectory() as folder:
                 place = Path(folder) / tracking.SCORER
@@ -152,7 +155,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     )
     for notice in material.notices:
         console.print(f"Note: {notice.en}", soft_wrap=True)
-    whole = material.key(plan, [asdict(candidate) for candidate in plan.candidates])
+    whole = material.key(plan, [candidate.description() for candidate in plan.candidates])
     tags = {tracking.KEY: whole, "candidates": plan.compare}
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):
         if plan.select:
@@ -198,7 +201,7 @@ def choose_features(
         ):
             m = material
             rounds = min(plan.most_rounds or selection.ROUNDS, selection.ROUNDS)
-            chosen = selection.select(m.coded, m.y, m.folds, m.directions, plan.seed, rounds=rounds)
+            chosen = selection.select(m.data, m.folds, rounds=rounds)
             tracking.log_selection(chosen)
     console.print(f"{len(chosen.names)} features are chosen.")
     return replace(material, chosen=chosen)
@@ -212,7 +215,7 @@ def try_candidates(
     left: list[str] = []
     with Bar(console, len(plan.candidates), plan.folds) as bar:
         for candidate in plan.candidates:
-            key = material.key(plan, asdict(candidate))
+            key = material.key(plan, candidate.description())
             finished = tracking.find_finished(client, plan.experiment, key)
             if finished is None and remaining_s() < 0:
                 left.append(candidate.name)
@@ -257,14 +260,6 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
     return said
 
 
-def _tune(
-    candidate: Candidate, directions: Mapping[str, int], search: Search, read: Coded, rows: Any, y: Outcomes,
-    part: str,
-) -> tuple[Candidate, Trials]:  # fmt: skip
-    """Search the settings on some rows, on the features that the model will read."""
-    return search.tune(candidate, read, rows, y, directions, part)
-
-
 def make_demo(applicants: int, seed: int, console: Console) -> Path:
     """Return a folder of synthetic tables under ``var``, made at the first call."""
     folder = Path("var") / f"synthetic-{applicants}-{seed}"
@@ -283,7 +278,7 @@ def _params(candidate: Candidate, plan: Plan, material: Material, rounds: int | 
     """Return what a run records as parameters."""
     return {
         "candidate": candidate.name,
-        "family": candidate.family,
+        "family": candidate.family.name,
         "treatment": candidate.treatment,
         "is_directed": candidate.is_directed,
         **candidate.settings,
@@ -324,7 +319,8 @@ def main(
         Compare,
         typer.Option(
             help="quick: dummy, logistic regression, LightGBM. families: also a scorecard, random forest, "
-            "XGBoost. all: each also with weights, undersampling and SMOTE. champion: LightGBM alone."
+            "XGBoost, CatBoost. all: each also with weights, undersampling and SMOTE. champion: LightGBM "
+            "alone."
         ),
     ] = Compare.quick,
     search: Annotated[

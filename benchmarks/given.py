@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from scoring import features as declared
 from scoring import tables
-from scoring.candidates import Candidate, vectorise
+from scoring.candidates import Candidate, TrainingSet, vectorise
 from scoring.candidates.coding import Coded
 from scoring.candidates.selection import importance
 from scoring.evaluation import OutOfFold, cross_validate, deal_folds
@@ -95,10 +95,10 @@ def judge(
     widths: list[int] = []
     for own in range(seed, seed + repeats):
         folds, chosen = deal_folds(y, FOLDS, own), None
+        data = TrainingSet(coded, y, directions, own)
         if is_choosing:
-            others = (np.flatnonzero(folds != fold) for fold in range(FOLDS))
-            chosen = [importance(coded, y, directions, own, rows=rows).kept for rows in others]
-        found.append(cross_validate(candidate, coded, y, folds, directions, own, chosen=chosen))
+            chosen = [importance(data.take(folds != fold)).kept for fold in range(FOLDS)]
+        found.append(cross_validate(candidate, data, folds, chosen=chosen))
         widths += [len(names) for names in chosen] if chosen else [len(coded.names)]
     return Judged(name, y, np.array([probability(one.raw) for one in found])), found, float(np.mean(widths))
 

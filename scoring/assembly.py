@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scoring.candidates import Candidate, Progress, fit
-from scoring.candidates.coding import Coded
+from scoring.candidates import Candidate, Progress, TrainingSet, fit
 from scoring.decision import COSTS, POINTS, decide
 from scoring.evaluation import Evaluation
 from scoring.inference_log import COLUMNS
-from scoring.metrics import Outcomes
 from scoring.scorer import Scorer
 from scoring.scorer.model import Vector
 
@@ -25,24 +23,21 @@ EXAMPLES = 25
 def assemble(
     candidate: Candidate,
     features: pl.DataFrame,
-    coded: Coded,
-    y: Outcomes,
-    directions: Mapping[str, int],
-    rounds: int | None,
+    data: TrainingSet,
     evaluation: Evaluation,
     policy: Sequence[str],
     lineage: Mapping[str, Any],
-    seed: int = 0,
+    rounds: int | None = None,
     progress: Progress | None = None,
 ) -> Scorer:
     """Fit a candidate on all applications and join what the folds settled: trees, calibration, threshold.
 
     Parameters
     ----------
-    candidate, y, directions, rounds, seed, progress
+    candidate, data, rounds, progress
         As ``candidates.fit``.
-    features, coded
-        The same applications, as a table and coded.
+    features : polars.DataFrame of shape (n_applications, n_features)
+        The same applications as a table.
     evaluation : Evaluation
         From the same applications.
     policy : sequence of str
@@ -50,10 +45,10 @@ def assemble(
     lineage : mapping
         JSON values to keep with the scorer.
     """
-    model = fit(candidate, coded, y, directions, seed, rounds, progress)
+    model = fit(candidate, data, rounds, progress)
     choice = evaluation.choice
     bare = Scorer(model, choice.calibration, choice.threshold, COSTS, POINTS, tuple(policy), {})
-    sample = _sample(len(features), EXPLAINED_ROWS, seed)
+    sample = _sample(len(features), EXPLAINED_ROWS, data.seed)
     shown = features[sample]
     contributions, _ = bare.contributions(shown)
     granted = evaluation.probability[sample] < choice.threshold

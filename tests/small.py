@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from scoring import features, tables
-from scoring.candidates import LIGHTGBM, fit
+from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest
@@ -89,7 +89,7 @@ def scorer(
     late = table["installment_late_days_mean"].fill_null(0).to_numpy()
     y = (random.random(len(requests)) < 1 / (1 + np.exp(-(1.5 - 6 * outside + 0.15 * late)))).astype(np.int8)
     directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
-    model = fit(LIGHTGBM, table, y, directions, rounds=60)
+    model = fit(LIGHTGBM, TrainingSet.of(table, y, directions), rounds=60)
     bare = Scorer(model, Affine(), 0.35, COSTS, POINTS, policy, {})
     granted = bare.probability(table) < bare.threshold
     contributions, _ = bare.contributions(table)

@@ -77,6 +77,7 @@ DOORS = {
     "optuna": {"scoring.candidates"},
     "lightgbm": {"scoring.candidates", "scoring.scorer"},
     "xgboost": {"scoring.candidates"},
+    "catboost": {"scoring.candidates"},
     "imblearn": {"scoring.candidates"},
     "optbinning": {"scoring.candidates"},
     "lime": {"scoring.evidence"},

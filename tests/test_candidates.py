@@ -15,13 +15,17 @@ from scoring.candidates import (
     DUMMY,
     LIGHTGBM,
     LOGISTIC_REGRESSION,
+    REGISTERED,
     SCORECARD,
+    TrainingSet,
     fit,
     fit_rows,
     vectorise,
 )
 from scoring.candidates.coding import Coded
-from scoring.candidates.learners import deal_parts, hold_back, merge, treat
+from scoring.candidates.imbalance import hold_back, treat
+from scoring.candidates.learners.boosted import deal_parts
+from scoring.candidates.learners.merging import merge
 from scoring.scorer.model import Boosted, Encoding, Linear, probability
 from scoring.scorer.scorecard import Scorecard
 
@@ -52,12 +56,13 @@ def portfolio(n: int = 1_500, seed: int = 0) -> tuple[pl.DataFrame, np.ndarray]:
 
 FEATURES, Y = portfolio()
 EVERYBODY = np.arange(len(Y))
+DATA = TrainingSet.of(FEATURES, Y, DIRECTIONS)
 
 
 @pytest.fixture(scope="module", params=["dummy", "logistic_regression", "scorecard", "lightgbm"])
 def model(request):
     candidate = {c.name: c for c in (DUMMY, LOGISTIC_REGRESSION, SCORECARD, SMALL)}[request.param]
-    return fit(candidate, FEATURES, Y, DIRECTIONS, seed=1, rounds=40)
+    return fit(candidate, replace(DATA, seed=1), rounds=40)
 
 
 def test_contributions_sum_to_the_raw_score(model):
@@ -86,13 +91,13 @@ def test_an_unseen_category_and_missing_values_are_scored(model):
 
 
 def test_the_dummy_gives_everybody_the_default_rate():
-    dummy = fit(DUMMY, FEATURES, Y, {})
+    dummy = fit(DUMMY, TrainingSet.of(FEATURES, Y))
     assert probability(dummy.raw(FEATURES)) == pytest.approx(np.full(len(Y), Y.mean()))
 
 
 @pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
 def test_a_candidate_orders_the_risk(candidate):
-    learned = fit(candidate, FEATURES, Y, DIRECTIONS)
+    learned = fit(candidate, DATA)
     fresh, outcome = portfolio(seed=9)
     raw = learned.raw(fresh)
     assert raw[outcome == 1].mean() > raw[outcome == 0].mean() + 0.3
@@ -100,12 +105,12 @@ def test_a_candidate_orders_the_risk(candidate):
 
 @pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
 def test_the_same_seed_gives_the_same_model(candidate):
-    first, second = (fit(candidate, FEATURES, Y, DIRECTIONS, seed=3, rounds=20) for _ in range(2))
+    first, second = (fit(candidate, replace(DATA, seed=3), rounds=20) for _ in range(2))
     assert first.raw(FEATURES).tolist() == second.raw(FEATURES).tolist()
 
 
 def test_a_declared_direction_holds_everywhere():
-    learned = fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=40)
+    learned = fit(SMALL, DATA, rounds=40)
     start = FEATURES[:40]
     for name, direction in DIRECTIONS.items():
         path = [learned.raw(start.with_columns(pl.lit(v).alias(name))) for v in np.linspace(0, 1, 9)]
@@ -114,24 +119,24 @@ def test_a_declared_direction_holds_everywhere():
 
 def test_a_direction_on_a_category_is_refused():
     with pytest.raises(ValueError, match="category feature cannot have a monotone direction"):
-        fit(SMALL, FEATURES, Y, {"job": 1}, rounds=2)
+        fit(SMALL, TrainingSet.of(FEATURES, Y, {"job": 1}), rounds=2)
 
 
 def test_without_a_number_of_trees_the_rows_given_choose_it():
-    learned = fit(SMALL, FEATURES, Y, DIRECTIONS)
+    learned = fit(SMALL, DATA)
     assert isinstance(learned.function, Boosted)
     assert 5 <= learned.function.trees <= 5 * 40
 
 
 def test_progress_is_told():
     told = []
-    fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=20, progress=lambda done, most: told.append((done, most)))
+    fit(SMALL, DATA, rounds=20, progress=lambda done, most: told.append((done, most)))
     assert told == [(10, 20), (20, 20)]
 
 
 def test_inputs_are_not_modified():
     before, outcome = FEATURES.clone(), Y.copy()
-    fit(LOGISTIC_REGRESSION, FEATURES, Y, {})
+    fit(LOGISTIC_REGRESSION, TrainingSet.of(FEATURES, Y))
     assert FEATURES.equals(before)
     assert (outcome == Y).all()
 
@@ -176,13 +181,13 @@ def test_a_code_is_the_position_of_the_level(values):
 
 
 def test_the_columns_are_taken_by_name():
-    learned = fit(SMALL, FEATURES, Y, DIRECTIONS, rounds=10)
+    learned = fit(SMALL, DATA, rounds=10)
     shuffled = FEATURES.select("noise", "job", "empty", "debt", "outside_score", pl.lit(1.0).alias("other"))
     assert learned.raw(shuffled).tolist() == learned.raw(FEATURES).tolist()
 
 
 def test_a_linear_function_reads_its_own_json():
-    function = fit(LOGISTIC_REGRESSION, FEATURES, Y, {}).function
+    function = fit(LOGISTIC_REGRESSION, TrainingSet.of(FEATURES, Y)).function
     matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[0].encode(FEATURES)
     again = Linear.from_json(function.to_json(FEATURES.columns), FEATURES.columns)
     assert again.raw(matrix).tolist() == function.raw(matrix).tolist()
@@ -190,14 +195,14 @@ def test_a_linear_function_reads_its_own_json():
 
 def test_one_outcome_is_refused():
     with pytest.raises(ValueError, match="0 defaults among 1500 applications: a model needs both"):
-        fit(DUMMY, FEATURES, np.zeros(len(Y), np.int8), {})
+        fit(DUMMY, TrainingSet.of(FEATURES, np.zeros(len(Y), np.int8)))
 
 
 @pytest.mark.parametrize("candidate", [LOGISTIC_REGRESSION, SMALL])
 def test_constant_features_are_refused(candidate):
     constant = FEATURES.select("empty", pl.lit(1.0).alias("one"))
     with pytest.raises(ValueError, match="none of the 2 features varies"):
-        fit(candidate, constant, Y, {})
+        fit(candidate, TrainingSet.of(constant, Y))
 
 
 @pytest.mark.parametrize("values", [[0, 1, None], [0, 1, 2]])
@@ -218,7 +223,8 @@ ALL = {candidate.name: candidate for candidate in COMPARISONS["all"]}
 
 
 def test_every_family_but_the_constant_is_crossed_with_every_treatment():
-    families = {"logistic_regression", "scorecard", "random_forest", "xgboost", "lightgbm", "lightgbm_free"}
+    families = {candidate.name for candidate in REGISTERED} - {"dummy"}
+    assert {"logistic_regression", "scorecard", "random_forest", "xgboost", "catboost", "lightgbm"} < families
     crossed = {f + t for f in families for t in ("", "_weights", "_undersampling", "_smote")}
     assert set(ALL) == {"dummy", *crossed}
 
@@ -229,23 +235,22 @@ def test_only_what_is_calibrated_served_and_keeps_the_directions_can_be_champion
     words = {"scale_pos_weight", "is_unbalance", "class_weight"}
     assert not any(words & set(candidate.settings) for candidate in ALL.values())
     with pytest.raises(ValueError, match="random_forest is a comparison only"):
-        fit(quick(ALL["random_forest"]), FEATURES, Y, {})
+        fit(quick(ALL["random_forest"]), TrainingSet.of(FEATURES, Y))
 
 
 def quick(candidate):
-    if candidate.family == "forest":
+    if candidate.family.name == "forest":
         return replace(candidate, settings={**candidate.settings, "n_estimators": 20})
-    if candidate.family == "xgboost":
+    if candidate.family.name == "xgboost":
         candidate = replace(candidate, settings={**candidate.settings, "min_child_weight": 1})
     return replace(candidate, rounds=min(candidate.rounds, 30))
 
 
 @pytest.mark.parametrize("name", sorted(ALL.keys() - {"dummy"}))
 def test_every_candidate_orders_the_risk_of_others(name):
-    coded = Coded.of(FEATURES)
     learn, judge = EVERYBODY[:1_000], EVERYBODY[1_000:]
-    encoding, function = fit_rows(quick(ALL[name]), coded, learn, Y[learn], DIRECTIONS)
-    raw = function.raw(coded.encode(encoding, judge))
+    encoding, function = fit_rows(quick(ALL[name]), DATA.take(learn))
+    raw = function.raw(DATA.coded.encode(encoding, judge))
     assert np.isfinite(raw).all()
     assert raw[Y[judge] == 1].mean() > raw[Y[judge] == 0].mean() + 0.4 * raw.std()
 
@@ -273,7 +278,7 @@ def test_rows_coded_once_are_encoded_as_the_model_encodes_their_features():
 
 
 def test_a_scorecard_reads_its_own_json_and_can_be_added_up_by_hand():
-    model = fit(SCORECARD, FEATURES, Y, DIRECTIONS)
+    model = fit(SCORECARD, DATA)
     names, levels = model.encoding.names, model.encoding.levels
     card = json.loads(json.dumps(model.function.to_json(names, levels, -10.0)))
     assert Scorecard.from_json(card, names) == model.function
@@ -295,7 +300,7 @@ def test_a_scorecard_reads_its_own_json_and_can_be_added_up_by_hand():
 
 
 def test_a_scorecard_keeps_the_declared_directions_and_leaves_noise_out():
-    terms = {FEATURES.columns[t.position]: t for t in fit(SCORECARD, FEATURES, Y, DIRECTIONS).function.terms}
+    terms = {FEATURES.columns[t.position]: t for t in fit(SCORECARD, DATA).function.terms}
     assert {"outside_score", "debt"} <= set(terms)
     assert "empty" not in terms
     assert (np.diff(terms["outside_score"].log_odds) <= 0).all()
@@ -357,12 +362,12 @@ def test_each_booster_leaves_another_part_out_and_the_parts_are_all_rows():
 
 def test_a_single_booster_must_be_told_its_number_of_trees():
     single = replace(SMALL, boosters=1)
-    assert fit(single, FEATURES, Y, DIRECTIONS, rounds=7).function.trees == 7
+    assert fit(single, DATA, rounds=7).function.trees == 7
     with pytest.raises(ValueError, match="give their number"):
-        fit(single, FEATURES, Y, DIRECTIONS)
+        fit(single, DATA)
 
 
 def test_growing_ends_where_the_rows_left_out_gain_no_more():
     noise = pl.DataFrame({f"x{i}": np.random.default_rng(i).normal(size=len(Y)) for i in range(4)})
-    learned = fit(replace(SMALL, rounds=400), noise, Y, {})
+    learned = fit(replace(SMALL, rounds=400), TrainingSet.of(noise, Y))
     assert learned.function.trees < 5 * 100

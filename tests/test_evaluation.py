@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from scoring.candidates import DUMMY, LIGHTGBM, LOGISTIC_REGRESSION
+from scoring.candidates import DUMMY, LIGHTGBM, LOGISTIC_REGRESSION, TrainingSet
 from scoring.decision import expected_cost
 from scoring.evaluation import (
     cross_validate,
@@ -173,16 +173,16 @@ def features(n: int = 900) -> tuple[pl.DataFrame, np.ndarray]:
 )
 def test_cross_validation_scores_every_row_once(candidate):
     table, y = features()
-    got = cross_validate(candidate, table, y, deal_folds(y, 3), {"x": 1})
+    got = cross_validate(candidate, TrainingSet.of(table, y, {"x": 1}), deal_folds(y, 3))
     assert np.isfinite(got.raw).all()
     assert len(got.fold_auc) == 3
-    assert (got.best_rounds is None) == (candidate.family != "boosted")
+    assert (got.best_rounds is None) == (candidate.family is not LIGHTGBM.family)
 
 
 def test_a_level_met_once_cannot_tell_its_outcome_out_of_fold():
     # "level" names each row: an encoder fitted outside the folds would reach an AUC of 1 on it.
     table, y = features()
-    got = cross_validate(LOGISTIC_REGRESSION, table.select("level"), y, deal_folds(y, 3), {})
+    got = cross_validate(LOGISTIC_REGRESSION, TrainingSet.of(table.select("level"), y), deal_folds(y, 3))
     assert measure(y, probability(got.raw), 0.5)["auc"] < 0.6
 
 

@@ -9,7 +9,7 @@ import pytest
 from small import applications, portfolio, scorer
 
 from scoring import features as declared
-from scoring.candidates import LIGHTGBM, fit
+from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.candidates.coding import Coded
 from scoring.evaluation import deal_folds
 from scoring.evidence.alternatives import (
@@ -223,7 +223,7 @@ def test_lime_agrees_with_contributions_on_a_model_that_is_linear(made):
     from scoring.candidates import LOGISTIC_REGRESSION
 
     narrow = table.select("EXT_SOURCE_2", "AMT_CREDIT", "employed_years", "bureau_count")
-    linear = replace(learned, model=fit(LOGISTIC_REGRESSION, narrow, y, {}))
+    linear = replace(learned, model=fit(LOGISTIC_REGRESSION, TrainingSet.of(narrow, y)))
     found = agreement(linear, narrow)
     assert found.applications == LIME_ROWS
     assert found.rank_correlation.value > 0.8 and found.same_sign.value > 0.8

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from benchmarks import ablation, given, peers, settings, simple_features
 from benchmarks.recipes import RECIPES, polynomials
 from scoring import features, synthetic, tables
-from scoring.candidates import LOGISTIC_REGRESSION
+from scoring.candidates import LOGISTIC_REGRESSION, TrainingSet
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import cross_validate, deal_folds
@@ -126,7 +126,8 @@ def test_a_candidate_is_judged_as_cross_validation_does_repeat_by_repeat(portfol
     judged, found, width = given.judge("linear", LOGISTIC_REGRESSION, coded, y, 2, 5)
     directions = {n: features.FEATURE_BY_NAME[n].direction for n in coded.names}
     for i, seed in enumerate((5, 6)):
-        once = cross_validate(LOGISTIC_REGRESSION, coded, y, deal_folds(y, 5, seed), directions, seed)
+        data = TrainingSet(coded, y, directions, seed)
+        once = cross_validate(LOGISTIC_REGRESSION, data, deal_folds(y, 5, seed))
         assert (judged.probability[i] == probability(once.raw)).all()
     assert (len(found), width) == (2, 2.0)
 

@@ -11,7 +11,7 @@ import pytest
 import small
 
 from scoring import features
-from scoring.candidates import LOGISTIC_REGRESSION, fit
+from scoring.candidates import LOGISTIC_REGRESSION, TrainingSet, fit
 from scoring.decision import Costs, Points
 from scoring.scorer import Scorer, ScorerError, read_examples, read_reference, remarks
 from scoring.scorer.calibration import Affine, Beta, Isotonic
@@ -28,7 +28,7 @@ def learned():
 def linear(learned):
     boosted, table = learned
     y = (boosted.probability(table) > np.median(boosted.probability(table))).astype(np.int8)
-    return replace(boosted, model=fit(LOGISTIC_REGRESSION, table, y, {})), table
+    return replace(boosted, model=fit(LOGISTIC_REGRESSION, TrainingSet.of(table, y))), table
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from scoring.candidates import TrainingSet
 from scoring.candidates.selection import Importance, Selection, importance, select
 from scoring.evaluation import deal_folds
 from scoring.scorer.model import probability
@@ -41,7 +42,7 @@ FEATURES, Y = made_up()
 
 @pytest.fixture(scope="module")
 def measured() -> Importance:
-    return importance(FEATURES, Y, DIRECTIONS, seed=3, rounds=ROUNDS)
+    return importance(TrainingSet.of(FEATURES, Y, DIRECTIONS, 3), rounds=ROUNDS)
 
 
 def test_what_carries_risk_is_kept(measured):
@@ -68,16 +69,16 @@ def test_where_nothing_carries_risk_everything_is_kept():
 
 
 def test_the_same_seed_gives_the_same_choice(measured):
-    again = importance(FEATURES, Y, DIRECTIONS, seed=3, rounds=ROUNDS)
+    again = importance(TrainingSet.of(FEATURES, Y, DIRECTIONS, 3), rounds=ROUNDS)
     assert again.gain.tolist() == measured.gain.tolist()
     assert again.null.tolist() == measured.null.tolist()
 
 
 def test_a_fold_is_not_seen_by_its_own_choice():
     folds = deal_folds(Y, 2, 0)
-    chosen = select(FEATURES, Y, folds, DIRECTIONS, seed=1, rounds=ROUNDS)
+    chosen = select(TrainingSet.of(FEATURES, Y, DIRECTIONS, 1), folds, rounds=ROUNDS)
     flipped = np.where(folds == 0, 1 - Y, Y).astype(np.int8)  # other outcomes in fold 0
-    other = select(FEATURES, flipped, folds, DIRECTIONS, seed=1, rounds=ROUNDS)
+    other = select(TrainingSet.of(FEATURES, flipped, DIRECTIONS, 1), folds, rounds=ROUNDS)
     assert chosen.folds[0] == other.folds[0]
     assert chosen.folds[1] != other.folds[1]
     said = json.loads(json.dumps(chosen.to_json()))["features"]
@@ -96,5 +97,8 @@ def test_a_choice_is_read_back_as_it_was_written():
 
 def test_progress_is_told():
     told = []
-    importance(FEATURES[:300], Y[:300], DIRECTIONS, progress=lambda done, most: told.append((done, most)))
+    importance(
+        TrainingSet.of(FEATURES[:300], Y[:300], DIRECTIONS),
+        progress=lambda done, most: told.append((done, most)),
+    )
     assert told[-1][0] == told[-1][1] == len(told)

@@ -234,7 +234,7 @@ def second(plan, results):  # noqa: ARG001 - the champion of the first training
     wanted = ("logistic_regression", "xgboost_undersampling", "random_forest")
     few = {"n_estimators": 20}
     candidates = tuple(
-        replace(c, settings={**c.settings, **few}) if c.family == "forest" else c
+        replace(c, settings={**c.settings, **few}) if c.family.name == "forest" else c
         for c in COMPARISONS["all"]
         if c.name in wanted
     )
@@ -402,7 +402,8 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
         assert train.run(over, NOW, Console(quiet=True)) == []
     tuned_on, told, trials = [], io.StringIO(), []
     monkeypatch.setattr(
-        train, "_tune", lambda c, _, __, read, *___: (c, tuned_on.append(read.names) or trials)
+        "scoring.candidates.search.Search.tune",
+        lambda _, candidate, data, __: (candidate, tuned_on.append(data.coded.names) or trials),
     )
     (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
     assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()

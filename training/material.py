@@ -14,7 +14,7 @@ import polars as pl
 
 from scoring import features as declared
 from scoring import tables
-from scoring.candidates import COMPARISONS, Candidate, vectorise
+from scoring.candidates import COMPARISONS, Candidate, TrainingSet, vectorise
 from scoring.candidates.coding import Coded
 from scoring.candidates.selection import Selection
 from scoring.decision import DEFAULT_PROTECTED, protected_columns
@@ -65,22 +65,25 @@ class Material:
     """Everything that all candidates share."""
 
     features: pl.DataFrame
-    coded: Coded
-    y: Outcomes
+    data: TrainingSet
     folds: np.ndarray[Any, np.dtype[np.int8]]
-    directions: dict[str, int]
     pool: Portfolio
     pool_rows: np.ndarray[Any, np.dtype[np.intp]]
     lineage: dict[str, Any]
     notices: list[Notice]
     chosen: Selection | None = None
 
+    @property
+    def y(self) -> Outcomes:
+        """Outcomes of all applications: 1 = default, 0 = repaid."""
+        return self.data.y
+
     def narrowed(self) -> Material:
         """Return the same with the features that were chosen on all applications."""
         if self.chosen is None:
             return self
         names = self.chosen.names
-        return replace(self, features=self.features.select(names), coded=self.coded.only(names))
+        return replace(self, features=self.features.select(names), data=self.data.only(names))
 
     def key(self, plan: Plan, *more: object) -> str:
         """Return a hash of everything that a result depends on, so that none is computed twice."""
@@ -126,10 +129,8 @@ def prepare(plan: Plan, now: datetime) -> Material:
     check_features(coded, y, plan.seed, plan.allow_leak, sources)
     return Material(
         features,
-        coded,
-        y,
+        TrainingSet(coded, y, {name: declared.FEATURE_BY_NAME[name].direction for name in names}, plan.seed),
         folds,
-        {name: declared.FEATURE_BY_NAME[name].direction for name in names},
         pool,
         pool_rows,
         lineage,

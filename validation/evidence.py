@@ -13,7 +13,7 @@ import polars as pl
 from scoring import features as declared
 from scoring import tables
 from scoring.assembly import assemble
-from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, vectorise
+from scoring.candidates import COMPARISONS, LIGHTGBM, Candidate, TrainingSet, vectorise
 from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, GRANT_ALL
 from scoring.evaluation import Evaluation, deal_folds, evaluate, judge
@@ -220,13 +220,13 @@ def gather(
     evaluations = [_evaluate(bench, Variant("seed", names, seed=seed)) for seed in seeds]
     told("reasons")
     sample = read[rows]
+    data = TrainingSet(bench.coded.only(names), bench.y, directions(names))
     refits = [
         assemble(
-            bench.candidate, sample, bench.coded.only(names), bench.y, directions(names), bench.rounds,
-            evaluation, scorer.policy, {}, seed,
+            bench.candidate, sample, replace(data, seed=seed), evaluation, scorer.policy, {}, bench.rounds
         )
         for seed, evaluation in zip(seeds, evaluations, strict=True)
-    ]  # fmt: skip
+    ]
     return Evidence(
         run=run,
         scorer=scorer,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from scoring.candidates import Candidate, Trials, fit_rows
-from scoring.candidates.coding import Coded
+from scoring.candidates import Candidate, TrainingSet, Trials, fit_rows
+from scoring.candidates.family import Span
 from scoring.decision import COSTS, best_threshold, expected_cost
 from scoring.metrics import Outcomes, measure
 from scoring.scorer.model import Vector, probability
@@ -29,11 +29,6 @@ if TYPE_CHECKING:  # imported where it is used: most trainings search nothing
 
 INNER_FOLDS = 3
 TRIALS_BEFORE_PRUNING = 5
-GRIDS: dict[str, dict[str, list[Any]]] = {
-    "linear": {"C": [0.001, 0.003, 0.01, 0.03, 0.1]},
-    "scorecard": {"features": [15, 25, 40], "max_bins": [4, 6, 8]},
-    "forest": {"min_samples_leaf": [10, 20, 50], "max_features": ["sqrt", 0.1]},
-}
 Told = Callable[[str], None]
 
 
@@ -63,28 +58,19 @@ class Search:
     remaining_s: Callable[[], float]
     told: Told
 
-    def tune(
-        self,
-        candidate: Candidate,
-        coded: Coded,
-        rows: NDArray[np.intp],
-        y: Outcomes,
-        directions: Mapping[str, int],
-        part: str,
-    ) -> tuple[Candidate, Trials]:
+    def tune(self, candidate: Candidate, data: TrainingSet, part: str) -> tuple[Candidate, Trials]:
         """Return the candidate with the settings whose decisions cost least on inner folds, and all trials.
 
         Parameters
         ----------
-        rows : ndarray of shape (n_rows,)
-            Positions of the applications to learn from; ``y`` has their outcomes.
+        data : TrainingSet
         part : str
             Names the rows among those of the same key, as ``"fold 2"``.
         """
-        if candidate.family in GRIDS:
-            trials = self._grid(candidate, coded, rows, y, directions)
-        elif candidate.family in ("boosted", "xgboost"):
-            trials = self._optimise(candidate, coded, rows, y, directions, part)
+        if candidate.family.grid:
+            trials = self._grid(candidate, data)
+        elif candidate.family.space:
+            trials = self._optimise(candidate, data, part)
         else:
             return candidate, []
         whole = [trial for trial in trials if trial["state"] == "complete"]
@@ -95,20 +81,13 @@ class Search:
 
     def planned(self, candidate: Candidate) -> int:
         """Return how many trials a whole search of a candidate has; fewer, and the time was over before."""
-        if candidate.family in GRIDS:
-            return prod(map(len, GRIDS[candidate.family].values()))
-        return self.trials if candidate.family in ("boosted", "xgboost") else 0
+        if candidate.family.grid:
+            return prod(map(len, candidate.family.grid.values()))
+        return self.trials if candidate.family.space else 0
 
-    def _grid(
-        self,
-        candidate: Candidate,
-        coded: Coded,
-        rows: NDArray[np.intp],
-        y: Outcomes,
-        directions: Mapping[str, int],
-    ) -> Trials:
+    def _grid(self, candidate: Candidate, data: TrainingSet) -> Trials:
         """Try every combination by scikit-learn's grid search, the declared settings first."""
-        grid = GRIDS[candidate.family]
+        grid = candidate.family.grid
         combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
         combinations.sort(key=lambda tried: any(candidate.settings[name] != tried[name] for name in grid))
         trials: Trials = []
@@ -117,26 +96,18 @@ class Search:
                 break
             self.told(f"grid, {number} of {len(combinations)}")
             found = GridSearchCV(
-                _Estimator(candidate, coded, directions, self.seed),
+                _Estimator(candidate, data),
                 {"settings": [settings]},
                 scoring=_judge,
                 refit=False,
                 cv=_inner(self.seed),
                 error_score="raise",
-            ).fit(rows, y)
+            ).fit(data.positions, data.outcomes)
             means = {n: SIGN[n] * float(found.cv_results_[f"mean_test_{n}"][0]) for n in MEASURED}
             trials.append({"settings": settings, "state": "complete", **means})
         return trials
 
-    def _optimise(
-        self,
-        candidate: Candidate,
-        coded: Coded,
-        rows: NDArray[np.intp],
-        y: Outcomes,
-        directions: Mapping[str, int],
-        part: str,
-    ) -> Trials:
+    def _optimise(self, candidate: Candidate, data: TrainingSet, part: str) -> Trials:
         """Try settings that Optuna proposes; a trial that is behind after a fold or two is pruned."""
         import optuna
         from optuna.storages.journal import JournalFileBackend
@@ -152,16 +123,16 @@ class Search:
         done = len(study.get_trials(deepcopy=False, states=over))
         # Another seed after an interruption: the same one would propose what is known already.
         study.sampler = optuna.samplers.TPESampler(seed=self.seed + done, n_startup_trials=8)
-        space = SPACES[candidate.family]
+        space, rows, y = candidate.family.space, data.positions, data.outcomes
         if not study.get_trials(deepcopy=False):  # the declared settings are the first to be tried
             study.enqueue_trial({name: candidate.settings[name] for name in space})
 
         def objective(trial: optuna.Trial) -> float:
-            settings = {name: suggest(trial, name) for name, suggest in space.items()}
+            settings = {name: _suggest(trial, name, span) for name, span in space.items()}
             tried = replace(candidate, settings={**candidate.settings, **settings})
             folds: list[dict[str, float]] = []
             for step, (learn, judge) in enumerate(_inner(self.seed).split(rows, y)):
-                estimator = _Estimator(tried, coded, directions, self.seed).fit(rows[learn], y[learn])
+                estimator = _Estimator(tried, data).fit(rows[learn], y[learn])
                 folds.append(_judge(estimator, rows[judge], y[judge]))
                 cost = -float(np.mean([fold["cost_per_1000"] for fold in folds]))
                 trial.report(cost, step)
@@ -193,66 +164,37 @@ class Search:
 
 MEASURED = ("cost_per_1000", "auc", "accuracy")
 SIGN = {"cost_per_1000": -1.0, "auc": 1.0, "accuracy": 1.0}  # scikit-learn's scores: more is better
-Suggest = Callable[["optuna.Trial", str], Any]
 
 
-def _real(low: float, high: float, is_log: bool = False) -> Suggest:
-    return lambda trial, name: trial.suggest_float(name, low, high, log=is_log)
-
-
-def _whole(low: int, high: int, is_log: bool = False) -> Suggest:
-    return lambda trial, name: trial.suggest_int(name, low, high, log=is_log)
-
-
-SPACES: dict[str, dict[str, Suggest]] = {
-    "boosted": {
-        "learning_rate": _real(0.03, 0.15, is_log=True),
-        "num_leaves": _whole(6, 48, is_log=True),
-        "min_child_samples": _whole(20, 300, is_log=True),
-        "feature_fraction": _real(0.03, 0.4, is_log=True),
-        "bagging_fraction": _real(0.5, 1.0),
-        "lambda_l2": _real(1.0, 300.0, is_log=True),
-    },
-    "xgboost": {
-        "learning_rate": _real(0.02, 0.1, is_log=True),
-        "max_depth": _whole(3, 7),
-        "min_child_weight": _real(5.0, 100.0, is_log=True),
-        "colsample_bytree": _real(0.05, 0.5, is_log=True),
-        "subsample": _real(0.6, 1.0),
-        "lambda": _real(1.0, 200.0, is_log=True),
-    },
-}
+def _suggest(trial: optuna.Trial, name: str, span: Span) -> float:
+    if span.is_whole:
+        return trial.suggest_int(name, int(span.low), int(span.high), log=span.is_log)
+    return trial.suggest_float(name, span.low, span.high, log=span.is_log)
 
 
 class _Estimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A candidate in scikit-learn's shape; its samples are positions in the coded table."""
 
     def __init__(
-        self,
-        candidate: Candidate,
-        coded: Coded,
-        directions: Mapping[str, int],
-        seed: int,
-        settings: Mapping[str, Any] | None = None,
+        self, candidate: Candidate, data: TrainingSet, settings: Mapping[str, Any] | None = None
     ) -> None:
-        self.candidate, self.coded, self.directions, self.seed = candidate, coded, directions, seed
-        self.settings = settings
+        self.candidate, self.data, self.settings = candidate, data, settings
 
     def __sklearn_clone__(self) -> _Estimator:
         """Share the table: a deep copy of it would fill the memory."""
-        return _Estimator(self.candidate, self.coded, self.directions, self.seed, self.settings)
+        return _Estimator(self.candidate, self.data, self.settings)
 
-    def fit(self, rows: NDArray[np.intp], y: Outcomes) -> _Estimator:
-        """Fit on these rows."""
+    def fit(self, rows: NDArray[np.intp], _y: Outcomes) -> _Estimator:
+        """Fit on these rows; the table knows their outcomes."""
         settings = {**self.candidate.settings, **(self.settings or {})}
         tried = replace(self.candidate, settings=settings)
-        self.encoding_, self.function_ = fit_rows(tried, self.coded, rows, y, self.directions, self.seed)
+        self.encoding_, self.function_ = fit_rows(tried, self.data.take(rows))
         self.classes_ = np.array([0, 1])
         return self
 
     def decision_function(self, rows: NDArray[np.intp]) -> Vector:
         """Return the log-odds of these rows."""
-        raw: Vector = self.function_.raw(self.coded.encode(self.encoding_, rows))
+        raw: Vector = self.function_.raw(self.data.coded.encode(self.encoding_, rows))
         return raw
 
 

@@ -12,12 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from scoring.candidates import PROBE, Progress, fit_rows
-from scoring.candidates.coding import Coded, Rows
-from scoring.metrics import Outcomes
+from scoring.candidates import PROBE, Progress, TrainingSet, fit_rows
 from scoring.scorer.model import Vector
 
 ROUNDS = 100  # trees a fit: enough for every feature to be tried often at a quarter of them a tree
@@ -103,51 +100,38 @@ class Selection:
         )
 
 
-def importance(
-    features: pl.DataFrame | Coded,
-    y: Outcomes,
-    directions: Mapping[str, int],
-    seed: int = 0,
-    progress: Progress | None = None,
-    rows: NDArray[np.intp] | None = None,
-    rounds: int = ROUNDS,
-) -> Importance:
+def importance(data: TrainingSet, progress: Progress | None = None, rounds: int = ROUNDS) -> Importance:
     """Measure each feature's gain against its null.
 
     Parameters
     ----------
-    features, y, directions
-        As ``candidates.fit``; category orders are learned anew for every shuffle.
-    seed : int
-        Same seed and same rows: same choice.
+    data : TrainingSet
+        Category orders are learned anew for every shuffle.
     progress : callable, optional
         Called with the fits done and the fits there are.
-    rows : ndarray, optional
-        Positions of the applications to look at; all if not given.
     rounds : int
         Trees a fit.
     """
-    random = np.random.default_rng(seed)
-    coded = features if isinstance(features, Coded) else Coded.of(features)
-    rows = np.arange(len(y)) if rows is None else rows
+    random = np.random.default_rng(data.seed)
+    rows = data.positions
     if len(rows) > MOST_ROWS:
         rows = np.sort(random.permutation(rows)[:MOST_ROWS])
     gains = []
     for number in range(REAL + NULL):
-        outcomes = y[rows] if number < REAL else random.permutation(y[rows])
-        gains.append(_gains(coded, rows, outcomes, directions, seed + number, rounds))
+        y = data.y.copy()
+        if number >= REAL:
+            y[rows] = random.permutation(y[rows])
+        drawn = replace(data, y=y, rows=rows, seed=data.seed + number)
+        gains.append(fit_rows(GREEDY, drawn, rounds)[1].gains())
         if progress:
             progress(number + 1, REAL + NULL)
     real, null = np.array(gains[:REAL]), np.array(gains[REAL:])
-    return Importance(coded.names, real.mean(axis=0), np.quantile(null, QUANTILE, axis=0))
+    return Importance(data.coded.names, real.mean(axis=0), np.quantile(null, QUANTILE, axis=0))
 
 
 def select(
-    features: pl.DataFrame | Coded,
-    y: Outcomes,
+    data: TrainingSet,
     folds: NDArray[np.int8],
-    directions: Mapping[str, int],
-    seed: int = 0,
     progress: Callable[[int], Progress] | None = None,
     rounds: int = ROUNDS,
 ) -> Selection:
@@ -157,34 +141,17 @@ def select(
 
     Parameters
     ----------
-    features, y, directions, seed, rounds
+    data, rounds
         As ``importance``.
     folds : ndarray of shape (n_applications,)
         From ``evaluation.deal_folds``.
     progress : callable, optional
         Given the number of a fold (all applications come last), returns the ``progress`` of its choice.
     """
-    coded = features if isinstance(features, Coded) else Coded.of(features)
     n_folds = int(folds.max()) + 1
     found = [
-        importance(
-            coded,
-            y,
-            directions,
-            seed,
-            progress(fold) if progress else None,
-            np.flatnonzero(folds != fold),
-            rounds,
-        )
+        importance(data.take(folds != fold), progress(fold) if progress else None, rounds)
         for fold in range(n_folds + 1)
     ]
     *parts, whole = found
     return Selection(tuple(part.kept for part in parts), whole.kept, whole)
-
-
-def _gains(
-    coded: Coded, rows: Rows, y: Outcomes, directions: Mapping[str, int], seed: int, rounds: int
-) -> Vector:
-    """Return each feature's total gain in one fit."""
-    gains: Vector = fit_rows(GREEDY, coded, rows, y, directions, seed, rounds)[1].gains()
-    return gains

@@ -10,19 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from scoring.candidates import Candidate, Progress, Trials, fit_rows
-from scoring.candidates.coding import Coded
+from scoring.candidates import Candidate, Progress, TrainingSet, Trials, fit_rows
 from scoring.decision import best_threshold
 from scoring.evaluation.calibrating import Choice, choose, regression
 from scoring.metrics import RANKS, REPLICATES, SURE, Measured, Outcomes, measure, with_intervals
 from scoring.scorer.model import Vector, probability
 
-Tune = Callable[[Coded, NDArray[np.intp], Outcomes, str], tuple[Candidate, Trials]]
-"""From the features to read, the rows to learn from, their outcomes and the name of the part to the best
-candidate on them."""
+Tune = Callable[[TrainingSet, str], tuple[Candidate, Trials]]
+"""From what to learn from, and the name of that part, to the best candidate on it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +109,8 @@ def deal_folds(y: Outcomes, n_folds: int = 5, seed: int = 0) -> NDArray[np.int8]
 
 def cross_validate(
     candidate: Candidate,
-    features: pl.DataFrame | Coded,
-    y: Outcomes,
+    data: TrainingSet,
     folds: NDArray[np.int8],
-    directions: Mapping[str, int],
-    seed: int = 0,
     progress: Callable[[int], Progress] | None = None,
     tune: Tune | None = None,
     chosen: Sequence[Sequence[str]] | None = None,
@@ -127,8 +121,9 @@ def cross_validate(
 
     Parameters
     ----------
-    candidate, features, y, directions, seed
-        As ``candidates.fit``.
+    candidate : Candidate
+    data : TrainingSet
+        All applications.
     folds : ndarray of shape (n_applications,)
         From ``deal_folds``.
     progress : callable, optional
@@ -138,7 +133,7 @@ def cross_validate(
     chosen : sequence of sequence of str, optional
         For each fold the features that were chosen on the others (``selection.select``); all if not given.
     """
-    coded = features if isinstance(features, Coded) else Coded.of(features)
+    y = data.y
     raw = np.empty(len(y))
     auc: list[float] = []
     rounds: list[int] = []
@@ -147,11 +142,11 @@ def cross_validate(
         outside = folds == fold
         report = progress(fold) if progress else None
         tuned = candidate
-        read = coded.only(chosen[fold]) if chosen else coded
+        others = (data.only(chosen[fold]) if chosen else data).take(~outside)
         if tune:
-            tuned, trials[f"fold {fold}"] = tune(read, np.flatnonzero(~outside), y[~outside], f"fold {fold}")
-        encoding, function = fit_rows(tuned, read, ~outside, y[~outside], directions, seed, progress=report)
-        raw[outside] = function.raw(read.encode(encoding, outside))
+            tuned, trials[f"fold {fold}"] = tune(others, f"fold {fold}")
+        encoding, function = fit_rows(tuned, others, progress=report)
+        raw[outside] = function.raw(others.coded.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])
         if hasattr(function, "trees"):
             rounds.append(function.trees // tuned.boosters)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring import features as declared
-from scoring.candidates import PROBE, Candidate, fit_rows
+from scoring.candidates import PROBE, Candidate, TrainingSet, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.evidence.fairness import Audit, Labels, audit
@@ -121,11 +121,11 @@ class Bench:
     def _cross_validate(self, variant: Variant) -> Vector:
         tried = replace(self.candidate, settings={**self.candidate.settings, **variant.settings})
         coded = self.coded.only(variant.features)
-        signs, raw = directions(variant.features), np.empty(len(self.y))
+        data = TrainingSet(coded, self.y, directions(variant.features), variant.seed)
+        raw = np.empty(len(self.y))
         for fold in range(int(self.folds.max()) + 1):
             outside = self.folds == fold
-            inside = self.y[~outside]
-            encoding, function = fit_rows(tried, coded, ~outside, inside, signs, variant.seed, self.rounds)
+            encoding, function = fit_rows(tried, data.take(~outside), self.rounds)
             raw[outside] = function.raw(coded.encode(encoding, outside))
         return raw
 
@@ -208,7 +208,7 @@ def reveals(coded: Coded, groups: Labels, seed: int = 0) -> tuple[float, list[st
     belongs = (groups == names[int(np.argmax(sizes))]).astype(np.int8)
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(groups != ""))
     learn, judge = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
-    encoding, function = fit_rows(PROBE, coded, learn, belongs[learn], {}, seed, PROBE_ROUNDS)
+    encoding, function = fit_rows(PROBE, TrainingSet(coded, belongs, seed=seed).take(learn), PROBE_ROUNDS)
     said = probability(function.raw(coded.encode(encoding, judge)))
     order = np.argsort(-function.gains(), kind="stable")
     return measure(belongs[judge], said, 0.5)["auc"], [coded.names[i] for i in order]

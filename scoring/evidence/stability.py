@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scoring.candidates import PROBE, fit_rows
+from scoring.candidates import PROBE, TrainingSet, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.evaluation import Evaluation
 from scoring.metrics import Measured, Outcomes, Vector, measure, with_intervals
@@ -91,6 +91,7 @@ def resemblance(labelled: pl.DataFrame, later: pl.DataFrame, seed: int = 0) -> R
     coded = Coded.of(pl.concat([labelled, later]))
     is_later = np.repeat([0, 1], [len(labelled), len(later)]).astype(np.int8)
     random = np.random.default_rng(seed)
+    both = TrainingSet(coded, is_later, seed=seed)
     half = random.permutation(len(is_later)) % 2
     said = np.empty(len(is_later))
     gains = np.zeros(len(coded.names))
@@ -99,7 +100,7 @@ def resemblance(labelled: pl.DataFrame, later: pl.DataFrame, seed: int = 0) -> R
             random.permutation(np.flatnonzero((half != part) & (is_later == c)))[:MOST_ROWS] for c in (0, 1)
         ]
         rows = np.sort(np.concatenate(learn))
-        encoding, function = fit_rows(PROBE, coded, rows, is_later[rows], {}, seed, DOMAIN_ROUNDS)
+        encoding, function = fit_rows(PROBE, both.take(rows), DOMAIN_ROUNDS)
         said[half == part] = probability(function.raw(coded.encode(encoding, half == part)))
         gains += function.gains()
     first = np.argsort(-gains, kind="stable")[:NAMED]

@@ -7,73 +7,52 @@ steady. Their mean varies less than any of them, so each may learn faster and al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.candidates.learners.imbalance import Treatment, balanced, treat
+from scoring.candidates.family import Candidate, Family, Progress, Sample, Span
+from scoring.candidates.imbalance import balanced, treat
 from scoring.candidates.learners.merging import merge
 from scoring.metrics import Outcomes
-from scoring.scorer.model import THREADS, Boosted, Matrix
-
-Progress = Callable[[int, int], None]  # rounds done, rounds at most
+from scoring.scorer.model import THREADS, Boosted
 
 PATIENCE = 50  # rounds without a better log-loss before growing ends
 
 
-def fit_boosted(
-    settings: Mapping[str, Any],
-    most: int,
-    boosters: int,
-    matrix: Matrix,
-    y: Outcomes,
-    names: Sequence[str],
-    constraints: Sequence[int],
-    seed: int,
-    rounds: int | None,
-    progress: Progress | None,
-    treatment: Treatment = "none",
-) -> Boosted:
+def fit_boosted(candidate: Candidate, sample: Sample) -> Boosted:
     """Grow the boosters; where their number of trees is not given, the parts left out choose it.
-
-    Parameters
-    ----------
-    settings : mapping
-        LightGBM's.
-    most : int
-        Most trees that each booster may grow.
-    boosters : int
-        How many are merged; a single one sees all rows, and needs ``rounds``.
-    constraints : sequence of int
-        Per column +1, -1 or 0: the direction that the trees must keep.
-    rounds : int, optional
-        Trees of each booster.
 
     Raises
     ------
     ValueError
-        If a single booster is to choose its number of trees.
+        If a single booster, which sees all rows, is to choose its number of trees.
     """
+    matrix, y, treatment, seed, rounds = sample.matrix, sample.y, sample.treatment, sample.seed, sample.rounds
+    boosters = candidate.boosters
     if rounds is None and boosters < 2:
         raise ValueError(
             "a single booster leaves no rows out that could choose its trees: give their number."
         )
-    settings = dict(settings) | {
+    settings = dict(candidate.settings) | {
         "deterministic": True,
         "force_col_wise": True,  # with a part of the features a tree, twice as fast as row-wise
         "num_threads": THREADS,
         "verbosity": -1,
     }
-    if any(constraints):
-        settings |= {"monotone_constraints": list(constraints), "monotone_constraints_method": "basic"}
+    if any(sample.constraints):
+        settings |= {
+            "monotone_constraints": list(sample.constraints),
+            "monotone_constraints_method": "basic",
+        }
 
     def dataset(rows: NDArray[np.intp]) -> lgb.Dataset:
         taken, outcomes, weights = treat(treatment, matrix[rows], y[rows], seed)
         weight = None if treatment == "none" else weights
-        return lgb.Dataset(taken, outcomes, weight=weight, feature_name=list(names), params=settings)
+        return lgb.Dataset(taken, outcomes, weight=weight, feature_name=list(sample.names), params=settings)
 
     # Untreated, the values are put into bins once for all boosters.
     whole = dataset(np.arange(len(y))).construct() if treatment == "none" else None
@@ -94,7 +73,7 @@ def fit_boosted(
             )
             booster.add_valid(judge, "left out")
         grown.append(booster)
-    trees = _grow(grown, rounds or most, rounds is None, progress)
+    trees = _grow(grown, rounds or candidate.rounds, rounds is None, sample.progress)
     return Boosted(merge([booster.model_to_string(num_iteration=trees) for booster in grown]))
 
 
@@ -122,3 +101,37 @@ def deal_parts(y: Outcomes, n: int, seed: int) -> NDArray[np.intp]:
         rows = np.flatnonzero(y == outcome)
         parts[random.permutation(rows)] = np.arange(len(rows)) % n
     return parts
+
+
+LIGHTGBM = Candidate(
+    "lightgbm",
+    Family(
+        "boosted",
+        fit_boosted,
+        is_served=True,
+        reads_gaps=True,
+        space={
+            "learning_rate": Span(0.03, 0.15, is_log=True),
+            "num_leaves": Span(6, 48, is_log=True, is_whole=True),
+            "min_child_samples": Span(20, 300, is_log=True, is_whole=True),
+            "feature_fraction": Span(0.03, 0.4, is_log=True),
+            "bagging_fraction": Span(0.5, 1.0),
+            "lambda_l2": Span(1.0, 300.0, is_log=True),
+        },
+    ),
+    {
+        "objective": "binary",
+        "learning_rate": 0.1,
+        "num_leaves": 12,
+        "min_child_samples": 70,
+        "feature_fraction": 0.08,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 100.0,
+        "max_bin": 127,
+    },
+    rounds=600,
+    boosters=5,
+)
+LIGHTGBM_FREE = replace(LIGHTGBM, name="lightgbm_free", is_directed=False)
+PROBE = replace(LIGHTGBM, name="probe", boosters=1)  # asks what a table can tell; decides nothing

@@ -1,16 +1,14 @@
-"""Logistic regression on clipped, standardised features and on their gaps."""
+"""Logistic regression on clipped, standardised features and on their gaps; and the constant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from scoring.candidates.learners.imbalance import Treatment, hold_back, treat
-from scoring.metrics import Outcomes
+from scoring.candidates.family import Candidate, Family, Sample
+from scoring.candidates.imbalance import hold_back, treat
 from scoring.scorer.model import Linear, Matrix, Vector
 
 
@@ -46,17 +44,16 @@ def design(matrix: Matrix, clip: float) -> Design:
     return Design(columns, low, high, median, mean, scale, share, speaks)
 
 
-def fit_linear(
-    settings: Mapping[str, Any], matrix: Matrix, y: Outcomes, seed: int, treatment: Treatment = "none"
-) -> Linear:
-    """Fit a logistic regression; ``settings`` are scikit-learn's, and ``clip`` and ``most_rows``."""
-    settings = dict(settings)
+def fit_linear(candidate: Candidate, sample: Sample) -> Linear:
+    """Fit a logistic regression; its settings are scikit-learn's, and ``clip`` and ``most_rows``."""
+    matrix, y = sample.matrix, sample.y
+    settings = dict(candidate.settings)
     clip, most_rows = float(settings.pop("clip")), int(settings.pop("most_rows"))
     if len(y) > most_rows:
-        drawn = hold_back(y, most_rows / len(y), seed)
+        drawn = hold_back(y, most_rows / len(y), sample.seed)
         matrix, y = matrix[drawn], y[drawn]
     d = design(matrix, clip)
-    columns, outcomes, weights = treat(treatment, d.columns, y, seed)
+    columns, outcomes, weights = treat(sample.treatment, d.columns, y, sample.seed)
     regression = LogisticRegression(**settings).fit(columns, outcomes, weights)
     coefficients = regression.coef_[0]
     n_features = matrix.shape[1]
@@ -66,3 +63,23 @@ def fit_linear(
         float(regression.intercept_[0]), coefficients[:n_features],
         d.low, d.high, d.median, d.mean, d.scale, missing, d.share,
     )  # fmt: skip
+
+
+def fit_constant(_candidate: Candidate, sample: Sample) -> Linear:
+    """Give everybody the log-odds of all."""
+    defaults = int(np.count_nonzero(sample.y))
+    return Linear.constant(float(np.log(defaults / (len(sample.y) - defaults))), len(sample.names))
+
+
+DUMMY = Candidate("dummy", Family("constant", fit_constant, is_served=True))
+LOGISTIC_REGRESSION = Candidate(
+    "logistic_regression",
+    Family("linear", fit_linear, is_served=True, grid={"C": [0.001, 0.003, 0.01, 0.03, 0.1]}),
+    {
+        "C": 0.01,
+        "solver": "newton-cholesky",
+        "max_iter": 100,
+        "clip": 0.005,  # of each tail of each feature is read as its edge
+        "most_rows": 100_000,  # of more, so many are drawn: they settle a few hundred coefficients
+    },
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from scoring.candidates.learners.imbalance import Treatment, hold_back, treat
+from scoring.candidates.family import Candidate, Family, Sample
+from scoring.candidates.imbalance import hold_back, treat
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Matrix, Vector
 from scoring.scorer.scorecard import Scorecard, Term
@@ -32,34 +33,23 @@ class _Binned:
         return self.woe[_bins(column, self.edges)]
 
 
-def fit_scorecard(
-    settings: Mapping[str, Any],
-    matrix: Matrix,
-    y: Outcomes,
-    constraints: Sequence[int],
-    seed: int,
-    treatment: Treatment = "none",
-) -> Scorecard:
+def fit_scorecard(candidate: Candidate, sample: Sample) -> Scorecard:
     """Fit a scorecard of few features.
 
     The features with most information are cut into bins whose default rates keep the declared direction (or
     rise, fall, peak or dip once); of two that say nearly the same the better one is kept; a feature that the
     regression turns round is left out.
 
-    Parameters
-    ----------
-    settings : mapping
-        ``screened`` and ``features``: how many are cut, and how many may enter; ``max_bins``, ``min_share``
-        of a bin; ``alike``: correlation from which two features say the same; ``C`` of the regression;
-        ``most_rows`` to learn from.
-    constraints : sequence of int
-        Per column +1, -1 or 0: the declared direction.
+    Its settings: ``screened`` and ``features``, how many are cut, and how many may enter; ``max_bins``,
+    ``min_share`` of a bin; ``alike``, correlation from which two features say the same; ``C`` of the
+    regression; ``most_rows`` to learn from.
     """
+    matrix, y, settings = sample.matrix, sample.y, candidate.settings
     if len(y) > settings["most_rows"]:
-        drawn = hold_back(y, settings["most_rows"] / len(y), seed)
+        drawn = hold_back(y, settings["most_rows"] / len(y), sample.seed)
         matrix, y = matrix[drawn], y[drawn]
     candidates = sorted(_screen(matrix, y), reverse=True)[: settings["screened"]]
-    binned = [_cut(i, matrix[:, i], y, constraints[i], settings) for _, i in candidates]
+    binned = [_cut(i, matrix[:, i], y, sample.constraints[i], settings) for _, i in candidates]
     chosen: list[_Binned] = []
     columns: list[Vector] = []
     for feature in sorted(binned, key=lambda feature: -feature.value):
@@ -71,7 +61,7 @@ def fit_scorecard(
             columns.append(column)
     if not chosen:
         raise ValueError("no feature tells defaults from repaid credits: a scorecard has nothing to count.")
-    rows, outcomes, weights = treat(treatment, np.column_stack(columns), y, seed)
+    rows, outcomes, weights = treat(sample.treatment, np.column_stack(columns), y, sample.seed)
     kept = list(range(len(chosen)))
     while True:  # each round leaves one out, and one feature alone cannot turn round
         model = LogisticRegression(C=settings["C"]).fit(rows[:, kept], outcomes, weights)
@@ -134,3 +124,20 @@ def _evidence(column: Vector, y: Outcomes, edges: tuple[float, ...]) -> tuple[Ve
 def _bins(column: Vector, edges: tuple[float, ...]) -> NDArray[np.intp]:
     """Return the bin of each value; gaps are in the last one."""
     return np.where(np.isnan(column), len(edges) + 1, np.searchsorted(edges, column, side="right"))
+
+
+SCORECARD = Candidate(
+    "scorecard",
+    Family(
+        "scorecard", fit_scorecard, is_served=True, grid={"features": [15, 25, 40], "max_bins": [4, 6, 8]}
+    ),
+    {
+        "screened": 60,
+        "features": 25,
+        "max_bins": 6,
+        "min_share": 0.05,
+        "alike": 0.7,
+        "C": 1.0,
+        "most_rows": 100_000,
+    },
+)
