@@ -13,6 +13,7 @@ import polars as pl
 
 from scoring import inference_log
 
+MOST_DAYS = 36_500
 PREDICTION = "probability_of_default"
 
 
@@ -93,7 +94,12 @@ def read_reference(path: Path, model: str | None = None) -> Reference:
         raise InputError(f"the reference {file} {what}; import the model again.")
     inputs = [name for name in table.columns if name not in inference_log.COLUMNS]
     declared = _declared(file.with_name("scorer.json"))
-    weights = {name: float(declared.get(name, {}).get("importance", 0.0)) for name in inputs}
+    try:
+        weights = {name: float(declared.get(name, {}).get("importance", 0.0)) for name in inputs}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{file.with_name('scorer.json')} does not describe a scorer; import the model again."
+        ) from error
     if not declared:
         weights = dict.fromkeys(inputs, 1.0)
     total = sum(weights.values()) or 1.0
@@ -137,13 +143,15 @@ def read_traffic(
     Raises
     ------
     InputError
-        If there is no log, it holds several models and none is named, a named event is not in it, or a
-        column has another type than in the reference.
+        If there is no log or it cannot be read, it holds several models and none is named, a named event is
+        not in it, a column has another type than in the reference, or the window is none.
     """
     try:
         read = inference_log.read(log)
     except FileNotFoundError as error:
         raise InputError(f"{error} --log takes it.") from error
+    except inference_log.LogError as error:
+        raise InputError(str(error)) from error
     table, model = read.table, reference.model
     tags = dict(table.group_by("model").len().sort("model").iter_rows())
     if model is None and len(tags) > 1:
@@ -158,11 +166,13 @@ def read_traffic(
                 f"{lost} of {len(set(events))} decisions that the service gave are not in the log {log}; "
                 "give the service's own CREDIT_SCORING_LOG with --log."
             )
+    if window_days is not None and not 0 < window_days <= MOST_DAYS:
+        raise InputError(f"a window of {window_days:g} days selects nothing; give --window 1 to {MOST_DAYS}.")
     if window_days is not None:
         kept = kept.filter(pl.col("time") > pl.col("time").max() - timedelta(days=window_days))
     causes: dict[str, int] = {}
     for line in read.quarantined:
-        causes[line.why] = causes.get(line.why, 0) + 1
+        causes[line.why] = causes.get(line.why, 0) + line.count
     return Traffic(
         _aligned(kept, reference.table, log),
         model,
@@ -175,6 +185,8 @@ def read_traffic(
 
 def _aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame:
     """Return a table with another's columns and types; a column that no record has is missing everywhere."""
+    if table.is_empty():
+        return like.clear()
     columns = []
     for name, dtype in like.schema.items():
         if name not in table.columns or table[name].null_count() == table.height:
@@ -186,4 +198,4 @@ def _aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame
                 f"{name} is {table.schema[name]} in the log {log} and {dtype} in the reference; "
                 "give the reference of the model that decided."
             )
-    return table.select(columns)
+    return table.with_columns(columns).select(like.columns)

@@ -57,6 +57,9 @@ def judge(
         rows = min(traffic.table.height, reference.table.height)
         side = "the log" if rows == traffic.table.height else "the reference"
         reasons = [f"{side} has {rows:,} rows to compare; at least {min_rows:,} are asked for (--min-rows)"]
+        if traffic.table.is_empty():
+            whose = f"no decision of {traffic.model}" if traffic.model else "no decision"
+            reasons.append(f"the log has {whose} that was asked for: check --log, --model and --window")
         return Summary(NOT_ENOUGH, reasons, reference, traffic, notes=notes)
     notes += [f"{name} is not compared: {why}" for name, why in comparison.left_out.items()]
     reasons = list(verdict.reasons)
@@ -204,5 +207,7 @@ def _moved(column: Column) -> list[str]:
 
 def _put(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, encoding="utf-8")
+    draft.unlink(missing_ok=True)
+    with draft.open("x", encoding="utf-8") as new:  # where somebody put a link, nothing is written through it
+        new.write(text)
     draft.replace(file)

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -424,3 +425,73 @@ def test_chance_alone_stays_below_the_threshold(levels: int) -> None:
         mixture = (p + q) / 2
         terms = [np.sum(x[x > 0] * np.log(x[x > 0] / mixture[x > 0])) for x in (p, q)]
         assert np.sqrt(sum(terms) / 2) < limits[0]
+
+
+def nobody(folder: Path, what: str) -> tuple[Path, list[str]]:
+    """A log in which a selection finds nobody, and the selection."""
+    if what in ("another model", "another model in the window"):
+        write_log(folder, population(3, seed=1), model="credit_scoring:second")
+        return folder, ["--model", TAG] + (["--window", "7"] if what.endswith("window") else [])
+    folder.mkdir()
+    name = folder / "2026-11-21.w1.jsonl"
+    if what == "torn lines only":
+        name.write_bytes(b'{"seq":1,"prev":"')
+    elif what == "lines that are no records":
+        name.write_bytes(b"not json\n\x00\x00\n" * 10)
+    elif what == "an empty file":
+        name.touch()
+    elif what == "no regular file":
+        os.mkfifo(name)
+    return folder, []
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "another model",
+        "another model in the window",
+        "torn lines only",
+        "lines that are no records",
+        "an empty file",
+        "no regular file",
+        "no files",
+    ],
+)
+def test_a_selection_with_nobody_has_no_rows_and_is_not_judged(
+    tmp_path: Path, monitor: Monitor, what: str
+) -> None:
+    log, selection = nobody(tmp_path / "log", what)
+    result, summary = monitor(log, "--min-rows", "1", *selection)
+    assert result.exit_code == 2, result.output
+    assert summary["rows"]["current"] == 0 and summary["verdict"] == "not enough data"
+    assert "0 rows to compare" in result.output and "no decision" in result.output
+    assert summary["refused_share"]["current"] is None and summary["first"] is None
+
+
+def test_a_simulation_in_which_all_were_refused_has_no_rows(tmp_path: Path, reference: Path) -> None:
+    log = write_log(tmp_path / "log", population(3, seed=21))
+    none = read_traffic(log, read_reference(reference, TAG), events=frozenset())
+    assert (none.table.height, none.outside) == (0, 3)
+
+
+@pytest.mark.parametrize("window", ["0", "inf", "1e12"])
+def test_a_window_that_is_none_is_wrong_use(tmp_path: Path, monitor: Monitor, window: str) -> None:
+    result, _ = monitor(write_log(tmp_path / "log", population(3, seed=1)), "--window", window)
+    assert result.exit_code == 3 and "--window" in result.stderr, result.output
+
+
+def test_a_reference_without_rows_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    log = write_log(tmp_path / "log", population(3, seed=1))
+    empty = write_reference(tmp_path / "scorer", population(3, seed=1).clear())
+    result = CliRunner().invoke(command.app, ["--log", str(log), "--reference", str(empty)])
+    assert result.exit_code == 3 and "has no rows" in " ".join(result.stderr.split())
+
+
+def test_a_report_is_not_written_through_a_link(tmp_path: Path, monitor: Monitor) -> None:
+    log = write_log(tmp_path / "log", population(3, seed=1))
+    (tmp_path / "out").mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "out" / ".summary.json.draft").symlink_to(victim)
+    result, summary = monitor(log)
+    assert result.exit_code == 2 and summary and victim.read_text() == "mine"
