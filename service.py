@@ -32,7 +32,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from scoring.decider import Decider
-from scoring.inference_log import InferenceLog, LogError, pseudonym_key
+from scoring.inference_log import InferenceLog, LogError, heads_folder, log_key
 from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving import access, pages
@@ -93,13 +93,14 @@ def open_log(worker: str, model: str, categories: Sequence[str]) -> InferenceLog
     """Open the inference log for one worker process."""
     if SETTINGS.log is None:
         return None
+    heads = SETTINGS.log_heads or heads_folder(SETTINGS.log)
     return InferenceLog(
         SETTINGS.log,
         worker,
-        pseudonym_key(SETTINGS.key_file),
+        log_key(SETTINGS.key_file, SETTINGS.log, heads),
         model,
         categories,
-        SETTINGS.log_heads,
+        heads,
         keep_days=SETTINGS.log_days,
         announce=logger.info,
     )

@@ -22,7 +22,8 @@ from scoring.inference_log import (
     verify,
 )
 from scoring.inference_log.__main__ import app
-from scoring.inference_log.chain import Anchor, first_hash, link
+from scoring.inference_log.anchor import Anchor
+from scoring.inference_log.chain import first_hash, link
 from tests.torture.log import mutations
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -350,7 +351,8 @@ def test_the_command_says_what_is_missing(tmp_path):
 def test_the_command_shows_the_last_decisions(folder):
     shown = run("tail", "--log", folder, "-n", "2")
     assert shown.exit_code == 0
-    assert "w1-21-9" in shown.stdout and "w1-21-11" not in shown.stdout and "700011" not in shown.stdout
+    ids = [line.split()[2] for line in shown.stdout.splitlines()]
+    assert ids == ["w1-21-10", "w1-21-11"] and "700011" not in shown.stdout
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])

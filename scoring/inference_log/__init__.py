@@ -16,22 +16,21 @@ monitoring needs, ``python -m scoring.inference_log export`` writes either strea
 The decisions of a request of many rows lie in tables beside, each bound into the chain by one line: see
 `scoring.inference_log.table`. Who reads the log sees no difference.
 
+The applicant's pseudonym needs the key, but the inputs beside it describe a person: a few amounts are enough
+to name one. The log is pseudonymous, with or without its key, and never anonymous.
+
 ``hash`` is the SHA-256 of the line before it, ``prev`` the hash of the line above. The last hash of each
-file stands, signed, in the folder of heads: see `scoring.inference_log.chain`.
+file stands, signed, in the folder of heads: see `scoring.inference_log.chain`. A log whose key is
+lost is put aside on the record: see `scoring.inference_log.renewal`.
 """
 
-from scoring.inference_log.chain import (
-    Anchor,
-    Fault,
-    Verdict,
-    heads_folder,
-    purge,
-    verify,
-)
+from scoring.inference_log.anchor import Anchor, heads_folder
+from scoring.inference_log.chain import Fault, Verdict, purge, verify
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import Table
+from scoring.inference_log.renewal import log_key, renew
 from scoring.inference_log.table import event_ids
 from scoring.inference_log.together import Together
 from scoring.inference_log.writer import InferenceLog
@@ -54,10 +53,12 @@ __all__ = [
     "find",
     "heads_folder",
     "inputs_hash",
+    "log_key",
     "pseudonym",
     "pseudonym_key",
     "purge",
     "read",
+    "renew",
     "strict_json",
     "verify",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,12 +15,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scoring.inference_log.chain import Fault, files_before, heads_folder, verify
+from scoring.inference_log.anchor import heads_folder
+from scoring.inference_log.chain import Fault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
+from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
-from scoring.inference_log.reader import audit_table, read
+from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
 from scoring.inference_log.record import LogError
-from scoring.spreadsheet import harmless
+from scoring.inference_log.renewal import renew as renew_log
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
@@ -49,14 +52,24 @@ def _told() -> Iterator[None]:
     """Say what a user can mend in one line, and end with code 2."""
     try:
         yield
-    except (LogError, FileNotFoundError, pl.exceptions.ComputeError) as error:
+    except (LogError, FileNotFoundError, pl.exceptions.PolarsError) as error:
         errors.print(f"[bold red]Not done:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from None
 
 
+def _must_be(log: Path) -> None:
+    if not log.is_dir():
+        raise FileNotFoundError(f"there is no inference log in {log}; give the service's folder with --log.")
+
+
+def _name(file: Path) -> str:
+    """Return a file's name as a terminal can show it: somebody else may have chosen it."""
+    return file.name if file.name.isprintable() else ascii(file.name)
+
+
 def _show(faults: list[Fault]) -> None:
     for fault in faults[:FAULTS_SHOWN]:
-        place = fault.file.name if fault.line is None else f"{fault.file.name}, line {fault.line}"
+        place = _name(fault.file) if fault.line is None else f"{_name(fault.file)}, line {fault.line}"
         console.print(f"[red]{escape(place)}[/]: {escape(fault.why)}.")
     if len(faults) > FAULTS_SHOWN:
         console.print(f"... and {len(faults) - FAULTS_SHOWN} more.")
@@ -71,10 +84,7 @@ def verify_command(log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile 
     Exit codes: 0 it is, 1 it is not (file and line are named), 2 no such log.
     """
     with _told():
-        if not log.is_dir():
-            raise FileNotFoundError(
-                f"there is no inference log in {log}; give the service's folder with --log."
-            )
+        _must_be(log)
         key = pseudonym_key(key_file, is_new_allowed=False) if key_file.exists() else None
         with errors.status("Checking the log"):
             verdict = verify(log, heads or heads_folder(log), key)
@@ -98,8 +108,8 @@ def tail(
     Exit codes: 0 shown, 2 no such log.
     """
     with _told():
-        last = audit_table(log).tail(rows)
-    for row in last.iter_rows(named=True):
+        shown = last(log, rows)
+    for row in shown.iter_rows(named=True):
         parts = (
             f"{row['time']:%Y-%m-%d %H:%M:%S}",
             row["event_id"],
@@ -131,29 +141,21 @@ def export(
 
     Exit codes: 0 written, 2 no such log, or the file exists.
     """
-    with _told():
-        if out.suffix not in (".parquet", ".csv"):
-            raise LogError(f"{out} is neither .parquet nor .csv; give one of the two.")
-        if out.exists():
-            raise LogError(f"{out} exists already; give another name.")
-        if not out.parent.is_dir():
-            raise LogError(f"there is no folder {out.parent} for {out.name}; make it first.")
+    set_aside = SetAside()
+    with _told(), errors.status("Reading the log"):
         if stream is Stream.audit:
-            table = audit_table(log)
+            tables = audit_tables(log, set_aside)
         else:
-            table = read(log).table.drop("applicant", "request_id")
-        draft = out.with_name(f".{out.name}.draft")
-        try:
-            if out.suffix == ".csv":
-                harmless(table).write_csv(draft)
-            else:
-                table.write_parquet(draft)
-            draft.rename(out)
-        except OSError as error:
-            raise LogError(f"{out} cannot be written: {error.strerror}.") from error
-        finally:
-            draft.unlink(missing_ok=True)
-    console.print(f"{out}: {table.height} decisions, {table.width} columns.")
+            tables = (part.drop("applicant", "request_id") for part in inputs_tables(log, set_aside))
+        done = export_tables(out, tables, set_aside.all)
+    lines = Counter[str]()
+    for item in done.quarantined:
+        lines[item.why] += item.count
+    for why, count in lines.items():
+        console.print(f"note: {count} lines are set aside: {escape(why)}.")
+    if done.duplicates:
+        console.print(f"note: {done.duplicates} repeated records are left out.")
+    console.print(f"{escape(str(out))}: {done.rows} decisions, {done.columns} columns.")
 
 
 @app.command(epilog="Example: python -m scoring.inference_log purge --days 365")
@@ -174,10 +176,7 @@ def purge(
     now = datetime.now(UTC)
     before = now.date() - timedelta(days=days)
     with _told():
-        if not log.is_dir():
-            raise FileNotFoundError(
-                f"there is no inference log in {log}; give the service's folder with --log."
-            )
+        _must_be(log)
         place, key = heads or heads_folder(log), pseudonym_key(key_file, is_new_allowed=False)
         old = {path.name for path in files_before(log, before)}
         faults = [fault for fault in verify(log, place, key).faults if fault.file.name in old]
@@ -190,6 +189,30 @@ def purge(
         gone = purge_files(log, place, key, before, now)
     console.print(
         f"{len(gone)} files from before {before} are gone; {len(old) - len(gone)} stay for want of an anchor."
+    )
+
+
+@app.command(epilog='Example: python -m scoring.inference_log renew --reason "key lost with the old disk"')
+def renew(
+    reason: Annotated[str, typer.Option(help="Why the key is lost; it is recorded.")],
+    log: LogFolder = LOG,
+    heads: Heads = None,
+    key_file: KeyFile = KEY_FILE,
+) -> None:
+    """Begin a new log with a new key, when the old key is lost. Stop the service first.
+
+    The old files go, with their anchors, into a folder before-TIME inside the log's own and are read there
+    (--log LOG/before-TIME); nothing signs or purges them any more: delete that folder when its retention is
+    over. A signed record says when and why, and verify repeats it. A pseudonym of the new log is another
+    than the same client's in the old one.
+
+    Exit codes: 0 done, 2 nothing is lost, or wrong use.
+    """
+    with _told():
+        _must_be(log)
+        done = renew_log(log, heads or heads_folder(log), key_file, reason, datetime.now(UTC))
+    console.print(
+        f"Put aside in {done.folder}: {done.files} files, {done.records} records. A new log begins."
     )
 
 

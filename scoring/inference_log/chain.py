@@ -10,75 +10,25 @@ was begun: so one that goes, with its file, is missed in the count of every late
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import Literal
 
-from scoring.inference_log.keys import signature
+from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
+from scoring.inference_log.disk import IrregularError, is_too_long, lines, open_regular
+from scoring.inference_log.renewal import Renewal, put_aside
 from scoring.inference_log.table import SUFFIX, Slice
 
-ANCHOR_BYTES = 1_024  # rewritten in place, so that a full disk cannot stop it
+SETTLE_S = 0.1  # longer than a writer is between two steps of beginning or purging a file
+NAMED = 1_000  # faults of a file that are named: damage may be endless
 _LINE = re.compile(rb'\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\..+\.jsonl")
-
-State = Literal["open", "closed", "purged"]
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What was last known of a file: its records and the hash of the last one."""
-
-    file: str
-    seq: int
-    hash: str
-    state: State
-    time: str  # of the last change, UTC
-    before: int | None = None  # anchors with records when the file was begun; None: an older one, not said
-
-    def to_bytes(self, key: bytes) -> bytes:
-        """Return the signed anchor, always of the same length."""
-        content = self._content() | {"mac": signature(key, self._signed())}
-        return json.dumps(content).encode().ljust(ANCHOR_BYTES - 1) + b"\n"
-
-    def _signed(self) -> bytes:
-        return json.dumps(self._content(), sort_keys=True).encode()
-
-    def _content(self) -> dict[str, object]:
-        content = asdict(self)
-        if self.before is None:
-            del content["before"]
-        return content
-
-    @classmethod
-    def from_bytes(cls, content: bytes, key: bytes | None) -> Anchor:
-        """Read an anchor and check its signature, unless the key is None.
-
-        Raises
-        ------
-        ValueError
-            If it is none, or not signed with the key.
-        """
-        try:
-            fields = json.loads(content)
-            mac = str(fields.pop("mac"))
-            anchor = cls(**fields)
-            whole = [isinstance(anchor.seq, int), anchor.state in ("open", "closed", "purged")]
-            whole += [isinstance(anchor.before, int | None)]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise ValueError("the anchor cannot be read") from None
-        if not all(whole):
-            raise ValueError("the anchor cannot be read")
-        if key is not None and not hmac.compare_digest(
-            mac.encode("utf-8", "replace"), signature(key, anchor._signed()).encode()
-        ):
-            raise ValueError("the anchor is not signed with this key")
-        return anchor
 
 
 @dataclass(frozen=True)
@@ -101,14 +51,9 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-def heads_folder(log: Path) -> Path:
-    """Return where the anchors of a log folder go unless told otherwise: beside it."""
-    return log.with_name(f"{log.name}-heads")
-
-
 def first_hash(name: str) -> str:
     """Return what the first record of a file follows: its name, so that no file passes for another."""
-    return hashlib.sha256(name.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
 def link(seq: int, prev: str, body: bytes) -> tuple[bytes, str]:
@@ -121,6 +66,8 @@ def link(seq: int, prev: str, body: bytes) -> tuple[bytes, str]:
 def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
     """Check every record against its chain and every file against its anchor.
 
+    A service may write, close and purge meanwhile: that is no fault.
+
     Parameters
     ----------
     folder, heads : Path
@@ -128,49 +75,103 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
     key : bytes or None
         The log's key. None leaves the anchors' signatures unchecked, and says so.
     """
+    anchored = {path.name.removesuffix(HEAD) for path in heads.glob(f"*{HEAD}")}
+    stray = {path.name for path in folder.glob(f"*{SUFFIX}")}
+    names = anchored | {path.name for path in folder.glob("*.jsonl")}
+    found = {name: _verify_name(folder, heads, name, key) for name in sorted(names)}
+    if any(fault.line is None for part in found.values() for fault in part.faults):
+        time.sleep(SETTLE_S)  # a writer that was between two steps is through
+    for name, part in found.items():
+        if part.faults and _state(folder, heads, name) != part.state:
+            found[name] = _verify_name(folder, heads, name, key)
     verdict = Verdict()
     if key is None:
         verdict.notes.append("the anchors' signatures were not checked: there is no key.")
-    # Anchors first: a service that is running may write on meanwhile, and a record comes before its anchor.
-    anchors: dict[str, Anchor | None] = {}
-    for path in sorted(heads.glob("*.head")):
-        name = path.name.removesuffix(".head")
-        anchors[name] = None
-        try:
-            found = Anchor.from_bytes(path.read_bytes(), key)
-            if found.file != name:
-                raise ValueError(f"the anchor is that of {found.file}")
-            anchors[name] = found
-        except ValueError as error:
-            verdict.faults.append(Fault(folder / name, None, str(error)))
-        except OSError as error:
-            verdict.faults.append(Fault(folder / name, None, f"the anchor cannot be read: {error.strerror}"))
-    stray = {path.name for path in folder.glob(f"*{SUFFIX}")}
-    files = {path.name: path for path in sorted(folder.glob("*.jsonl"))}
-    tables: set[str] = set()
-    for name in sorted(files.keys() | anchors.keys()):
-        anchor = anchors.get(name)
-        if name in files:
-            verdict.files += 1
-            if name not in anchors:
-                verdict.faults.append(
-                    Fault(files[name], None, "the file has no anchor in the folder of heads")
-                )
-            try:
-                _verify_file(files[name], anchor, verdict, tables)
-            except OSError as error:
-                verdict.faults.append(Fault(files[name], None, f"the file cannot be read: {error.strerror}"))
-        elif anchor is not None and anchor.state == "purged":
-            verdict.purged += 1
-        elif anchor is not None:
-            verdict.faults.append(Fault(folder / name, None, f"the file is gone, with {anchor.seq} records"))
-    verdict.faults += _missing(folder, anchors)
-    for name in sorted(stray - tables):
+    for path, renewal in put_aside(heads, key):
+        if isinstance(renewal, Renewal):
+            verdict.notes.append(str(renewal))
+        else:
+            verdict.faults.append(Fault(path, None, renewal))
+    for part in found.values():
+        verdict.files += part.files
+        verdict.records += part.records
+        verdict.purged += part.purged
+        verdict.faults += part.faults
+        verdict.notes += part.notes
+        stray -= part.tables
+    verdict.faults += _missing(
+        folder, {name: part.anchor for name, part in found.items() if part.is_anchored}
+    )
+    for name in sorted(stray):
         verdict.notes.append(
             f"{name}: no record speaks of this table; being written now, left by a crash before any answer, "
             "or added by hand."
         )
     return verdict
+
+
+@dataclass
+class _Part(Verdict):
+    """What was found of one file, and how it and its anchor stood before it was looked at."""
+
+    state: tuple[object, ...] = ()
+    anchor: Anchor | None = None
+    is_anchored: bool = False  # even if the anchor is a fault
+    tables: set[str] = field(default_factory=set)
+
+
+def _state(folder: Path, heads: Path, name: str) -> tuple[object, ...]:
+    """Return what changes when a file is begun, written on, closed or purged."""
+    state: list[object] = []
+    for path in (heads / f"{name}{HEAD}", folder / name):
+        try:
+            found = path.stat()
+        except OSError:
+            state.append(None)
+        else:
+            state += [found.st_ino, found.st_size, found.st_mtime_ns]
+    return tuple(state)
+
+
+def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Part:
+    """Check what stands under a name against its anchor."""
+    part, path = _Part(state=_state(folder, heads, name)), folder / name
+    try:
+        # The anchor first: a service that is running may write on meanwhile, and a record comes before it.
+        part.anchor = read_anchor(heads / f"{name}{HEAD}", key)
+        part.is_anchored = part.anchor is not None
+    except ValueError as error:
+        part.is_anchored = True
+        part.faults.append(Fault(path, None, str(error)))
+    anchor = part.anchor
+    recorded = anchor.seq if anchor is not None and anchor.state != "purged" else 0
+    try:
+        file = open_regular(path)
+    except (FileNotFoundError, IrregularError):
+        is_taken = os.path.lexists(path)
+        if recorded:
+            what = ": what stands there is no regular file" if is_taken else ""
+            part.faults.append(Fault(path, None, f"the file is gone, with {recorded} records{what}"))
+        elif is_taken:
+            part.notes.append(f"{name}: skipped, it is no regular file.")
+        part.purged += anchor is not None and anchor.state == "purged"
+        return part
+    except OSError as error:
+        part.files += 1
+        part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
+        return part
+    with file:
+        if not part.is_anchored and not os.fstat(file.fileno()).st_size:
+            part.notes.append(f"{name}: empty and without an anchor; left by a crash as it was begun.")
+            return part
+        part.files += 1
+        if not part.is_anchored:
+            part.faults.append(Fault(path, None, "the file has no anchor in the folder of heads"))
+        try:
+            _verify_file(path, file, anchor, part)
+        except OSError as error:
+            part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
+    return part
 
 
 def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[Fault]:
@@ -184,17 +185,6 @@ def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[Fault]:
     return []
 
 
-def count_anchors(heads: Path, key: bytes) -> int:
-    """Return how many anchors there are of files with records."""
-    count = 0
-    for path in heads.glob("*.head"):
-        try:
-            count += Anchor.from_bytes(path.read_bytes(), key).seq > 0
-        except (ValueError, OSError):
-            continue  # that one is a fault of its own
-    return count
-
-
 def _slice(line: bytes) -> Slice | None:
     """Return what a line says of a table, None if it is about one decision, or about nothing."""
     if b'"table":' not in line:
@@ -205,44 +195,50 @@ def _slice(line: bytes) -> Slice | None:
         return None
 
 
-def _verify_file(path: Path, anchor: Anchor | None, verdict: Verdict, tables: set[str]) -> None:
+def _verify_file(path: Path, file: BufferedReader, anchor: Anchor | None, found: _Part) -> None:
+    more = 0
+
     def fault(line: int | None, why: str) -> None:
-        verdict.faults.append(Fault(path, line, why))
+        nonlocal more
+        if len(found.faults) < NAMED:
+            found.faults.append(Fault(path, line, why))
+        else:
+            more += 1
 
     if anchor is not None and anchor.state == "purged":
         fault(None, "the file was purged but is there")
         return
     seq, head, number, is_torn = 0, first_hash(path.name), 0, False
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                is_torn = True
-                break
-            found = _LINE.fullmatch(line)
-            if found is None:
-                fault(number, "the line is no record of the chain")
-                seq += 1
-                continue
-            start = line[: found.start(3) - len(b',"hash":"')]
-            if hashlib.sha256(start).hexdigest().encode() != found[3]:
-                fault(number, "the record was changed")
-            elif int(found[1]) != seq + 1:
-                fault(
-                    number, f"record {int(found[1])} stands where {seq + 1} belongs: deleted, added or moved"
-                )
-            elif found[2].decode() != head:
-                fault(number, "the record does not follow the one above it: one of the two was changed")
-            seq, head = int(found[1]), found[3].decode()
-            part = _slice(line)
-            verdict.records += part.rows if part else 1
-            if part:
-                tables.add(part.file)
-                try:
-                    part.content(path.parent)
-                except ValueError as error:
-                    fault(number, str(error))
-            if anchor is not None and seq == anchor.seq and head != anchor.hash:
-                fault(number, "the record is not the one of the anchor: the file was written afresh")
+    for number, line in enumerate(lines(file), start=1):
+        is_torn = not line.endswith(b"\n") and not is_too_long(line)
+        if is_torn:
+            break  # the last one
+        record = _LINE.fullmatch(line)
+        if record is None:
+            what = "longer than any record" if is_too_long(line) else "no record of the chain"
+            fault(number, f"the line is {what}")
+            seq += 1
+            continue
+        start = line[: record.start(3) - len(b',"hash":"')]
+        if hashlib.sha256(start).hexdigest().encode() != record[3]:
+            fault(number, "the record was changed")
+        elif int(record[1]) != seq + 1:
+            fault(number, f"record {int(record[1])} stands where {seq + 1} belongs: deleted, added or moved")
+        elif record[2].decode() != head:
+            fault(number, "the record does not follow the one above it: one of the two was changed")
+        seq, head = int(record[1]), record[3].decode()
+        part = _slice(line)
+        found.records += part.rows if part else 1
+        if part:
+            found.tables.add(part.file)
+            try:
+                part.check(path.parent)
+            except ValueError as error:
+                fault(number, str(error))
+        if anchor is not None and seq == anchor.seq and head != anchor.hash:
+            fault(number, "the record is not the one of the anchor: the file was written afresh")
+    if more:
+        found.faults.append(Fault(path, None, f"{more} more lines are not as they were written"))
     if anchor is None:
         return
     if seq < anchor.seq:
@@ -250,12 +246,14 @@ def _verify_file(path: Path, anchor: Anchor | None, verdict: Verdict, tables: se
     elif (seq > anchor.seq or is_torn) and anchor.state == "closed":
         fault(anchor.seq + 1, "something was added after the file was closed")
     elif seq > anchor.seq:
-        verdict.notes.append(
+        found.notes.append(
             f"{path.name}: {seq - anchor.seq} records after the anchor (from line {anchor.seq + 1}): being "
             "written now, left by a crash before any answer, or added by hand."
         )
     elif is_torn:
-        verdict.notes.append(f"{path.name}, line {number}: torn by a crash, before any answer.")
+        found.notes.append(
+            f"{path.name}, line {number}: being written now, or torn by a crash, before any answer."
+        )
 
 
 def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) -> list[str]:
@@ -270,22 +268,25 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
     """
     gone: list[str] = []
     for path in files_before(folder, before):
-        head = heads / f"{path.name}.head"
+        head = heads / f"{path.name}{HEAD}"
         try:
-            anchor = Anchor.from_bytes(head.read_bytes(), key)
-        except (ValueError, FileNotFoundError):
+            anchor = read_anchor(head, key)
+        except ValueError:
+            continue
+        if anchor is None:
             continue
         when = f"{now:%Y-%m-%dT%H:%M:%SZ}"
         tombstone = Anchor(path.name, anchor.seq, anchor.hash, "purged", when, anchor.before)
-        descriptor = os.open(head, os.O_WRONLY)
+        descriptor = os.open(head, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.pwrite(descriptor, tombstone.to_bytes(key), 0)
             os.fsync(descriptor)  # first the stone, then the grave: a crash between the two is seen
         finally:
             os.close(descriptor)
-        for part in _tables(path):
-            (folder / part).unlink(missing_ok=True)
+        tables = _tables(path)
         path.unlink(missing_ok=True)  # another worker may be at it
+        for part in tables:  # after the file: who reads meanwhile and misses one finds the file gone too
+            (folder / part).unlink(missing_ok=True)
         gone.append(path.name)
     left = {path.name for path in folder.glob("*.jsonl")}
     for path in folder.glob(f"*{SUFFIX}"):  # what a crash left without a record
@@ -298,10 +299,10 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
 def _tables(path: Path) -> list[str]:
     """Return the names of the tables that a file of the log speaks of."""
     try:
-        with path.open("rb") as file:
-            return [part.file for part in map(_slice, file) if part]
-    except FileNotFoundError:
-        return []
+        with open_regular(path) as file:
+            return [part.file for part in map(_slice, lines(file)) if part]
+    except OSError:
+        return []  # gone, or nothing to be read: `verify` says so
 
 
 def files_before(folder: Path, before: date) -> Iterator[Path]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from scoring.inference_log.chain import Anchor, State, count_anchors, first_hash, link
-from scoring.inference_log.disk import sync_folder, write_all
+from scoring.inference_log.anchor import HEAD, Anchor, State, count_anchors
+from scoring.inference_log.chain import first_hash, link
+from scoring.inference_log.disk import create, sync_folder, write_all
 
 
 @dataclass
@@ -36,15 +37,14 @@ class ChainedFile:
         part = 0
         while True:
             name = f"{day}.{worker}.{part}.jsonl" if part else f"{day}.{worker}.jsonl"
-            path, anchor_path = folder / name, heads / f"{name}.head"
-            if not path.exists() and not anchor_path.exists():
+            path, anchor_path = folder / name, heads / f"{name}{HEAD}"
+            if not os.path.lexists(path) and not os.path.lexists(anchor_path):
                 break
             part += 1
         before = count_anchors(heads, key)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(path, flags | os.O_APPEND, 0o640)
+        descriptor = create(path, flags=os.O_APPEND)
         try:
-            anchor_descriptor = os.open(anchor_path, flags, 0o640)
+            anchor_descriptor = create(anchor_path)
         except OSError:
             os.close(descriptor)
             path.unlink()

@@ -1,9 +1,47 @@
-"""Bytes that are on the disk when a call returns, or an OSError."""
+"""The log's files: bytes that are on the disk when a call returns, and reading that nothing can stop.
+
+Others may write into a log's folder. So a file is created only where nothing stands yet and no link is
+followed, and read only if it is a regular one: a FIFO or a device would hang the reader, or never end.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
+
+LINE_BYTES = 2**20  # longer than any record, and little enough to be held: what is longer is damage
+FOLDER_MODE, FILE_MODE = 0o750, 0o640
+_BLOCK = 2**16
+
+
+class IrregularError(OSError):
+    """What stands under a name is no regular file."""
+
+
+def make_folder(place: Path) -> None:
+    """Make a folder that others cannot enter, whatever the umask; one that is there is left as it is."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(FOLDER_MODE)
+    except FileExistsError:
+        if not place.is_dir():
+            raise
+    else:
+        place.chmod(stat.S_IMODE(place.stat().st_mode) & 0o7000 | FOLDER_MODE)  # the group's bit is inherited
+
+
+def create(path: Path, mode: int = FILE_MODE, flags: int = 0) -> int:
+    """Open a file for writing that is not there yet, with its mode whatever the umask.
+
+    Where a link stands, a file is there, wherever it leads.
+    """
+    flags |= os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, mode)
+    os.fchmod(descriptor, mode)
+    return descriptor
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -13,9 +51,9 @@ def write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """Write and sync a file that is not there yet; a failure leaves none."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    descriptor = create(path, mode)
     try:
         write_all(descriptor, content)
         os.fsync(descriptor)
@@ -33,3 +71,68 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading, without ever waiting for it.
+
+    Raises
+    ------
+    IrregularError
+        If it is a folder, a FIFO, a socket or a device, or a link to one.
+    OSError
+        If it cannot be opened.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # a device must not even be opened
+        raise IrregularError(0, "it is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # it was changed for another meanwhile
+        os.close(descriptor)
+        raise IrregularError(0, "it is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_small(path: Path, limit: int) -> bytes:
+    """Return what a regular file holds, but no more than so many bytes."""
+    with open_regular(path) as file:
+        return file.read(limit)
+
+
+def lines(file: BufferedReader) -> Iterator[bytes]:
+    """Give the lines that a file has now, each with its end but a torn last one, in bounded memory.
+
+    Of a line that is longer than any record only the beginning is given: see `is_too_long`. What is added
+    meanwhile is not read: a writer may be in the middle of it.
+    """
+    left = os.fstat(file.fileno()).st_size - file.tell()
+    while left > 0 and (line := file.readline(min(left, LINE_BYTES))):
+        left -= len(line)
+        rest = line
+        while is_too_long(rest) and left > 0 and (rest := file.readline(min(left, LINE_BYTES))):
+            left -= len(rest)
+        yield line
+
+
+def is_too_long(line: bytes) -> bool:
+    """Say whether a line of `lines` is the beginning of one that is longer than any record."""
+    return len(line) == LINE_BYTES and not line.endswith(b"\n")
+
+
+def seek_last(file: BufferedReader, count: int) -> bool:
+    """Go to where the last lines of a file begin, searching from its end; say whether these are all."""
+    start = os.fstat(file.fileno()).st_size
+    file.seek(max(start - 1, 0))
+    ends = -1 if file.read(1) == b"\n" else 0  # the end of the last line begins none
+    while start > 0:
+        size = min(_BLOCK, start)
+        start -= size
+        file.seek(start)
+        block = file.read(size)
+        at = len(block)
+        while (at := block.rfind(b"\n", 0, at)) >= 0:
+            ends += 1
+            if ends == count:
+                file.seek(start + at + 1)
+                return False
+    file.seek(0)
+    return True

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import threading
+import secrets
 from pathlib import Path
 
+from scoring.inference_log.disk import open_regular, sync_folder, write_new
 from scoring.inference_log.record import LogError
 
 KEY_BYTES = 32  # as long as the digest of HMAC-SHA-256: RFC 2104 asks for no less
+KEY_LIMIT = 2**16
 _SIGNING = b"credit_scoring: heads of the inference log"  # so that no pseudonym can pass for a signature
 
 
 def pseudonym_key(path: Path, is_new_allowed: bool = True) -> bytes:
     """Return the key of the pseudonyms, made at the first call with access for its owner only.
 
-    Deleting the file makes the log anonymous: no pseudonym can be traced to a client any more, and no
-    signature can be checked.
+    Without the file a pseudonym cannot be computed from a client's number any more, nor a signature be
+    checked. That does not make the log anonymous: the inputs stay, and a few amounts are enough to name a
+    person to whoever knows them.
 
     Raises
     ------
@@ -28,7 +31,8 @@ def pseudonym_key(path: Path, is_new_allowed: bool = True) -> bytes:
     try:
         if is_new_allowed:
             _make(path)
-        key, mode = path.read_bytes(), path.stat().st_mode
+        with open_regular(path) as file:
+            key, mode = file.read(KEY_LIMIT), os.fstat(file.fileno()).st_mode
     except OSError as error:
         raise LogError(f"the pseudonym key {path} cannot be used: {error.strerror}.") from error
     if mode & 0o077:
@@ -45,13 +49,11 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         return
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(draft, os.urandom(KEY_BYTES), 0o600)
         os.link(draft, path)
+        sync_folder(path.parent)
     except FileExistsError:
         pass  # another worker was first: its key is the key
     finally:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scoring.inference_log.record import COLUMNS, Row, parse
+from scoring.inference_log.disk import IrregularError, lines, open_regular, seek_last
+from scoring.inference_log.record import COLUMNS, LogError, Row, parse
 from scoring.inference_log.table import Slice, records
 
-BATCH = 10_000  # records read at a time: as dictionaries they take ten times the memory of columns
+NAMED = 10_000  # lines that are set aside by name
+BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns
 AUDIT: dict[str, pl.DataType] = COLUMNS | {
     "operator": pl.String(),
     "inputs_sha256": pl.String(),
@@ -22,11 +29,15 @@ AUDIT: dict[str, pl.DataType] = COLUMNS | {
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A line that is no record: where it stands and why it was set aside. Never its content."""
+    """A line that is no record: where it stands and why it was set aside. Never its content.
+
+    ``line`` counts from 1; None speaks of the whole file, or of ``count`` lines of it that are not named.
+    """
 
     file: Path
-    line: int
+    line: int | None
     why: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -48,24 +59,76 @@ class Log:
     duplicates: int = 0
 
 
+class SetAside:
+    """Gathers what is set aside: the first lines by name, the rest by number, since damage may be endless."""
+
+    def __init__(self) -> None:
+        self._named: list[Quarantined] = []
+        self._more: Counter[tuple[Path, str]] = Counter()
+
+    def add(self, file: Path, line: int | None, why: str) -> None:
+        """Set a line aside, or a whole file."""
+        if len(self._named) < NAMED:
+            self._named.append(Quarantined(file, line, why))
+        else:
+            self._more[file, why] += 1
+
+    def all(self) -> tuple[Quarantined, ...]:
+        """Return what was set aside."""
+        more = (Quarantined(file, None, why, count) for (file, why), count in self._more.items())
+        return (*self._named, *more)
+
+
 def read(folder: Path) -> Log:
     """Return what the files of a log folder hold, ordered by time.
 
     A line that is no record (torn by a crash, edited, of a newer format) is set aside and counted,
-    never guessed at; an event_id met twice counts once.
+    never guessed at; an event_id met twice counts once. A service may write and purge meanwhile.
 
     Raises
     ------
     FileNotFoundError
         If there is no such folder.
+    LogError
+        If a file cannot be read, or a feature is a number in one record and a word in another.
     """
-    quarantined: list[Quarantined] = []
+    set_aside, types = SetAside(), dict(COLUMNS)
     parts = [pl.DataFrame(schema=COLUMNS)]
-    for piece in _pieces(folder, quarantined):
-        parts.append(piece[1] if isinstance(piece, tuple) else _table(piece))
+    for part in inputs_tables(folder, set_aside):
+        add_types(types, part)
+        parts.append(part)
     table = pl.concat(parts, how="diagonal")
     once = table.unique("event_id", keep="first", maintain_order=True).sort("time", "event_id")
-    return Log(once, tuple(quarantined), table.height - once.height)
+    return Log(once, set_aside.all(), table.height - once.height)
+
+
+def inputs_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
+    """Give what `read` returns in parts of little memory, in no order, repeats included."""
+    yield pl.DataFrame(schema=COLUMNS)
+    for piece in _pieces(folder, set_aside):
+        yield piece[1] if isinstance(piece, tuple) else _table(piece)
+
+
+def audit_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
+    """Give what `audit_table` returns in parts of little memory, in no order, repeats included."""
+    yield pl.DataFrame(schema=AUDIT)
+    yield from map(_audit, _pieces(folder, set_aside))
+
+
+def add_types(types: dict[str, pl.DataType], table: pl.DataFrame) -> None:
+    """Add the columns of a table to those that are known.
+
+    Raises
+    ------
+    LogError
+        If one is of another type there.
+    """
+    for name, dtype in table.schema.items():
+        if types.setdefault(name, dtype) != dtype:
+            raise LogError(
+                f"{name} is a number in one record of the log and a word in another: they are of models that "
+                "differ in it; keep their logs in folders of their own."
+            )
 
 
 def audit_table(folder: Path) -> pl.DataFrame:
@@ -73,22 +136,48 @@ def audit_table(folder: Path) -> pl.DataFrame:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
+    FileNotFoundError, LogError
+        As `read`.
     """
-    parts = [pl.DataFrame(schema=AUDIT)]
-    for piece in _pieces(folder, []):
-        rows = [
-            {**record, **record["audit"], "reasons": ", ".join(record["audit"].get("reasons") or ()) or None}
-            for record in (records(*piece) if isinstance(piece, tuple) else piece)
-        ]
-        columns = [
-            pl.Series(name, [row.get(name) for row in rows], dtype, strict=False)
-            for name, dtype in AUDIT.items()
-        ]
-        parts.append(pl.DataFrame(columns))
-    table = pl.concat(parts)
-    return table.unique("event_id", keep="first", maintain_order=True).sort("time", "event_id")
+    return (
+        pl.concat(audit_tables(folder, SetAside()))
+        .unique("event_id", keep="first", maintain_order=True)
+        .sort("time", "event_id")
+    )
+
+
+def last(folder: Path, rows: int) -> pl.DataFrame:
+    """Return the last rows of the audit stream: of each file only its end is read, the newest day first.
+
+    Raises
+    ------
+    FileNotFoundError, LogError
+        As `read`.
+    """
+    found = pl.DataFrame(schema=AUDIT)
+    for _, group in groupby(reversed(_files(folder)), key=lambda path: path.name[:10]):
+        for path in group:
+            found = pl.concat([_last_of(path, rows), found]).unique("event_id", maintain_order=True)
+            found = found.sort("time", maintain_order=True).tail(rows)
+        if found.height == rows:
+            break
+    return found
+
+
+def _last_of(path: Path, rows: int) -> pl.DataFrame:
+    """Return the last rows of a file's audit stream."""
+    asked, is_all = rows, False
+    while True:
+        found = pl.DataFrame(schema=AUDIT)
+        with _opened(path, SetAside()) as file:
+            if file is None:
+                return found
+            is_all = seek_last(file, asked)
+            for piece in _pieces_of(path, file, SetAside()):
+                found = pl.concat([found, _audit(piece)]).tail(rows)
+        if is_all or found.height == rows:
+            return found
+        asked *= 8  # among the last lines are some that are no records
 
 
 def find(folder: Path, event_id: str) -> Row | None:
@@ -96,13 +185,13 @@ def find(folder: Path, event_id: str) -> Row | None:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such folder.
+    FileNotFoundError, LogError
+        As `read`.
     """
-    needles = (event_id.encode(), f'"events":"{event_id[:-8]}"'.encode())
+    needles = (event_id.encode(errors="replace"), f'"events":"{event_id[:-8]}"'.encode(errors="replace"))
     for path in reversed(_files(folder)):
-        with path.open("rb") as file:
-            for line in file:
+        with _opened(path, SetAside()) as file:
+            for line in lines(file) if file else ():
                 if any(needle in line for needle in needles):
                     try:
                         parsed = parse(line)
@@ -128,40 +217,67 @@ def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jsonl"))
 
 
-def _pieces(folder: Path, quarantined: list[Quarantined]) -> Iterator[list[Row] | tuple[Slice, pl.DataFrame]]:
-    """Give what the log holds: records of lines, many at a time, and tables."""
-    for path in _files(folder):
-        batch: list[Row] = []
-        for number, record in _records(path, quarantined):
-            if "table" not in record:
-                batch.append(record)
-                if len(batch) < BATCH:
-                    continue
-            else:
-                try:
-                    part = Slice.of(record)
-                    yield part, part.read(folder)
-                except ValueError as error:
-                    quarantined.append(Quarantined(path, number, str(error)))
-                continue
-            yield batch
-            batch = []
-        yield batch
-
-
-def _records(path: Path, quarantined: list[Quarantined]) -> Iterator[tuple[int, Row]]:
+@contextmanager
+def _opened(path: Path, set_aside: SetAside) -> Iterator[BufferedReader | None]:
+    """Open a file of the log; give None for one that was purged meanwhile, or is no regular file."""
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return  # purged meanwhile
-    with file:
-        for number, line in enumerate(file, start=1):
-            try:
-                record = parse(line)
-            except ValueError as error:
-                quarantined.append(Quarantined(path, number, str(error)))
-            else:
-                yield number, record
+        file = open_regular(path)
+    except (FileNotFoundError, IrregularError):
+        if os.path.lexists(path):
+            set_aside.add(path, None, "no regular file")
+        yield None
+    except OSError as error:
+        raise LogError(f"{path} cannot be read: {error.strerror}; let this user read it.") from error
+    else:
+        with file:
+            yield file
+
+
+Piece = list[Row] | tuple[Slice, pl.DataFrame]
+"""What is read at a time: records of lines, or a table."""
+
+
+def _pieces(folder: Path, set_aside: SetAside) -> Iterator[Piece]:
+    """Give what the log holds."""
+    for path in _files(folder):
+        with _opened(path, set_aside) as file:
+            if file is not None:
+                yield from _pieces_of(path, file, set_aside)
+
+
+def _pieces_of(path: Path, file: BufferedReader, set_aside: SetAside) -> Iterator[Piece]:
+    """Give what an open file holds from where it stands."""
+    batch: list[Row] = []
+    size = 0
+    for number, line in enumerate(lines(file), start=1):
+        try:
+            record = parse(line)
+            if "table" in record:
+                part = Slice.of(record)
+                table = part.read(path.parent)
+        except ValueError as error:
+            if b'"table":' not in line or path.exists():  # else it was purged with its tables meanwhile
+                set_aside.add(path, number, str(error))
+            continue
+        if "table" in record:
+            yield part, table
+            continue
+        batch.append(record)
+        size += len(line)
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _audit(piece: Piece) -> pl.DataFrame:
+    """Return the audit stream of a piece."""
+    rows = []
+    for record in records(*piece) if isinstance(piece, tuple) else piece:
+        audit = record["audit"]
+        said = {**record, **audit, "reasons": ", ".join(audit.get("reasons") or ()) or None}
+        rows.append([said.get(name) for name in AUDIT])
+    return pl.DataFrame(rows, schema=AUDIT, orient="row", strict=False)
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

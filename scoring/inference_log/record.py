@@ -13,6 +13,8 @@ from typing import Any
 import polars as pl
 from pydantic_core import to_json, to_jsonable_python
 
+from scoring.inference_log.disk import is_too_long
+
 SCHEMA_VERSION = 1
 Row = dict[str, Any]
 COLUMNS: dict[str, pl.DataType] = {
@@ -97,6 +99,8 @@ def parse(line: bytes) -> dict[str, Any]:
     ValueError
         If the line is no whole record of a format that this code knows; it says why, never what stood there.
     """
+    if is_too_long(line):
+        raise ValueError("longer than any record")
     if not line.endswith(b"\n"):
         raise ValueError("torn: the line has no end")
     try:

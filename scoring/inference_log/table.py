@@ -17,19 +17,23 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from polars.exceptions import PolarsError
 
+from scoring.inference_log.disk import open_regular
 from scoring.inference_log.record import Row, inputs_hash
 
 TABLE_VERSION = 2
 SUFFIX = ".arrow"
+TABLE_BYTES = 2**30  # larger than any table that is written, and read no further
 DECIDED = ("applicant", "probability_of_default", "threshold", "decision")
 
 
@@ -111,6 +115,11 @@ class Slice:
         except (KeyError, TypeError):
             raise ValueError("not the record of a table") from None
 
+    def check(self, folder: Path) -> None:
+        """Check that the file is as it was written, in bounded memory; raises as `content`."""
+        with self._open(folder) as file:
+            self._compare(hashlib.file_digest(file, "sha256").hexdigest())
+
     def content(self, folder: Path) -> bytes:
         """Return the file as it was written.
 
@@ -119,15 +128,24 @@ class Slice:
         ValueError
             If it is gone or was changed; it says which.
         """
+        with self._open(folder) as file:
+            content = file.read(TABLE_BYTES)
+        self._compare(hashlib.sha256(content).hexdigest())
+        return content
+
+    @contextmanager
+    def _open(self, folder: Path) -> Iterator[BufferedReader]:
         try:
-            content = (folder / self.file).read_bytes()
+            with open_regular(folder / self.file) as file:
+                yield file
         except FileNotFoundError:
             raise ValueError(f"its table {self.file} is gone, with {self.rows} decisions") from None
         except OSError as error:
             raise ValueError(f"its table {self.file} cannot be read: {error.strerror}") from None
-        if hashlib.sha256(content).hexdigest() != self.sha256:
+
+    def _compare(self, digest: str) -> None:
+        if digest != self.sha256:
             raise ValueError(f"its table {self.file} was changed")
-        return content
 
     def read(self, folder: Path) -> pl.DataFrame:
         """Return the decisions and inputs in the log's columns; raises as `content`."""

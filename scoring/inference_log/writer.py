@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import threading
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -14,15 +15,18 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from scoring.inference_log.chain import heads_folder, purge
+from scoring.inference_log.anchor import heads_folder
+from scoring.inference_log.chain import purge
 from scoring.inference_log.chained_file import ChainedFile
-from scoring.inference_log.disk import write_new
+from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.record import Entry, LogError, body
 from scoring.inference_log.recording import Table
+from scoring.inference_log.renewal import check_key
 from scoring.inference_log.table import SUFFIX
 
 FILE_BYTES = 64 * 2**20
+RECORD_BYTES = LINE_BYTES - 2**10  # with its place in the chain it is a line that is read
 PROBE_BYTES = 2**16  # about the size of a merged batch
 ANNOUNCE_EVERY = timedelta(minutes=1)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -67,7 +71,7 @@ class InferenceLog:
     Raises
     ------
     LogError
-        If the folders cannot be made or written.
+        If the folders cannot be made or written, or the log was written under another key.
 
     Notes
     -----
@@ -112,13 +116,14 @@ class InferenceLog:
         self._has_failed = False
         for place in (self.folder, self.heads):
             try:
-                place.mkdir(parents=True, exist_ok=True)
+                make_folder(place)
             except OSError as error:
                 raise LogError(f"the log folder {place} cannot be made: {error.strerror}.") from error
             if not os.access(place, os.W_OK | os.X_OK):
                 raise LogError(
                     f"the log folder {place} cannot be written; give a folder that this user owns."
                 )
+        check_key(self.folder, self.heads, key)
 
     def record(self, entries: Iterable[Entry], now: datetime) -> None:
         """Write entries to the disk and return when they are there: all of them, or none.
@@ -128,13 +133,15 @@ class InferenceLog:
         LogError
             If they could not be written and synced. The next call tries afresh.
         ValueError
-            If a number is not finite, or ``now`` has no time zone.
+            If a number is not finite, a record is longer than any that is read, or ``now`` has no time zone.
         """
         time = _utc(now)
         bodies = [
             body(entry, self.model, pseudonym(self._key, entry.applicant), time, self._categories)
             for entry in entries
         ]
+        if any(len(one) > RECORD_BYTES for one in bodies):
+            raise ValueError(f"a record is longer than {RECORD_BYTES} bytes, and nobody would read it back.")
         if bodies:
             self._put(bodies, time)
 
@@ -197,15 +204,10 @@ class InferenceLog:
             If that fails.
         """
         for place in (self.folder, self.heads):
-            probe = place / f".{self.worker}.probe"
+            probe = place / f".{self.worker}.{secrets.token_hex(8)}.probe"  # nobody can foresee it
             try:
-                try:
-                    with probe.open("wb") as file:
-                        file.write(b"\n" * PROBE_BYTES)
-                        file.flush()
-                        os.fsync(file.fileno())  # a disk may take bytes and fail to keep them
-                finally:
-                    probe.unlink(missing_ok=True)
+                write_new(probe, b"\n" * PROBE_BYTES)  # synced: a disk may take bytes and fail to keep them
+                probe.unlink(missing_ok=True)
             except OSError as error:
                 raise LogError(
                     f"the inference log in {place} cannot be written: {error.strerror}."

@@ -1,0 +1,176 @@
+"""A log whose key is lost: noticed when it is opened, and put aside on request, with a record of who said so.
+
+What a lost key signed cannot be checked any more, and what a new one would sign beside it could not be told
+from tampering. So a new log is begun only when somebody says that the key is lost, and why: `renew` puts the
+files and the anchors into folders ``before-TIME`` inside the log's own, and leaves a signed record there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scoring.inference_log.anchor import ANCHOR_BYTES, HEAD, is_key_of, read_anchor
+from scoring.inference_log.disk import make_folder, read_small, sync_folder, write_new
+from scoring.inference_log.keys import pseudonym_key, signature
+from scoring.inference_log.record import LogError
+
+RECORD = "renewal.json"
+REASON_LETTERS = 500
+_RECORD_BYTES = 2**14
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What was put aside: the name of its folder, how many files and records by their anchors, and why."""
+
+    folder: str
+    time: str
+    reason: str
+    files: int
+    records: int
+    anchors_sha256: str
+
+    def __str__(self) -> str:
+        """Say it in a sentence."""
+        return (
+            f"a new log was begun at {self.time}, since the key was lost: {self.reason}. The one before, "
+            f"{self.files} files with {self.records} records, was put aside in {self.folder}."
+        )
+
+    def _content(self) -> dict[str, object]:
+        return asdict(self)
+
+    def to_bytes(self, key: bytes) -> bytes:
+        """Return the signed record."""
+        signed = json.dumps(self._content(), sort_keys=True).encode()
+        return json.dumps(self._content() | {"mac": signature(key, signed)}).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes, key: bytes | None) -> Renewal:
+        """Read a record and check its signature, unless the key is None; a ValueError says what is wrong."""
+        try:
+            fields = json.loads(content)
+            mac = str(fields.pop("mac"))
+            found = cls(**fields)
+            signed = json.dumps(found._content(), sort_keys=True).encode()
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise ValueError("the record of the renewal cannot be read") from None
+        if key is not None and not hmac.compare_digest(
+            mac.encode("utf-8", "replace"), signature(key, signed).encode()
+        ):
+            raise ValueError("the record of the renewal is not signed with this key")
+        return found
+
+
+def log_key(path: Path, log: Path, heads: Path) -> bytes:
+    """Return the key of a log, made only if the log is new.
+
+    Raises
+    ------
+    LogError
+        If the key was lost, see `check_key`, or cannot be used, see `pseudonym_key`.
+    """
+    if not path.exists() and not is_key_of(heads, None):
+        raise LogError(_lost(f"the key {path} is gone, and the log in {log} is signed with it", log, heads))
+    return pseudonym_key(path)
+
+
+def check_key(log: Path, heads: Path, key: bytes) -> None:
+    """Check that a log goes on under the key that signed its newest anchor.
+
+    Raises
+    ------
+    LogError
+        If it does not; it names the way out.
+    """
+    if not is_key_of(heads, key):
+        raise LogError(_lost(f"the log in {log} is signed with another key than the one given", log, heads))
+
+
+def _lost(what: str, log: Path, heads: Path) -> str:
+    return (
+        f"{what}: put the old key back from its copy, or, if it is lost for good, begin a new log with "
+        f"`python -m scoring.inference_log renew --log {log} --heads {heads} --reason TEXT`; the old one is "
+        "put aside, and that is recorded."
+    )
+
+
+def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) -> Renewal:
+    """Put a log whose key is lost aside, so that a new one can begin; no service may be running on it.
+
+    Raises
+    ------
+    LogError
+        If the key is not lost, the reason is none, or a file cannot be moved.
+    """
+    if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
+        raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
+    anchors = sorted(heads.glob(f"*{HEAD}"))
+    if is_key_of(heads, None):
+        raise LogError(f"the log in {log} has no anchors in {heads}: a new one begins by itself.")
+    if key_file.exists() and is_key_of(heads, pseudonym_key(key_file, is_new_allowed=False)):
+        raise LogError(f"the log in {log} goes on under the key {key_file}: nothing is lost.")
+    name = f"before-{now:%Y-%m-%dT%H%M%SZ}"
+    key = pseudonym_key(key_file)
+    found = Renewal(
+        name, f"{now:%Y-%m-%dT%H:%M:%SZ}", reason.strip(), len(anchors), _records(anchors), _digest(heads)
+    )
+    try:
+        for place in dict.fromkeys((log, heads)):
+            make_folder(place / name)
+        write_new(heads / name / RECORD, found.to_bytes(key))
+        for path in (*log.glob("*.jsonl"), *log.glob("*.arrow"), *anchors):
+            path.rename(path.parent / name / path.name)
+        for place in (log / name, heads / name, log, heads):
+            sync_folder(place)
+    except OSError as error:
+        raise LogError(
+            f"the log in {log} cannot be put aside: {error.strerror}; what was moved is in {name}, say the "
+            "same command again when that is mended."
+        ) from error
+    return found
+
+
+def put_aside(heads: Path, key: bytes | None) -> Iterator[tuple[Path, Renewal | str]]:
+    """Give the record of every log that was put aside, or what is wrong with it or with its anchors."""
+    for path in sorted(heads.glob(f"before-*/{RECORD}")):
+        try:
+            found = Renewal.from_bytes(read_small(path, _RECORD_BYTES), key)
+            if found.folder != path.parent.name or found.anchors_sha256 != _digest(path.parent):
+                raise ValueError("the anchors that were put aside were changed")
+        except OSError as error:
+            yield path, f"the record of the renewal cannot be read: {error.strerror}"
+        except ValueError as error:
+            yield path, str(error)
+        else:
+            yield path, found
+
+
+def _records(anchors: list[Path]) -> int:
+    count = 0
+    for path in anchors:
+        try:
+            anchor = read_anchor(path, None)
+        except ValueError:
+            continue
+        count += anchor.seq if anchor is not None and anchor.state != "purged" else 0
+    return count
+
+
+def _digest(heads: Path) -> str:
+    """Return what changes with any anchor of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(heads.glob(f"*{HEAD}")):
+        try:
+            content = read_small(path, ANCHOR_BYTES)
+        except OSError:
+            content = b""
+        digest.update(hashlib.sha256(path.name.encode("utf-8", "surrogateescape")).digest())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
