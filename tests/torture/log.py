@@ -1,9 +1,13 @@
-"""Rows 9 and 10: a log that a served process wrote, torn and tampered with afterwards."""
+"""Rows 9, 10 and 23: a log that a served process wrote, torn, tampered with, and its folder full of traps."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +17,8 @@ from scoring.client import Client
 from scoring.inference_log import pseudonym_key, read, verify
 from tests.torture import traffic
 from tests.torture.load import pool
-from tests.torture.run import Run
-from tests.torture.served import Home, scratch, served
+from tests.torture.run import ROOT, Run
+from tests.torture.served import START_S, Home, scratch, served, start
 
 
 def mutations(whole: bytes, chance: random.Random) -> list[Callable[[], bytes]]:
@@ -124,3 +128,87 @@ def tampered(run: Run) -> None:
     run.figure("changes that were not found", missed, "changes", "= 0", stock="no chain: all")
     run.figure("changes without file and line", misplaced, "changes", "= 0")
     run.figure("faults in the file as it was written", false_alarms, "faults", "= 0")
+
+
+def planted(run: Run) -> None:
+    """Row 23: traps in the folders of a log that is served, endless lines, and at last a lost key."""
+    home, count = Home(run.folder / "home"), run.count(2_000, least=40)
+    asked, victim = pool(home, 40), run.folder / "victim"
+    victim.write_text("mine")
+    for folder in (home.log, home.heads):
+        folder.mkdir()
+        _set_traps(folder, victim)
+    quiet, _, _ = _command("tail", "--log", str(run.folder / "nowhere"))
+    with served(home) as server:
+        tally = asyncio.run(traffic.closed(server.port, asked, 8, count))
+        with (home.log / "2001-01-01.big.jsonl").open("wb") as file:
+            file.truncate(2**31)  # zeros without an end
+        home.log.joinpath("2001-01-02.many.jsonl").write_bytes(b"\n" * run.count(1_000_000, least=10_000))
+        commands = [("verify", "--key-file", str(home.key), "--heads", str(home.heads)), ("tail", "-n", "5")]
+        commands += [("export", "--out", str(run.folder / f"x.{kind}")) for kind in ("csv", "parquet")]
+        hung = failed = grown = 0
+        for number, command in enumerate(commands):
+            memory, code, said = _command(*command, "--log", str(home.log))
+            hung += code is None
+            failed += code not in (0, 1 if command[0] == "verify" else 0)
+            if command[0] == "verify":
+                failed += "2001-01-01.big.jsonl, line 1: the line is longer" not in said
+            grown = max(grown, memory - quiet)
+            run.progress(number + 1, len(commands), "commands")
+        later = asyncio.run(traffic.closed(server.port, asked, 8, count))
+        failed += server.stop() != 0
+    errors = tally.errors + later.errors
+    run.figure(
+        "requests beside the traps not answered 200", errors, "requests", "= 0", note=f"of {2 * count}"
+    )
+    run.figure("traps through which something was written", victim.read_text() != "mine", "", "= 0")
+    run.figure("commands that hang", hung, "commands", "= 0", note=f"of {len(commands)}")
+    run.figure("commands that fail, or do not name a line of 2 GiB", failed, "commands", "= 0")
+    run.figure("memory of a command over an idle one", grown / 2**20, "MiB", "<= 256")
+    _lose_key(run, home)
+
+
+def _set_traps(folder: Path, victim: Path) -> None:
+    """Put what hangs, never ends or leads elsewhere where a log keeps its files."""
+    for name in ("2001-01-01.w0.jsonl", "2026-01-01.w0.t0.arrow", "2001-01-01.w0.jsonl.head"):
+        os.mkfifo(folder / name)
+    for number, target in enumerate(("/dev/zero", "nowhere", str(victim))):
+        for suffix in (".jsonl", ".t0.arrow", ".jsonl.head"):
+            (folder / f"2001-02-0{number + 1}.w0{suffix}").symlink_to(target)
+    for worker in ("start-up", "w0", "w1"):
+        (folder / f".{worker}.probe").symlink_to(victim)
+    (folder / "2001-03-01.w0.jsonl").mkdir()
+
+
+def _command(*arguments: str, seconds: float = 600) -> tuple[int, int | None, str]:
+    """Run a command of the log; return its peak memory, its exit code (None if it hangs), what it said."""
+    code = (
+        "import json, resource, subprocess, sys\n"
+        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True)\n"
+        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024\n"
+        "print(json.dumps([peak, done.returncode, done.stdout + done.stderr]))"
+    )
+    command = [sys.executable, "-c", code, sys.executable, "-m", "scoring.inference_log", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, cwd=ROOT, check=True)
+    except subprocess.TimeoutExpired:
+        return 0, None, ""
+    peak, returned, said = json.loads(done.stdout)
+    return int(peak), int(returned), str(said)
+
+
+def _lose_key(run: Run, home: Home) -> None:
+    """Lose the key, start, begin anew, start again."""
+    home.key.unlink()
+    server = start(home)
+    code = server.process.wait(START_S)
+    said = server.said()
+    run.figure("starts with a lost key", float(code == 0), "", "= 0")
+    run.figure("refusals that name no way out", float("inference_log renew" not in said), "", "= 0")
+    places = ("--log", str(home.log), "--heads", str(home.heads), "--key-file", str(home.key))
+    _, renewed, _ = _command("renew", *places, "--reason", "tried")
+    with served(home) as server:
+        tally = asyncio.run(traffic.closed(server.port, pool(home, 8), 1, 8))
+    _, code_after, said = _command("verify", *places)
+    whole = renewed == 0 and tally.statuses[200] == 8 and code_after == 0 and ": tried." in said
+    run.figure("logs that cannot be begun anew on the record", float(not whole), "", "= 0")

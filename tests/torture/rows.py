@@ -76,5 +76,12 @@ _ALL = [
     Row(20, "clock", "The log's time is right whatever the clock on the wall does", clock.clock, 900),
     Row(21, "canaries", "Nothing that names a person, and no key, is left anywhere", canaries.canaries, 900),
     Row(22, "offline", "All of it works without a network, and nothing looks for one", offline.offline, 2700),
+    Row(
+        23,
+        "planted",
+        "Nothing that is put into the log's folders stops, fills or misleads who writes and reads it",
+        log.planted,
+        1800,
+    ),
 ]
 ROWS = {row.name: row for row in _ALL}
