@@ -1,10 +1,13 @@
 """Others may write into a log's folder: nothing there hangs, fills or misleads who writes and reads it."""
 
+import contextlib
 import json
 import os
 import stat
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -150,6 +153,53 @@ def test_folders_and_key_are_closed_to_others_whatever_the_umask(tmp_path, umask
     }
 
 
+@contextlib.contextmanager
+def somebody_else() -> Iterator[None]:
+    """Be a user without rights."""
+    if os.geteuid():
+        pytest.skip("becoming somebody else needs root")
+    groups, group = os.getgroups(), os.getegid()
+    os.setgroups([])
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@pytest.fixture
+def closed(key) -> Iterator[Path]:
+    """A log in a place where everybody may go."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        write(Path(place) / "log", key).close()
+        yield Path(place) / "log"
+
+
+def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_log(closed):
+    with somebody_else():
+        with pytest.raises(LogError, match="Permission denied"):
+            read(closed)
+        said = [run(command, "--log", closed) for command in ("verify", "tail")]
+        with pytest.raises(LogError, match="log folder .* cannot be"):
+            InferenceLog(closed, "w2", bytes(32), "m")
+    for one in said:
+        assert one.exit_code == 2 and "Permission denied" in " ".join(one.stderr.split()), one.output
+
+
+def test_a_file_that_may_not_be_read_is_not_left_out_in_silence(closed):
+    for folder in (closed, heads_folder(closed)):
+        folder.chmod(0o755)
+    with somebody_else():
+        with pytest.raises(LogError, match=r"w1\.jsonl cannot be read: Permission denied"):
+            read(closed)
+        faults = verify(closed, heads_folder(closed), None).faults
+    assert [fault.why.partition(" cannot be read: ")[2] for fault in faults] == ["Permission denied"] * 2
+
+
 def peak(*arguments: object) -> tuple[int, str]:
     """Run the command in a process of its own; return its peak memory in bytes, and what it said."""
     command = [sys.executable, "-m", "scoring.inference_log", *map(str, arguments)]
@@ -259,6 +309,20 @@ def test_an_export_of_nothing_has_the_columns(tmp_path):
         assert run("export", "--log", tmp_path / "log", "--out", tmp_path / f"x.{suffix}").exit_code == 0
     assert pl.read_parquet(tmp_path / "x.parquet").shape == (0, 6)
     assert pl.read_csv(tmp_path / "x.csv").columns == pl.read_parquet(tmp_path / "x.parquet").columns
+
+
+@pytest.mark.parametrize("name", ["a[red]b.csv", "[x].parquet", "a*.parquet", "ü {1}.csv"])
+def test_an_export_has_the_name_that_was_asked_for(folder, tmp_path, name):
+    place = tmp_path / "[p]*"
+    place.mkdir()
+    assert run("export", "--log", folder, "--out", place / name).exit_code == 0
+    assert [path.name for path in place.iterdir()] == [name]
+
+
+def test_an_export_takes_no_name_that_is_a_link(folder, tmp_path):
+    (tmp_path / "x.csv").symlink_to(tmp_path / "nowhere")
+    said = run("export", "--log", folder, "--out", tmp_path / "x.csv")
+    assert said.exit_code == 2 and "exists already" in " ".join(said.stderr.split())
 
 
 @pytest.mark.parametrize("rows", [1, 5, 20, 100])

@@ -52,8 +52,11 @@ def _told() -> Iterator[None]:
     """Say what a user can mend in one line, and end with code 2."""
     try:
         yield
-    except (LogError, FileNotFoundError, pl.exceptions.PolarsError) as error:
-        errors.print(f"[bold red]Not done:[/] {escape(str(error))}", highlight=False)
+    except (LogError, OSError, pl.exceptions.PolarsError) as error:
+        words = str(error)
+        if isinstance(error, OSError) and error.filename:
+            words = f"{error.filename} cannot be used: {error.strerror}; let this user read and write it."
+        errors.print(f"[bold red]Not done:[/] {escape(words)}", highlight=False)
         raise typer.Exit(BAD_INPUT) from None
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from scoring.inference_log.disk import read_small
+from scoring.inference_log.disk import named, read_small
 from scoring.inference_log.keys import signature
 
 HEAD = ".head"
@@ -98,7 +98,7 @@ def read_anchor(path: Path, key: bytes | None) -> Anchor | None:
 def count_anchors(heads: Path, key: bytes) -> int:
     """Return how many anchors there are of files with records."""
     count = 0
-    for path in heads.glob(f"*{HEAD}"):
+    for path in named(heads, HEAD):
         try:
             anchor = read_anchor(path, key)
         except ValueError:
@@ -113,7 +113,7 @@ def is_key_of(heads: Path, key: bytes | None) -> bool:
     An anchor that is none at all, for whatever reason, is no word against the key.
     """
     is_new = True
-    for path in sorted(heads.glob(f"*{HEAD}"), reverse=True):  # their names begin with the day
+    for path in reversed(named(heads, HEAD)):  # their names begin with the day
         try:
             if read_anchor(path, None) is None:
                 continue

@@ -21,7 +21,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
-from scoring.inference_log.disk import IrregularError, is_too_long, lines, open_regular
+from scoring.inference_log.disk import IrregularError, is_too_long, lines, named, open_regular
 from scoring.inference_log.renewal import Renewal, put_aside
 from scoring.inference_log.table import SUFFIX, Slice
 
@@ -75,9 +75,9 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
     key : bytes or None
         The log's key. None leaves the anchors' signatures unchecked, and says so.
     """
-    anchored = {path.name.removesuffix(HEAD) for path in heads.glob(f"*{HEAD}")}
-    stray = {path.name for path in folder.glob(f"*{SUFFIX}")}
-    names = anchored | {path.name for path in folder.glob("*.jsonl")}
+    anchored = {path.name.removesuffix(HEAD) for path in named(heads, HEAD)}
+    stray = {path.name for path in named(folder, SUFFIX)}
+    names = anchored | {path.name for path in named(folder, ".jsonl")}
     found = {name: _verify_name(folder, heads, name, key) for name in sorted(names)}
     if any(fault.line is None for part in found.values() for fault in part.faults):
         time.sleep(SETTLE_S)  # a writer that was between two steps is through
@@ -288,8 +288,8 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
         for part in tables:  # after the file: who reads meanwhile and misses one finds the file gone too
             (folder / part).unlink(missing_ok=True)
         gone.append(path.name)
-    left = {path.name for path in folder.glob("*.jsonl")}
-    for path in folder.glob(f"*{SUFFIX}"):  # what a crash left without a record
+    left = {path.name for path in named(folder, ".jsonl")}
+    for path in named(folder, SUFFIX):  # what a crash left without a record
         worker = path.name.rsplit(".", 2)[0]
         if path.name[:10] < before.isoformat() and not any(name.startswith(f"{worker}.") for name in left):
             path.unlink(missing_ok=True)
@@ -307,7 +307,7 @@ def _tables(path: Path) -> list[str]:
 
 def files_before(folder: Path, before: date) -> Iterator[Path]:
     """Give the log's files of the days before a day."""
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in named(folder, ".jsonl"):
         found = _DAY.fullmatch(path.name)
         if found and found[1] < before.isoformat():
             yield path

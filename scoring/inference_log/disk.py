@@ -73,6 +73,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def named(folder: Path, suffix: str) -> list[Path]:
+    """Return what a folder holds under names of a suffix, in their order; nothing if there is no folder.
+
+    An OSError says that it cannot be read: `Path.glob` would say that nothing is there.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(folder / entry.name for entry in found if entry.name.endswith(suffix))
+    except FileNotFoundError:
+        return []
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading, without ever waiting for it.
 

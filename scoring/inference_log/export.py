@@ -6,6 +6,7 @@ disk beside the table that is made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ def export(
     """
     if out.suffix not in (".parquet", ".csv"):
         raise LogError(f"{out} is neither .parquet nor .csv; give one of the two.")
-    if out.exists():
+    if os.path.lexists(out):
         raise LogError(f"{out} exists already; give another name.")
     if not out.parent.is_dir():
         raise LogError(f"there is no folder {out.parent} for {out.name}; make it first.")
@@ -99,6 +100,7 @@ def _in_order(order: pl.DataFrame, schema: pl.Schema, folder: Path, is_csv: bool
     for some in order.iter_slices(ROWS):
         tables = [pl.DataFrame(schema=schema)]
         for (part,), rows in some.group_by("part", maintain_order=True):
-            tables.append(pl.read_ipc(folder / f"{part}.arrow")[rows["row"]])
+            with (folder / f"{part}.arrow").open("rb") as file:  # a path may have signs of a pattern
+                tables.append(pl.read_ipc(file)[rows["row"]])
         table = pl.concat(tables, how="diagonal").sort("time", "event_id")
         yield harmless(table) if is_csv else table

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from scoring.inference_log.disk import IrregularError, lines, open_regular, seek_last
+from scoring.inference_log.disk import IrregularError, lines, named, open_regular, seek_last
 from scoring.inference_log.record import COLUMNS, LogError, Row, parse
 from scoring.inference_log.table import Slice, records
 
@@ -157,8 +157,9 @@ def last(folder: Path, rows: int) -> pl.DataFrame:
     found = pl.DataFrame(schema=AUDIT)
     for _, group in groupby(reversed(_files(folder)), key=lambda path: path.name[:10]):
         for path in group:
-            found = pl.concat([_last_of(path, rows), found]).unique("event_id", maintain_order=True)
-            found = found.sort("time", maintain_order=True).tail(rows)
+            if (more := _last_of(path, rows)).height:
+                found = pl.concat([more, found]).unique("event_id", maintain_order=True)
+                found = found.sort("time", maintain_order=True).tail(rows)
         if found.height == rows:
             break
     return found
@@ -174,7 +175,8 @@ def _last_of(path: Path, rows: int) -> pl.DataFrame:
                 return found
             is_all = seek_last(file, asked)
             for piece in _pieces_of(path, file, SetAside()):
-                found = pl.concat([found, _audit(piece)]).tail(rows)
+                if piece:
+                    found = pl.concat([found, _audit(piece)]).tail(rows)
         if is_all or found.height == rows:
             return found
         asked *= 8  # among the last lines are some that are no records
@@ -214,7 +216,10 @@ def _files(folder: Path) -> list[Path]:
         raise FileNotFoundError(
             f"there is no inference log in {folder}; give the service's CREDIT_SCORING_LOG."
         )
-    return sorted(folder.glob("*.jsonl"))
+    try:
+        return named(folder, ".jsonl")
+    except OSError as error:
+        raise LogError(f"{folder} cannot be read: {error.strerror}; let this user read it.") from error
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR_BYTES, HEAD, is_key_of, read_anchor
-from scoring.inference_log.disk import make_folder, read_small, sync_folder, write_new
+from scoring.inference_log.disk import make_folder, named, read_small, sync_folder, write_new
 from scoring.inference_log.keys import pseudonym_key, signature
 from scoring.inference_log.record import LogError
 
@@ -89,7 +89,11 @@ def check_key(log: Path, heads: Path, key: bytes) -> None:
     LogError
         If it does not; it names the way out.
     """
-    if not is_key_of(heads, key):
+    try:
+        is_ours = is_key_of(heads, key)
+    except OSError as error:
+        raise LogError(f"the log folder {heads} cannot be read: {error.strerror}.") from error
+    if not is_ours:
         raise LogError(_lost(f"the log in {log} is signed with another key than the one given", log, heads))
 
 
@@ -111,7 +115,7 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
     """
     if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
-    anchors = sorted(heads.glob(f"*{HEAD}"))
+    anchors = named(heads, HEAD)
     if is_key_of(heads, None):
         raise LogError(f"the log in {log} has no anchors in {heads}: a new one begins by itself.")
     if key_file.exists() and is_key_of(heads, pseudonym_key(key_file, is_new_allowed=False)):
@@ -125,7 +129,7 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
         for place in dict.fromkeys((log, heads)):
             make_folder(place / name)
         write_new(heads / name / RECORD, found.to_bytes(key))
-        for path in (*log.glob("*.jsonl"), *log.glob("*.arrow"), *anchors):
+        for path in (*named(log, ".jsonl"), *named(log, ".arrow"), *anchors):
             path.rename(path.parent / name / path.name)
         for place in (log / name, heads / name, log, heads):
             sync_folder(place)
@@ -166,7 +170,7 @@ def _records(anchors: list[Path]) -> int:
 def _digest(heads: Path) -> str:
     """Return what changes with any anchor of a folder."""
     digest = hashlib.sha256()
-    for path in sorted(heads.glob(f"*{HEAD}")):
+    for path in named(heads, HEAD):
         try:
             content = read_small(path, ANCHOR_BYTES)
         except OSError:
