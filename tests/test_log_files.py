@@ -184,7 +184,7 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_log(closed):
         with pytest.raises(LogError, match="Permission denied"):
             read(closed)
         said = [run(command, "--log", closed) for command in ("verify", "tail")]
-        with pytest.raises(LogError, match="log folder .* cannot be"):
+        with pytest.raises(LogError, match=r"log folder .* cannot be"):
             InferenceLog(closed, "w2", bytes(32), "m")
     for one in said:
         assert one.exit_code == 2 and "Permission denied" in " ".join(one.stderr.split()), one.output
