@@ -191,6 +191,8 @@ def test_a_category_may_be_one_that_nobody_knew() -> None:
         ("CNT_CHILDREN", "1e999", "écrivez un nombre"),
         ("AMT_CREDIT", "1e999", "écrivez un nombre"),
         ("OCCUPATION_TYPE", "x" * 101, "au plus 100 caractères"),
+        ("OCCUPATION_TYPE", "x\u202ey", "signes visibles"),
+        ("OCCUPATION_TYPE", "x\x1b[31m", "signes visibles"),
     ],
 )
 def test_a_fault_names_the_fact_and_the_remedy(name: str, text: str, sentence: str) -> None:
@@ -359,6 +361,45 @@ def test_a_client_that_is_not_there_is_a_sentence(service: Service, portfolio: P
     assert "No portfolio is at hand" in desk("en", service).open("7")[0]
     with pytest.raises(UnknownClient):
         Clients(None).open(7)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "9" * 5_000,
+        "\u0663" * 5_000,
+        "x" * 5_000,
+        "\x1b[31m\u202e7\u2066\0\u2028",
+        "<script>",
+        " " * 10**5,
+        7,
+        None,
+        ["7"],
+    ],
+)
+def test_what_is_no_client_number_is_a_sentence_that_repeats_little(
+    service: Service, portfolio: Path, lang: str, typed: object
+) -> None:
+    said = unescape(re.sub("<[^>]*>", "", desk(lang, service, portfolio).open(typed)[0]))
+    assert re.sub(r"[\u00a0\u202f]", "", said).isprintable()
+    assert len(said) < 200
+    assert "<script" not in desk(lang, service, portfolio).open(typed)[0]
+
+
+@given(st.text(max_size=400))
+def test_a_quoted_text_is_short_and_seen(text: str) -> None:
+    seen = figures.quoted(text)
+    assert seen.isprintable() and len(seen) <= figures.QUOTED
+
+
+def test_a_form_of_other_things_than_texts_is_told_field_by_field(service: Service) -> None:
+    file = {"path": "/etc/hostname", "meta": {"_type": "gradio.FileData"}}
+    texts = {"AMT_CREDIT": file, "OCCUPATION_TYPE": [file], "CNT_CHILDREN": 3}
+    message, shown, opened = desk("en", service).score(None, texts)
+    assert message.count("#fact-") == 3
+    assert "hostname" not in message
+    assert shown["__type__"] == opened["__type__"] == "update"
 
 
 def test_a_new_application_is_scored_without_typing(service: Service) -> None:
@@ -593,6 +634,7 @@ def test_parquet_and_csv_are_decided_alike(tmp_path: Path, service: Service) -> 
         ("a.txt", "x", "neither CSV nor Parquet"),
         ("a.csv", "AMT_CREDIT\n1\n", "no column SK_ID_CURR"),
         ("a.csv", "SK_ID_CURR,SHOE_SIZE\n1,44\n", "does not know: SHOE_SIZE"),
+        ("a.csv", f"SK_ID_CURR,{'X' * 5_000}\n1,44\n", "does not know: X{59}…[.] Remove"),
         ("a.csv", "SK_ID_CURR\n", "holds no application"),
         ("a.csv", "", "cannot be read as CSV"),
         ("a.parquet", "x", "cannot be read as PARQUET"),

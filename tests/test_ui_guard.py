@@ -17,7 +17,13 @@ async def app(_scope, receive, send) -> None:
     await send({"type": "http.response.body", "body": b'<html\n\tlang="en"><p lang="en">Hi</p>'})
 
 
-def ask(path: str = "/en/gradio_api/queue/join", kind: str = "http", options: dict | None = None, **headers):
+def ask(
+    path: str = "/en/gradio_api/queue/join",
+    kind: str = "http",
+    options: dict | None = None,
+    method: str = "POST",
+    **headers,
+):
     """Return the messages that leave, and how often the body was asked for."""
     sent, received = [], []
 
@@ -29,7 +35,7 @@ def ask(path: str = "/en/gradio_api/queue/join", kind: str = "http", options: di
         sent.append(message)
 
     pairs = [(name.encode(), value.encode()) for name, value in ({"host": OURS} | headers).items()]
-    scope = {"type": kind, "path": path, "method": "POST", "headers": pairs}
+    scope = {"type": kind, "path": path, "method": method, "headers": pairs}
     asyncio.run(Guard(app, **(options or {}))(scope, receive, send))
     return sent, len(received)
 
@@ -56,7 +62,7 @@ def test_a_page_of_another_origin_may_not_post_here_and_its_upload_is_not_even_r
 
 
 def test_a_refusal_tells_the_remedy_in_both_languages() -> None:
-    en, fr = ask(host="desk.example")[0][1]["body"].decode().split("\n")
+    en, fr = ask("/", host="desk.example")[0][1]["body"].decode().split("\n")
     assert en.endswith("can add that name to CREDIT_SCORING_HOSTS.")
     assert fr.endswith("peut ajouter ce nom à CREDIT_SCORING_HOSTS.")
 
@@ -81,6 +87,6 @@ def test_a_socket_of_a_strange_page_is_closed() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_page_says_its_language_before_any_script_runs(lang: str) -> None:
-    sent, _ = ask(f"/{lang}/")
+    sent, _ = ask(f"/{lang}/", method="GET")
     assert sent[1]["body"] == f'<html\n\tlang="{lang}"><p lang="en">Hi</p>'.encode()
-    assert ask("/fr/config")[0][1]["body"].startswith(b'<html\n\tlang="en"')
+    assert ask("/fr/config", method="GET")[0][1]["body"].startswith(b'<html\n\tlang="en"')

@@ -10,10 +10,13 @@ import sys
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+
+from scoring.serving.settings import names
+from ui.address import AddressError, Place, loopback, networks, prefix
 
 PORTFOLIO = Path("var/demo")
 
@@ -36,11 +39,18 @@ def serve(
     ] = PORTFOLIO,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 7860,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; CREDIT_SCORING_HOSTS names its other names.")
+        str,
+        typer.Option(help="Loopback address to listen on: the page has no login, so no other."),
     ] = "127.0.0.1",
+    root_path: Annotated[
+        str, typer.Option(help="Path of the page behind a proxy, as /desk; CREDIT_SCORING_PROXIES names it.")
+    ] = "",
     lang: Annotated[Languages | None, typer.Option(help="First language; else the browser's.")] = None,
 ) -> None:
     """Serve the officer's page, in English and French.
+
+    It has no login, so it answers on this machine only: on a loopback address, or to a proxy that
+    CREDIT_SCORING_PROXIES names and that asks who is there.
 
     Example: python -m ui --api http://127.0.0.1:3000 --portfolio var/demo
     """
@@ -49,10 +59,16 @@ def serve(
         _stop(f"--api {api!r} is no address; write it like http://127.0.0.1:3000.")
     if portfolio != PORTFOLIO and not portfolio.exists():
         _stop(f"--portfolio {portfolio} does not exist; make one with python -m scoring.synthetic.")
-    with socket.socket() as probe:
+    try:
+        address = loopback(host)
+        place = Place(prefix(root_path), networks(names(os.environ, "CREDIT_SCORING_PROXIES")))
+    except AddressError as error:
+        _stop(str(error))
+    is_six = ":" in address
+    with socket.socket(socket.AF_INET6 if is_six else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((address, port))
         except OSError as error:
             _stop(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port.")
     # Uvicorn raises the signal again when it has stopped: as an exit it lets the uploads be deleted.
@@ -61,17 +77,30 @@ def serve(
         keep_private(Path(os.environ.setdefault("GRADIO_TEMP_DIR", temporary)))
         import uvicorn  # late, like the page itself: --help and mistakes answer at once
 
-        from scoring.serving.settings import names
         from ui.clients import Clients
+        from ui.sealed import SealError
         from ui.server import page
         from ui.service import Service
 
         service = Service(api, os.environ.get("CREDIT_SCORING_API_KEY"))
         hosts, origins = (names(os.environ, f"CREDIT_SCORING_{what}") for what in ("HOSTS", "ORIGINS"))
         chosen = None if lang is None else lang.value
-        web = page(service, Clients(portfolio), chosen, (*hosts, host.lower()), origins)
-        err.print(f"The page is on http://{host}:{port} and asks {api}. Stop it with Ctrl-C.")
-        uvicorn.run(web, host=host, port=port, log_level="warning", server_header=False)
+        shown = f"[{address}]" if is_six else address
+        try:
+            web = page(service, Clients(portfolio), chosen, (*hosts, shown), origins, place)
+        except SealError as error:
+            _stop(str(error))
+        err.print(f"The page is on http://{shown}:{port}{place.root} and asks {api}. Stop it with Ctrl-C.")
+        # Who brings a request is judged in `ui.address`, so uvicorn keeps out of it; the page has no sockets.
+        uvicorn.run(
+            web,
+            host=address,
+            port=port,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+        )
 
 
 def keep_private(uploads: Path) -> None:
@@ -81,7 +110,7 @@ def keep_private(uploads: Path) -> None:
     uploads.chmod(0o700)
 
 
-def _stop(sentence: str) -> None:
+def _stop(sentence: str) -> NoReturn:
     """Say what is wrong with the command, and end."""
     err.print(f"error: {sentence}", style="red", markup=False)
     raise typer.Exit(2)

@@ -15,22 +15,24 @@ from ui.clients import EXAMPLES, Clients
 from ui.desk import OPENED, Desk, guarded
 from ui.figures import Language
 from ui.frame import header
+from ui.sealed import Sealed
 from ui.service import Service
+from ui.uploads import KEEP_S
 from ui.words import say
 
-KEEP_S = 3_600  # uploads and results of a page that was left are deleted after this
 TIDY_S = 600
 
 plain = functools.partial(gr.HTML, apply_default_css=False)  # Gradio's own styles for texts are not ours
 
 
-def build(lang: Language, service: Service, clients: Clients) -> gr.Blocks:
+def build(lang: Language, service: Service, clients: Clients) -> Sealed:
     """Return the page in one language."""
     desk = Desk(lang, service, clients)
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
-    with gr.Blocks(
+    with Sealed(
         title=say("title", lang), analytics_enabled=False, delete_cache=(TIDY_S, KEEP_S), fill_width=True
     ) as page:
+        page.refusal = say("not_taken", lang)
         opened = gr.State(None, time_to_live=KEEP_S)
         texts = gr.JSON(visible=False)
         head = plain(header(lang, ""))
@@ -73,7 +75,7 @@ def build(lang: Language, service: Service, clients: Clients) -> gr.Blocks:
             js="() => [window.arrivingClient()]",
             **quiet,
         )
-    return page  # type: ignore[no-any-return]  # gradio has no types
+    return page
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import polars as pl
 
 from scoring.schema import KEY, Application, ApplicationRequest, Column, Decision, columns
 from scoring.spreadsheet import delimiter, harmless
-from ui.figures import UNCLEAR, Language, number, parse
+from ui.figures import UNCLEAR, Language, number, parse, quoted
 from ui.words import say
 
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
@@ -87,7 +87,7 @@ def read(path: Path, lang: Language) -> Upload:
     FileProblem
         With a sentence, if it is no table of applications.
     """
-    name, kind = path.name, path.suffix.lower().lstrip(".")
+    name, kind = quoted(path.name), path.suffix.lower().lstrip(".")
     if kind not in ("csv", "parquet"):
         raise FileProblem(say("file_kind", lang, name=name))
     try:
@@ -101,7 +101,7 @@ def read(path: Path, lang: Language) -> Upload:
     if KEY not in table.columns:
         raise FileProblem(say("file_no_number", lang, name=name))
     if strange:
-        raise FileProblem(say("file_columns", lang, name=name, columns=", ".join(strange[:8])))
+        raise FileProblem(say("file_columns", lang, name=name, columns=", ".join(map(quoted, strange[:8]))))
     if table.is_empty():
         raise FileProblem(say("file_empty", lang, name=name))
     if len(table) > MOST_ROWS:
@@ -191,7 +191,7 @@ def _wrong(text: str, lang: Language) -> str:
     """Say why a cell is no number, with the remedy."""
     bare = "".join(text.split())
     if UNCLEAR.fullmatch(bare):
-        return say("cell_unclear", lang, text=bare, plain=bare.replace(",", ""))
+        return say("cell_unclear", lang, text=quoted(bare), plain=quoted(bare.replace(",", "")))
     return say("cell_number", lang)
 
 

@@ -18,16 +18,18 @@ import gradio as gr
 
 from scoring.client import ServiceError
 from scoring.schema import KEY, Explanation
+from scoring.schema.columns import INT64_MAX
 from scoring.tables import TableError
 from ui import about, batch, form, result
 from ui.clients import EXAMPLES, Clients, UnknownClient
-from ui.figures import Language, number
+from ui.figures import Language, number, quoted
 from ui.frame import header, heading, summary
 from ui.service import Service, details, sentence
 from ui.words import say
 
 logger = logging.getLogger(__name__)
 
+MOST_DIGITS = len(str(INT64_MAX))
 OPENED = 6  # outputs of an opening: message, heading, form, result, state, number
 
 
@@ -84,15 +86,19 @@ class Desk:
 
     def open(self, text: str) -> list[Any]:
         """Open the client whose number was typed and score the application as it stands."""
-        digits = "".join(str(text).split()).replace(",", "")
+        typed = text if isinstance(text, str) else ""
+        digits = "".join(typed.split()).replace(",", "")
         if not digits.isdecimal():
             example = next(iter(self.clients.examples()), 100_001)
-            return self._only(result.trouble(say("not_a_number", self.lang, text=text, example=example)))
+            said = say("not_a_number", self.lang, text=quoted(typed), example=example)
+            return self._only(result.trouble(said))
+        if len(digits) > MOST_DIGITS:
+            return self._only(result.trouble(say("number_long", self.lang, most=MOST_DIGITS)))
         try:
             return self._show(self.clients.open(int(digits)))
         except UnknownClient:
             key = "unknown_client" if self.clients.exist else "no_portfolio"
-            return self._only(result.trouble(say(key, self.lang, id=digits)))
+            return self._only(result.trouble(say(key, self.lang, id=int(digits))))
 
     def open_any(self) -> list[Any]:
         """Open a client at random."""

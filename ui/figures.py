@@ -1,4 +1,4 @@
-"""Numbers as people write them, and back: 1,234.5 in English, 1 234,5 in French."""
+"""Numbers as people write them, and back: 1,234.5 in English, 1 234,5 in French; and texts to quote."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # English thousands
 UNCLEAR = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 MINUS = "\u2212"
+QUOTED = 60  # characters of a text that a sentence repeats
 
 
 def number(value: float, lang: Language, digits: int = 0, *, signed: bool = False, trim: bool = False) -> str:
@@ -72,3 +73,12 @@ def parse(text: str, lang: Language) -> float:
     if not PLAIN.fullmatch(bare) or not math.isfinite(float(bare)):
         raise ValueError(text)
     return float(bare)
+
+
+def quoted(text: str) -> str:
+    """Return as much of a text as a sentence can repeat: signs that are seen, in their order, and not many.
+
+    Signs that steer a terminal or turn the direction of writing are left out.
+    """
+    seen = "".join(sign for sign in " ".join(text[: 10 * QUOTED].split()) if sign.isprintable())
+    return seen if len(seen) <= QUOTED and len(text) <= 10 * QUOTED else f"{seen[: QUOTED - 1]}…"

@@ -22,6 +22,7 @@ from ui.words import YEARS_FIELDS, counted, say
 Value = str | int | float | None
 
 MOST_YEARS = 150  # no fact of a person is older; a longer time is a slip of the keyboard
+UNSEEN = "\0"  # stands for what is no text: no column takes it
 OTHER = "\u0001other"  # the choice that opens a free text; no level of a file begins so
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away
 
@@ -104,6 +105,8 @@ def understand(column: Column, text: str, lang: Language) -> Value:
     if column.kind == "category":
         if len(text) > CATEGORY_MAX_LENGTH:
             raise ValueError(say("fault_long", lang, bound=number(CATEGORY_MAX_LENGTH, lang)))
+        if not text.isprintable():
+            raise ValueError(say("fault_unseen", lang))
         return text
     if column.name == "DAYS_EMPLOYED" and text.casefold() == say("not_employed", lang).casefold():
         return NO_DATE
@@ -142,7 +145,8 @@ def read(
     """
     edited, faults = dict(opened), []
     for name, column in fields().items():
-        text = str(texts.get(name, "")).strip()
+        given = texts.get(name, "")
+        text = given.strip() if isinstance(given, str) else UNSEEN
         if text == show(column, opened.get(name), lang):
             continue
         try:

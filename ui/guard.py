@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from scoring.features.wording import LANGUAGES
 from scoring.serving.access import is_known_host, is_known_origin
+from ui import uploads
+from ui.address import Place
 from ui.words import say
+
+logger = logging.getLogger(__name__)
 
 HEADERS = [
     (
@@ -20,13 +28,37 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-IN_ENGLISH = b'lang="en"'  # of <html>, in Gradio's template, whatever the language of the page
+# In Gradio's template, whatever the language of the page and wherever it lies. What takes their place is as
+# long as they are, so that the length in the headers stays right.
+IN_ENGLISH = b'lang="en"'
+AT_THE_ROOT = b'<link rel="manifest" href="/manifest.json" />'
+
+# The parts of Gradio that the page uses, by method and by the path behind the language, with what a query may
+# name; all others are closed. Among those are its calls past the queue, its proxy, streams and servers of
+# components, and its links that put a stored state back.
+_NAME = r"[A-Za-z0-9_-]{1,64}"
+_ASSET = r"(?:assets|static)(?:/(?!\.)[A-Za-z0-9@._-]+)+"
+_READ = {
+    re.compile(rf"|config|theme\.css|{_ASSET}|gradio_api/(?:app_id|heartbeat/{_NAME})"): (),
+    re.compile(r"gradio_api/queue/data"): ("session_hash",),
+    re.compile(r"gradio_api/upload_progress"): ("upload_id",),
+}
+_FILE = re.compile(r"gradio_api/file=(/.+)")
+JOIN, UPLOAD = "gradio_api/queue/join", "gradio_api/upload"
+OURS = frozenset({"/", "/favicon.ico"})
+MOST_BYTES = {JOIN: 2**18, UPLOAD: uploads.LARGEST + 2**16}  # of a body; a full form takes a 16th of it
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+
+class TooLarge(Exception):
+    """A body is longer than the page takes."""
 
 
 class Guard:
-    """Refuses what another web page sends; lets answers leave with the headers that keep others out.
+    """Refuses what is not the page's own; lets answers leave with the headers that keep others out.
 
     Who opens the page in a browser opens others too: one that calls this machine by a name of its own (DNS
     rebinding), or posts to it from its own origin, would read and score clients.
@@ -35,60 +67,144 @@ class Guard:
     ----------
     hosts, origins : collection of str
         Names of the page beside the loopback names; web origins that may ask beside the page itself.
+    place : Place
+        Under which path the page lies, and who may say so.
     """
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], hosts: Collection[str] = (), origins: Collection[str] = ()
+        self,
+        app: App,
+        hosts: Collection[str] = (),
+        origins: Collection[str] = (),
+        place: Place = Place(),  # noqa: B008  # it cannot be changed
     ) -> None:
-        self.app, self.hosts, self.origins = app, hosts, origins
+        self.app, self.hosts, self.origins, self.place = app, hosts, origins, place
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[..., Any], send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before its body is read."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        leaving = Leaving(send, spoken(scope))
-        if not is_known_host(scope, self.hosts):
-            await refuse(scope, leaving, "host_unknown")
+        if scope["type"] != "http":  # the page has no sockets
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        arrived = self.place.arrive(scope)
+        scope = arrived or scope
+        lang, part = parted(scope["path"].removeprefix(scope.get("root_path", "")))
+        leaving = Leaving(send, lang, part)
+        if arrived is None:
+            await leaving.refuse(403, "proxy_unknown")
+        elif not is_known_host(scope, self.hosts):
+            await leaving.refuse(403, "host_unknown")
         elif not is_known_origin(scope, self.origins):
-            await refuse(scope, leaving, "origin_unknown")
+            await leaving.refuse(403, "origin_unknown")
+        elif (queried := self._door(scope, lang, part)) is None:
+            await leaving.refuse(404, "not_here")
+        elif part == UPLOAD and not uploads.has_room():
+            await leaving.refuse(503, "uploads_full")
         else:
+            asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
+            kept = {name: value for name, value in asked if name in queried and re.fullmatch(_NAME, value)}
+            scope["query_string"] = urlencode(kept).encode()
+            if lang and not part:  # it is read on its way out, so it comes uncompressed
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+            await self._pass(scope, limited(receive, MOST_BYTES.get(part or "", 0), leaving), leaving)
+
+    def _door(self, scope: dict[str, Any], lang: str | None, part: str | None) -> tuple[str, ...] | None:
+        """Return the names that a query may have where a request goes; None where nothing is."""
+        if lang is None or part is None:
+            return () if part in OURS and scope["method"] in ("GET", "HEAD") else None
+        if scope["method"] == "POST":
+            return {JOIN: (), UPLOAD: ("upload_id",)}.get(part)
+        if scope["method"] not in ("GET", "HEAD"):
+            return None
+        if file := _FILE.fullmatch(part):
+            return () if uploads.is_upload(file[1]) else None
+        return next((queried for path, queried in _READ.items() if path.fullmatch(part)), None)
+
+    async def _pass(self, scope: dict[str, Any], receive: Receive, leaving: Leaving) -> None:
+        try:
             await self.app(scope, receive, leaving)
+        except TooLarge:
+            pass  # it has been said
+        except Exception as error:  # the border: a trace would repeat what was sent
+            logger.error("the page failed: %s", type(error).__name__)
+            await leaving.refuse(500, "page_fails")
+            await leaving.end()
+
+
+def parted(path: str) -> tuple[str | None, str | None]:
+    """Return the language and what stands behind it in a path; without a language the whole path."""
+    lang, _, part = path.removeprefix("/").partition("/")
+    return (lang, part) if lang in LANGUAGES else (None, path)
+
+
+def limited(receive: Receive, most: int, leaving: Leaving) -> Receive:
+    """Return a receive that refuses a body of more bytes, and gives up."""
+    read = 0
+
+    async def counted() -> dict[str, Any]:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > most:
+            await leaving.refuse(413, "too_large")
+            raise TooLarge
+        return message
+
+    return counted
+
+
+SENTENCES = {403: "not_here", 404: "not_here", 413: "too_large", 500: "page_fails", 503: "busy"}
 
 
 class Leaving:
-    """A send that adds the headers, and says on the page itself in which language it is."""
+    """A send that adds the headers, and says on the page itself in which language it is.
 
-    def __init__(self, send: Send, lang: str | None) -> None:
-        self.send = send
-        self._lang = lang
+    Every failure leaves as a sentence of the page: what Gradio and its parsers say of one repeats what was
+    sent.
+
+    Parameters
+    ----------
+    lang, part : str or None
+        Where the request went.
+    """
+
+    def __init__(self, send: Send, lang: str | None, part: str | None) -> None:
+        self._send, self._lang, self._part = send, lang, part
+        self._is_whole = self._is_begun = self._is_stream = False
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Send on."""
+        if self._is_whole:
+            return
         if message["type"] == "http.response.start":
+            if message["status"] >= 400:
+                await self.refuse(message["status"], SENTENCES.get(message["status"], "not_taken"))
+                return
+            self._is_begun = True
+            self._is_stream = any(value.startswith(b"text/event-stream") for _, value in message["headers"])
             message["headers"] = [*message["headers"], *HEADERS]
-        elif message["type"] == "http.response.body" and self._lang:
-            # As long as it was, so that the length in the headers stays right.
+        elif message["type"] == "http.response.body" and self._lang and not self._part:
             body = message.get("body", b"").replace(IN_ENGLISH, f'lang="{self._lang}"'.encode(), 1)
-            message, self._lang = message | {"body": body}, None
-        await self.send(message)
+            message = message | {"body": body.replace(AT_THE_ROOT, b" " * len(AT_THE_ROOT), 1)}
+        await self._send(message)
 
+    async def end(self) -> None:
+        """End a stream of events that broke off: its last event has said why. A file stays cut."""
+        if self._is_stream and not self._is_whole:
+            self._is_whole = True
+            await self._send({"type": "http.response.body", "body": b""})
 
-def spoken(scope: dict[str, Any]) -> str | None:
-    """Return the language if a request asks for the page itself, which then comes uncompressed."""
-    lang = scope["path"].strip("/")
-    if lang not in LANGUAGES:
-        return None
-    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-    return str(lang)
-
-
-async def refuse(scope: dict[str, Any], send: Send, key: str) -> None:
-    """Refuse with a sentence in each language; a socket is closed without one."""
-    if scope["type"] != "http":
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    body = "\n".join(say(key, lang) for lang in LANGUAGES).encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    async def refuse(self, status: int, key: str) -> None:
+        """Answer with a sentence in the language of the page, or in each; nothing follows it."""
+        if self._is_whole or self._is_begun:
+            return
+        self._is_whole = True
+        said = [say(key, lang) for lang in LANGUAGES if self._lang in (None, lang)]
+        body, kind = "\n".join(said).encode(), b"text/plain; charset=utf-8"
+        if self._part == JOIN:  # its caller reads JSON whatever the status
+            body, kind = json.dumps({"detail": said[0]}).encode(), b"application/json"
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *HEADERS]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})

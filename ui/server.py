@@ -11,18 +11,22 @@ import gradio as gr
 from fastapi.responses import RedirectResponse
 
 from scoring.features.wording import LANGUAGES
+from ui.address import Place
 from ui.app import build
 from ui.clients import Clients
 from ui.figures import Language
 from ui.frame import LOGO
 from ui.guard import Guard
+from ui.sealed import seal
 from ui.service import Service
+from ui.uploads import LARGEST
 from ui.words import say
 
 HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
-LARGEST_UPLOAD = "200mb"
 OFFICERS = 8  # requests of one kind at a time; the service has its own limit
+WAITING = 256  # requests that wait for their turn
+ICON = '<link rel="icon" type="image/svg+xml" href="../favicon.ico">'  # browsers look for it at the root
 
 # Gradio names these controls in English, whatever the language.
 CONTROLS = {
@@ -44,6 +48,7 @@ def page(
     lang: Language | None = None,
     hosts: Collection[str] = (),
     origins: Collection[str] = (),
+    place: Place = Place(),  # noqa: B008  # it cannot be changed
 ) -> fastapi.FastAPI:
     """Return the application: `/en/` and `/fr/`, and `/` that leads to one of them.
 
@@ -53,12 +58,20 @@ def page(
         Where `/` leads. None follows the browser.
     hosts, origins : collection of str
         Whom `Guard` admits.
+    place : Place
+        Under which path the page lies, and who may say so.
+
+    Raises
+    ------
+    SealError
+        If Gradio is not as `ui.sealed` knows it.
     """
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/")
     def front(request: fastapi.Request) -> RedirectResponse:
-        return RedirectResponse(f"{lang or preferred(request.headers.get('accept-language', ''))}/")
+        code = lang or preferred(request.headers.get("accept-language", ""))
+        return RedirectResponse(f"{request.scope['root_path']}/{code}/")
 
     @app.get("/favicon.ico")
     def icon() -> fastapi.Response:
@@ -67,7 +80,7 @@ def page(
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("look.css", "page.js"))
     for code in LANGUAGES:
         blocks = build(code, service, clients)
-        blocks.queue(default_concurrency_limit=OFFICERS)
+        blocks.queue(default_concurrency_limit=OFFICERS, max_size=WAITING, api_open=False)
         gr.mount_gradio_app(
             app,
             blocks,
@@ -75,13 +88,15 @@ def page(
             footer_links=[],
             run_history=False,  # otherwise Gradio keeps every call, with its values, in the browser's storage
             show_error=False,
-            max_file_size=LARGEST_UPLOAD,
+            max_file_size=LARGEST,
             ssr_mode=False,
             enable_monitoring=False,
+            mcp_server=False,
             theme=theme(),
-            head=f"<style>{style}</style><script>{{const PAGE = {texts(code)};\n{script}}}</script>",
+            head=f"{ICON}<style>{style}</style><script>{{const PAGE = {texts(code)};\n{script}}}</script>",
         )
-    app.add_middleware(Guard, hosts=hosts, origins=origins)
+        seal(blocks)
+    app.add_middleware(Guard, hosts=hosts, origins=origins, place=place)
     return app
 
 

@@ -57,6 +57,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "“{text}” is no client number: write digits only, such as {example}.",
         "« {text} » n'est pas un numéro de client : n'écrivez que des chiffres, comme {example}.",
     ),
+    "number_long": (
+        "A client number has at most {most} digits.",
+        "Un numéro de client a au plus {most} chiffres.",
+    ),
     "client_is": ("Client {id}", "Client {id}"),
     "new_is": ("New application", "Nouvelle demande"),
     "new_note": (
@@ -94,6 +98,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "fault_low": ("must be at least {bound}", "doit valoir au moins {bound}"),
     "fault_high": ("must be at most {bound}", "doit valoir au plus {bound}"),
     "fault_long": ("must have at most {bound} characters", "doit avoir au plus {bound} caractères"),
+    "fault_unseen": (
+        "must be written with letters, digits and signs that can be seen",
+        "doit s'écrire avec des lettres, des chiffres et des signes visibles",
+    ),
     "fault_other": ("the service does not accept this value", "le service n'accepte pas cette valeur"),
     "faults": ("Nothing was scored. Please correct:", "Rien n'a été calculé. À corriger :"),
     "fault": ("{fact}: {sentence}.", "{fact} : {sentence}."),
@@ -372,6 +380,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "CREDIT_SCORING_ORIGINS.",
         "Une autre page web ne peut pas interroger celle-ci. Son administrateur peut ajouter l'origine de "
         "l'autre à CREDIT_SCORING_ORIGINS.",
+    ),
+    "proxy_unknown": (
+        "This page is for its own machine, and a proxy that it does not know brought you here. Its "
+        "administrator can add the proxy to CREDIT_SCORING_PROXIES.",
+        "Cette page est réservée à sa propre machine, et un mandataire qu'elle ne connaît pas vous y amène. "
+        "Son administrateur peut ajouter ce mandataire à CREDIT_SCORING_PROXIES.",
+    ),
+    "not_here": ("There is nothing here.", "Il n'y a rien ici."),
+    "not_taken": (
+        "The page does not take what was sent to it. Load it again, and try once more.",
+        "La page ne prend pas ce qui lui a été envoyé. Rechargez-la, et réessayez.",
+    ),
+    "too_large": (
+        "That is more than this page takes: files may have 200 MB. For more, use python -m scoring.client.",
+        "C'est plus que cette page ne prend : les fichiers peuvent avoir 200 Mo. Au-delà, utilisez python -m "
+        "scoring.client.",
+    ),
+    "uploads_full": (
+        "There is no room for another file just now. Files are deleted after an hour; try again later.",
+        "Il n'y a pas de place pour un autre fichier en ce moment. Les fichiers sont effacés au bout d'une "
+        "heure ; réessayez plus tard.",
+    ),
+    "busy": (
+        "The page has too much to do just now. Try again in a few seconds.",
+        "La page est trop sollicitée en ce moment. Réessayez dans quelques secondes.",
     ),
     "portfolio_fails": (
         "The portfolio cannot be read: {detail}",

@@ -11,6 +11,7 @@ from tests.torture import (
     load,
     log,
     offline,
+    page,
     proxy,
     soak,
     swaps,
@@ -83,5 +84,6 @@ _ALL = [
         log.planted,
         1800,
     ),
+    Row(24, "page", "The page reads, fetches and repeats nothing that is not its own", page.page, 900),
 ]
 ROWS = {row.name: row for row in _ALL}

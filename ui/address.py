@@ -1,0 +1,132 @@
+"""Where the page is: the address that it listens on, and the one by which a proxy makes it known."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
+
+Network = IPv4Network | IPv6Network
+
+# What a proxy says of whom it asks for. A page without a login is for its own machine, so only a proxy that
+# the administrator named may bring others here.
+TOLD_BY_PROXIES = re.compile(rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|via")
+# What the page itself never reads: Gradio would build addresses from some, and serve parts of files.
+UNREAD = re.compile(rb"x-.+|forwarded|via|range|cookie|authorization")
+PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
+
+
+class AddressError(ValueError):
+    """An address or a prefix cannot be used; the message is a sentence."""
+
+
+def loopback(host: str) -> str:
+    """Return the address of a name of this machine that nobody else can reach.
+
+    Raises
+    ------
+    AddressError
+        If it is unknown, or one of its addresses is reached from outside.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM) if host else []
+    except (OSError, UnicodeError):
+        found = []
+    addresses = [str(place[4][0]) for place in found]
+    if not addresses:
+        raise AddressError(f"--host {host!r} is no address of this machine; write 127.0.0.1.")
+    for text in addresses:
+        address = ip_address(text.partition("%")[0])
+        inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        if not (inner or address).is_loopback:
+            raise AddressError(
+                f"--host {host} is reached from other machines, and the page has no login. Serve it on "
+                "127.0.0.1, and put a proxy that asks who is there in front of it (CREDIT_SCORING_PROXIES)."
+            )
+    return addresses[0]
+
+
+def prefix(text: str) -> str:
+    """Return a path before every address of the page, as ``/desk``; "" for none.
+
+    Raises
+    ------
+    AddressError
+        If it is no such path.
+    """
+    path = text.rstrip("/")
+    if not PREFIX.fullmatch(path):
+        raise AddressError("--root-path is no path; write it like /desk.")
+    return path
+
+
+def networks(listed: Sequence[str]) -> tuple[Network, ...]:
+    """Return the addresses and networks of CREDIT_SCORING_PROXIES.
+
+    Raises
+    ------
+    AddressError
+        If one is neither; it is named by its position.
+    """
+    found = []
+    for position, text in enumerate(listed, start=1):
+        try:
+            found.append(ip_network(text))
+        except ValueError:
+            raise AddressError(
+                f"entry {position} of CREDIT_SCORING_PROXIES is no address and no network; write them like "
+                "127.0.0.1, 10.0.0.0/24."
+            ) from None
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known of how the page is reached.
+
+    Attributes
+    ----------
+    root : str
+        Path before every address of the page; a listed proxy may name another.
+    proxies : collection of networks
+        Who may say by which name, scheme and path the page was called.
+    """
+
+    root: str = ""
+    proxies: Collection[Network] = ()
+
+    def arrive(self, scope: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a request as the page itself was asked it; None if an unknown proxy brings it.
+
+        The path keeps the prefix in front, whether the proxy takes it off or not: what is mounted below
+        counts on it.
+        """
+        told = {name: value for name, value in scope["headers"] if TOLD_BY_PROXIES.fullmatch(name)}
+        if told and not self._is_listed(scope.get("client")):
+            return None
+        headers = [(name, value) for name, value in scope["headers"] if not UNREAD.fullmatch(name)]
+        if host := told.get(b"x-forwarded-host"):
+            headers = [(b"host", host), *((name, value) for name, value in headers if name != b"host")]
+        scheme = told.get(b"x-forwarded-proto", b"").decode("latin-1").lower()
+        named = told.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
+        root = named if named and PREFIX.fullmatch(named) else self.root
+        path = scope["path"]
+        inner = path[len(root) :] if path == root or path.startswith(f"{root}/") else path
+        return scope | {
+            "headers": headers,
+            "scheme": scheme if scheme in ("http", "https") else scope.get("scheme", "http"),
+            "root_path": root,
+            "path": root + (inner or "/"),
+        }
+
+    def _is_listed(self, client: Any) -> bool:
+        try:
+            peer = ip_address(client[0])
+        except (TypeError, ValueError, IndexError):  # a Unix socket has no address
+            return False
+        if isinstance(peer, IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        return any(peer in network for network in self.proxies)
