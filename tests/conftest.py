@@ -1,6 +1,7 @@
 """Settings of the whole suite: quiet libraries, two threads, no network, laws that repeat exactly."""
 
 import os
+import shutil
 import sys
 
 # Before any library is imported: most read these once, at import.
@@ -38,3 +39,15 @@ def refuse_network(event: str, arguments: tuple) -> None:
 
 
 sys.addaudithook(refuse_network)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium: `make browser` installs Debian's (as root)")
+    with sync_api.sync_playwright() as playwright:
+        program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield program
+        program.close()

@@ -62,6 +62,12 @@ def test_no_other_way_into_gradio_is_open(page, client, secret, trap) -> None:
     assert (found.leaks, found.echoes) == ([], [])
 
 
+@pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+def test_a_page_that_lists_no_proxy_is_served_to_others_by_none(client, name: str) -> None:
+    answer = client.get("/en/", headers={name: "203.0.113.1"})
+    assert (answer.status_code, "CREDIT_SCORING_PROXIES" in answer.text) == (403, True)
+
+
 def test_an_upload_stays_in_its_folder_whatever_its_name(page, client) -> None:
     assert attack.attack_uploads(page, client).leaks == []
 

@@ -1,0 +1,157 @@
+"""The page below a path of a real nginx: what it loads, sends and gives back stays below that path."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from stand_in import serving
+
+from tests.torture import page as attack
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+pytestmark = [
+    pytest.mark.served,
+    pytest.mark.xdist_group("ui"),
+    pytest.mark.skipif(NGINX is None, reason="no nginx: Debian's package nginx-light has it"),
+]
+
+# As the README writes it, but for the login.
+LOCATION = """
+    location /desk/ {{
+      proxy_pass {page}/;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Prefix /desk;
+      proxy_buffering off;
+      client_max_body_size 201m;
+    }}
+    location /kept/ {{
+      proxy_pass {page}/kept/;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-Prefix /kept;
+      proxy_buffering off;
+    }}
+    location /plain/ {{
+      proxy_pass {page}/;
+      proxy_set_header Host $http_host;
+      proxy_buffering off;
+    }}
+"""
+CONFIGURATION = """
+{user}
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 256; }}
+http {{
+  access_log off;
+  types {{ text/html html; }}
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ return 404; }}
+{locations}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, locations: str) -> Iterator[str]:
+    """Serve locations with nginx until the end of the block."""
+    folder.mkdir()
+    port, is_root = attack.free_port(), Path("/root").is_dir() and not Path(folder).stat().st_uid
+    text = CONFIGURATION.format(
+        user="user root;" if is_root else "", folder=folder, port=port, locations=locations
+    )
+    (folder / "nginx.conf").write_text(text)
+    command = [NGINX, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(url, trust_env=False)
+                break
+            assert process.poll() is None, (folder / "error.log").read_text()
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("proxy")
+    options = ("--portfolio", str(attack.write_portfolio(folder / "clients")), "--root-path", "/plain")
+    with (
+        serving() as server,
+        attack.serving_page(
+            folder / "page", server.url, *options, CREDIT_SCORING_PROXIES="127.0.0.1"
+        ) as found,
+    ):
+        yield found
+    assert "Traceback" not in found.said()
+
+
+@pytest.fixture(scope="module")
+def front(page, tmp_path_factory):
+    with nginx(tmp_path_factory.mktemp("nginx") / "it", LOCATION.format(page=page.url)) as url:
+        yield url
+
+
+@pytest.mark.parametrize("prefix", ["/desk", "/kept", "/plain"])
+def test_a_file_is_uploaded_scored_and_fetched_below_the_path(front: str, prefix: str) -> None:
+    with httpx.Client(base_url=f"{front}{prefix}", timeout=60, trust_env=False) as client:
+        assert client.get("/").headers["location"] == f"{prefix}/en/"
+        assert client.get("/fr").headers["location"] == f"{front}{prefix}/fr/"
+        assert client.get("/fr/config").json()["root"] == f"{front}{prefix}/fr"
+        path = attack.upload(client, "en", "mine.csv", b"SK_ID_CURR,AMT_CREDIT\n1,450000\n").json()[0]
+        number = next(h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("file",))
+        (answer,) = attack.ask(client, "en", [(number, [{"path": path}])])
+        url = json.loads(answer)["data"][1]["value"]["url"]
+        assert url.startswith(f"{front}{prefix}/en/gradio_api/file=")
+        assert client.get(url).content.decode("utf-8-sig").startswith("SK_ID_CURR,AMT_CREDIT,probability")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("prefix", ["/desk", "/plain"])
+def test_an_officer_works_below_the_path(chromium, front: str, prefix: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n1,abc\n")
+    context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+    page, strange = context.new_page(), []
+    page.set_default_timeout(15_000)
+    ours = (f"{front}{prefix}/", "data:", "blob:")
+    page.on("request", lambda asked: asked.url.startswith(ours) or strange.append(asked.url))
+    page.on("response", lambda told: told.status >= 400 and strange.append(f"{told.status} {told.url}"))
+    page.goto(f"{front}{prefix}/")
+    page.locator(".examples").get_by_role("button").nth(2).click()
+    page.locator(".verdict").wait_for()
+    heading = page.locator("[data-client]").inner_text()
+    page.screenshot(path=tmp_path / "page.png")
+    page.get_by_role("link", name="Français").click()
+    page.get_by_text("Ce qui pèse contre la demande").wait_for()
+    assert page.locator("[data-client]").inner_text() == heading
+    assert page.url == f"{front}{prefix}/fr/"
+    page.get_by_role("tab", name="Fichier").click()
+    page.get_by_text("Déposez un fichier").wait_for()
+    page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
+    page.get_by_text("mine.csv").wait_for()
+    page.get_by_role("button", name="Évaluer le fichier").click()
+    page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Télécharger").click()
+    assert download.value.url.startswith(f"{front}{prefix}/fr/gradio_api/file=")
+    context.close()
+    assert not strange
