@@ -84,6 +84,17 @@ def test_the_page_itself_can_still_be_used(client) -> None:
     assert client.get(f"/fr/gradio_api/file={path}").status_code == 200
 
 
+def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, secret) -> None:
+    number = next(h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox",))
+    file = {"path": str(secret[0]), "meta": {"_type": "gradio.FileData"}}
+    more = {"event_data": file, "event_id": "x", "trigger_id": 10**30, "batched": True, "simple_format": True}
+    body = {"fn_index": number, "session_hash": "more", "data": ["100001"]} | more
+    assert client.post("/en/gradio_api/queue/join", json=body).status_code == 200
+    with client.stream("GET", "/en/gradio_api/queue/data?session_hash=more") as stream:
+        told = next(told for told in attack.events(stream) if told["msg"] == "process_completed")
+    assert told["success"] and "Client 100001" in json.dumps(told["output"])
+
+
 def test_another_session_gets_nothing_of_an_answer(client) -> None:
     number = next(h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox",))
     body = {"fn_index": number, "data": ["100001"], "session_hash": "mine"}
@@ -99,6 +110,12 @@ def test_another_session_gets_nothing_of_an_answer(client) -> None:
         (b'{"data": "' + attack.MARK.encode() * 50 + b'", "fn_index": "x"}', "application/json"),
         (b'{"data": [], "fn_index": 99999, "session_hash": "a"}', "application/json"),
         (b'{"data": [], "fn_index": 1e99, "session_hash": "a"}', "application/json"),
+        (b'{"data": [], "fn_index": -1, "session_hash": "a"}', "application/json"),
+        (b'{"data": [], "fn_index": true, "session_hash": "a"}', "application/json"),
+        (b'{"data": [], "fn_index": 0, "session_hash": "\\ud800"}', "application/json"),
+        (b'{"data": [], "fn_index": 0, "session_hash": "../a"}', "application/json"),
+        (b'{"data": [], "fn_index": 0, "session_hash": "a", "data": {}}', "application/json"),
+        (b'{"data": [], "fn_index": ' + b"9" * 5_000 + b', "session_hash": "a"}', "application/json"),
         (b"[" * 100_000, "application/json"),
         (b"data=1&fn_index=0", "application/x-www-form-urlencoded"),
         (b"\xff\xfe\x00", "text/plain; charset=utf-7"),

@@ -41,7 +41,7 @@ def ask(
 
 
 def status(**headers) -> int:
-    return ask(**headers)[0][0]["status"]
+    return ask("/en/config", method="GET", **headers)[0][0]["status"]
 
 
 @pytest.mark.parametrize("host", ["evil.example:7860", "localhost.evil.example", "127.0.0.1.nip.io", ""])
@@ -90,3 +90,60 @@ def test_the_page_says_its_language_before_any_script_runs(lang: str) -> None:
     sent, _ = ask(f"/{lang}/", method="GET")
     assert sent[1]["body"] == f'<html\n\tlang="{lang}"><p lang="en">Hi</p>'.encode()
     assert ask("/fr/config", method="GET")[0][1]["body"].startswith(b'<html\n\tlang="en"')
+
+
+@pytest.mark.parametrize(
+    ("messages", "statuses"),
+    [
+        ([(b"x" * 2**18, True), (b"x", False)], [413]),
+        ([(b"x" * 2**19, False)], [413]),
+        ([(b"{", False)], [400]),
+        ([(b"{", True), None], []),
+        ([(b'{"fn_index": 0, "session_hash": "a", "data": [1]}', False)], [200]),
+        (
+            [(b'{"fn_index": 0, "session_hash": "a"', True), (b', "data": [1], "event_data": {}}', False)],
+            [200],
+        ),
+    ],
+)
+def test_a_call_is_read_whole_up_to_its_limit_and_passed_on_without_the_rest(messages, statuses) -> None:
+    sent, passed, waiting = [], [], list(messages)
+
+    async def handler(_scope, receive, send) -> None:
+        passed.append((await receive())["body"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict:
+        part = waiting.pop(0)
+        if part is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": part[0], "more_body": part[1]}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    headers = [(b"host", OURS.encode())]
+    scope = {"type": "http", "path": "/en/gradio_api/queue/join", "method": "POST", "headers": headers}
+    asyncio.run(Guard(handler)(scope, receive, send))
+    assert [message["status"] for message in sent if "status" in message] == statuses
+    if statuses == [200]:
+        assert passed == [b'{"fn_index": 0, "session_hash": "a", "data": [1]}']
+
+
+def test_a_failure_inside_is_a_sentence_and_its_words_stay_inside(caplog) -> None:
+    async def fails(_scope, _receive, send) -> None:
+        await send({"type": "http.response.start", "status": 422, "headers": []})
+        await send({"type": "http.response.body", "body": b"you sent 100001"})
+        raise ValueError("100001")
+
+    sent = []
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/fr/config", "method": "GET", "headers": [(b"host", OURS.encode())]}
+    asyncio.run(Guard(fails)(scope, None, send))
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 422
+    assert sent[1]["body"].decode().startswith("La page ne prend pas")
+    assert "100001" not in caplog.text

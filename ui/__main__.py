@@ -104,8 +104,9 @@ def serve(
 
 
 def keep_private(uploads: Path) -> None:
-    """Set what Gradio reads once, at its import: no telemetry, uploads where nobody else can read them."""
+    """Set what Gradio reads once: no telemetry, no table of times, uploads that nobody else can read."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**31)  # else it is made anew at every event
     uploads.mkdir(parents=True, exist_ok=True)
     uploads.chmod(0o700)
 

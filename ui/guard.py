@@ -53,8 +53,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
-class TooLarge(Exception):
-    """A body is longer than the page takes."""
+class CutOff(Exception):
+    """A body is longer than the page takes, or its sender has gone: there is nobody to tell more."""
+
+
+class NoCall(ValueError):
+    """A body is no call of a handler."""
 
 
 class Guard:
@@ -108,7 +112,7 @@ class Guard:
             scope["query_string"] = urlencode(kept).encode()
             if lang and not part:  # it is read on its way out, so it comes uncompressed
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-            await self._pass(scope, limited(receive, MOST_BYTES.get(part or "", 0), leaving), leaving)
+            await self._pass(scope, receive, leaving, part)
 
     def _door(self, scope: dict[str, Any], lang: str | None, part: str | None) -> tuple[str, ...] | None:
         """Return the names that a query may have where a request goes; None where nothing is."""
@@ -122,11 +126,16 @@ class Guard:
             return () if uploads.is_upload(file[1]) else None
         return next((queried for path, queried in _READ.items() if path.fullmatch(part)), None)
 
-    async def _pass(self, scope: dict[str, Any], receive: Receive, leaving: Leaving) -> None:
+    async def _pass(
+        self, scope: dict[str, Any], receive: Receive, leaving: Leaving, part: str | None
+    ) -> None:
+        body = limited(receive, MOST_BYTES.get(part or "", 0), leaving)
         try:
-            await self.app(scope, receive, leaving)
-        except TooLarge:
-            pass  # it has been said
+            await self.app(scope, await called(body) if part == JOIN else body, leaving)
+        except CutOff:
+            pass
+        except NoCall:
+            await leaving.refuse(400, "not_taken")
         except Exception as error:  # the border: a trace would repeat what was sent
             logger.error("the page failed: %s", type(error).__name__)
             await leaving.refuse(500, "page_fails")
@@ -140,19 +149,55 @@ def parted(path: str) -> tuple[str | None, str | None]:
 
 
 def limited(receive: Receive, most: int, leaving: Leaving) -> Receive:
-    """Return a receive that refuses a body of more bytes, and gives up."""
-    read = 0
+    """Return a receive that refuses a body of more bytes, and gives one up that breaks off."""
+    read, is_whole = 0, not most
 
     async def counted() -> dict[str, Any]:
-        nonlocal read
+        nonlocal read, is_whole
         message = await receive()
+        if message["type"] == "http.disconnect" and not is_whole:
+            raise CutOff
+        is_whole = is_whole or not message.get("more_body", False)
         read += len(message.get("body", b""))
         if read > most:
             await leaving.refuse(413, "too_large")
-            raise TooLarge
+            raise CutOff
         return message
 
     return counted
+
+
+async def called(receive: Receive) -> Receive:
+    """Return a receive that gives a call of a handler with what the page sends of it, and nothing else.
+
+    Gradio knows more fields, as other users' events and values of other controls, and takes any text as the
+    name of a session.
+
+    Raises
+    ------
+    NoCall
+        If the body is none.
+    """
+    parts, is_more = [], True
+    while is_more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        is_more = message["type"] == "http.request" and message.get("more_body", False)
+    try:
+        call = json.loads(b"".join(parts))
+        number, session, data = call["fn_index"], call["session_hash"], call["data"]
+    except (ValueError, RecursionError, TypeError, LookupError):
+        raise NoCall from None
+    is_named = isinstance(session, str) and re.fullmatch(_NAME, session)
+    if not (is_named and type(number) is int and number >= 0 and isinstance(data, list)):
+        raise NoCall
+    body = json.dumps({"fn_index": number, "session_hash": session, "data": data}).encode()
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> dict[str, Any]:
+        return waiting.pop() if waiting else await receive()
+
+    return again
 
 
 SENTENCES = {403: "not_here", 404: "not_here", 413: "too_large", 500: "page_fails", 503: "busy"}

@@ -12,6 +12,7 @@ from gradio.utils import get_upload_folder
 LARGEST = 200 * 2**20  # bytes of one upload
 MOST = 4 * 2**30  # bytes of all that lie there
 KEEP_S = 3_600  # uploads and results of a page that was left are deleted after this
+PAUSE_S = 120  # an upload that stands still for longer has broken off
 
 _FOLDER = re.compile(r"[0-9a-f]{64}")  # as Gradio names the folder of one file
 
@@ -41,7 +42,7 @@ def has_room() -> bool:
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # another request deletes too
             found = path.lstat()
-            if path.parent == folder and path.is_file() and now - found.st_mtime > KEEP_S:
+            if path.parent == folder and path.is_file() and now - found.st_mtime > PAUSE_S:
                 path.unlink()
             else:
                 used += found.st_size
