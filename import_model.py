@@ -20,8 +20,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.trial import try_out
 from training import registry, tracking
 
 BAD_INPUT, REFUSED = 2, 3
@@ -52,8 +52,8 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
     """
     tag = f"{tracking.MODEL}:{run.id}"
     with tracking.fetch_scorer(run) as folder:
+        try_out(folder, tag)
         scorer, examples = Scorer.load(folder), read_examples(folder)
-        Decider(scorer, tag).check(examples)
         is_new = not _is_in_store(tag)
         if is_new and not is_dry:
             metadata = {name: metric["value"] for name, metric in scorer.metrics.items()}
@@ -65,7 +65,8 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
                 },
                 metadata=metadata | {"threshold": scorer.threshold, "family": scorer.family},
             ) as model:
-                shutil.copytree(folder, model.path, dirs_exist_ok=True)
+                for file in Scorer.files(folder):
+                    shutil.copy(file, model.path)
         if not is_dry:
             _point_latest_at(tag)
     return Imported(tag, len(examples), is_new)

@@ -49,6 +49,7 @@ from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.reading import DECODER
 from scoring.serving.settings import SettingError, Settings
+from scoring.trial import try_out
 
 NAME = "credit_scoring"
 ROOT = Path(__file__).resolve().parent
@@ -153,14 +154,17 @@ def load(folder: Path, tag: str) -> Decider:
 
 
 def renew() -> bool:
-    """Choose anew, in the parent: what cannot serve never reaches a worker. Say whether it changed."""
+    """Choose anew, for the parent: what cannot serve never reaches a worker. Say whether it changed.
+
+    The new model is tried in a process of its own, so that nothing in it can end this one.
+    """
     served = Path(os.environ[SERVED])
     try:
         tag = newest()
         if tag == served.read_text(encoding="ascii"):
             logger.info("reload: %s is the newest model; nothing changes", tag)
             return False
-        load(Path(bentoml.models.get(tag).path), tag)
+        try_out(Path(bentoml.models.get(tag).path), tag)
     except Exception as error:  # whatever is wrong with the new one, the old one is right
         why = error if isinstance(error, ScorerError | BentoMLException) else type(error).__name__
         logger.error("reload refused: %s The model from before goes on.", why)
@@ -291,7 +295,7 @@ class CreditScoring:
         from scoring.serving.supervisor import prompt
 
         try:
-            load(Path(bentoml.models.get(MODEL).path), MODEL)
+            try_out(Path(bentoml.models.get(MODEL).path), MODEL)
             log = open_log("start-up", MODEL, ())
             if log is not None:
                 log.check()

@@ -22,6 +22,7 @@ from scoring.explanation import explain
 from scoring.inference_log import LogError, find, inputs_hash
 from scoring.scorer import Scorer, ScorerError
 from scoring.store import StoreError, stored
+from scoring.trial import load
 
 DIFFERENT, BAD_INPUT = 1, 2
 
@@ -143,7 +144,7 @@ def main(
         if record is None:
             raise ReplayError(f"there is no decision {event_id} in the log {log}.")
         _, folder = stored(record["model"], model_store.expanduser())
-        done = replay(record, Scorer.load(folder))
+        done = replay(record, load(folder))
     except (ReplayError, StoreError, ScorerError, LogError, FileNotFoundError) as error:
         errors.print(f"[bold red]Not replayed:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from None

@@ -187,13 +187,32 @@ def rewrite(folder, **changes):
     small.sign(folder)
 
 
+COLUMN = {"name": "x", "kind": "number", "importance": 0, "granted_contribution": 0}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"format": 2}, "is not of format 1; train again"),
-        ({"features": [{"name": "x"}]}, "reads other features than scorer.json says"),
-        ({"calibration": {"slant": 1}}, "import the model again"),
-        ({"threshold": None}, "import the model again"),
+        ({"features": [COLUMN]}, "reads other features than scorer.json says"),
+        ({"features": [{"name": "x"}]}, "features.0.kind: Field required; import the model again"),
+        ({"features": [COLUMN, COLUMN]}, "a feature stands twice"),
+        ({"features": [COLUMN | {"minimum": 1, "maximum": 0}]}, "the minimum is above the maximum"),
+        ({"features": [COLUMN | {"kind": "category", "levels": ["a", "a"]}]}, "a level stands twice"),
+        ({"features": []}, "features: List should have at least 1 item"),
+        ({"calibration": {"slant": 1}}, r"calibration\.affine\.slope: Field required"),
+        ({"calibration": {"kind": "isotonic", "x": [1, 0], "y": [0, 1]}}, "both rise"),
+        ({"threshold": None}, "threshold: Input should be a valid number"),
+        ({"threshold": True}, "threshold: Input should be a valid number"),
+        ({"threshold": 10**400}, "threshold: Input should be"),
+        ({"threshold": 1.1}, "threshold: Input should be less than or equal"),
+        ({"family": "linear"}, "the family and the function that stands there are not the same"),
+        ({"family": "oracle"}, "family: Input should be"),
+        ({"policy": ["wealth"]}, "the policy protects 1 attributes that this version does not know"),
+        ({"costs": {"false_negative": 0, "false_positive": 1}}, "costs.false_negative"),
+        ({"files": {}}, "does not name the files booster.txt, examples.json, reference.parquet"),
+        ({"files": []}, "files: Input should be a valid dictionary"),
+        ({"more": 1}, "more: Extra inputs are not permitted"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(folder, changes, message):
@@ -218,6 +237,66 @@ def test_a_folder_that_is_no_scorer_is_refused(tmp_path):
     (tmp_path / "scorer.json").write_text("{")
     with pytest.raises(ScorerError, match="is not JSON"):
         Scorer.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"format": NaN}', b"9" * 5_000, b"[" * 100_000])
+def test_a_description_of_any_bytes_is_one_sentence(tmp_path, content):
+    (tmp_path / "scorer.json").write_bytes(content)
+    with pytest.raises(ScorerError, match=r"^[^\n]+is not JSON[^\n]+import the model again\.$"):
+        Scorer.load(tmp_path)
+
+
+def test_a_file_that_the_description_does_not_name_is_refused_but_bentoml_s_own(folder):
+    (folder / "model.yaml").write_text("name: credit_scoring")
+    assert {file.name for file in Scorer.files(folder)} == {
+        "scorer.json", "booster.txt", "examples.json", "reference.parquet"
+    }  # fmt: skip
+    Scorer.load(folder)
+    (folder / "run.sh").write_text("echo")
+    with pytest.raises(ScorerError, match=r"holds 'run\.sh', which scorer\.json does not name"):
+        Scorer.load(folder)
+
+
+def test_a_description_that_names_a_file_outside_the_folder_is_refused(folder):
+    path = folder / "scorer.json"
+    files = json.loads(path.read_text())["files"]
+    (folder.parent / "elsewhere").write_text("x")
+    rewrite(folder, files=files | {"../elsewhere": "0" * 64})
+    with pytest.raises(ScorerError, match=r"does not name the files booster\.txt, .* and no others"):
+        Scorer.load(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"request": {}}]', "[NaN]", "null"])
+def test_golden_examples_of_any_content_are_one_sentence(folder, content):
+    (folder / "examples.json").write_text(content)
+    with pytest.raises(ScorerError, match=r"examples\.json"):
+        read_examples(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1" * 8])
+def test_a_reference_of_any_content_is_one_sentence(folder, content):
+    (folder / "reference.parquet").write_bytes(content)
+    with pytest.raises(ScorerError, match=r"reference\.parquet cannot be read"):
+        read_reference(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("left_child=", "left_child=0 "),  # a split that leads to itself
+        ("num_leaves=", "num_leaves=9"),
+        ("max_feature_idx=", "max_feature_idx=9"),
+        ("split_feature=", "split_feature=99999 "),
+        ("\nleft_child=", "\nis_linear=1\nleft_child=0 "),
+        ("version=v4", "feature_names=a"),
+    ],
+)
+def test_a_damaged_booster_is_refused_and_never_handed_to_lightgbm(folder, old, new):
+    text = (folder / "booster.txt").read_text()
+    (folder / "booster.txt").write_text(text.replace(old, new, 1))
+    small.sign(folder)
+    with pytest.raises(ScorerError, match=r"is no scorer: .*import the model again"):
+        Scorer.load(folder)
 
 
 def test_the_features_of_the_code_fit(learned):

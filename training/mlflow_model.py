@@ -17,7 +17,7 @@ import pandas as pd
 
 from scoring import features, tables
 from scoring.schema import Application, ApplicationRequest, columns
-from scoring.scorer import Scorer
+from scoring.trial import load
 
 WHOLE = {name for name, column in columns(Application).items() if column.kind in ("id", "integer", "flag")}
 
@@ -27,7 +27,7 @@ class CreditScoring(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the scorer, and refuse to start if it reads other features than this code computes."""
-        self.scorer = Scorer.load(Path(context.artifacts["scorer"]))
+        self.scorer = load(Path(context.artifacts["scorer"]))
         self.scorer.check_features(features.names(self.scorer.policy))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:  # noqa: ARG002

@@ -36,6 +36,7 @@ from scoring.metrics import Measured, Outcomes, Vector
 from scoring.schema import HISTORY
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
+from scoring.trial import load
 from training import tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
@@ -143,7 +144,7 @@ def of_run(client: Any, run: Run, path: Path, size: Size, terms: money.Terms, to
 
 def _scorer(run: Run) -> Scorer:
     with tracking.fetch_scorer(run) as folder:
-        return Scorer.load(folder)
+        return load(folder)
 
 
 def gather(

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.engine.explain import base
-from scoring.engine.forest import Forest, Unsupported
+from scoring.engine.forest import Damaged, Forest, Unsupported
 from scoring.engine.native import Absent, Kernels
 from scoring.engine.records import Key, Reader, Records
 
-__all__ = ["Absent", "Engine", "Key", "Reader", "Records", "Unsupported"]
+__all__ = ["Absent", "Damaged", "Engine", "Key", "Reader", "Records", "Unsupported"]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -46,7 +46,9 @@ class Engine:
         ------
         Unsupported
             If only LightGBM itself can answer for the model: it has several scores per row, averaged trees or
-            linear leaves, or is damaged.
+            linear leaves.
+        Damaged
+            If nobody can: the text is no model.
         Absent
             If the kernels are not built on this machine, or do not load.
         """

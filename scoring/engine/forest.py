@@ -29,6 +29,10 @@ class Unsupported(ValueError):
     """A model that only LightGBM itself can answer for; the text says why."""
 
 
+class Damaged(Unsupported):
+    """A text that is no model: LightGBM believes what it reads, and would end the process over it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Forest:
     """One score per row: the sum of one leaf per tree, in the order of the trees.
@@ -79,24 +83,27 @@ class Forest:
         Raises
         ------
         Unsupported
-            If the model is not a plain sum of constant-leaf trees with one score per row, or is damaged.
+            If the model is not a plain sum of constant-leaf trees with one score per row.
+        Damaged
+            If it is no model.
         """
         try:
             return cls._of(*_blocks(text))
         except Unsupported:
             raise
-        except (KeyError, ValueError, OverflowError) as error:
-            raise Unsupported(f"it is damaged: {error}") from error
+        except KeyError as error:
+            raise Damaged(f"it is damaged: it lacks {error}") from error
+        except (ValueError, OverflowError, IndexError) as error:
+            raise Damaged(f"it is damaged: {' '.join(str(error).split())[:200]}") from error
 
     @classmethod
     def _of(cls, header: Block, blocks: list[Block]) -> Forest:
         n_features = int(header["max_feature_idx"]) + 1
-        if header.get("num_tree_per_iteration") != "1":
-            raise Unsupported("it gives more than one score per row")
-        if "average_output" in header:
-            raise Unsupported("it averages its trees instead of adding them")
+        if len(header["feature_names"].split(" ")) != n_features:
+            raise Damaged("it names more or fewer features than it reads")
         if not blocks:
             raise Unsupported("it has no trees")
+        # All trees first, those too that are left to LightGBM: it does not look where an index points.
         trees = [_tree(block, n_features) for block in blocks]
         splits = np.array([len(tree["feature"]) for tree in trees])
         joined = {key: np.concatenate([tree[key] for tree in trees]) for key in trees[0]}
@@ -104,6 +111,12 @@ class Forest:
         inner = np.concatenate([np.arange(m) + s for m, s in zip(splits, start[:-1], strict=True)])
         inner = inner.astype(np.int64)
         tests, test = _tests(joined, blocks, splits)
+        if header.get("num_tree_per_iteration") != "1":
+            raise Unsupported("it gives more than one score per row")
+        if "average_output" in header:
+            raise Unsupported("it averages its trees instead of adding them")
+        if any(block.get("is_linear", "0") != "0" for block in blocks):
+            raise Unsupported("it has linear functions in its leaves")
 
         slots = np.zeros(start[-1], SLOT)
         slots["test"][inner], slots["feature"][inner] = test, joined["feature"]
@@ -131,6 +144,8 @@ def _blocks(text: str) -> tuple[Block, list[Block]]:
             blocks.append(current)
         elif line:
             key, _, value = line.partition("=")
+            if key in current:
+                raise Damaged("it says something twice")  # and LightGBM might believe the other
             current[key] = value
     return header, blocks
 
@@ -142,8 +157,6 @@ def _numbers(block: Block, key: str, kind: type) -> Array:
 
 def _tree(block: Block, n_features: int) -> dict[str, Array]:
     """Return one tree's arrays, children as slots."""
-    if block.get("is_linear", "0") != "0":
-        raise Unsupported("it has linear functions in its leaves")
     m = int(block["num_leaves"]) - 1
     children = np.array([_numbers(block, side, np.int64) for side in ("left_child", "right_child")])
     children = children.reshape(2, -1)
@@ -155,7 +168,7 @@ def _tree(block: Block, n_features: int) -> dict[str, Array]:
         and bool(np.all((children > np.arange(m)) | (children >= m)))
     )
     if not well_formed:
-        raise Unsupported("it has a tree whose splits do not follow each other")
+        raise Damaged("it has a tree whose splits do not follow each other")
     tree = {
         "feature": _numbers(block, "split_feature", np.int64),
         "decision": _numbers(block, "decision_type", np.int64),
@@ -169,16 +182,16 @@ def _tree(block: Block, n_features: int) -> dict[str, Array]:
         any(len(tree[key]) != m for key in ("feature", "decision", "threshold"))
         or len(tree["value"]) != m + 1
     ):
-        raise Unsupported("it has a tree that is not complete")
+        raise Damaged("it has a tree that is not complete")
     if np.isnan(tree["threshold"]).any() or np.isnan(tree["value"]).any():
-        raise Unsupported("it has a threshold or a score that is no number")
+        raise Damaged("it has a threshold or a score that is no number")
     if np.any((tree["feature"] < 0) | (tree["feature"] >= n_features)):
-        raise Unsupported("it has a split on a feature that it does not have")
+        raise Damaged("it has a split on a feature that it does not have")
     is_categorical, rule = (tree["decision"] & CATEGORICAL) > 0, tree["decision"] >> 2
     if np.any((rule < NEVER_MISSING) | (rule > NAN_IS_MISSING)):
-        raise Unsupported("it has a split with an unknown rule for missing values")
+        raise Damaged("it has a split with an unknown rule for missing values")
     if np.any(is_categorical & ~np.isin(tree["threshold"], np.arange(m))):
-        raise Unsupported("it has a split on categories that it does not list")
+        raise Damaged("it has a split on categories that it does not list")
     tree["value"] = np.concatenate([np.zeros(m), tree["value"]])
     return tree
 
@@ -212,7 +225,7 @@ def _tests(joined: dict[str, Array], blocks: list[Block], splits: Array) -> tupl
         low, high = _numbers(block, "cat_boundaries", np.int64)[int(joined["threshold"][position]) :][:2]
         words = _numbers(block, "cat_threshold", np.uint32)
         if not 0 <= low <= high <= len(words):
-            raise Unsupported("it has a split on categories that it does not list")
+            raise Damaged("it has a split on categories that it does not list")
         bits = words[low:high].tobytes()
         questions.append((int(joined["feature"][position]), bits))
     known = sorted(set(questions))

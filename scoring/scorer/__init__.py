@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scoring.decision import Costs, Points, decide
+from scoring.decision import GRANTED, REFUSED, Costs, Points, decide
+from scoring.inference_log import COLUMNS
 from scoring.scorer import calibration as calibrated
-from scoring.scorer import remarks
+from scoring.scorer import description, remarks
 from scoring.scorer.calibration import Affine, Calibration
 from scoring.scorer.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
 from scoring.scorer.scorecard import Scorecard
@@ -28,6 +29,7 @@ from scoring.scorer.scorecard import Scorecard
 FORMAT = 1
 FAMILIES: dict[type, str] = {Boosted: "lightgbm", Scorecard: "scorecard", Linear: "linear"}
 BOOSTER, DESCRIPTION, REFERENCE, EXAMPLES = "booster.txt", "scorer.json", "reference.parquet", "examples.json"
+STORED = "model.yaml"  # BentoML's own, beside a scorer in its model store
 
 
 class ScorerError(ValueError):
@@ -202,8 +204,8 @@ class Scorer:
         reference.write_parquet(draft / REFERENCE)
         (draft / EXAMPLES).write_text(_json(list(examples)), encoding="utf-8")
         files = {file.name: _sha256(file) for file in sorted(draft.iterdir())}
-        description = _describe(self) | {"files": files}
-        whole = description | {"sha256": _own_hash(description)}
+        said = _describe(self) | {"files": files}
+        whole = said | {"sha256": _own_hash(said)}
         (draft / DESCRIPTION).write_text(_json(whole), encoding="utf-8")
         draft.rename(folder)
 
@@ -214,40 +216,82 @@ class Scorer:
         Raises
         ------
         ScorerError
-            If a file is missing or changed, the format is another one, or the booster's features are not
-            the scorer's.
+            If a file is missing, changed or one too many, the format is another one, or anything in it is not
+            as `scoring.scorer.description` says.
         """
         folder = Path(folder)
-        try:
-            description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ScorerError(f"{folder} holds no {DESCRIPTION}; give the folder of a scorer.") from error
-        except ValueError as error:
-            raise ScorerError(
-                f"{folder / DESCRIPTION} is not JSON: {error}; import the model again."
-            ) from error
-        if not isinstance(description, dict) or description.get("format") != FORMAT:
+        said = _read_json(folder / DESCRIPTION, "give the folder of a scorer")
+        if not isinstance(said, dict) or said.get("format") != FORMAT:
             raise ScorerError(
                 f"{folder / DESCRIPTION} is not of format {FORMAT}; train again with this version."
             )
-        if description.get("sha256") != _own_hash(description):
+        if said.get("sha256") != _own_hash(said):
             raise ScorerError(f"{folder / DESCRIPTION} was changed after training; import the model again.")
+        if wrong := description.fault(said):
+            raise ScorerError(
+                f"{folder / DESCRIPTION} does not describe a scorer: {wrong}; import the model again."
+            )
+        _check_files(folder, said)
         try:
-            for name, digest in description["files"].items():
-                _check_file(folder / name, digest)
-            return _rebuild(description, folder)
-        except (KeyError, TypeError) as error:
-            raise ScorerError(f"{folder / DESCRIPTION} lacks {error}; import the model again.") from error
+            return _rebuild(said, folder)
+        except ScorerError:
+            raise
+        except MemoryError as error:
+            raise ScorerError(
+                f"{folder} asks for more memory than there is; import the model again."
+            ) from error
+        except Exception as error:  # libraries raise whatever they like over what they did not expect
+            raise ScorerError(f"{folder} is no scorer: {_told(error)}; import the model again.") from error
+
+    @staticmethod
+    def files(folder: Path) -> list[Path]:
+        """Return the files that make up a scorer which `load` has read: what may be copied."""
+        said = _read_json(folder / DESCRIPTION, "give the folder of a scorer")
+        return [folder / name for name in (DESCRIPTION, *sorted(said["files"]))]
 
 
 def read_reference(folder: Path) -> pl.DataFrame:
-    """Return a scorer's reference: out-of-fold rows in the inference log's columns."""
-    return pl.read_parquet(folder / REFERENCE)
+    """Return a scorer's reference: out-of-fold rows in the inference log's columns.
+
+    Raises
+    ------
+    ScorerError
+        If it cannot be read, or lacks one of those columns.
+    """
+    file = folder / REFERENCE
+    try:
+        table = pl.read_parquet(file)
+    except Exception as error:  # polars raises a dozen types over bytes that are no Parquet
+        raise ScorerError(f"{file} cannot be read: it is not Parquet; import the model again.") from error
+    if lacking := [name for name in COLUMNS if name not in table.columns]:
+        raise ScorerError(f"{file} lacks the column {lacking[0]!r}; import the model again.")
+    return table
 
 
 def read_examples(folder: Path) -> list[dict[str, Any]]:
-    """Return a scorer's golden applications: request, probability of default, decision."""
-    examples: list[dict[str, Any]] = json.loads((folder / EXAMPLES).read_text(encoding="utf-8"))
+    """Return a scorer's golden applications: request, probability of default, decision.
+
+    Raises
+    ------
+    ScorerError
+        If that is not what the file holds.
+    """
+    file = folder / EXAMPLES
+    examples = _read_json(file, "import the model again")
+    if not isinstance(examples, list):
+        raise ScorerError(f"{file} is no list of examples; import the model again.")
+    for number, example in enumerate(examples, start=1):
+        if not (
+            isinstance(example, dict)
+            and isinstance(example.get("request"), dict)
+            and type(example.get("probability_of_default")) in (int, float)
+            and 0 <= example["probability_of_default"] <= 1
+            and example.get("decision") in (GRANTED, REFUSED)
+        ):
+            raise ScorerError(
+                f"{file}: example {number} has no request, probability_of_default and decision; import the "
+                "model again."
+            )
     return examples
 
 
@@ -290,9 +334,9 @@ def _card(scorer: Scorer, card: Scorecard) -> dict[str, Any]:
     return card.to_json(scorer.feature_names, scorer.categories, -scorer.points.factor * slope)
 
 
-def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
+def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
     """Make the scorer that scorer.json describes."""
-    columns = description["features"]
+    columns = said["features"]
     names = tuple(column["name"] for column in columns)
     encoding = Encoding(
         names,
@@ -300,44 +344,80 @@ def _rebuild(description: Mapping[str, Any], folder: Path) -> Scorer:
         {column["name"]: column["missing_reads_as"] for column in columns if "missing_reads_as" in column},
     )
     function: Linear | Scorecard | Boosted
-    if description["family"] == "lightgbm":
+    if said["family"] == "lightgbm":
         function = Boosted((folder / BOOSTER).read_text(encoding="utf-8"))
         if function.feature_names != list(names):
             raise ScorerError(
-                f"{folder / BOOSTER} reads other features than {DESCRIPTION} says; import it again."
+                f"{folder / BOOSTER} reads other features than {DESCRIPTION} says; import the model again."
             )
-    elif description["family"] == "scorecard":
-        function = Scorecard.from_json(description["scorecard"], names)
+    elif said["family"] == "scorecard":
+        function = Scorecard.from_json(said["scorecard"], names)
     else:
-        function = Linear.from_json(description["linear"], names)
+        function = Linear.from_json(said["linear"], names)
     return Scorer(
         Model(encoding, function),
-        calibrated.from_json(description["calibration"]),
-        float(description["threshold"]),
-        Costs(**description["costs"]),
-        Points(**description["points"]),
-        tuple(description["policy"]),
+        calibrated.from_json(said["calibration"]),
+        float(said["threshold"]),
+        Costs(**said["costs"]),
+        Points(**said["points"]),
+        tuple(said["policy"]),
         {c["name"]: (c["minimum"], c["maximum"]) for c in columns if "minimum" in c},
         {column["name"]: column["granted_contribution"] for column in columns},
         {column["name"]: column["granted_value"] for column in columns if "granted_value" in column},
         {column["name"]: column["importance"] for column in columns},
-        description["metrics"],
-        description["lineage"],
+        said["metrics"],
+        said["lineage"],
     )
 
 
-def _check_file(file: Path, digest: str) -> None:
-    """Refuse a file that is absent or is not the one that was saved."""
+def _check_files(folder: Path, said: Mapping[str, Any]) -> None:
+    """Refuse a folder that lacks a file, holds another one than was saved, or one that nobody names."""
+    whole = {REFERENCE, EXAMPLES} | ({BOOSTER} if said["family"] == "lightgbm" else set())
+    if said["files"].keys() != whole:
+        raise ScorerError(
+            f"{folder / DESCRIPTION} does not name the files {', '.join(sorted(whole))} and no others; "
+            "import the model again."
+        )
+    for name, digest in said["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise ScorerError(f"{file} is missing; import the model again.")
+        if _sha256(file) != digest:
+            raise ScorerError(f"{file} was changed after training; import the model again.")
+    if strange := sorted({file.name for file in folder.iterdir()} - {DESCRIPTION, STORED, *whole}):
+        raise ScorerError(
+            f"{folder} holds {strange[0][:80]!r}, which {DESCRIPTION} does not name; take it away, or import "
+            "the model again."
+        )
+
+
+def _read_json(file: Path, remedy: str) -> Any:
+    """Read strict JSON; all that can be wrong with the file is one error."""
     if not file.is_file():
-        raise ScorerError(f"{file} is missing; import the model again.")
-    if _sha256(file) != digest:
-        raise ScorerError(f"{file} was changed after training; import the model again.")
+        raise ScorerError(f"{file.parent} holds no {file.name}; {remedy}.")
+    try:
+        return json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except OSError as error:
+        raise ScorerError(f"{file} cannot be read: {error.strerror}.") from error
+    except RecursionError as error:
+        raise ScorerError(f"{file} is not JSON: it is nested too deeply; import the model again.") from error
+    except ValueError as error:
+        raise ScorerError(f"{file} is not JSON: {_told(error)}; import the model again.") from error
 
 
-def _own_hash(description: Mapping[str, Any]) -> str:
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number")
+
+
+def _told(error: Exception) -> str:
+    """Return an error as the middle of a sentence."""
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+
+
+def _own_hash(said: Mapping[str, Any]) -> str:
     """Return the hash of what scorer.json says, but for the hash itself."""
-    said = {name: value for name, value in description.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    rest = {name: value for name, value in said.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:

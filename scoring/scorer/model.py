@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.engine import Absent, Engine, Unsupported
+from scoring.engine import Absent, Damaged, Engine, Unsupported
 from scoring.scorer.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ class Linear:
 class Boosted:
     """A LightGBM booster, kept as the text that it is saved as.
 
-    Our own engine answers, or LightGBM itself where that cannot: with the same log-odds, to the last bit.
+    Our own engine answers, or LightGBM itself where that cannot: with the same log-odds, to the last bit. A
+    damaged text is a ``ValueError``.
 
     Attributes
     ----------
@@ -170,6 +171,8 @@ class Boosted:
         native, reason = None, ""
         try:
             native = Engine.of(self.text)
+        except Damaged:  # nor may LightGBM have it: where it does not end the process, it reads past the end
+            raise
         except (Absent, Unsupported) as error:
             reason = str(error)
         object.__setattr__(self, "_native", native)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,8 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
     arbiter : type
         ``bentoml._internal.utils.circus.Arbiter`` of bentoml 1.4.39.
     renew : callable
-        Called at SIGHUP; says whether the workers are to be told, each by a SIGHUP of its own.
+        Called at SIGHUP, in a thread, one call at a time; says whether the workers are to be told, each by a
+        SIGHUP of its own.
     failure : callable
         Makes the exception that ends the server when no worker can start.
     """
@@ -39,17 +41,28 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
         def initialize(self) -> None:
             super().initialize()
             self._failed = 0
+            self._one_renewal = threading.Lock()
             for watcher in self.watchers:
                 watcher.respawn = True
                 watcher.hooks["after_reap"] = self._reaped
             signal.signal(signal.SIGCHLD, self._child)
 
         def reload(self, graceful: bool = True, sequential: bool = False) -> None:  # noqa: ARG002
-            """Let the workers take up what is new; none of them ends."""
-            if not self._stopping and renew():
-                for watcher in self.watchers:
-                    for pid in watcher.get_active_pids():
-                        os.kill(pid, signal.SIGHUP)
+            """Let the workers take up what is new; none of them ends.
+
+            Trying it takes seconds, and a worker may have to be replaced meanwhile: a thread waits for it.
+            """
+            threading.Thread(target=self._renew, daemon=True).start()
+
+        def _renew(self) -> None:
+            with self._one_renewal:
+                if not self._stopping and renew():
+                    self.loop.add_callback(self._tell)
+
+        def _tell(self) -> None:
+            for watcher in self.watchers:
+                for pid in watcher.get_active_pids():
+                    os.kill(pid, signal.SIGHUP)
 
         def stop(self) -> Any:
             """End; circus forgets a SIGTERM that comes while it is busy with a worker."""

@@ -85,5 +85,12 @@ _ALL = [
         1800,
     ),
     Row(24, "page", "The page reads, fetches and repeats nothing that is not its own", page.page, 900),
+    Row(
+        25,
+        "models",
+        "No model from outside ends a process of the service, whatever its files hold",
+        swaps.hostile,
+        5400,
+    ),
 ]
 ROWS = {row.name: row for row in _ALL}

@@ -1,16 +1,17 @@
-"""Row 19: a new model, taken up a hundred times by a service under load."""
+"""Rows 19 and 25: new models, good and deadly, offered to a service under load."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import shutil
 import signal
 import time
 
 from scoring import features
 from tests import small
-from tests.torture import traffic
+from tests.torture import scorers, traffic
 from tests.torture.run import Run
 from tests.torture.served import Home, put_model, served
 from tests.torture.traffic import Answer, Pool, Tally
@@ -111,3 +112,66 @@ def swaps(run: Run) -> None:
     run.figure("tags in the log that differ from those in the answer", strange, "decisions", "= 0")
     run.figure("until the new model answers, median", round(sorted(took)[len(took) // 2], 2), "s")
     run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
+
+
+def hostile(run: Run) -> None:
+    """Row 25: models from outside that are wrong in every way, read, and offered to a service under load."""
+    whole = small.save(run.folder / "whole")
+    cases, turns = run.count(20_000, least=100), run.count(50, least=2)
+    found = scorers.attack(
+        whole, run.folder / "kept", 12, cases, lambda done: run.progress(done, cases, "scorer folders")
+    )
+    run.figure("scorer folders, changed at random", found.tried, "folders", f">= {cases}")
+    run.figure("refused in one sentence", found.refused, "folders")
+    run.figure("still whole: read and scored", found.read, "folders")
+    run.figure("left to LightGBM, which is asked in a process of its own", found.left, "folders")
+    faults = "; ".join(found.faults)[:300]
+    run.figure("processes that ended, and other errors", len(found.faults), "folders", "= 0", note=faults)
+
+    home = Home(run.folder / "home", f"{NAME}:one")
+    for signal_name, end in scorers.DEADLY.items():
+        folder = run.folder / signal_name
+        shutil.copytree(whole, folder)
+        end(folder)
+        put_model(home.folder, f"{NAME}:{signal_name.lower()}", folder)
+    requests = small.applications(300, seed=23)
+    asked = TwoModels(requests, {f"{NAME}:one": home.probabilities(requests)})
+    point_at(home, "one")
+    with served(home, CREDIT_SCORING_MODEL=f"{NAME}:latest") as server:
+        before = set(server.workers())
+
+        async def scenario() -> Tally:
+            is_over = False
+            load = asyncio.ensure_future(
+                traffic.closed(server.port, asked, CLIENTS, 10**9, until=lambda: is_over)
+            )
+            await asyncio.sleep(1)
+            for turn in range(turns):
+                point_at(home, list(scorers.DEADLY)[turn % len(scorers.DEADLY)].lower())
+                refusals = server.said().count("reload refused")
+                os.kill(server.process.pid, signal.SIGHUP)
+                began = time.monotonic()
+                while (
+                    server.said().count("reload refused") == refusals
+                    and server.process.poll() is None
+                    and time.monotonic() - began < SWAP_S
+                ):
+                    await asyncio.sleep(0.05)
+                run.progress(turn + 1, turns, "deadly models")
+            is_over = True
+            return await load
+
+        tally = asyncio.run(scenario())
+        refused = server.said().count("ended the process that tried it")
+        lost = len(before - set(server.workers())) + (server.process.poll() is not None)
+    run.figure(
+        "models that LightGBM ends its process over, offered and refused", refused, "models", f">= {turns}"
+    )
+    run.figure("processes of the service that ended", lost, "processes", "= 0", stock="no reload")
+    run.figure(
+        "requests meanwhile not answered by the model from before",
+        tally.errors + tally.wrong,
+        "requests",
+        "= 0",
+        note=f"{tally.total:,} requests: {tally.said()}",
+    )

@@ -1,0 +1,87 @@
+"""Promises of scoring/trial.py: whatever a scorer from outside does, it does it to a process of its own."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import small
+
+from scoring import trial
+from scoring.scorer import ScorerError
+from tests.torture import scorers
+
+SEED, CASES = 12, 60  # `make torture` makes 20,000
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return small.save(tmp_path_factory.mktemp("saved") / "scorer")
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    return Path(shutil.copytree(saved, tmp_path / "scorer"))
+
+
+@pytest.fixture
+def untouched(saved):
+    """Nothing that is tried is changed by it."""
+    before = {file.name: file.read_bytes() for file in saved.iterdir()}
+    yield
+    assert {file.name: file.read_bytes() for file in saved.iterdir()} == before
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_scorer_as_training_made_it_passes(saved):
+    trial.try_out(saved, "credit_scoring:tried")
+    assert trial.load(saved).threshold == 0.35
+
+
+@pytest.mark.parametrize("end", scorers.DEADLY)
+def test_a_model_that_ends_the_process_that_reads_it_is_one_sentence(folder, end):
+    scorers.DEADLY[end](folder)
+    with pytest.raises(ScorerError, match=rf"ended the process that tried it \({end}\); import"):
+        trial.try_out(folder, "credit_scoring:tried")
+
+
+def test_a_model_that_takes_longer_than_it_may_is_ended(saved):
+    began = time.monotonic()
+    with pytest.raises(ScorerError, match=r"was not read within 0\.1 s by a process of its own"):
+        trial.try_out(saved, "credit_scoring:tried", seconds=0.1)  # importing alone takes longer
+    assert time.monotonic() - began < 5
+
+
+def test_a_model_that_takes_all_the_memory_is_refused(folder):
+    (folder / "examples.json").write_text("[" + "[]," * 2_000_000 + "[]]")  # 130 MB when it is read
+    small.sign(folder)
+    code = (
+        "import os, sys; from scoring import trial\n"
+        "taken = int(open('/proc/self/statm').read().split()[0]) * os.sysconf('SC_PAGE_SIZE')\n"
+        "trial.MEMORY = taken + (64 << 20)\n"
+        "trial._main(*sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", code, str(folder), "credit_scoring:tried", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "GiB of memory; import the model again." in json.loads(done.stdout)
+
+
+def test_a_decision_of_last_year_is_scored_again_by_a_model_whose_examples_are_refused_now(folder):
+    (folder / "examples.json").write_text("[]")
+    small.sign(folder)
+    trial.load(folder)
+    with pytest.raises(ScorerError, match="no golden example"):
+        trial.try_out(folder, "credit_scoring:tried")
+
+
+@pytest.mark.usefixtures("untouched")
+def test_whatever_a_scorer_s_files_hold_is_one_sentence_and_no_crash(saved, tmp_path):
+    found = scorers.attack(saved, tmp_path / "kept", SEED, CASES)
+    assert found.faults == [], f"the input that did it is in {tmp_path / 'kept'}"
+    assert found.tried == CASES and found.refused > CASES / 2
+    assert found.read > 0, "some changes leave a whole scorer: they must reach the scoring, too"
+    assert all(re.fullmatch(r"[^\n]+[.]", sentence) for sentence in found.sentences)
