@@ -17,6 +17,8 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read when bentoml is im
 
 import bentoml
 import typer
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml.exceptions import BentoMLException
 from rich.console import Console
 from rich.markup import escape
 
@@ -172,7 +174,9 @@ def main(
         bool, typer.Option("--rollback", help="Make the champion before this one the champion again.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, import nothing.")] = False,
-    tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
+    tracking_uri: Annotated[
+        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
+    ] = tracking.STORE,
     experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = tracking.EXPERIMENT,
 ) -> None:
     """Import the champion into the BentoML model store, if it decides here as it did in training.
@@ -187,6 +191,11 @@ def main(
         raise typer.BadParameter("give one of --run, --best, --promote and --rollback.")
     try:
         client, why = tracking.connect(tracking_uri), ""
+        console.print(
+            f"MLflow store: {tracking.shown(tracking_uri)}\n"
+            f"Model store: {BentoMLContainer.bentoml_home.get()}",
+            highlight=False,
+        )
         if is_promoting:
             chosen, why = promote(client, force, dry_run, datetime.now(UTC))
         elif rollback:
@@ -209,7 +218,7 @@ def main(
         if is_champion and (waiting := registry.holder(client, registry.CHALLENGER)) is not None:
             errors.print(f"The challenger {waiting.id} waits: --promote compares it with the champion.")
         raise typer.Exit(REFUSED) from error
-    except tracking.TrackingError as error:
+    except (tracking.TrackingError, tracking.StoreError, BentoMLException, OSError) as error:
         errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from error
     if why:

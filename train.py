@@ -146,6 +146,8 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         return plan.budget_s - (perf_counter() - started)
 
     client = tracking.connect(plan.tracking_uri)
+    console.print(f"MLflow store: {tracking.shown(plan.tracking_uri)}", highlight=False, soft_wrap=True)
+    tracking.open_experiment(client, plan.tracking_uri, plan.experiment)
     with console.status("Reading the portfolio, computing features"):
         material = prepare(plan, now)
     console.print(
@@ -313,7 +315,9 @@ def main(
     protect: Annotated[
         list[str] | None, typer.Option(help="Also keep this attribute out: age or household. Repeatable.")
     ] = None,
-    tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
+    tracking_uri: Annotated[
+        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
+    ] = tracking.STORE,
     experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = tracking.EXPERIMENT,
     compare: Annotated[
         Compare,

@@ -102,7 +102,8 @@ def run(
     if not quiet:
         out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
         summary.show(result, out)
-        out.print(f"reports: {to}/", markup=False, soft_wrap=True)
+        read = reference or f"model store {store.expanduser()}"
+        out.print(f"read: log {log}, {read}\nreports: {to}/", markup=False, soft_wrap=True)
     raise Outcome(result.code)
 
 

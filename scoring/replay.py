@@ -149,6 +149,7 @@ def main(
         errors.print(f"[bold red]Not replayed:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(BAD_INPUT) from None
     console.print(f"{done.event_id}, {record['time']:%Y-%m-%d %H:%M:%S} UTC, {done.model}", markup=False)
+    console.print(f"Model store: {model_store}", markup=False)
     for name, value in done.logged.items():
         mark = "=" if _is_same(value, done.again[name]) else "≠"
         console.print(f"  {name:22}  {_shown(value)}  {mark}  {_shown(done.again[name])}", markup=False)

@@ -31,8 +31,9 @@ def stored(tag: str, store: Path) -> tuple[str, Path]:
         name, version = found[1], found[2] or "latest"
         folder = store / "models" / name
         if version == "latest" and (folder / "latest").is_file():
-            version = (folder / "latest").read_text(encoding="utf-8").strip()
-        if (folder / version).is_dir():
+            version = (folder / "latest").read_text(encoding="utf-8", errors="replace").strip()
+        # What the file says is no path: it could lead out of the store.
+        if _TAG.fullmatch(f"{name}:{version}") and (folder / version).is_dir():
             return f"{name}:{version}", folder / version
     raise StoreError(
         f"the model store {store} has no model {tag}; set BENTOML_HOME to the service's store, or import the "

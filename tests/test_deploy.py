@@ -1,10 +1,14 @@
-"""The deployment of `cd.yml`, with a docker that can fail: what served before serves again."""
+"""The steps of `cd.yml`, executed: the model's with a real export, the deployment with a fake docker."""
 
+import hashlib
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import small
 import yaml
+from running import bentoml, environment, put_in_store
 
 ROOT = Path(__file__).parent.parent
 
@@ -96,3 +100,44 @@ def test_what_a_deployment_that_was_broken_off_left_is_no_obstacle(
         (host / fault).touch()
     assert (deploy(host) == 0) == (fault is None)
     assert containers(host) == {"credit-scoring": f"running {kept if fault else 'new'}"}
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory) -> Path:
+    """A model as `bentoml models export` writes it."""
+    home = tmp_path_factory.mktemp("export")
+    put_in_store(small.save(home / "scorer"), home, "credit_scoring:released")
+    file = home / "model.bentomodel"
+    exported = bentoml("models", "export", "credit_scoring:released", str(file), env=environment(home))
+    assert exported.communicate()[0] is not None and exported.returncode == 0
+    return file
+
+
+def take_model(export: Path, folder: Path, digest: str) -> subprocess.CompletedProcess:
+    """Execute the step that brings the model, as GitHub does, in an empty working copy."""
+    steps = yaml.safe_load((ROOT / ".github/workflows/cd.yml").read_text())["jobs"]["image"]["steps"]
+    (script,) = (step["run"] for step in steps if step.get("name") == "Model")
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    variables = {"MODEL_URL": export.as_uri(), "MODEL_SHA256": digest}
+    home = environment(folder, BENTOML_HOME=str(folder / "var" / "bentoml"), **variables)
+    command = ["bash", "-e", "-o", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, env=home, text=True, capture_output=True)
+
+
+def test_the_release_takes_the_model_that_it_is_pointed_at(export: Path, tmp_path: Path) -> None:
+    done = take_model(export, tmp_path, hashlib.sha256(export.read_bytes()).hexdigest())
+    assert done.returncode == 0, done.stdout + done.stderr
+    stored = tmp_path / "var" / "bentoml" / "models" / "credit_scoring"
+    assert (stored / "latest").read_text() == "released"
+    assert (stored / "released" / "scorer.json").is_file()
+
+
+@pytest.mark.parametrize("digest", ["", "0" * 64, "no hash"])
+def test_the_release_refuses_another_model_than_the_one_that_was_named(
+    export: Path, tmp_path: Path, digest: str
+) -> None:
+    done = take_model(export, tmp_path, digest)
+    assert done.returncode == 1
+    assert f"MODEL_SHA256 says '{digest}'" in done.stderr
+    assert not (tmp_path / "var" / "bentoml" / "models").exists()

@@ -137,3 +137,12 @@ def test_a_tampered_model_is_refused(log, store, tmp_path):
     description.write_text(json.dumps(text | {"threshold": 0.9}, sort_keys=True, indent=1))
     said = run("e3", "--log", log, "--model-store", copy)
     assert said.exit_code == 2 and "was changed after training" in " ".join(said.stderr.split())
+
+
+def test_a_store_whose_newest_model_is_a_path_has_none(tmp_path):
+    (tmp_path / "models" / "credit_scoring").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    for words in ("../../elsewhere", "/tmp", "", "\ufffd\x00"):
+        (tmp_path / "models" / "credit_scoring" / "latest").write_text(words)
+        with pytest.raises(StoreError, match="has no model"):
+            stored("credit_scoring:latest", tmp_path)

@@ -19,9 +19,11 @@ from typer.testing import CliRunner
 import train
 from scoring import features, synthetic
 from scoring.candidates import COMPARISONS
+from scoring.decider import Decider
 from scoring.evaluation.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
+from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, read_examples, read_reference
 from training import registry, tracking
 from training.comparison import as_table
@@ -141,14 +143,45 @@ def test_golden_examples_name_no_client(folder):
     assert any("history" in example["request"] for example in examples)
 
 
-def test_an_mlflow_model_gives_the_probabilities_of_training(folder):
-    examples = read_examples(folder)
-    frame = pd.DataFrame([example["request"] for example in examples])  # gaps turn whole numbers to floats
-    model = mlflow.pyfunc.load_model("models:/credit_scoring@champion")
-    answer = model.predict(frame)
-    expected = [example["probability_of_default"] for example in examples]
-    assert answer["probability_of_default"].to_numpy() == pytest.approx(expected, abs=1e-12)
-    assert answer["decision"].to_list() == [example["decision"] for example in examples]
+@pytest.fixture(scope="module")
+def mlflow_model(champion):  # noqa: ARG001 - it stands behind the alias
+    return mlflow.pyfunc.load_model("models:/credit_scoring@champion")
+
+
+def test_an_mlflow_model_decides_as_the_service_bit_for_bit(folder, mlflow_model):
+    requests = [example["request"] for example in read_examples(folder)]
+    decider = Decider(Scorer.load(folder), "credit_scoring:tested")
+    asked = [ApplicationRequest.model_validate_json(json.dumps(request)) for request in requests]
+    served = decider.decide(asked, ["x"] * len(asked))
+    frame = pd.DataFrame(requests)  # gaps turn whole numbers to floats
+    for given in (
+        frame,
+        requests,  # a list of dicts
+        frame.astype(object).where(frame.notna(), None),
+        frame.assign(TARGET=1).reset_index(),
+    ):
+        answer = mlflow_model.predict(given)
+        for name in ("probability_of_default", "decision"):
+            assert answer[name].to_list() == [one[name] for one in served]
+
+
+def test_an_mlflow_model_takes_whole_numbers_where_amounts_are_expected(mlflow_model):
+    whole = mlflow_model.predict(pd.DataFrame({"SK_ID_CURR": [1], "AMT_CREDIT": [500_000]}))
+    assert whole.equals(mlflow_model.predict(pd.DataFrame({"SK_ID_CURR": [1.0], "AMT_CREDIT": [500_000.0]})))
+    assert whole.equals(mlflow_model.predict([{"SK_ID_CURR": 1, "AMT_CREDIT": 500_000}]))
+
+
+def test_an_mlflow_model_says_what_it_takes_and_shows_an_example(mlflow_model):
+    signature = mlflow_model.metadata.signature
+    assert signature.inputs.required_input_names() == ["SK_ID_CURR"]
+    assert {"AMT_CREDIT", "NAME_CONTRACT_TYPE", "history", "history_features"} <= set(
+        signature.inputs.optional_input_names()
+    )
+    assert len(mlflow_model.predict(mlflow_model.input_example)) == 1
+    with pytest.raises(mlflow.exceptions.MlflowException, match="SK_ID_CURR"):
+        mlflow_model.predict(pd.DataFrame({"AMT_CREDIT": [1.0]}))
+    with pytest.raises(ValueError, match="AMT_CREDIT"):
+        mlflow_model.predict(pd.DataFrame({"SK_ID_CURR": [1], "AMT_CREDIT": ["much"]}))
 
 
 @pytest.mark.usefixtures("results")

@@ -23,6 +23,11 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 DOUBT = "doubt"  # tag of a run that is not better than one answer for everybody: the sentence that says so
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last
 REPLICATES = 10_000
+ABSENT = (
+    "RESOURCE_DOES_NOT_EXIST",
+    "INVALID_PARAMETER_VALUE",
+    "NOT_FOUND",
+)  # MLflow's words for "there is none"
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ def holder(client: MlflowClient, alias: str) -> Run | None:
     """Return the run behind an alias, None if nobody has it."""
     try:
         registered = client.get_model_version_by_alias(MODEL, alias)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in ABSENT:  # a server that is gone has not said that nobody has it
+            raise
         return None
     return find_run(client, registered.run_id)
 
@@ -106,7 +113,9 @@ def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> st
     with suppress(MlflowException):  # it is there since the first training
         client.create_registered_model(MODEL)
     if not client.search_model_versions(f"run_id = '{run.id}'"):
-        client.create_model_version(MODEL, model_uri, run_id=run.id)
+        # A server asks for the model's id beside the address that holds it.
+        model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/") else None
+        client.create_model_version(MODEL, model_uri, run_id=run.id, model_id=model_id, await_creation_for=0)
     found = judge(run)
     if not found.is_better:
         client.set_tag(run.id, DOUBT, str(found))

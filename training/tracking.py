@@ -1,38 +1,50 @@
 """What is kept of a training: a comparison is an MLflow run, each of its candidates a run under it.
 
-The store is a sqlite file; artefacts lie beside it, so that nothing is written to the working directory.
+The store is a sqlite file with its artefacts beside it, so that nothing is written to the working directory;
+another database; or a server.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
+import socket
 import sqlite3
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # a minute: long enough for a server's restart
 
 import mlflow
 import numpy as np
+import pandas as pd
 import polars as pl
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema
+from mlflow.types.schema import AnyType
 
 from scoring.decision import COSTS
 from scoring.evidence.figures import Figure, draw
 from scoring.metrics import LOWER_IS_BETTER, RANKED_BY
+from scoring.schema import Application, columns
+from scoring.scorer import read_examples
 
 if TYPE_CHECKING:  # importing these brings every library that learns
     from scoring.candidates.selection import Selection
@@ -40,6 +52,7 @@ if TYPE_CHECKING:  # importing these brings every library that learns
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = "sqlite:///var/mlflow.db"
+STORE_VARIABLE = "MLFLOW_TRACKING_URI"  # the store, where no other is asked for
 EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
 SCORER = "scorer"  # artefact of each run
@@ -53,14 +66,30 @@ PACK = "validation"  # artefact folder: the validation pack
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
 LIBRARIES = (*SERVING, "scikit-learn", "xgboost-cpu", "imbalanced-learn", "optbinning", "optuna")
-# Outputs only: the inputs are checked by scoring.schema, where MLflow's own check would drop unknown
-# columns without a word and refuse whole numbers where a column has gaps.
+INPUTS = (*columns(Application), "history", "history_features")
+# Of any type: MLflow would refuse whole numbers where a column is declared as double, numbers with gaps where
+# it is whole, and a text column that is missing throughout. scoring.schema checks every value.
 SIGNATURE = ModelSignature(
-    outputs=Schema([ColSpec("double", "probability_of_default"), ColSpec("string", "decision")])
+    inputs=Schema([ColSpec(AnyType(), name, required=name == "SK_ID_CURR") for name in INPUTS]),
+    outputs=Schema([ColSpec("double", "probability_of_default"), ColSpec("string", "decision")]),
 )
 
 
-_USER = re.compile(r"//[^/@\s]*@")  # a name and a password in an address
+_USER, _QUERY = re.compile(r"//\S*@"), re.compile(r"\?\S*")  # where addresses have names and passwords
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_WAIT_S = 10  # for a database that may be there
+# What MLflow needs beside itself: by the module that it misses, and by the scheme of the artefacts' address.
+_DRIVERS = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "pymysql": "pymysql",
+    "pyodbc": "pyodbc",
+    "boto3": "boto3",
+    "google": "google-cloud-storage",
+    "azure": "azure-storage-blob",
+}
+_ARTEFACTS = {"s3": "boto3", "gs": "google", "wasb": "azure", "wasbs": "azure", "abfss": "azure"}
 StoreError = MlflowException  # what MLflow raises where a store fails under it
 
 
@@ -92,37 +121,102 @@ def connect(uri: str) -> MlflowClient:
     TrackingError
         If the store cannot be used: an unknown scheme, a folder that cannot be made, a server that is silent.
     """
+    # Its warnings show addresses with their passwords.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
         if folder := sqlite_folder(uri):
             folder.mkdir(parents=True, exist_ok=True)
             # MLflow would try to open a file that cannot be opened for minutes.
             with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as file:
                 file.execute("pragma schema_version")
+        elif urlsplit(uri).scheme.partition("+")[0] in _PORTS:
+            _knock(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         client = MlflowClient()
         if uri.startswith(("http://", "https://")):
             _ask(client)
     except Exception as error:
-        why = " ".join(str(error).split())
         raise TrackingError(
-            f"the MLflow store {_USER.sub('//', uri)} cannot be used: {_USER.sub('//', why)[:200]}. Give "
-            "--tracking-uri sqlite:///FOLDER/mlflow.db, or the http:// address of a server that runs."
+            f"the MLflow store {shown(uri)} cannot be used: {_why(error)}. Give --tracking-uri "
+            "sqlite:///FOLDER/mlflow.db, the address of a database, or the http:// address of a server that "
+            "runs."
         ) from error
     return client
+
+
+def shown(uri: str) -> str:
+    """Return a store's address without the name and the password in it."""
+    return _QUERY.sub("", _USER.sub("//", uri))
+
+
+def _why(error: BaseException) -> str:
+    """Return an error as the middle of a sentence; where a driver is missing, its name."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ModuleNotFoundError) and (
+            package := _DRIVERS.get((cause.name or "").split(".")[0])
+        ):
+            return f"it needs {package}, which is not installed here (uv pip install {package})"
+        cause = cause.__cause__ or cause.__context__
+    return shown(" ".join(str(error).split()))[:300].rstrip(".")
+
+
+def _knock(uri: str) -> None:
+    """Open a connection to a database once, for seconds only: MLflow itself tries for half an hour."""
+    at = urlsplit(uri)
+    if at.hostname:
+        port = at.port or _PORTS[at.scheme.partition("+")[0]]
+        with closing(socket.create_connection((at.hostname, port), _WAIT_S)):
+            pass
+    engine = create_sqlalchemy_engine(uri)
+    try:
+        with engine.connect():
+            pass
+    finally:
+        engine.dispose()
 
 
 def _ask(client: MlflowClient) -> None:
     """Ask a server something, and wait for it for seconds only: MLflow itself tries for minutes."""
     patience = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
     before = {name: os.environ.get(name) for name in patience}
-    os.environ.update({name: before[name] or value for name, value in patience.items()})
+    os.environ.update(patience)
     try:
         client.search_experiments(max_results=1)
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
+
+
+def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
+    """Return the id of an experiment, which is made at its first use.
+
+    Raises
+    ------
+    TrackingError
+        If its artefacts cannot be kept from here: better now than after a training.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        # A server has a place of its own; a database alone would make MLflow write to the working directory.
+        is_server = uri.startswith(("http://", "https://"))
+        folder = None if is_server else sqlite_folder(uri) or Path("var").resolve()
+        place = (folder / "mlartifacts").as_uri() if folder else None
+        found = client.get_experiment(client.create_experiment(name, artifact_location=place))
+    if found.lifecycle_stage != "active":
+        raise TrackingError(
+            f"the experiment {name!r} is deleted: give --experiment another name, or restore it "
+            f"(mlflow experiments restore --experiment-id {found.experiment_id})."
+        )
+    module = _ARTEFACTS.get(urlsplit(found.artifact_location).scheme)
+    if module and not find_spec(module):
+        raise TrackingError(
+            f"the experiment {name!r} keeps its artefacts at {shown(found.artifact_location)}, which needs "
+            f"{_DRIVERS[module]}: uv pip install {_DRIVERS[module]}."
+        )
+    return str(found.experiment_id)
 
 
 @contextmanager
@@ -139,13 +233,7 @@ def start_run(
     A nested run stands under the one that is open. One that is not nested, and has the ``key`` of a run that
     was broken off, is that run.
     """
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
-        folder = sqlite_folder(uri)
-        place = (folder / "mlartifacts").as_uri() if folder else None
-        experiment_id = client.create_experiment(experiment, artifact_location=place)
-    else:
-        experiment_id = found.experiment_id
+    experiment_id = open_experiment(client, uri, experiment)
     tags = dict(tags or {})
     broken = None
     if KEY in tags and not is_nested:
@@ -224,7 +312,8 @@ def log_selection(selection: Selection) -> None:
 
 def read_selection(run: Run) -> dict[str, Any]:
     """Return what ``log_selection`` kept, as JSON."""
-    said: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run.id}/{SELECTION}")
+    with _fetched(run.id, SELECTION, "no choice of features; train again") as file:
+        said: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return said
 
 
@@ -241,17 +330,16 @@ def log_metrics(metrics: Mapping[str, float]) -> None:
 def log_scorer(folder: Path) -> None:
     """Log a scorer folder to the open run, as it is and as an MLflow model, whose URI is its tag."""
     mlflow.log_artifacts(str(folder), SCORER)
-    with warnings.catch_warnings():
-        # mlflow 3.17 asks for an input example, and then infers a signature in place of ours.
-        warnings.filterwarnings("ignore", message=".*input example was not provided", category=UserWarning)
-        info = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(ROOT / "training" / "mlflow_model.py"),
-            artifacts={"scorer": str(folder)},
-            code_paths=[str(ROOT / "scoring")],
-            signature=SIGNATURE,
-            pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
-        )
+    (request, *_) = (example["request"] for example in read_examples(folder))
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(ROOT / "training" / "mlflow_model.py"),
+        artifacts={"scorer": str(folder)},
+        code_paths=[str(ROOT / "scoring")],
+        signature=SIGNATURE,
+        input_example=pd.DataFrame([request]),
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVING],
+    )
     mlflow.set_tag(MODEL_URI, info.model_uri)
 
 
@@ -267,6 +355,11 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
         run = client.get_run(run_id)
     except MlflowException as error:
         raise TrackingError(f"the store has no run {run_id!r}; look at the runs with mlflow ui.") from error
+    if run.info.lifecycle_stage != "active":
+        raise TrackingError(
+            f"run {run_id!r} is deleted; choose another one, or restore it (mlflow runs restore --run-id "
+            f"{run_id})."
+        )
     if run.info.status != "FINISHED":
         raise TrackingError(f"run {run_id!r} is {run.info.status.lower()}, not finished; choose another one.")
     return _run(run)
@@ -341,13 +434,57 @@ def fetch_scorer(run: Run) -> Iterator[Path]:
     TrackingError
         If the run has none.
     """
+    with _fetched(run.id, SCORER, f"no scorer; {run.tags.get(OBSTACLE, 'train again')}") as folder:
+        yield folder
+
+
+@contextmanager
+def _fetched(run_id: str, name: str, lack: str) -> Iterator[Path]:
+    """Give a copy of an artefact, from where the run says that it lies, or from beside the database.
+
+    Raises
+    ------
+    TrackingError
+        If it is in neither place; the text says which they are.
+    """
     with tempfile.TemporaryDirectory() as folder:
+        place = _beside(run_id, name)
         try:
-            place = mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=SCORER, dst_path=folder)
-        except (MlflowException, OSError) as error:
-            why = run.tags.get(OBSTACLE, "train again")
-            raise TrackingError(f"run {run.id!r} keeps no scorer; {why}.") from error
-        yield Path(place)
+            if place is None:
+                place = Path(mlflow.artifacts.download_artifacts(
+                    run_id=run_id, artifact_path=name, dst_path=folder
+                ))  # fmt: skip
+        except Exception as error:  # each kind of store has its own, and boto3 is missing with another
+            raise TrackingError(
+                f"run {run_id!r} keeps {lack}. {_looked(run_id, name)}: {_why(error)}."
+            ) from error
+        yield place
+
+
+def _beside(run_id: str, name: str) -> Path | None:
+    """Return an artefact that lies beside a database which was moved, or mounted elsewhere, with its files.
+
+    None where it lies where its run says, or nowhere. The run's place is absolute; what follows the folder of
+    the database in it has stayed.
+    """
+    folder, at = sqlite_folder(mlflow.get_tracking_uri()), urlsplit(_artefacts(run_id))
+    parts = Path(unquote(at.path)).parts
+    if folder is None or at.scheme not in ("", "file") or Path(*parts, name).exists():
+        return None
+    moved = (folder.joinpath(*parts[first:], name) for first in range(1, len(parts) - 1))
+    return next((place for place in moved if place.exists()), None)
+
+
+def _artefacts(run_id: str) -> str:
+    return str(MlflowClient().get_run(run_id).info.artifact_uri)
+
+
+def _looked(run_id: str, name: str) -> str:
+    """Say where an artefact was looked for."""
+    places = [f"{shown(_artefacts(run_id))}/{name}"]
+    if folder := sqlite_folder(mlflow.get_tracking_uri()):
+        places.append(f"beside the database, in {folder}")
+    return f"Looked in {' and '.join(places)}"
 
 
 def read_out_of_fold(run_id: str) -> pl.DataFrame:
@@ -362,14 +499,11 @@ def read_out_of_fold(run_id: str) -> pl.DataFrame:
     TrackingError
         If the run keeps none.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with _fetched(run_id, OUT_OF_FOLD, "no out-of-fold predictions") as file:
         try:
-            place = mlflow.artifacts.download_artifacts(
-                run_id=run_id, artifact_path=OUT_OF_FOLD, dst_path=folder
-            )
-        except (MlflowException, OSError) as error:
-            raise TrackingError(f"run {run_id!r} keeps no out-of-fold predictions.") from error
-        return pl.read_parquet(place)
+            return pl.read_parquet(file)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise TrackingError(f"{OUT_OF_FOLD} of run {run_id!r} cannot be read; train again.") from error
 
 
 def find_compared(client: MlflowClient, run: Run) -> list[Run]:

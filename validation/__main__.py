@@ -28,7 +28,9 @@ def main(
     portfolio: Annotated[Path, typer.Option(help="What the run was trained on: a folder or the Kaggle zip.")],
     run: Annotated[str, typer.Option(help="champion, challenger, or the id of a run.")] = registry.CHAMPION,
     out: Annotated[Path, typer.Option(help="Folder for the pack.")] = Path("var/validation"),
-    tracking_uri: Annotated[str, typer.Option(help="MLflow store.")] = tracking.STORE,
+    tracking_uri: Annotated[
+        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
+    ] = tracking.STORE,
     rows: Annotated[int, typer.Option(min=500, help="Applications that refits learn from.")] = Size.rows,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the refits.")] = Size.folds,
     seed: Annotated[int, typer.Option(help="Same seed, same pack.")] = 0,
@@ -43,6 +45,7 @@ def main(
     try:
         size, terms = Size(rows, folds, seed), Terms(lgd, margin)
         client = tracking.connect(tracking_uri)
+        console.print(f"MLflow store: {tracking.shown(tracking_uri)}", highlight=False, soft_wrap=True)
         found = _find(client, run)
         with console.status("") as status:
             evidence = of_run(
@@ -56,7 +59,7 @@ def main(
             pages.append(page)
         files = [*pages, *_print(pages, console)]
         tracking.log_pack(client, found.id, files)
-    except (tracking.TrackingError, TableError, WrongPortfolio, ValueError, OSError) as error:
+    except (tracking.StoreError, TableError, WrongPortfolio, ValueError, OSError) as error:
         errors.print(f"No pack: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
     for file in files:

@@ -1,0 +1,209 @@
+"""Promises about where runs are kept: a server, another database, a store that was moved, and none at all."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import bentoml
+import httpx
+import pytest
+from bentoml._internal.configuration.containers import BentoMLContainer
+from bentoml._internal.models.model import ModelStore
+from running import free_port, wait_until
+from typer.testing import CliRunner
+
+import import_model
+import train
+from scoring import synthetic
+from training import registry, tracking
+
+pytestmark = pytest.mark.xdist_group("training")
+
+
+@pytest.fixture(scope="module")
+def portfolio(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("portfolio")
+    for name, table in synthetic.generate(1_000, seed=3).items():
+        if name.startswith("application"):
+            table.write_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """An empty model store; and MLflow writes the address that it is given into the environment."""
+    monkeypatch.setenv(tracking.STORE_VARIABLE, "")
+    (tmp_path / "models").mkdir()
+    BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
+    yield
+    BentoMLContainer.model_store.reset()
+
+
+@contextmanager
+def tracked(folder: Path, port: int):
+    """Run MLflow's own server, which hands the artefacts on; end it with all that it started."""
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--serve-artifacts",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(
+            command, env=os.environ | quiet, cwd=folder, stdout=log, stderr=log, start_new_session=True
+        )
+    url = f"http://127.0.0.1:{port}"
+
+    def answers():
+        assert server.poll() is None, (folder / "server.log").read_text()
+        try:
+            return httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(answers, 120)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(10)
+
+
+def invoke(app, *words):
+    got = CliRunner().invoke(app, list(words))
+    assert got.exception is None or isinstance(got.exception, SystemExit), got.exception
+    return got.exit_code, " ".join(got.output.split())
+
+
+def training(portfolio, rounds):
+    return (
+        "--portfolio", str(portfolio), "--folds", "2", "--compare", "champion", "--allow-leak", "tiny",
+        "--most-rounds", str(rounds),
+    )  # fmt: skip
+
+
+def latest():
+    return str(bentoml.models.get("credit_scoring:latest").tag.version)
+
+
+def test_a_server_keeps_what_is_trained_imported_promoted_refused_and_rolled_back(
+    portfolio, tmp_path, monkeypatch
+):
+    with tracked(tmp_path, free_port()) as url:
+        monkeypatch.setenv(tracking.STORE_VARIABLE, url)
+        code, text = invoke(train.app, *training(portfolio, 15))
+        assert (code, f"MLflow store: {url}" in text) == (0, True), text
+        client = tracking.connect(url)
+        first = registry.holder(client, registry.CHAMPION) or registry.find_challenger(client)
+        if registry.holder(client, registry.CHAMPION) is None:  # a thousand applications tell little
+            assert invoke(import_model.app, "--force", "the first")[0] == 0
+        assert invoke(import_model.app)[0] == 0
+        assert latest() == first.id
+
+        code, text = invoke(train.app, *training(portfolio, 2))
+        assert (code, "Challenger: lightgbm" in text) == (0, True), text
+        second = registry.find_challenger(client)
+        code, text = invoke(import_model.app, "--promote")
+        assert (code, second.id in text, latest()) == (3, True, first.id), text
+
+        code, text = invoke(import_model.app, "--force", "a test of the way back")
+        assert (code, f"MLflow store: {url}" in text, latest()) == (0, True, second.id), text
+        code, text = invoke(import_model.app, "--rollback")
+        assert (code, latest(), registry.find_champion(client).id) == (0, first.id, first.id), text
+    began = time.monotonic()
+    code, text = invoke(import_model.app)
+    assert (code, "cannot be used" in text) == (2, True), text
+    assert time.monotonic() - began < 30
+
+
+@pytest.fixture(scope="module")
+def kept(portfolio, tmp_path_factory):
+    """A sqlite store with a champion, whatever it is worth."""
+    folder = tmp_path_factory.mktemp("kept")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    assert invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)[0] == 0
+    client = tracking.connect(uri)
+    if registry.holder(client, registry.CHAMPION) is None:
+        assert invoke(import_model.app, "--force", "the first", "--tracking-uri", uri, "--dry-run")[0] == 0
+        challenger = registry.find_challenger(client)
+        registry.promote(client, challenger, "the first", train.datetime.now(train.UTC))
+    return folder
+
+
+def test_a_store_that_was_moved_is_read_where_it_is(kept, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(kept, moved)
+    aside = kept.rename(kept.with_name("aside"))
+    try:
+        uri = f"sqlite:///{moved / 'mlflow.db'}"
+        code, text = invoke(import_model.app, "--tracking-uri", uri)
+        assert (code, "imported; 25 examples" in text) == (0, True), text
+        tracking.read_out_of_fold(registry.find_champion(tracking.connect(uri)).id)
+        shutil.rmtree(moved / "mlartifacts")
+        code, text = invoke(import_model.app, "--tracking-uri", uri)
+        assert code == 2
+        assert f"Looked in {kept.as_uri()}/mlartifacts/" in text
+        assert f"beside the database, in {moved}" in text
+    finally:
+        aside.rename(kept)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "package"),
+    [
+        ("postgresql", "psycopg[binary]"),
+        ("postgresql+psycopg2", "psycopg2-binary"),
+        ("mysql", "mysqlclient"),
+        ("mysql+pymysql", "pymysql"),
+    ],
+)
+def test_a_database_without_its_driver_is_a_sentence_that_names_it(scheme, package, monkeypatch):
+    for module in ("psycopg", "psycopg2", "MySQLdb", "pymysql"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        uri = f"{scheme}://me:secret@127.0.0.1:{listener.getsockname()[1]}/mlflow"
+        code, text = invoke(import_model.app, "--tracking-uri", uri)
+    assert (code, f"uv pip install {package}" in text) == (2, True), text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "http"])
+def test_a_store_where_nobody_listens_is_a_sentence_within_seconds(scheme, portfolio):
+    uri = f"{scheme}://me:sec@ret@127.0.0.1:{free_port()}/mlflow?password=hidden"
+    for app, words in ((import_model.app, ()), (train.app, training(portfolio, 5))):
+        began = time.monotonic()
+        code, text = invoke(app, *words, "--tracking-uri", uri)
+        assert (code, "cannot be used" in text) == (2, True), text
+        assert time.monotonic() - began < 20
+        assert not any(part in text for part in ("sec@", "@ret", "hidden"))
+
+
+def test_artefacts_that_cannot_be_kept_are_found_out_before_the_training(portfolio, tmp_path, monkeypatch):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracking.connect(uri).create_experiment("away", artifact_location="s3://me:secret@bucket/models")
+    monkeypatch.setattr(tracking, "find_spec", lambda _: None)  # as where boto3 is not installed
+    code, text = invoke(train.app, *training(portfolio, 5), "--experiment", "away", "--tracking-uri", uri)
+    assert (code, "needs boto3: uv pip install boto3" in text, "secret" in text) == (2, True, False), text
+
+
+def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfolio, tmp_path):
+    shutil.copy(kept / "mlflow.db", tmp_path)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    client = tracking.connect(uri)
+    champion = registry.find_champion(client)
+    client.delete_run(champion.id)
+    code, text = invoke(import_model.app, "--tracking-uri", uri)
+    assert (code, f"mlflow runs restore --run-id {champion.id}" in text) == (2, True), text
+    client.delete_experiment(client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id)
+    code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
+    assert (code, "mlflow experiments restore" in text) == (2, True), text
+    client.delete_model_version(tracking.MODEL, "1")
+    code, text = invoke(import_model.app, "--tracking-uri", uri)
+    assert (code, "run train.py first" in text) == (2, True), text
