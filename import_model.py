@@ -58,27 +58,35 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
         scorer, examples = Scorer.load(folder), read_examples(folder)
         is_new = not _is_in_store(tag)
         if is_new and not is_dry:
-            metadata = {name: metric["value"] for name, metric in scorer.metrics.items()}
-            with bentoml.models.create(
-                tag,
-                labels={
-                    "mlflow_run_id": run.id,
-                    "candidate": str(scorer.lineage.get("candidate", "unknown")),
-                },
-                metadata=metadata | {"threshold": scorer.threshold, "family": scorer.family},
-            ) as model:
-                for file in Scorer.files(folder):
-                    shutil.copy(file, model.path)
+            is_new = _put(scorer, folder, tag, run)
+        if not is_new:
+            Scorer.load(Path(bentoml.models.get(tag).path))  # it must be whole there, too
         if not is_dry:
             _point_latest_at(tag)
     return Imported(tag, len(examples), is_new)
+
+
+def _put(scorer: Scorer, folder: Path, tag: str, run: tracking.Run) -> bool:
+    """Copy a scorer into the model store; say whether it is new there: another import may be faster."""
+    labels = {"mlflow_run_id": run.id, "candidate": str(scorer.lineage.get("candidate", "unknown"))}
+    metadata = {name: metric["value"] for name, metric in scorer.metrics.items()}
+    metadata |= {"threshold": scorer.threshold, "family": scorer.family}
+    try:
+        with bentoml.models.create(tag, labels=labels, metadata=metadata) as model:
+            for file in Scorer.files(folder):
+                shutil.copy(file, model.path)
+    except BentoMLException:
+        if _is_in_store(tag):
+            return False
+        raise
+    return True
 
 
 def _point_latest_at(tag: str) -> None:
     """Make a model the one that is served: after a rollback, the newest is not the one that is wanted."""
     model = bentoml.models.get(tag)
     latest = Path(model.path).parent / "latest"  # bentoml 1.4.39: a file beside the versions
-    draft = latest.with_name(".latest.draft")
+    draft = latest.with_name(f".latest.{os.getpid()}")
     draft.write_text(model.tag.version or "")
     draft.replace(latest)
 
@@ -219,7 +227,8 @@ def main(
             errors.print(f"The challenger {waiting.id} waits: --promote compares it with the champion.")
         raise typer.Exit(REFUSED) from error
     except (tracking.TrackingError, tracking.StoreError, BentoMLException, OSError) as error:
-        errors.print(f"[bold red]Not imported:[/] {escape(str(error))}", highlight=False)
+        what = str(error) if isinstance(error, tracking.TrackingError) else f"{tracking.why(error)}."
+        errors.print(f"[bold red]Not imported:[/] {escape(what)}", highlight=False)
         raise typer.Exit(BAD_INPUT) from error
     if why:
         console.print(f"Champion{' would be' if dry_run else ''}: {chosen.id}, {why}.", highlight=False)

@@ -387,7 +387,7 @@ def main(
         raise typer.Exit(FAILURE if isinstance(error, LeakSuspected) else BAD_INPUT) from error
     except (tracking.StoreError, OSError) as error:  # the disk is full, or the server went away
         errors.print(
-            f"[bold red]Broken off:[/] {escape(str(error))}. The same command goes on from here.",
+            f"[bold red]Broken off:[/] {escape(tracking.why(error))}. The same command goes on from here.",
             highlight=False,
             soft_wrap=True,
         )

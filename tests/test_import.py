@@ -105,6 +105,24 @@ def test_the_store_holds_the_whole_scorer_and_its_figures(run, saved, uri):
     assert ours.feature_names == theirs.feature_names
 
 
+def test_two_imports_at_once_are_one(run, uri, monkeypatch):
+    invoke("--tracking-uri", uri)
+    looks = iter([False])  # the other import is not there yet when this one looks
+    there = import_model._is_in_store
+    monkeypatch.setattr(import_model, "_is_in_store", lambda tag: next(looks, True) and there(tag))
+    code, text = invoke("--tracking-uri", uri)
+    assert (code, f"credit_scoring:{run.id}: is already there" in text) == (0, True), text
+
+
+@pytest.mark.usefixtures("run")
+def test_a_model_that_was_damaged_in_the_store_is_not_said_to_be_there(uri):
+    invoke("--tracking-uri", uri)
+    folder = Path(bentoml.models.get("credit_scoring:latest").path)
+    (folder / "booster.txt").write_text("x")
+    code, text = invoke("--tracking-uri", uri)
+    assert (code, "booster.txt was changed after training" in text) == (3, True), text
+
+
 @pytest.mark.usefixtures("run")
 def test_a_dry_run_imports_nothing(uri):
     code, text = invoke("--dry-run", "--tracking-uri", uri)

@@ -53,7 +53,12 @@ def log(client, uri, saved, tmp_path):
     """Log a run whose out-of-fold probabilities are the outcomes with some noise."""
 
     def one(
-        noise: float, data: str = "abc", n: int = 2_000, log_loss: float = 0.3, signal: float = 0.5
+        noise: float,
+        data: str = "abc",
+        n: int = 2_000,
+        log_loss: float = 0.3,
+        signal: float = 0.5,
+        folder: Path = saved,
     ) -> tracking.Run:
         y = (np.arange(n) % 10 == 0).astype(np.int8)
         p = np.clip(0.05 + signal * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
@@ -62,7 +67,7 @@ def log(client, uri, saved, tmp_path):
         )
         said.with_columns(threshold=pl.lit(0.3)).write_parquet(tmp_path / tracking.OUT_OF_FOLD)
         with tracking.start_run(client, uri, "credit-scoring", "small", {"data_sha256": data}) as run_id:
-            mlflow.log_artifacts(str(saved), tracking.SCORER)
+            mlflow.log_artifacts(str(folder), tracking.SCORER)
             mlflow.log_artifact(str(tmp_path / tracking.OUT_OF_FOLD))
             cost = 1_000 * np.where(p >= 0.3, 1 - y, 10 * y).mean()
             mlflow.log_metrics({"cost_per_1000": float(cost), "log_loss": log_loss})
@@ -207,11 +212,15 @@ def test_a_champion_that_cannot_be_compared_is_named_with_the_remedy(client, log
     assert "promote with --force REASON" in text and "Traceback" not in text
 
 
-def test_beside_a_champion_that_cannot_serve_the_waiting_challenger_is_named(client, log, uri, monkeypatch):
-    first, second = log(0.1), log(0.1)
+def test_beside_a_champion_that_cannot_serve_the_waiting_challenger_is_named(
+    client, log, uri, saved, tmp_path
+):
+    other = Path(shutil.copytree(saved, tmp_path / "other"))
+    (other / "examples.json").write_text("[]")
+    small.sign(other)
+    first, second = log(0.1, folder=other), log(0.1)
     propose(client, first)
     propose(client, second)
-    monkeypatch.setattr("scoring.features.names", lambda _: ["other"])
     code, text = invoke(uri)
     assert code == 3 and f"The challenger {second.id} waits: --promote" in text
 

@@ -207,3 +207,14 @@ def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfoli
     client.delete_model_version(tracking.MODEL, "1")
     code, text = invoke(import_model.app, "--tracking-uri", uri)
     assert (code, "run train.py first" in text) == (2, True), text
+
+
+def test_a_database_that_is_silent_is_a_sentence_within_seconds(monkeypatch):
+    pytest.importorskip("psycopg2", reason="no driver of PostgreSQL is installed")
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        began = time.monotonic()
+        uri = f"postgresql+psycopg2://me:secret@127.0.0.1:{listener.getsockname()[1]}/mlflow"
+        code, text = invoke(import_model.app, "--tracking-uri", uri)
+    assert (code, "timeout expired" in text, "secret" in text) == (2, True, False), text
+    assert time.monotonic() - began < 20

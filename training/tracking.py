@@ -27,7 +27,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # a minute: long enough for a server's restart
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "5")  # not for minutes
 
 import mlflow
 import numpy as np
@@ -76,6 +76,8 @@ SIGNATURE = ModelSignature(
 
 
 _USER, _QUERY = re.compile(r"//\S*@"), re.compile(r"\?\S*")  # where addresses have names and passwords
+_REACH = re.compile(r"API request to (https?://[^/\s]+)")
+_ERRNO = re.compile(r"\[Errno -?\d+\] ([A-Z][\w ]+)")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _WAIT_S = 10  # for a database that may be there
 # What MLflow needs beside itself: by the module that it misses, and by the scheme of the artefacts' address.
@@ -138,7 +140,7 @@ def connect(uri: str) -> MlflowClient:
             _ask(client)
     except Exception as error:
         raise TrackingError(
-            f"the MLflow store {shown(uri)} cannot be used: {_why(error)}. Give --tracking-uri "
+            f"the MLflow store {shown(uri)} cannot be used: {why(error)}. Give --tracking-uri "
             "sqlite:///FOLDER/mlflow.db, the address of a database, or the http:// address of a server that "
             "runs."
         ) from error
@@ -150,7 +152,7 @@ def shown(uri: str) -> str:
     return _QUERY.sub("", _USER.sub("//", uri))
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
     """Return an error as the middle of a sentence; where a driver is missing, its name."""
     cause: BaseException | None = error
     while cause is not None:
@@ -159,11 +161,17 @@ def _why(error: BaseException) -> str:
         ):
             return f"it needs {package}, which is not installed here (uv pip install {package})"
         cause = cause.__cause__ or cause.__context__
-    return shown(" ".join(str(error).split()))[:300].rstrip(".")
+    text = shown(" ".join(str(error).split())).rstrip(".")
+    if (found := _REACH.match(text)) and (
+        errno := _ERRNO.search(text)
+    ):  # between them, retries in Python's words
+        return f"{found[1]}: {errno[1]}"
+    return text if isinstance(error, TrackingError) else text[:300]
 
 
 def _knock(uri: str) -> None:
     """Open a connection to a database once, for seconds only: MLflow itself tries for half an hour."""
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(_WAIT_S))  # of a server that is silent
     at = urlsplit(uri)
     if at.hostname:
         port = at.port or _PORTS[at.scheme.partition("+")[0]]
@@ -456,7 +464,7 @@ def _fetched(run_id: str, name: str, lack: str) -> Iterator[Path]:
                 ))  # fmt: skip
         except Exception as error:  # each kind of store has its own, and boto3 is missing with another
             raise TrackingError(
-                f"run {run_id!r} keeps {lack}. {_looked(run_id, name)}: {_why(error)}."
+                f"run {run_id!r} keeps {lack}. {_looked(run_id, name)}: {why(error)}."
             ) from error
         yield place
 
