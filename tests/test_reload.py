@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import small
 from running import put_in_store, running, wait_until, workers
 
 from scoring.inference_log import pseudonym_key, verify
+from tests.torture import scorers
 
 pytestmark = pytest.mark.served
 THRESHOLDS = {"credit_scoring:one": 0.35, "credit_scoring:two": 0.3501, "credit_scoring:three": 0.3502}
@@ -31,6 +33,9 @@ def home(tmp_path_factory):
         file.write_text(json.dumps(json.loads(file.read_text()) | {"threshold": threshold}))
         small.sign(folder)
         put_in_store(folder, place, tag)
+    deadly = Path(shutil.copytree(scorer, place / "deadly"))
+    scorers.DEADLY["SIGABRT"](deadly)
+    put_in_store(deadly, place, "credit_scoring:deadly")
     return place
 
 
@@ -75,6 +80,11 @@ def test_models_are_swapped_under_load_and_each_answer_tells_who_decided(home):
             os.kill(service.pid, signal.SIGHUP)
             wait_until(lambda: "reload refused" in service.stdout())
             assert serves(last)
+            before = workers(service.pid)
+            make_newest(home, "credit_scoring:deadly")  # LightGBM ends its process over it
+            os.kill(service.pid, signal.SIGHUP)
+            wait_until(lambda: "ended the process that tried it (SIGABRT)" in service.stdout())
+            assert serves(last) and before <= workers(service.pid)
             assert not cut
             killed = min(workers(service.pid))
             os.kill(killed, signal.SIGKILL)  # its successor starts with the same

@@ -4,10 +4,11 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import bentoml
@@ -137,7 +138,9 @@ def kept(portfolio, tmp_path_factory):
     return folder
 
 
-def test_a_store_that_was_moved_is_read_where_it_is(kept, tmp_path):
+def test_a_store_that_was_moved_is_read_where_it_is_and_writes_nothing_where_it_was(
+    kept, portfolio, tmp_path
+):
     moved = tmp_path / "moved"
     shutil.copytree(kept, moved)
     aside = kept.rename(kept.with_name("aside"))
@@ -146,6 +149,8 @@ def test_a_store_that_was_moved_is_read_where_it_is(kept, tmp_path):
         code, text = invoke(import_model.app, "--tracking-uri", uri)
         assert (code, "imported; 25 examples" in text) == (0, True), text
         tracking.read_out_of_fold(registry.find_champion(tracking.connect(uri)).id)
+        code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
+        assert (code, f"would write to {kept / 'mlartifacts'}" in text) == (2, True), text
         shutil.rmtree(moved / "mlartifacts")
         code, text = invoke(import_model.app, "--tracking-uri", uri)
         assert code == 2
@@ -191,6 +196,19 @@ def test_artefacts_that_cannot_be_kept_are_found_out_before_the_training(portfol
     monkeypatch.setattr(tracking, "find_spec", lambda _: None)  # as where boto3 is not installed
     code, text = invoke(train.app, *training(portfolio, 5), "--experiment", "away", "--tracking-uri", uri)
     assert (code, "needs boto3: uv pip install boto3" in text, "secret" in text) == (2, True, False), text
+
+
+def test_a_store_that_cannot_be_written_is_found_out_before_the_training(
+    kept, portfolio, tmp_path, monkeypatch
+):
+    shutil.copy(kept / "mlflow.db", tmp_path)
+    monkeypatch.setattr(tracking, "_WAIT_S", 0.2)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracking.connect(uri)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as other:
+        other.execute("begin immediate")
+        code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
+    assert (code, "cannot be written: database is locked" in text) == (2, True), text
 
 
 def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfolio, tmp_path):

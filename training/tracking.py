@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # importing these brings every library that learns
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = "sqlite:///var/mlflow.db"
+FILES = "mlartifacts"  # folder of the artefacts beside a sqlite file
 STORE_VARIABLE = "MLFLOW_TRACKING_URI"  # the store, where no other is asked for
 EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
@@ -77,6 +78,7 @@ SIGNATURE = ModelSignature(
 
 _USER, _QUERY = re.compile(r"//\S*@"), re.compile(r"\?\S*")  # where addresses have names and passwords
 _REACH = re.compile(r"API request to (https?://[^/\s]+)")
+_SQL = re.compile(r"\((?:\w+\.)+\w+\) (.+?) (?:\[SQL|\(Background)")
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([A-Z][\w ]+)")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _WAIT_S = 10  # for a database that may be there
@@ -206,17 +208,25 @@ def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
     TrackingError
         If its artefacts cannot be kept from here: better now than after a training.
     """
+    if sqlite_folder(uri):
+        _write_nothing(uri)
     found = client.get_experiment_by_name(name)
     if found is None:
         # A server has a place of its own; a database alone would make MLflow write to the working directory.
         is_server = uri.startswith(("http://", "https://"))
         folder = None if is_server else sqlite_folder(uri) or Path("var").resolve()
-        place = (folder / "mlartifacts").as_uri() if folder else None
+        place = (folder / FILES).as_uri() if folder else None
         found = client.get_experiment(client.create_experiment(name, artifact_location=place))
     if found.lifecycle_stage != "active":
         raise TrackingError(
             f"the experiment {name!r} is deleted: give --experiment another name, or restore it "
             f"(mlflow experiments restore --experiment-id {found.experiment_id})."
+        )
+    ours, theirs = sqlite_folder(uri), Path(unquote(urlsplit(found.artifact_location).path))
+    if ours and theirs.name == FILES and theirs.resolve() != ours / FILES:
+        raise TrackingError(
+            f"the experiment {name!r} would write to {theirs}, where its store was before it was moved or "
+            f"copied to {ours}. Its runs can be read here; for new ones give --experiment another name."
         )
     module = _ARTEFACTS.get(urlsplit(found.artifact_location).scheme)
     if module and not find_spec(module):
@@ -225,6 +235,15 @@ def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
             f"{_DRIVERS[module]}: uv pip install {_DRIVERS[module]}."
         )
     return str(found.experiment_id)
+
+
+def _write_nothing(uri: str) -> None:
+    """Find out whether a sqlite file can be written, before hours are spent on what it shall keep."""
+    try:
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=_WAIT_S)) as file:
+            file.execute("begin immediate")
+    except sqlite3.Error as error:
+        raise TrackingError(f"the MLflow store {shown(uri)} cannot be written: {why(error)}.") from error
 
 
 @contextmanager
