@@ -3,7 +3,10 @@
 import asyncio
 import io
 import json
+import struct
+import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -17,6 +20,7 @@ from hypothesis import strategies as st
 
 from scoring import features
 from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table
+from scoring.bulk.plain import Checked
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read, writer
 from scoring.schema import Decision
@@ -244,8 +248,11 @@ def test_the_first_fifty_of_many_faults_are_named(bulk):
         ({"AMT_CREDIT": [1.0]}, "SK_ID_CURR", "required"),
         ({"SK_ID_CURR": [1], "bureau_count": ["x"]}, "bureau_count", "finite number"),
         ({"SK_ID_CURR": [1], "previous_last_status": [1.0]}, "previous_last_status", "valid string"),
-        ({"SK_ID_CURR": [1], "AMT_CREDIT": [datetime(2026, 1, 1)]}, "AMT_CREDIT", "valid number"),
-        ({"SK_ID_CURR": [1], "AMT_CREDIT": [[1.0]]}, "AMT_CREDIT", "valid number"),
+        ({"SK_ID_CURR": [1], "AMT_CREDIT": [datetime(2026, 1, 1)]}, "AMT_CREDIT", "type timestamp is not"),
+        ({"SK_ID_CURR": [1], "AMT_CREDIT": [[1.0]]}, "AMT_CREDIT", "write it as int64 or float64"),
+        ({"SK_ID_CURR": [1], "CODE_GENDER": [b"F"]}, "CODE_GENDER", "type binary is not"),
+        ({"SK_ID_CURR": [1], "FLAG_OWN_CAR": [True]}, "FLAG_OWN_CAR", "write it as string"),
+        ({"SK_ID_CURR": [1], "AMT_CREDIT": [True]}, "AMT_CREDIT", "type bool is not"),
         ({"SK_ID_CURR": [None], "AMT_CREDIT": [1.0]}, "SK_ID_CURR", "required"),
     ],
 )
@@ -254,6 +261,138 @@ def test_a_column_that_no_application_has_is_named(bulk, table, field, detail):
     assert isinstance(refused, Refusal) and refused.status == 422
     assert field in [error.field for error in refused.errors]
     assert detail in next(error.detail for error in refused.errors if error.field == field)
+
+
+def as_sent(values: dict[str, list[Any]], **kinds: pa.DataType) -> pl.DataFrame:
+    """Return the values as they are read when these columns come in these types."""
+    table = pa.table({name: pa.array(column, kinds.get(name)) for name, column in values.items()})
+    return next(Table(stream(table), 100).slices())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float16(), pa.float32(), pa.float64(), pa.decimal128(12, 2), pa.decimal128(38, 0)),
+        *(pa.decimal32(5, 1), pa.decimal64(12, 3), pa.decimal256(60, 4)),
+    ],
+    ids=str,
+)
+def test_a_number_is_the_same_in_every_type_that_holds_it(kind):
+    values = {"SK_ID_CURR": [100, 101, 102], "AMT_CREDIT": [120, None, 0], "CNT_CHILDREN": [None, 0, 3]}
+    found = as_sent(values, **dict.fromkeys(values, kind))
+    assert found.cast(pl.Float64).equals(pl.DataFrame(values).cast(pl.Float64))
+    assert Checker(dict(found.schema)).faults(found).is_empty()
+
+
+def test_a_decimal_is_the_float_that_its_digits_say():
+    random = np.random.default_rng(5)
+    amounts = [Decimal(int(number)).scaleb(-2) for number in random.integers(0, 10**11, 500)]
+    values = {"SK_ID_CURR": list(range(500)), "AMT_CREDIT": amounts}
+    found = next(Table(stream(pa.table(values)), 500).slices())
+    assert found["AMT_CREDIT"].to_list() == [float(str(amount)) for amount in amounts]
+
+
+def test_an_identifier_in_decimals_keeps_every_digit():
+    values = {"SK_ID_CURR": [2**53 + 1, 10**18 - 1]}
+    assert as_sent(values, SK_ID_CURR=pa.decimal128(18, 0))["SK_ID_CURR"].to_list() == values["SK_ID_CURR"]
+
+
+def test_a_flag_may_be_a_truth_value():
+    found = as_sent({"SK_ID_CURR": [1, 2, 3], "FLAG_MOBIL": [True, False, None]})
+    assert found["FLAG_MOBIL"].to_list() == [1, 0, None]
+
+
+TEXTS = [pa.string(), pa.large_string(), pa.string_view()]
+
+
+@pytest.mark.parametrize("kind", [*TEXTS, *(pa.dictionary(pa.int8(), text) for text in TEXTS)], ids=str)
+def test_a_word_is_the_same_in_every_type_and_seen_where_it_is_too_long(kind):
+    words = ["", None, "Working", "é" * 100, "🏦" * 100, "x" * 101, "ü" * 5_000, "Working"]
+    if pa.types.is_dictionary(kind):
+        whole = pa.array(words).dictionary_encode()
+        column = pa.DictionaryArray.from_arrays(whole.indices, whole.dictionary.cast(kind.value_type))
+    else:
+        column = pa.array(words, kind)
+    table = pa.table({"SK_ID_CURR": range(8), "CODE_GENDER": column})
+    for sent in (table, table.slice(1), pa.concat_tables([table.slice(3), table])):
+        found = next(Table(stream(sent), 100).slices())
+        bad = Checker(dict(found.schema)).faults(found)["row"].to_list()
+        expected = sent["CODE_GENDER"].to_pylist()
+        assert bad == [row for row, word in enumerate(expected) if word and len(word) > 100]
+        kept = [row for row in range(len(expected)) if row not in bad]
+        assert found["CODE_GENDER"].gather(kept).to_list() == [expected[row] for row in kept]
+
+
+def test_a_null_that_points_nowhere_is_a_null():
+    words = pa.array(["F", None, "a word that is no part of its view"], pa.string_view())
+    bits, views, *data = words.buffers()
+    bent = bytearray(views)
+    bent[16:32] = b"\x7f" * 16
+    column = pa.Array.from_buffers(words.type, 3, [bits, pa.py_buffer(bytes(bent)), *data])
+    column.validate(full=True)  # pyarrow finds nothing
+    table = pa.table({"SK_ID_CURR": [1, 2, 3], "CODE_GENDER": column})
+    assert next(Table(stream(table), 3).slices())["CODE_GENDER"].to_list() == words.to_pylist()
+
+
+def test_polars_tables_are_read_as_polars_writes_them():
+    table = pl.DataFrame({"SK_ID_CURR": range(5_000), "CODE_GENDER": ["F", None, "M", "F", "XNA"] * 1_000})
+    for kind in (pl.String, pl.Categorical, pl.Enum(["F", "M", "XNA"])):
+        sink = io.BytesIO()
+        table.with_columns(pl.col("CODE_GENDER").cast(kind)).write_ipc_stream(sink)
+        assert pl.concat(Table(bytearray(sink.getvalue()), 5_000).slices()).equals(table)
+
+
+def test_columns_whose_words_share_their_bytes_are_refused():
+    """Four bytes a row would stand for a gigabyte of words."""
+    words = pa.array(["x" * 10_000], pa.large_string())
+    batch = pa.record_batch([pa.array([1]), words, words], ["SK_ID_CURR", "CODE_GENDER", "NAME_INCOME_TYPE"])
+    Checked(batch.schema, 20_100).columns(batch)
+    with pytest.raises(pa.ArrowInvalid, match="share"):
+        Checked(batch.schema, 10_100).columns(batch)
+
+
+@pytest.mark.parametrize(
+    ("options", "detail"),
+    [({"emit_dictionary_deltas": True}, "comes in parts"), ({"compression": "lz4"}, "is compressed")],
+)
+def test_what_needs_more_than_its_length_is_refused(options, detail):
+    whole = pa.array(["F", "M"], pa.string())
+    sink = io.BytesIO()
+    schema = pa.schema([("SK_ID_CURR", pa.int64()), ("CODE_GENDER", pa.dictionary(pa.int8(), pa.string()))])
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        for words in (whole[:1], whole):
+            column = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), words)
+            writer.write_batch(pa.record_batch([pa.array([1]), column], schema=schema))
+    with pytest.raises(Refusal, match=detail):
+        Table(bytearray(sink.getvalue()), 10)
+
+
+def test_a_stream_of_the_other_byte_order_is_refused():
+    body = stream(pl.DataFrame({"SK_ID_CURR": [1]}))
+    root = 8 + struct.unpack_from("<I", body, 8)[0]  # of the message: its third field is the schema
+    slots = root - struct.unpack_from("<i", body, root)[0]
+    header = root + struct.unpack_from("<H", body, slots + 8)[0]
+    schema = header + struct.unpack_from("<I", body, header)[0]
+    slots = schema - struct.unpack_from("<i", body, schema)[0]
+    body[slots + 4 : slots + 6] = body[slots + 6 : slots + 8]  # its byte order stands where its fields do now
+    with pytest.raises(Refusal, match="big-endian"):
+        Table(body, 1)
+
+
+def test_the_words_of_a_dictionary_that_no_row_has_cost_next_to_nothing():
+    words = pa.array([f"{number}" for number in range(400_000)])
+
+    def seconds(known: int) -> float:
+        column = pa.DictionaryArray.from_arrays(pa.array(range(20_000), pa.int32()), words[:known])
+        table = pa.table({"SK_ID_CURR": range(20_000), "CODE_GENDER": column})
+        body = stream(pa.Table.from_batches(table.to_batches(max_chunksize=100)))
+        began = time.thread_time()
+        assert sum(part.height for part in Table(body, 20_000).slices()) == 20_000
+        return time.thread_time() - began
+
+    few, many = (min(seconds(known) for _ in range(3)) for known in (20_000, 400_000))
+    assert many < few + 0.1
 
 
 def test_a_column_that_stands_twice_is_refused(bulk):

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from scoring import features
 from scoring.schema import HISTORY
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import parse
-from tests.torture import bad, inputs, report, wires
+from tests.torture import arrow_tables, bad, inputs, report, wires
 from tests.torture.__main__ import main
+from tests.torture.arrow import READ
 from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS
 from tests.torture.run import Figure, Result, Row, Run
@@ -24,6 +26,13 @@ from ui.desk import Desk
 from ui.service import Service
 
 ROOT = Path(__file__).parent.parent
+DIES_AT_7 = """
+import os, signal, sys
+first, count = int(sys.argv[1]), int(sys.argv[2])
+if first == 7:
+    os.kill(os.getpid(), signal.SIGSEGV)
+print('{"decided": %d}' % count)
+"""
 
 
 def refused(body: bytes) -> Refusal | None:
@@ -58,6 +67,20 @@ inputs.AGGREGATES[:] = sorted(features.HISTORY_FEATURES)
 def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(body):
     refusal = refused(body)
     assert refusal is None or refusal.status in (400, 422)
+
+
+def test_no_bent_arrow_table_kills_the_process_that_reads_it(tmp_path):
+    ends = arrow_tables.attack(0, 400, tmp_path)
+    assert not [end for end in ends if end.startswith("failed")], (ends, sorted(tmp_path.iterdir()))
+    assert sum(ends.values()) == 400 and sum(ends[end] for end in READ) >= 100 and ends["refused"]
+
+
+def test_a_table_that_kills_its_reader_is_kept_and_the_next_ones_are_read(tmp_path):
+    (tmp_path / "seed").write_text("7")
+    (tmp_path / arrow_tables.NAME).write_bytes(b"what was read last")
+    ends = arrow_tables.attack(7, 3, tmp_path, [sys.executable, "-c", DIES_AT_7])
+    assert ends == {"failed: died with -11": 1, "decided": 2}
+    assert (tmp_path / "7.arrow").read_bytes() == b"what was read last"
 
 
 def test_broken_http_is_drawn_anew_every_time():

@@ -1,30 +1,33 @@
-"""Arrow streams from outside: read without copying, and without trusting a single buffer of them."""
+"""Arrow streams from outside: read without trusting a single buffer of them."""
 
 from __future__ import annotations
 
 import difflib
 import struct
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from scoring.bulk.check import RULES
+from scoring.bulk.plain import WORD_BYTES, Checked, fault_of, is_shared, made
 from scoring.schema import KEY, FieldError
-from scoring.schema.columns import CATEGORY_MAX_LENGTH
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 
 SLICE = 1_700  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
+BLOCK = 25_000  # rows whose words are written anew at a stretch, and
+WORDS_BYTES = 2**27  # what they may take where rows share words
 MOST_BATCHES = 1_000  # record batches in a stream: tiny ones cost more than they carry
+MOST_DICTIONARIES = 20_000  # in a stream: those of every category, anew in nearly every batch
+MOST_SCHEMA_BYTES = 2**20  # names, types and pandas' words on them take a fifth of it
+_KINDS = {name: rule.kind for name, rule in RULES.items()}
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-_HEADER, _COMPRESSION, _DICTIONARY_DATA = 2, 3, 1  # positions in the tables of Message.fbs of Arrow
+# Positions in the tables Message, Schema, RecordBatch and DictionaryBatch of Message.fbs of Arrow.
+_HEADER, _ENDIANNESS, _COMPRESSION, _DICTIONARY_DATA, _IS_DELTA = 2, 0, 3, 1, 2
 
 
 class Table:
-    """A checked stream: known columns, valid buffers; values are not looked at yet.
+    """A checked stream: known columns, types that they may have, valid buffers; no value is judged yet.
 
     Parameters
     ----------
@@ -32,83 +35,100 @@ class Table:
         An Arrow IPC stream.
     rows : int
         Most rows that are taken.
+    pause : callable, optional
+        Called between steps of the work; it may let others go first, or raise.
 
     Raises
     ------
     Refusal
-        If it is no such stream, or has a column that no application has.
+        If it is no such stream, or has a column that no application has, or of a type that it cannot have.
     """
 
-    def __init__(self, body: bytes | bytearray, rows: int) -> None:
-        table = _read(body, rows)
-        self._rows = int(table.num_rows)
-        self._names = table.column_names
-        odd = [name for name in self._names if not _is_plain(table.schema.field(name).type)]
-        self._odd = table.select(odd)
-        self._plain = _frame(table.drop_columns(odd))  # numbers are not copied
-        self.schema = dict(self._slice(0, 0).schema)
+    def __init__(self, body: bytes | bytearray, rows: int, pause: Callable[[], None] = lambda: None) -> None:
+        final, self._other = _read(body, rows, pause)
+        sent = {*final.column_names, *self._other.column_names}
+        self._names = [name for name in RULES if name in sent]
+        self._rows = int(final.num_rows or self._other.num_rows)
+        found = pl.from_arrow(final)
+        assert isinstance(found, pl.DataFrame)
+        self._final = found
+        shared = sum(map(is_shared, self._other.schema.types))
+        self._block = min(BLOCK, WORDS_BYTES // (WORD_BYTES * max(1, shared)))
+        self.schema = dict(self._part(self._made(0, 0), 0, 0).schema)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return self._rows
 
     def slices(self, rows: int = SLICE) -> Iterator[pl.DataFrame]:
-        """Give the rows in order, so many at a time, as polars tables; fewer where words are looked up."""
-        rows = min(rows, SLICE) if self._odd.num_columns else rows
-        for start in range(0, len(self), rows):
-            yield self._slice(start, rows)
+        """Give the rows in order, at most so many at a time, as polars tables."""
+        rows = min(rows, self._block)
+        block = self._block // rows * rows
+        for begin in range(0, len(self), block):
+            made_now = self._made(begin, block)
+            for start in range(begin, min(begin + block, len(self)), rows):
+                yield self._part(made_now.slice(start - begin, rows), start, rows)
 
-    def _slice(self, start: int, length: int) -> pl.DataFrame:
-        part = self._plain.slice(start, length)
-        if self._odd.num_columns:
-            odd = self._odd.slice(start, length)
-            made = pa.table([_made_plain(column, odd.num_rows) for column in odd.columns], odd.column_names)
-            part = part.hstack(_frame(made)).select(self._names)
-        return part.rechunk()
+    def _made(self, start: int, length: int) -> pl.DataFrame:
+        return made(self._other.slice(start, length), _KINDS)
+
+    def _part(self, other: pl.DataFrame, start: int, length: int) -> pl.DataFrame:
+        final = self._final.slice(start, length)
+        return pl.DataFrame([*final.get_columns(), *other.get_columns()]).select(self._names).rechunk()
 
 
-def _read(body: bytes | bytearray, most: int) -> pa.Table:
+def _read(body: bytes | bytearray, most: int, pause: Callable[[], None]) -> tuple[pa.Table, pa.Table]:
+    """Return the columns that stay where they are, and the others."""
     try:
         # The stream's own end mark: without it a body cut between two batches would look complete.
         if _END not in bytes(memoryview(body)[-64:]):
             raise pa.ArrowInvalid("the end mark is missing")
-        _refuse_compressed(body)
+        _check_messages(body)
         reader = pa.ipc.open_stream(pa.py_buffer(body))
-        _check_names(reader.schema.names)
-        batches: list[pa.RecordBatch] = []
+        _check_schema(reader.schema)
+        checked = Checked(reader.schema, len(body))
+        final: list[pa.RecordBatch] = []
+        other: list[pa.RecordBatch] = []
+        names = [reader.schema.names[position] for position in checked.other]
         rows = 0
         for batch in reader:
             rows += batch.num_rows
             if rows > most:
                 raise Refusal(422, f"More than {most} applications in one request; send fewer at a time.")
-            if len(batches) == MOST_BATCHES:
-                raise Refusal(422, f"More than {MOST_BATCHES} record batches; send larger ones.")
-            batch.validate(full=True)  # offsets, lengths, UTF-8: what follows trusts them
-            batches.append(batch)
+            stays, columns = checked.columns(batch)
+            final.append(stays)
+            other.append(pa.record_batch(columns, names))
+            pause()
         if not rows:
             raise Refusal(422, "The stream has no row; send at least one application.")
-        return pa.Table.from_batches(batches)
+        return pa.Table.from_batches(final), pa.Table.from_batches(other)
     except (pa.ArrowException, ValueError, OSError, struct.error):
         detail = "The body is not a whole Arrow IPC stream of valid columns."
         raise Refusal(400, detail) from None
 
 
-def _check_names(names: list[str]) -> None:
-    unknown = (name for name in names if name not in RULES)
-    errors = [
-        FieldError(row=None, field=name[:100], detail=_unknown(name))
-        for name in islice(unknown, ERRORS_NAMED)  # a million names are not all looked up
-    ]
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    errors += [
-        FieldError(row=None, field=name[:100], detail="The column stands twice") for name in sorted(twice)
-    ]
-    if KEY not in names:
-        errors.append(FieldError(row=None, field=KEY, detail="This field is required"))
+def _check_schema(schema: pa.Schema) -> None:
+    # One more than there are has one that is unknown or twice: of a million, the others are not looked up.
+    fields = [schema.field(position) for position in range(min(len(schema), len(RULES) + 1))]
+    errors: list[FieldError] = []
+    seen: set[str] = set()
+    for field in fields:
+        name = field.name
+        if name in seen:
+            detail = "The column stands twice"
+        else:
+            detail = fault_of(field.type, _KINDS[name]) if name in RULES else _unknown(name)
+        seen.add(name)
+        if detail:
+            errors.append(FieldError(row=None, field=name[:100], detail=detail))
+        if len(errors) == ERRORS_NAMED:
+            break
+    else:
+        if KEY not in seen:
+            errors.append(FieldError(row=None, field=KEY, detail="This field is required"))
     if errors:
-        raise Refusal(
-            422, "The columns are not those of an application; nothing was decided.", errors[:ERRORS_NAMED]
-        )
+        detail = "The columns are not those of an application; nothing was decided."
+        raise Refusal(422, detail, errors[:ERRORS_NAMED])
 
 
 def _unknown(name: str) -> str:
@@ -118,53 +138,35 @@ def _unknown(name: str) -> str:
     return f"No such field{f'; is it {close[0]}?' if close else '; GET /docs.json lists them'}"
 
 
-def _frame(table: pa.Table) -> pl.DataFrame:
-    found = pl.from_arrow(table)
-    assert isinstance(found, pl.DataFrame)
-    return found
+def _check_messages(body: bytes | bytearray) -> None:
+    """Refuse what a reader would need more time or memory for than its length tells.
 
-
-def _is_plain(kind: pa.DataType) -> bool:
-    return _is_text(kind) or pa.types.is_null(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
-
-
-def _made_plain(column: pa.ChunkedArray, rows: int) -> pa.ChunkedArray:
-    """Return a column in a type that polars has; one that no value of ours can have becomes true or null."""
-    kind = column.type
-    if pa.types.is_dictionary(kind) and _is_text(kind.value_type):
-        return pa.chunked_array([_decoded(chunk) for chunk in column.chunks], pa.large_string())
-    return (
-        pa.chunked_array([pc.if_else(column.combine_chunks().is_valid(), True, None)])
-        if rows
-        else pa.chunked_array([[]], pa.bool_())
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _decoded(chunk: pa.DictionaryArray) -> pa.Array:
-    """Return the words of a dictionary; a long one is cut first, else it would be copied into every row."""
-    words = chunk.dictionary.cast(pa.large_string())
-    cut = pc.utf8_slice_codeunits(words, 0, CATEGORY_MAX_LENGTH + 1)
-    return cut.take(chunk.indices)
-
-
-def _refuse_compressed(body: bytes | bytearray) -> None:
-    """Refuse compressed buffers: a megabyte of them can stand for gigabytes."""
+    A megabyte of compressed buffers can stand for gigabytes; a dictionary is copied whole for each addition.
+    """
     messages = pa.ipc.MessageReader.open_stream(pa.BufferReader(pa.py_buffer(body)))
+    batches = dictionaries = 0
     while True:
         try:
             message = messages.read_next_message()
         except StopIteration:
             return
-        if message.type == "schema":
-            continue
         view = memoryview(message.metadata)
         table = _child(view, struct.unpack_from("<I", view)[0], _HEADER)
+        if message.type == "schema":
+            if len(view) > MOST_SCHEMA_BYTES:
+                raise Refusal(422, "The schema is too large; send the columns without metadata.")
+            if (place := _field(view, table, _ENDIANNESS)) and view[place]:
+                raise Refusal(422, "The stream is big-endian; write it little-endian.")
+            continue
         if message.type == "dictionary":
+            dictionaries += 1
+            if (place := _field(view, table, _IS_DELTA)) and view[place]:
+                raise Refusal(422, "A dictionary comes in parts; write each one whole.")
             table = _child(view, table, _DICTIONARY_DATA)
+        else:
+            batches += 1
+        if batches > MOST_BATCHES or dictionaries > MOST_DICTIONARIES:
+            raise Refusal(422, f"More than {MOST_BATCHES} record batches; send larger ones.")
         if _field(view, table, _COMPRESSION):
             raise Refusal(422, "The stream is compressed; write it without compression.")
 

@@ -1,6 +1,7 @@
 """The register: every promise of the table, in its order, with what tries to break it."""
 
 from tests.torture import (
+    arrow,
     bodies,
     canaries,
     clock,
@@ -92,5 +93,6 @@ _ALL = [
         swaps.hostile,
         5400,
     ),
+    Row(26, "tables", "No Arrow table, however bent, kills or stalls a worker", arrow.tables, 2700),
 ]
 ROWS = {row.name: row for row in _ALL}
