@@ -335,6 +335,12 @@ def test_a_null_that_points_nowhere_is_a_null():
     assert next(Table(stream(table), 3).slices())["CODE_GENDER"].to_list() == words.to_pylist()
 
 
+def test_metadata_of_any_bytes_is_not_looked_at():
+    field = pa.field("SK_ID_CURR", pa.int64(), metadata={b"\xff": b"\xfe"})
+    table = pa.table([[1]], pa.schema([field], metadata={b"pandas": b"\xff{"}))
+    assert next(Table(stream(table), 1).slices())["SK_ID_CURR"].to_list() == [1]
+
+
 def test_polars_tables_are_read_as_polars_writes_them():
     table = pl.DataFrame({"SK_ID_CURR": range(5_000), "CODE_GENDER": ["F", None, "M", "F", "XNA"] * 1_000})
     for kind in (pl.String, pl.Categorical, pl.Enum(["F", "M", "XNA"])):

@@ -101,7 +101,9 @@ def _read(body: bytes | bytearray, most: int, pause: Callable[[], None]) -> tupl
             pause()
         if not rows:
             raise Refusal(422, "The stream has no row; send at least one application.")
-        return pa.Table.from_batches(final), pa.Table.from_batches(other)
+        whole = pa.Table.from_batches(final)
+        # The names alone: polars panics at metadata that is no UTF-8.
+        return pa.table(whole.columns, whole.column_names), pa.Table.from_batches(other)
     except (pa.ArrowException, ValueError, OSError, struct.error):
         detail = "The body is not a whole Arrow IPC stream of valid columns."
         raise Refusal(400, detail) from None
