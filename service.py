@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bentoml
 import yaml
@@ -49,7 +49,11 @@ from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.reading import DECODER
 from scoring.serving.settings import SettingError, Settings
+from scoring.serving.turns import Turns
 from scoring.trial import try_out
+
+if TYPE_CHECKING:
+    from scoring.bulk import Bulk
 
 NAME = "credit_scoring"
 ROOT = Path(__file__).resolve().parent
@@ -78,6 +82,7 @@ BENTOML_TIMEOUT_MS = int(1_000 * BENTOML_TIMEOUT_S)
 # How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
 # score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
 TURN_S = 1e-4
+LARGE = 16  # threads of large requests: more than may be large at once, for small ones with a key beside them
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
@@ -232,7 +237,8 @@ class CreditScoring:
         tag = str(self.model.tag)
         decider = load(Path(self.model.path), tag)
         self.log = open_log(worker, tag, list(decider.scorer.categories))
-        self.large = ThreadPoolExecutor(1, "large", stand_back)  # one at a time, behind all others
+        self.large = ThreadPoolExecutor(LARGE, "large", stand_back)  # behind all others, and in turns
+        self.turns = Turns()  # of this process, whatever model it serves
         self.serve(decider)
         stand_back("polars-")  # who has one application decided does not need them
         DRAIN.attend()
@@ -246,7 +252,7 @@ class CreditScoring:
         gc.collect()
         gc.freeze()
         self.decider = Decider(scorer, tag, log)
-        self.large.submit(self._serve_tables, scorer, tag, log)
+        self.tables = self.large.submit(self._tables, scorer, tag, log)
         ENGINE.labels(scorer.engine, scorer.family, tag).set(1)
         logger.info(
             "serving %s: %s, engine %s%s, %d features, threshold %.4f, log %s, %s",
@@ -260,16 +266,16 @@ class CreditScoring:
             f"{len(GUARD.keys)} API keys" if GUARD.keys else "no API key: answering on this machine only",
         )
 
-    def _serve_tables(self, scorer: Scorer, tag: str, log: InferenceLog | None) -> None:
-        """Decide tables too, from the next one on."""
+    def _tables(self, scorer: Scorer, tag: str, log: InferenceLog | None) -> "Bulk":
+        """Return what decides tables."""
         from scoring.bulk import Bulk  # here: a worker answers its first application 0.2 s sooner without it
 
-        self.tables = Bulk(scorer, tag, log, LIMITS.arrow_rows)
+        return Bulk(scorer, tag, log, LIMITS.arrow_rows, turns=self.turns)
 
     async def _answer_large(self, job: BulkJob) -> bytes | Refusal:
-        """Answer a large request after those before it, in the thread that made what decides it."""
+        """Answer a large request, beside others of its kind: they work in turns, a slice each."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.large, lambda: self.tables.answer(job))
+        return await loop.run_in_executor(self.large, lambda: self.tables.result().answer(job))
 
     def take_up(self) -> None:
         """Load the model that the parent chose beside the one that serves, and let it serve."""
@@ -345,13 +351,13 @@ class CreditScoring:
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
     async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Refusal]:
-        """Decide a large request, one at a time and beside the batches: the door leads it here."""
+        """Decide a large request, a slice at a time and beside the batches: the door leads it here."""
         (job,) = applications
         return [await self._answer_large(job)]
 
     @bentoml.api(route="/score/table", input_spec=Applications, output_spec=Decisions)
     async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:
-        """Decide a table, one at a time and beside the batches; Arrow out, or JSON where it is asked for."""
+        """Decide a table, a slice at a time beside the batches; Arrow out, or JSON where it is asked for."""
         (job,) = applications
         answer = await self._answer_large(job)
         kind = "application/json" if job.is_json else ARROW

@@ -4,9 +4,13 @@ import asyncio
 import io
 import json
 import struct
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,7 +26,7 @@ from scoring import features
 from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table
 from scoring.bulk.plain import Checked
 from scoring.decider import Decider
-from scoring.inference_log import InferenceLog, read, writer
+from scoring.inference_log import InferenceLog, heads_folder, read, verify, writer
 from scoring.schema import Decision
 from scoring.scorer import remarks
 from scoring.serving.door import Door
@@ -31,6 +35,7 @@ from scoring.serving.job import JOB, ArrowJob, JsonJob
 from scoring.serving.limits import Limits, Route
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import DECODER, parse
+from scoring.serving.turns import Turns
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000
@@ -493,6 +498,83 @@ def test_a_table_whose_record_fails_is_recorded_whole_when_it_comes_again(tmp_pa
     found = read(tmp_path / "log")
     assert found.table.height == 50 and found.duplicates == 0
     assert set(found.table["event_id"]) == set(first["event_id"])
+
+
+def in_threads(*work: Callable[[], Any]) -> list[Any]:
+    """Do several things at the same time; return what each gives."""
+    with ThreadPoolExecutor(len(work)) as pool:
+        return [future.result() for future in [pool.submit(one) for one in work]]
+
+
+def test_a_small_table_does_not_wait_for_a_large_one_to_end(scorer):
+    bulk, ends = Bulk(scorer, TAG, None, ROWS), []
+    is_begun = threading.Event()
+
+    def ask(name: str, rows: int) -> bytes | Refusal:
+        answer = bulk.answer(job(pl.DataFrame({"SK_ID_CURR": range(rows)})))
+        ends.append(name)
+        return answer
+
+    def small_one() -> bytes | Refusal:
+        is_begun.wait()
+        return ask("small", 10)
+
+    def large_one() -> bytes | Refusal:
+        is_begun.set()
+        return ask("large", 40_000)
+
+    answers = in_threads(large_one, small_one)
+    assert ends == ["small", "large"]
+    assert [decisions(answer)["SK_ID_CURR"].to_list() for answer in answers] == [
+        list(range(40_000)),
+        list(range(10)),
+    ]
+
+
+def test_tables_that_are_decided_in_turns_are_recorded_each_under_its_own_request(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    bulk = Bulk(scorer, TAG, log, ROWS)
+    tables = [pl.DataFrame({"SK_ID_CURR": range(first, first + 5_000)}) for first in (0, 100_000, 200_000)]
+    answers = in_threads(
+        *(partial(bulk.answer, job(table, request_id=f"r{i}")) for i, table in enumerate(tables))
+    )
+    log.close()
+    found = read(tmp_path / "log").table
+    assert not verify(tmp_path / "log", heads_folder(tmp_path / "log"), b"k" * 32).faults
+    for i, (answer, table) in enumerate(zip(answers, tables, strict=True)):
+        decided = decisions(answer)
+        assert decided["SK_ID_CURR"].equals(table["SK_ID_CURR"])
+        mine = found.filter(pl.col("request_id") == f"r{i}").sort("event_id")
+        assert mine["event_id"].equals(decided["event_id"].sort())
+        assert mine["probability_of_default"].equals(decided.sort("event_id")["probability_of_default"])
+
+
+def test_a_key_sent_twice_at_the_same_time_is_recorded_once(tmp_path, scorer):
+    log = logged(tmp_path / "log", scorer)
+    bulk = Bulk(scorer, TAG, log, ROWS)
+    table = pl.DataFrame({"SK_ID_CURR": range(8_000)})
+    answers = in_threads(*[lambda: decisions(bulk.answer(job(table, key="k")))] * 3)
+    log.close()
+    assert answers[0].equals(answers[1]) and answers[0].equals(answers[2])
+    found = read(tmp_path / "log")
+    assert found.table.height == 8_000 and found.duplicates == 0
+
+
+def test_a_table_that_nobody_waits_for_is_left_after_the_slice_in_work(tmp_path, scorer):
+    log, asked = logged(tmp_path / "log", scorer), job(pl.DataFrame({"SK_ID_CURR": range(50_000)}))
+
+    class Leaves(Turns):
+        turns = 0
+
+        def pause(self) -> None:
+            self.turns += 1
+            asked.is_abandoned = self.turns == 6  # reading, checking twice, and three slices
+
+    leaves = Leaves()
+    refused = Bulk(scorer, TAG, log, ROWS, turns=leaves).answer(asked)
+    log.close()
+    assert isinstance(refused, Refusal) and refused.status == 504 and leaves.turns == 6
+    assert not list((tmp_path / "log").glob("*.arrow")) and read(tmp_path / "log").table.is_empty()
 
 
 def as_json(requests: list[dict[str, Any]], **changes: Any) -> JsonJob:

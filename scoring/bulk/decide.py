@@ -14,6 +14,7 @@ from functools import partial
 
 import polars as pl
 import pyarrow as pa
+from polars.exceptions import PanicException
 
 from scoring import features
 from scoring.bulk.check import Checker, as_request, checker_of
@@ -26,6 +27,7 @@ from scoring.scorer import Scorer, remarks
 from scoring.serving.job import BulkJob, JsonJob
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, refusal_of
 from scoring.serving.reading import DECODER, errors_of, parse
+from scoring.serving.turns import Once, Turns
 from scoring.tables import Portfolio, concat, from_requests
 
 PARTS = 3  # slices of a JSON body that are decided together
@@ -51,7 +53,7 @@ utc_now = partial(datetime.now, UTC)
 class Bulk:
     """Decides many applications as `Decider` decides a few: the same features, scorer and log.
 
-    One call at a time.
+    Threads may share it: their requests are decided in turns, a slice each.
 
     Parameters
     ----------
@@ -64,6 +66,8 @@ class Bulk:
         Most rows in a request.
     clock : callable
         Where the time of decisions comes from.
+    turns : Turns, optional
+        Who else works in turns with it; nobody does by default.
     """
 
     def __init__(
@@ -73,36 +77,56 @@ class Bulk:
         log: InferenceLog | None,
         rows: int,
         clock: Callable[[], datetime] = utc_now,
+        turns: Turns | None = None,
     ) -> None:
         self.scorer = scorer
         self.model = model
         self.log = log
         self.rows = rows
         self._clock = clock
+        self._turns = turns or Turns()
+        self._once = Once()
         self._recorded: OrderedDict[str, None] = OrderedDict()  # stems of the events in the log
 
     def answer(self, job: BulkJob) -> bytes | Refusal:
         """Answer a request: its decisions in order, or the refusal of all of it; nothing is raised."""
-        if job.is_abandoned:
-            return Refusal(504, "The time for this request is over.")
         try:
             stem = self._stem(job)
-            with self._recording(stem, job) as record, ThreadPoolExecutor(1) as writer:
-                parts = self._decide(_portfolios(job, self.rows), stem, record, writer)
+            with (
+                self._once.alone(
+                    stem
+                ),  # the same request, sent again meanwhile, finds what this one recorded
+                self._turns.taken(),
+                self._recording(stem, job) as record,
+                ThreadPoolExecutor(1) as writer,
+            ):
+                _attend(job)
+                pause = partial(self._pause, job)
+                parts = self._decide(_portfolios(job, self.rows, pause), stem, record, writer, pause)
                 answer = _json(parts, self.scorer) if job.is_json else _arrow(parts)
-                if job.is_abandoned:
-                    return Refusal(504, "The time for this request is over.")
+                _attend(job)
                 if record is not None:  # the last step: what fails before it has left no trace
                     record.commit()
                     self._remember(stem)
             return answer
-        except Exception as error:
+        except (Exception, PanicException) as error:  # polars' panics are no exceptions of Python's own
             return refusal_of(error)
         finally:
             job.body = bytearray()  # whoever still holds the job need not hold so much
 
+    def _pause(self, job: BulkJob) -> None:
+        """Let other large requests have their turn; stop if nobody waits for this one any more."""
+        _attend(job)
+        self._turns.pause()
+        _attend(job)
+
     def _decide(
-        self, portfolios: Iterable[Portfolio], stem: str, record: Record | None, writer: ThreadPoolExecutor
+        self,
+        portfolios: Iterable[Portfolio],
+        stem: str,
+        record: Record | None,
+        writer: ThreadPoolExecutor,
+        pause: Callable[[], None],
     ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
         """Give decisions and marks of unseen values, slice by slice; all is on the disk when all is given."""
         start = 0
@@ -123,6 +147,7 @@ class Bulk:
                 pl.DataFrame([events, clients]).hstack(verdict.with_columns(model=pl.lit(self.model))),
                 marks,
             )
+            pause()
         if written is not None:
             written.result()
 
@@ -152,30 +177,41 @@ class Bulk:
             self._recorded.popitem(last=False)
 
 
-def _portfolios(job: BulkJob, most: int) -> Iterator[Portfolio]:
+def _attend(job: BulkJob) -> None:
+    """Stop if nobody waits for the answer any more."""
+    if job.is_abandoned:
+        raise Refusal(504, "The time for this request is over.")
+
+
+def _portfolios(job: BulkJob, most: int, pause: Callable[[], None]) -> Iterator[Portfolio]:
     """Give the applications of a request, a slice at a time; a table is checked whole before the first."""
     if isinstance(job, JsonJob):
         if RECORDS is not None and (read := RECORDS.read(job.body, job.rows)) is not None:
+            pause()
             yield from read
             return
+        parts: list[Portfolio] = []
         try:
-            parts = [
-                from_requests(rows, columns=features.READS) for rows in DECODER.slices(job.body, job.rows)
-            ]
+            for rows in DECODER.slices(job.body, job.rows):
+                parts.append(from_requests(rows, columns=features.READS))
+                pause()
         except Doubt:
             parts = [from_requests(parse(job.body, job.rows, DECODER), columns=features.READS)]
         for start in range(0, len(parts), PARTS):
             yield concat(parts[start : start + PARTS])
         return
-    table = Table(job.body, most)
+    table = Table(job.body, most, pause)
     checker = checker_of(tuple(table.schema.items()))
-    check(table, checker)
+    check(table, checker, pause)
     for part in table.slices():
         yield checker.portfolio(part)
 
 
-def check(table: Table, checker: Checker) -> None:
-    """Raise the `Refusal` that names the wrong values of a table, if there are any."""
+def check(table: Table, checker: Checker, pause: Callable[[], None] = lambda: None) -> None:
+    """Raise the `Refusal` that names the wrong values of a table, if there are any.
+
+    ``pause`` is called between stretches of rows.
+    """
     errors: list[FieldError] = []
     count = start = 0
     for part in table.slices(CHECKED):
@@ -185,6 +221,7 @@ def check(table: Table, checker: Checker) -> None:
             columns = found.filter(pl.col("row") == row)["column"].to_list()
             errors += explain(part.row(row, named=True), columns, start + row)
         start += part.height
+        pause()
     if count:
         raise faulty(count, errors)
 
