@@ -220,6 +220,8 @@ def check(table: Table, checker: Checker, pause: Callable[[], None] = lambda: No
         for row in found["row"].unique(maintain_order=True).head(ERRORS_NAMED - len(errors)).to_list():
             columns = found.filter(pl.col("row") == row)["column"].to_list()
             errors += explain(part.row(row, named=True), columns, start + row)
+        if count > ERRORS_NAMED:  # no more are named, nor counted
+            break
         start += part.height
         pause()
     if count:

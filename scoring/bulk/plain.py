@@ -151,9 +151,11 @@ def _made(column: pa.ChunkedArray, of: KindName) -> pa.Array:
     kind, chunks = column.type, column.chunks
     if types.is_dictionary(kind):
         return _joined([_looked_up(chunk) for chunk in chunks], pa.large_string())
-    if _is_text(kind):
+    if _is_text(kind) and of == "category":
         return _joined([_words(chunk) for chunk in chunks], pa.large_string())
     whole = _joined(chunks, kind)
+    if _is_text(kind):  # every word is as wrong as any other
+        return pc.if_else(whole.is_valid(), pa.scalar("?", pa.large_string()), None)
     if types.is_decimal(kind):
         if of == "id" and kind.scale == 0 and kind.precision <= _INT64_DIGITS:
             return whole.cast(pa.int64())
