@@ -149,7 +149,8 @@ def test_the_example_of_the_command_names_rows():
 
 
 def test_the_table_of_promises_is_whole():
-    assert [row.number for row in ROWS.values()] == list(range(1, len(ROWS) + 1))
+    promised = re.search(r"tries to break (\d+) promises", (ROOT / "CHANGELOG.md").read_text())
+    assert int(promised[1]) == len(ROWS)
     document = (ROOT / "RELIABILITY.md").read_text()
     assert document.count(report.BEGIN) == document.count(report.END) == 1
     figures = ROOT / "reliability.json"

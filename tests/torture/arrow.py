@@ -1,4 +1,4 @@
-"""Row 25: Arrow tables bent in every part, read in a child as the door does, and sent to a served process."""
+"""Arrow tables bent in every part, read in a child as the door does, and sent to a served process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STRETCH = 1_000
 
 
 def tables(run: Run) -> None:
-    """Row 25: twenty thousand tables, and some of them over HTTP."""
+    """Twenty thousand tables, and some of them over HTTP."""
     total, sent = run.count(20_000, least=500), run.count(2_000, least=100)
     ends = attack(FIRST, 0, run.folder)
     for first in range(0, total, STRETCH):

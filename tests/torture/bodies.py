@@ -1,4 +1,4 @@
-"""Rows 15 and 16: bodies that are too large, clients that are too slow."""
+"""Bodies that are too large, clients that are too slow."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def chunked(megabytes: int) -> Iterator[bytes]:
 
 
 def large(run: Run) -> None:
-    """Row 15: 200 MB of JSON with and without a length, a gzip bomb, and what each costs in memory."""
+    """200 MB of JSON with and without a length, a gzip bomb, and what each costs in memory."""
     home = Home(run.folder / "home")
     bomb = gzip.compress(b" " * (200 * MIB), 9)
     arrow = "application/vnd.apache.arrow.stream"
@@ -183,7 +183,7 @@ async def beside(
 
 
 def slow(run: Run) -> None:
-    """Row 16: 200 stalled headers and 200 stalled bodies beside 50 requests a second."""
+    """200 stalled headers and 200 stalled bodies beside 50 requests a second."""
     home, stalled, seconds = Home(run.folder / "home"), run.count(200, least=20), 8
     asked = pool(home, 400)
     with served(home) as server:

@@ -1,4 +1,4 @@
-"""Row 21: values that name a person, sent in every way, and searched for in everything that is left."""
+"""Values that name a person, sent in every way, and searched for in everything that is left."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def canaries(run: Run) -> None:
-    """Row 21: 50 values that name a person, and the keys; none may stand in anything that is left."""
+    """50 values that name a person, and the keys; none may stand in anything that is left."""
     home = Home(run.folder / "home")
     (run.folder / "tmp").mkdir()
     settings = {"CREDIT_SCORING_API_KEYS": f"desk:{KEY}", "TMPDIR": str(run.folder / "tmp")}

@@ -1,4 +1,4 @@
-"""Row 20: summer time, midnight, a clock that is put back: no window is lost or doubled."""
+"""Summer time, midnight, a clock that is put back: no window is lost or doubled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LATE = timedelta(seconds=90)  # a slow machine may take so long for a moment's r
 
 
 def clock(run: Run) -> None:
-    """Row 20: one service lives through all of it, in a time zone with summer time."""
+    """One service lives through all of it, in a time zone with summer time."""
     home = Home(run.folder / "home")
     shim = Shim.build(run.folder)
     if shim is None:

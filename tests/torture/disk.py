@@ -1,4 +1,4 @@
-"""Row 8: a disk that is full, limited or failing; what cannot be recorded is not decided."""
+"""A disk that is full, limited or failing; what cannot be recorded is not decided."""
 
 from __future__ import annotations
 

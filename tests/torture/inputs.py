@@ -1,4 +1,4 @@
-"""Rows 13 and 14: inputs that nobody thought of, and inputs that somebody did."""
+"""Inputs that nobody thought of, and inputs that somebody did."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ CHECKS = (
 
 
 def fuzz(run: Run) -> None:
-    """Row 13: schemathesis, hypothesis and raw HTTP."""
+    """Schemathesis, hypothesis and raw HTTP."""
     home = Home(run.folder / "home")
     asked, broken, cases = run.count(50_000, 400), run.count(10_000, 200), run.count(20_000, 200)
     with served(home, CREDIT_SCORING_HEADER_SECONDS="2", CREDIT_SCORING_PAUSE_SECONDS="2") as server:
@@ -247,7 +247,7 @@ def counted(report: dict[str, Any]) -> tuple[int, int]:
 
 
 def named(run: Run) -> None:
-    """Row 14: the catalogue, each input alone."""
+    """The catalogue, each input alone."""
     home, catalogue = Home(run.folder / "home"), bad.catalogue()
     accepted, pathless, shapeless, other = [], [], [], []
     with served(home) as server:

@@ -1,4 +1,4 @@
-"""Rows 11 and 12: what one client sends never shows in the answer of another."""
+"""What one client sends never shows in the answer of another."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def beside(
 
 
 def poison(run: Run) -> None:
-    """Row 11: a thousand bad rows among good ones."""
+    """A thousand bad rows among good ones."""
     home, rows = Home(run.folder / "home"), run.count(1_000, least=30)
     good = pool(home, 400)
     kinds = [one.body for one in bad.catalogue() if one.statuses == (422,) and len(one.body) < 10_000]
@@ -69,7 +69,7 @@ def poison(run: Run) -> None:
 
 
 def ids(run: Run) -> None:
-    """Row 12: a hundred thousand requests from 64 clients."""
+    """A hundred thousand requests from 64 clients."""
     home, total = Home(run.folder / "home"), run.count(100_000, least=2_000)
     asked = pool(home)
     with served(home) as server:

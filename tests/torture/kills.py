@@ -21,7 +21,7 @@ CLIENTS = 8
 
 
 def restarts(run: Run) -> None:
-    """Row 5: a hundred SIGTERM under load; clients watch readiness, as a load balancer does."""
+    """A hundred SIGTERM under load; clients watch readiness, as a load balancer does."""
     home, turns = Home(run.folder / "home"), run.count(100, least=2)
     asked, each = pool(home), 550  # requests that are answered between two restarts
     codes: list[int] = []
@@ -167,7 +167,7 @@ def killed_workers(
 
 
 def workers(run: Run) -> None:
-    """Row 6: kill -9 of one of two workers, fifty times, under load."""
+    """Kill -9 of one of two workers, fifty times, under load."""
     home, kills = Home(run.folder / "home"), run.count(50, least=2)
     asked = pool(home)
     with served(home, workers=2) as server:
@@ -245,7 +245,7 @@ def has_served(worker: psutil.Process) -> bool:
 
 
 def supervisor(run: Run) -> None:
-    """Row 7: kill -9 of the supervisor: nobody may be left behind, and the port must be free."""
+    """Kill -9 of the supervisor: nobody may be left behind, and the port must be free."""
     home, kills = Home(run.folder / "home"), run.count(20, least=2)
     orphans, blocked, ready = 0, 0, []
     port = None

@@ -61,7 +61,7 @@ def timed(server: Server, asked: Pool, clients: int, seconds: float, **how: Any)
 
 
 def steady(run: Run) -> None:
-    """Row 1: ten minutes at 200 requests a second, every decision synced to the disk."""
+    """Ten minutes at 200 requests a second, every decision synced to the disk."""
     seconds, home = run.count(600, least=5), Home(run.folder / "home")
     asked = pool(home)
     with served(home) as server:
@@ -97,7 +97,7 @@ def steady(run: Run) -> None:
 
 
 def bulk(run: Run) -> None:
-    """Row 2: a CSV file of 10,000 applications through the command line."""
+    """A CSV file of 10,000 applications through the command line."""
     home, rows = Home(run.folder / "home"), run.count(10_000, least=100)
     requests = [
         {name: value for name, value in request.items() if name != "history"}
@@ -222,7 +222,7 @@ async def crowd(port: int, asked: Pool, clients: int, seconds: float, path: str 
 
 
 def overload(run: Run) -> None:
-    """Row 4: 800 clients where 64 fill the service, three times: the machine's own speed wanders."""
+    """800 clients where 64 fill the service, three times: the machine's own speed wanders."""
     home, seconds = Home(run.folder / "home"), run.count(20, least=6)
     asked, clients = pool(home), run.count(800, least=300)
     few, crowds, peak = [], [], 0

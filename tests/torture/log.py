@@ -1,4 +1,4 @@
-"""Rows 9, 10 and 23: a log that a served process wrote, torn, tampered with, and its folder full of traps."""
+"""A log that a served process wrote, torn, tampered with, and its folder full of traps."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def a_log(run: Run, has_table: bool = False) -> tuple[Home, Path]:
 
 
 def torn(run: Run) -> None:
-    """Row 9: cut the file at a thousand places; every record that is whole must come back."""
+    """Cut the file at a thousand places; every record that is whole must come back."""
     home, file = a_log(run)
     whole, cuts, chance = file.read_bytes(), run.count(1_000, least=20), random.Random(9)
     ends = [i + 1 for i, byte in enumerate(whole) if byte == 10]
@@ -94,7 +94,7 @@ def torn(run: Run) -> None:
 
 
 def tampered(run: Run) -> None:
-    """Row 10: a thousand changes, each of which `verify` must find and name by file and line."""
+    """A thousand changes, each of which `verify` must find and name by file and line."""
     home, lines = a_log(run, has_table=True)
     key, changes = pseudonym_key(home.key), run.count(1_000, least=20)
     (table,) = home.log.glob("*.arrow")
@@ -131,7 +131,7 @@ def tampered(run: Run) -> None:
 
 
 def planted(run: Run) -> None:
-    """Row 23: traps in the folders of a log that is served, endless lines, and at last a lost key."""
+    """Traps in the folders of a log that is served, endless lines, and at last a lost key."""
     home, count = Home(run.folder / "home"), run.count(2_000, least=40)
     asked, victim = pool(home, 40), run.folder / "victim"
     victim.write_text("mine")

@@ -1,4 +1,4 @@
-"""Row 22: the whole way from data to the page in a network namespace that has no route."""
+"""The whole way from data to the page in a network namespace that has no route."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS = 5_000
 
 
 def offline(run: Run) -> None:
-    """Row 22: run `steps` in the namespace, and count who looked outside."""
+    """Run `steps` in the namespace, and count who looked outside."""
     rows = run.count(ROWS, least=2_000)
     watched = run.folder / "watched"
     watched.touch()

@@ -1,4 +1,4 @@
-"""Row 24: the officer's page is asked for what is not its own: files, addresses, other people's work."""
+"""The officer's page is asked for what is not its own: files, addresses, other people's work."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ def attack_uploads(page: Page, client: httpx.Client) -> Found:
 
 
 def page(run: Run) -> None:
-    """Row 24: every handler with every planted value, every route, every way to name an upload."""
+    """Every handler with every planted value, every route, every way to name an upload."""
     canary, trap = f"canary-{secrets.token_hex(8)}", Trap()
     secret = run.folder / "outside" / "secret.csv"
     secret.parent.mkdir()

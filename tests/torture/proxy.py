@@ -1,4 +1,4 @@
-"""Row 17: a bad wire between the page and the service."""
+"""A bad wire between the page and the service."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _last(desk: Desk, upload: Path) -> list[Any]:
 
 
 def wire(run: Run) -> None:
-    """Row 17: every fault under every state of the page; each must end in a sentence, soon."""
+    """Every fault under every state of the page; each must end in a sentence, soon."""
     home = Home(run.folder / "home")
     slowest, silent, crashed, cured = 0.0, [], [], 0
     worst = ""

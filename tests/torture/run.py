@@ -61,14 +61,15 @@ class Figure:
 class Row:
     """One row of the table of promises.
 
-    ``work`` does the harm; ``limit_s`` is what it may take at full counts before it is ended.
+    ``work`` does the harm; ``limit_s`` is what it may take at full counts before it is ended; ``number`` is its
+    place in the table, from 1.
     """
 
-    number: int
     name: str
     promise: str
     work: Callable[[Run], None]
     limit_s: float
+    number: int = 0
 
 
 @dataclass

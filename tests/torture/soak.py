@@ -1,4 +1,4 @@
-"""Row 18: a million requests on connections that stay open."""
+"""A million requests on connections that stay open."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Gauge:
 
 
 def soak(run: Run) -> None:
-    """Row 18: a million requests; memory and descriptors must not grow."""
+    """A million requests; memory and descriptors must not grow."""
     home, total = Home(run.folder / "home"), run.count(1_000_000, least=5_000)
     asked = pool(home)
     with served(home) as server:

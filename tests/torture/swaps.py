@@ -1,4 +1,4 @@
-"""Rows 19 and 25: new models, good and deadly, offered to a service under load."""
+"""New models, good and deadly, offered to a service under load."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def logged_models(home: Home) -> dict[str, str]:
 
 
 def swaps(run: Run) -> None:
-    """Row 19: a hundred changes of the model by SIGHUP to the running service."""
+    """A hundred changes of the model by SIGHUP to the running service."""
     home, turns = Home(run.folder / "home", f"{NAME}:one"), run.count(100, least=2)
     other = put_model(home.folder, f"{NAME}:two", small.save(run.folder / "other"))
     requests = small.applications(300, seed=19)
@@ -115,7 +115,7 @@ def swaps(run: Run) -> None:
 
 
 def hostile(run: Run) -> None:
-    """Row 25: models from outside that are wrong in every way, read, and offered to a service under load."""
+    """Models from outside that are wrong in every way, read, and offered to a service under load."""
     whole = small.save(run.folder / "whole")
     cases, turns = run.count(20_000, least=100), run.count(50, least=2)
     found = scorers.attack(
