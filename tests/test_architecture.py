@@ -73,6 +73,7 @@ DOORS = {
     "scipy": {"monitoring"},
     "fastapi": {"ui"},
     "uvicorn": {"ui", "scoring.serving"},
+    "httptools": {"scoring.serving"},
     "pandas": {"train", "training", "import_model", "ui", "monitoring"},
     "sklearn": {"scoring.candidates", "scoring.evaluation"},
     "optuna": {"scoring.candidates"},
@@ -105,6 +106,7 @@ INSTALLED_BY = {
     "yaml": "pyyaml",
     "pydantic_core": "pydantic",
     "circus": "bentoml",
+    "httptools": "uvicorn",
     "prometheus_client": "prometheus-client",
 }
 BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}

@@ -1,6 +1,9 @@
 """A connection that stalls is cut, and whatever is not HTTP is refused in the one shape of all errors."""
 
 import asyncio
+import json
+import logging
+import re
 import time
 
 import pytest
@@ -25,14 +28,29 @@ async def large(_scope, _receive, send):
     await send({"type": "http.response.body", "body": bytes(64 * 2**20)})
 
 
-def serve(talk, app=app, limits=LIMITS):
+async def echo(scope, receive, send):
+    """Answer with the body that came, and the headers that are no part of its framing."""
+    body, is_whole = b"", False
+    while not is_whole:
+        message = await receive()
+        body, is_whole = body + message.get("body", b""), not message.get("more_body", False)
+    sleep = dict(scope["headers"]).get(b"sleep")
+    await asyncio.sleep(float(sleep or 0))
+    said = json.dumps(
+        [scope["path"], body.decode(), [name.decode() for name, _ in scope["headers"]]]
+    ).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": said})
+
+
+def serve(talk, app=app, limits=LIMITS, most=0, gate=lambda app: app, **options):
     """Run ``talk(port)`` against the app, behind the door and our connection."""
 
     async def run():
-        door = Door(app, {"/score": Route(rows=1)}, Decoder({}), limits)
+        door = Door(app, {"/score": Route(rows=1)}, Decoder({}), limits, **options)
         protocols, sockets = dict(connection.HTTP_PROTOCOLS), dict(connection.WS_PROTOCOLS)
         try:
-            connection.install(limits, lambda: is_draining)
+            connection.install(limits, lambda: is_draining, gate, most)
             server = uvicorn.Server(uvicorn.Config(door, port=0, log_config=None, timeout_keep_alive=1))
             task = asyncio.ensure_future(server.serve())
             while not server.started:
@@ -234,3 +252,153 @@ def test_stalled_clients_do_not_delay_the_others():
     assert all(answer.startswith(b"HTTP/1.1 200") for answer, _ in good)
     assert {problem(answer).status for answer, _ in stalled} == {408}
     assert max(seconds for _, seconds in stalled) < 5
+
+
+def echoed(answer: bytes) -> list:
+    """What `echo` said, request by request."""
+    return [json.loads(said) for said in re.findall(rb"\r\n(\[.*?\]\])\r\n", answer)]
+
+
+H2C = (
+    b"POST /first HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 2\r\nHost: x\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\r\n{}"  # as the JDK's
+)
+CHUNKED = H2C.replace(b"Content-Length: 2", b"Transfer-Encoding: chunked").replace(
+    b"{}", b"2\r\n{}\r\n0\r\n\r\n"
+)
+WEBSOCKET = H2C.replace(b"h2c", b"websocket")
+NO_BODY = b"GET /first HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+LAST = b"POST /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlast"
+
+
+@pytest.mark.parametrize("first", [H2C, CHUNKED, WEBSOCKET, NO_BODY])
+@pytest.mark.parametrize("is_dripped", [False, True])
+def test_an_upgrade_is_not_taken_up_and_the_request_is_answered_as_are_those_behind_it(first, is_dripped):
+    raw = first + first + LAST
+    parts = [raw[i : i + 1] for i in range(len(raw))] if is_dripped else [raw]
+    answer, _ = serve(lambda port: exchange(port, *parts), app=echo, limits=Limits())
+    body = "" if first is NO_BODY else "{}"
+    assert [said[:2] for said in echoed(answer)] == [["/first", body], ["/first", body], ["/last", "last"]]
+    assert b"HTTP/1.1 101" not in answer and "upgrade" not in echoed(answer)[0][2]
+
+
+def test_this_is_no_proxy():
+    for target in (b"bank.example:443", b"/score"):
+        raw = b"CONNECT %b HTTP/1.1\r\nHost: bank.example\r\n\r\n" % target
+        answer, seconds = serve(lambda port, raw=raw: exchange(port, raw))
+        assert problem(answer).status == 405 and b"allow: GET, HEAD, POST" in answer and seconds < 0.5
+
+
+def test_what_follows_a_body_is_no_header():
+    raw = LAST.replace(b"Content-Length: 4", b"Transfer-Encoding: chunked").removesuffix(b"last")
+    raw += b"4\r\nlast\r\n0\r\nX-API-Key: k\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n"
+    answer, _ = serve(lambda port: exchange(port, raw), app=echo)
+    assert echoed(answer) == [["/last", "last", ["host", "connection", "transfer-encoding"]]]
+
+
+START = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\r\n" * 1_500,
+        b"GET / HTTP/1.1\r\nA:%b b\r\n\r\n" % (b" " * 3_000),
+        b"GET / HTTP/1.1\r\nA: b%b\r\n\r\n" % (b"\t" * 3_000),
+        b"GET / HTTP/1.1\r\n" + b"A:\r\n" * 140 + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + b"A:" * 1_500,
+        START + b"1;%b\r\na\r\n0\r\n\r\n" % (b"a" * 9_000),
+        START + b"0\r\n" + b"A: %b\r\n\r\n" % (b"a" * 9_000),
+        START + b"0\r\n" + b"A: b\r\n" * 1_500,
+    ],
+)
+@pytest.mark.parametrize("piece", [100, 100_000])
+def test_every_byte_around_the_bodies_is_counted_as_it_comes(raw, piece):
+    parts = [raw[i : i + piece] for i in range(0, len(raw), piece)]
+
+    async def slow(_scope, receive, _send):
+        while (await receive()).get("more_body"):
+            pass
+
+    answer, seconds = serve(lambda port: exchange(port, *parts), app=slow)
+    assert problem(answer).status == 431 and seconds < 1
+
+
+def test_a_head_may_have_as_many_bytes_as_its_limit_and_not_one_more():
+    for size, status in ((LIMITS.head_bytes, 200), (LIMITS.head_bytes + 1, 431)):
+        head = b"GET / HTTP/1.1\r\nConnection: close\r\nA: %b\r\n\r\n"
+        head %= b"a" * (size - len(head) + 2)
+        for parts in ([head], [head[:100], head[100:]]):
+            answer, _ = serve(lambda port, parts=parts: exchange(port, *parts, pause=0.02))
+            assert answer.startswith(b"HTTP/1.1 %d" % status), (size, len(parts))
+
+
+def test_what_is_wrong_behind_a_request_waits_for_its_answer():
+    first = b"POST /first HTTP/1.1\r\nHost: x\r\nSleep: 0.3\r\nContent-Length: 2\r\n\r\n{}"
+    for bad, status in ((b"nonsense\r\n\r\n", 400), (b"GET / HTTP/1.1\r\nA: %b" % (b"a" * 5_000), 431)):
+        answer, _ = serve(lambda port, bad=bad: exchange(port, first + bad), app=echo)
+        assert echoed(answer)[0][:2] == ["/first", "{}"] and answer.startswith(b"HTTP/1.1 200")
+        assert problem(answer[answer.index(b"HTTP/1.1 4") :]).status == status
+
+
+def test_a_blank_line_behind_a_request_cuts_no_answer_and_keeps_no_connection():
+    first = b"POST /first HTTP/1.1\r\nHost: x\r\nSleep: 0.5\r\nContent-Length: 2\r\n\r\n{}"
+
+    async def talk(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(first)
+        answer, end = asyncio.ensure_future(reader.read()), time.monotonic() + 5
+        while not answer.done() and time.monotonic() < end:
+            writer.write(b"\r\n")
+            await asyncio.sleep(0.05)
+        writer.transport.abort()
+        return await answer, time.monotonic() + 5 - end
+
+    answer, seconds = serve(talk, app=echo)
+    assert echoed(answer)[0][:2] == ["/first", "{}"] and 0.5 < seconds < 2
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://x:3000/score", b"x:3000", 200),
+        (b"http://X/", b"x", 200),
+        (b"http://evil.example/", b"127.0.0.1", 400),
+        (b"http://x:3000/", b"x", 400),
+        (b"http://x/", b"x\r\nHost: x", 400),
+        (b"//evil.example/", b"x", 200),  # a path, as the door sees it too
+        (b"x:443", b"x:443", 400),
+        (b"*", b"x", 400),
+    ],
+)
+def test_a_target_names_no_other_host_than_the_header_does(target, host, status):
+    raw = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % (target, host)
+    answer, _ = serve(lambda port: exchange(port, raw))
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
+
+
+def test_who_waits_longest_makes_way_for_who_comes(caplog):
+    asked = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+    async def talk(port):
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        reader, writer = idle[0]
+        writer.write(asked + b"\r\n")  # it is the last to wait now
+        await reader.readuntil(b"ok")
+        many = [(await exchange(port, asked + b"Connection: close\r\n\r\n"))[0] for _ in range(10)]
+        begun = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, wire in begun:
+            wire.write(asked)
+        await asyncio.sleep(0.05)
+        over = (await exchange(port))[0]
+        for _, wire in idle + begun:
+            wire.close()
+        return many, [reader.at_eof() for reader, _ in idle], over
+
+    with caplog.at_level(logging.WARNING, "bentoml.credit_scoring"):
+        many, gone, over = serve(talk, most=3, limits=Limits(head_s=2))
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in many)
+    assert gone == [True, True, True]
+    assert problem(over).status == 503 and b"retry-after: 1" in over
+    assert len(caplog.records) == 1 and "ulimit -n" in caplog.text

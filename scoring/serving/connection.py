@@ -1,8 +1,9 @@
 """One client's connection, below ASGI: uvicorn alone waits for ever, and says no in its own words.
 
 A head (request line and headers) must be whole in time and of a bounded size, a client must take its answer,
-and whatever is not HTTP gets the service's one shape of error. While the service drains, each answer closes
-its connection, so that the next request of that client goes elsewhere.
+and whatever is not HTTP gets the service's one shape of error. An upgrade to another protocol is not taken
+up, and the request answered (RFC 9110, section 7.8). While the service drains, each answer closes its
+connection, so that the next request of that client goes elsewhere.
 """
 
 from __future__ import annotations
@@ -11,22 +12,31 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from scoring.serving.asgi import App
+from scoring.serving.crowd import Crowd
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Refusal
 
+LINGER_S = 1.0  # in which what a refused client still sends is thrown away
+
 
 def install(
-    limits: Limits, is_draining: Callable[[], bool], gate: Callable[[App], App] = lambda app: app
+    limits: Limits,
+    is_draining: Callable[[], bool],
+    gate: Callable[[App], App] = lambda app: app,
+    most: int = 0,
 ) -> None:
     """Have uvicorn, which BentoML starts, speak HTTP through `Connection`, and no websockets.
 
-    ``gate`` wraps the application: it comes before everything that BentoML puts around ours.
+    ``gate`` wraps the application: it comes before everything that BentoML puts around ours. ``most``: see
+    `Crowd`.
     """
-    members = {"limits": limits, "drains": (is_draining,), "gates": (gate,)}
+    members = {"limits": limits, "drains": (is_draining,), "gates": (gate,), "crowd": Crowd(most)}
     # uvicorn takes classes here as well as their names, and BentoML leaves it the choice ("auto")
     HTTP_PROTOCOLS["auto"] = type("Connection", (Connection,), members)  # type: ignore[assignment]
     WS_PROTOCOLS["auto"] = None
@@ -38,77 +48,131 @@ class Connection(HttpToolsProtocol):
     limits: ClassVar[Limits]
     drains: ClassVar[tuple[Callable[[], bool]]]  # in a tuple: a bare function would be a method
     gates: ClassVar[tuple[Callable[[App], App]]]
+    crowd: ClassVar[Crowd]
 
     _timer: asyncio.TimerHandle | None = None  # of a head
     _write_timer: asyncio.TimerHandle | None = None  # a pipelined head must not end it
-    _is_in_message = False
     _is_in_head = False
-    _is_in_first_line = False
-    _begun = 0  # messages in the bytes at hand
-    _head_bytes = 0  # of the headers that are whole, and of the URL as far as it is there
-    _line_bytes = 0  # of the line that is not whole
+    _is_in_body = False
+    _is_upgrade = False  # the head asks for another protocol, and is read again without that wish
+    _is_over = False  # nothing more is read
+    _parts = 0  # heads, parts of bodies and messages that came to their end
+    _head_bytes = 0  # that have come since the last of these
     _refusal: Refusal | None = None
+    _last_words: bytes | None = None  # for when the answers before are out
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.app = self.gates[0](self.app)
+        app: Any = self.app
+        if isinstance(app, ProxyHeadersMiddleware):  # it believes whatever any process of this machine says
+            app = app.app
+        self.app = self.gates[0](app)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect a first request."""
+        """Expect a first request, if there is room for one more client."""
         super().connection_made(transport)
-        self._expect(self.limits.head_s, self._late)
+        if self.crowd.has_room(len(self.connections)):
+            self.crowd.waits(self)
+            self._expect(self.limits.head_s, self._late)
+        else:
+            detail = "Too many connections at once; try again shortly."
+            self._refuse(Refusal(503, detail, retry_after_s=self.limits.retry_after_s))
+            self.transport.close()  # at once: there is no room to wait in
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing any more."""
+        self.crowd.works(self)
         self._stop_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
 
+    def leave(self) -> None:
+        """Make room for another client: this one has asked for nothing."""
+        self.transport.close()
+
     def data_received(self, data: bytes) -> None:
-        """Read on; a head that is not whole must be so in time."""
-        heads = 0 if self._is_in_head else 1
-        is_head_first = self._is_in_head or not self._is_in_message
-        self._begun = 0
-        super().data_received(data)
-        if self._is_in_head and not self.transport.is_closing():
-            # A line without an end reaches no callback. Where the head begins behind another message, it is
-            # not known which bytes are its own; the next ones are.
-            is_ours = is_head_first and self._begun == heads
-            self._count_line(data if is_ours else b"")
-            if self._refusal is not None:
-                self.send_400_response("")
-            elif self._timer is None:
-                self._expect(self.limits.head_s, self._late)
+        """Read on; a head must be whole in time, and before it is too large.
+
+        Every byte on the wire is counted that is neither of a body nor of a head that is whole: blank lines,
+        the space around values, the framing of a chunked body and what follows it too. Where a head begins
+        behind another message in one piece, it is counted from the next piece on.
+        """
+        if self._is_over:
+            return
+        self._unset_keepalive_if_required()
+        self.crowd.works(self)
+        most = self.limits.head_bytes
+        rest: bytes | memoryview = data if len(data) <= most - self._head_bytes else memoryview(data)
+        while len(rest) and not self._is_over:
+            room = most - self._head_bytes
+            piece, rest = rest[:room], rest[room:]
+            parts = self._parts
+            self._read(piece)
+            if self._parts != parts:
+                self._head_bytes = 0
+                continue
+            self._head_bytes += len(piece)
+            if self._head_bytes >= most and not self._is_over:
+                self._refuse(Refusal(431, f"The headers are larger than {most // 2**10} KiB."))
+        if self._timer is None and not self._is_over and (self._is_in_head or self._is_between()):
+            self._expect(self.limits.head_s, self._late)
 
     def on_message_begin(self) -> None:
-        """Begin to count a head."""
+        """Begin a head."""
         super().on_message_begin()
-        self._is_in_message = self._is_in_head = self._is_in_first_line = True
-        self._head_bytes = self._line_bytes = 0
-        self._begun += 1
-
-    def on_url(self, url: bytes) -> None:
-        """Count the request line."""
-        self._count(len(url), is_fatal=True)
-        super().on_url(url)
+        self._is_in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._count(len(name) + len(value), is_fatal=True)
+        """Take a header; what comes behind a body is none, whatever its name says (RFC 9110, 6.5.1)."""
+        if not self._is_in_head:
+            return
         super().on_header(name, value)
+        if len(self.headers) > self.limits.head_lines:
+            detail = f"There are more than {self.limits.head_lines} headers."
+            self._refusal = Refusal(431, detail)
+            raise ValueError(detail)  # the parser stops
 
     def on_headers_complete(self) -> None:
-        """Hand the request on."""
+        """Hand the request on, or read it again as one that asks for no other protocol."""
         self._is_in_head = False
+        self._parts += 1
         self._stop_timer()
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refusal = Refusal(405, "This is no proxy.", allow="GET, HEAD, POST")
+                raise ValueError(self._refusal.detail)
+            self._is_upgrade = True
+            return
+        self._is_in_body = True
+        if not self.url.startswith(b"/"):
+            self._check_target()
         super().on_headers_complete()
         if self.drains[0]() and self.cycle is not None:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        self._parts += 1
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Expect another request."""
-        self._is_in_message = False
-        super().on_message_complete()
+        self._is_in_body = False
+        self._parts += 1
+        if not self._is_upgrade:
+            super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Expect another request, or end as was said before."""
+        super().on_response_complete()
+        if self.pipeline or self.transport.is_closing():
+            return
+        if self._is_over:
+            self._unset_keepalive_if_required()
+        if self._last_words is not None:
+            self._close(self._last_words)
+        elif not self._is_in_head and not self._is_in_body:
+            self.crowd.waits(self)
 
     def pause_writing(self) -> None:
         """Wait for a client that does not take its answer, but not for ever."""
@@ -121,9 +185,46 @@ class Connection(HttpToolsProtocol):
         self._stop_write_timer()
         super().resume_writing()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words stay inside
-        """Refuse what is not HTTP, in the one shape of all errors, and close."""
-        refusal = self._refusal or Refusal(400, "This is not HTTP/1.1 as RFC 9112 has it.")
+    def _read(self, piece: bytes | memoryview) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            # The parser has skipped the body: it is of another protocol, if that is spoken. Ours is not.
+            self._is_upgrade = False
+            fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+            first = b"%b %b HTTP/%b\r\n" % (
+                self.parser.get_method(),
+                self.url,
+                self.parser.get_http_version().encode(),
+            )
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+            self._read(b"".join([first, *fields, b"\r\n"]))
+            if not self._is_over:
+                self._read(piece[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(self._refusal or Refusal(400, "This is not HTTP/1.1 as RFC 9112 has it."))
+
+    def _check_target(self) -> None:
+        """Refuse a target with a Host of its own, if the header Host, which is looked at, is another."""
+        target = httptools.parse_url(self.url)
+        port = b"" if target.port is None else b":%d" % target.port
+        named = [value.lower() for name, value in self.headers if name == b"host"]
+        if target.host is None or named != [target.host.lower() + port]:
+            self._refusal = Refusal(400, "The request's target and its header Host name two hosts.")
+            raise ValueError(self._refusal.detail)
+
+    def _is_between(self) -> bool:
+        """Say whether something came that is not yet the beginning of a head."""
+        return self._head_bytes > 0 and not self._is_in_body
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Refuse what was sent, in the one shape of all errors, after the answers before it, and close."""
+        self._is_over = True
+        self._stop_timer()
         body = refusal.body()
         headers = {
             **refusal.headers(),
@@ -132,34 +233,36 @@ class Connection(HttpToolsProtocol):
             "connection": "close",
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
-        self.transport.write(b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", body]))
-        self._stop_timer()
-        self.transport.close()
+        words = b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", body])
+        if not self._is_answering():
+            self._close(words)
+        elif not self._is_in_body:
+            self._last_words = words
+        elif self.cycle.response_started or self.pipeline:
+            self.transport.close()
+        else:  # of the request that is being answered: its answer would wait for the rest of it
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self._close(words)
 
-    def _count(self, count: int, is_fatal: bool = False) -> None:
-        self._head_bytes += count
-        most = self.limits.head_bytes
-        if self._head_bytes > most:
-            self._refusal = Refusal(431, f"The headers are larger than {most // 2**10} KiB.")
-            if is_fatal:
-                raise ValueError("the head is too large")  # the parser stops, and uvicorn asks for the 400
-
-    def _count_line(self, data: bytes) -> None:
-        """Count what has come of a line that is not whole; a URL is counted already."""
-        end = data.rfind(b"\n") + 1
-        if end:
-            self._is_in_first_line = False
-        self._line_bytes = len(data) - end + (0 if end else self._line_bytes)
-        whole, self._head_bytes = self._head_bytes, 0 if self._is_in_first_line else self._head_bytes
-        self._count(self._line_bytes)
-        self._head_bytes = whole
+    def _close(self, words: bytes) -> None:
+        """Say the last words; who still sends would lose them if all were closed at once."""
+        self.transport.write(words)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._expect(LINGER_S, self.transport.abort)
+        else:
+            self.transport.close()
 
     def _late(self) -> None:
-        if not self._is_in_head:  # not a byte came
+        self._timer = None
+        if self._is_answering():  # the answer may take longer than a head
+            self._expect(self.limits.head_s, self._late)
+        elif self._is_in_head or self._head_bytes:
+            detail = f"The headers did not arrive within {self.limits.head_s:g} seconds."
+            self._refuse(Refusal(408, detail))
+        else:  # not a byte came
             self.transport.close()
-            return
-        self._refusal = Refusal(408, f"The headers did not arrive within {self.limits.head_s:g} seconds.")
-        self.send_400_response("")
 
     def _expect(self, seconds: float, otherwise: Callable[[], None]) -> None:
         self._stop_timer()

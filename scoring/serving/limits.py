@@ -16,6 +16,7 @@ class Limits:
     concurrent: int = 256  # requests inside; the next one is told to come back
     large_concurrent: int = 3  # large bodies that are there: one is decided, the others are kept in memory
     head_bytes: int = 32 * 2**10  # request line and headers
+    head_lines: int = 128  # headers; a browser behind a few proxies sends some thirty
     head_s: float = 5.0  # to send them
     pause_s: float = 5.0  # between two parts of a body
     quick_bytes: int = 48 * 2**10  # one application with some 200 records of history: a few milliseconds
