@@ -7,10 +7,12 @@ import httpx
 import pytest
 
 from scoring.schema import Decoder, Problem
+from scoring.serving.asgi import nowhere
 from scoring.serving.door import Door
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
 from scoring.serving.problem import Refusal
+from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
 
 ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
@@ -28,6 +30,15 @@ async def echo(scope, _, send):
     await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
+def with_kind(headers) -> dict | list:
+    """Headers of a JSON body; a list of pairs may name one twice."""
+    if isinstance(headers, dict):
+        return JSON | headers
+    return (
+        headers if any(name.lower() == "content-type" for name, _ in headers) else [*JSON.items(), *headers]
+    )
+
+
 def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]:  # noqa: B008 - frozen
     """Make calls at the same time: (path, body, headers)."""
 
@@ -35,7 +46,10 @@ def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]
         transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, limits, at_once=at_once))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return await asyncio.gather(
-                *(client.post(path, content=body, headers=JSON | headers) for path, body, headers in calls)
+                *(
+                    client.post(path, content=body, headers=with_kind(headers))
+                    for path, body, headers in calls
+                )
             )
 
     return asyncio.run(run())
@@ -89,6 +103,96 @@ def test_an_answer_at_once_is_refused_and_given_up_as_any_other():
     assert problem(response).status == 503 and response.headers["retry-after"] == "5"
     (response,) = ask(("/score", body(1), {}), at_once=late, limits=Limits(answer_s=0.01))
     assert problem(response).status == 504
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Content-Type", "Content-Encoding", "Idempotency-Key", "Host", "X-API-Key", "Authorization", "Origin"],
+)
+def test_what_can_be_said_once_only_is_refused_by_name_if_it_is_said_twice(name):
+    value = {"Content-Type": "application/json", "Content-Encoding": "identity"}.get(name, "x")
+    for other in (value, "y"):
+        (response,) = ask(("/score", body(1), [(name, value), (name.lower(), other)]))
+        assert problem(response).status == 400 and f"{name.title()} is sent twice" in problem(response).detail
+
+
+def test_what_is_a_list_may_come_in_lines():
+    (response,) = ask(
+        ("/score", body(1), [("Accept", "text/html"), ("Accept", "*/*"), ("Via", "a"), ("Via", "b")])
+    )
+    assert response.status_code == 200
+
+
+def test_a_body_in_another_coding_is_refused():
+    (response,) = ask(("/score", body(1), {"Transfer-Encoding": "gzip, chunked"}))
+    assert problem(response).status == 415
+
+
+def test_a_byte_order_mark_before_json_is_no_fault():
+    for rows, path in ((1, "/score"), (2, "/score"), (2, "/explain")):
+        (response,) = ask((path, b"\xef\xbb\xbf" + body(rows), {}))
+        assert response.json()[2] == rows
+    (response,) = ask(("/score", b"\xef\xbb\xbf" * 2 + body(1), {}))
+    assert problem(response).status == 400
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("AMT_CREDIT", "SK_ID_CURR", "NAME_INCOME_TYPE", "history.bureau[0].AMT_CREDIT_SUM"),
+        "history_features.bureau_count",
+    ],
+)
+def test_nan_is_named_with_what_to_send_instead(place):
+    application = {"SK_ID_CURR": 1}
+    match place.partition(".")[::2]:
+        case "history", _:
+            application["history"] = {"bureau": [{"SK_ID_BUREAU": 1, "AMT_CREDIT_SUM": float("nan")}]}
+        case "history_features", name:
+            application["history_features"] = {name: float("nan")}
+        case name, _:
+            application[name] = float("nan")
+    (response,) = ask(("/score", json.dumps({"applications": [application]}), {}))
+    (error,) = problem(response).errors
+    assert error.field == place and "NaN is not JSON; send null" in error.detail
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_who_is_refused_and_who_asks_for_nothing_that_is_here_counts_against_the_rate_too():
+    def admit(scope):
+        if (b"x-api-key", b"right") in scope["headers"]:
+            return "desk"
+        raise Refusal(401, "Send an API key that is valid.")
+
+    async def run(*calls):
+        rate = Rate(3, Clock())
+        doors = Door(echo, ROUTES, DECODER, admit=admit, rate=rate), Door(nowhere, {}, DECODER, rate=rate)
+        statuses = []
+        for door, path, headers, client in calls:
+            transport = httpx.ASGITransport(doors[door], client=(client, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://door") as http:
+                statuses.append((await http.get(path, headers=headers)).status_code)
+        return statuses
+
+    def asked(*calls):
+        return asyncio.run(run(*calls))
+
+    wrong, right, here = (0, "/", {}, "10.0.0.1"), (0, "/", {"x-api-key": "right"}, "10.0.0.1"), "10.0.0.1"
+    assert asked(*[wrong] * 5, right) == [401] * 3 + [429] * 2 + [200]  # who has a key has a rate of its own
+    assert asked(*[(1, "/nothing", {}, here)] * 4, wrong, (1, "/", {}, "10.0.0.2")) == [404] * 3 + [
+        429
+    ] * 2 + [404]
+    assert asked(*[(0, "/readyz", {"x-api-key": "right"}, here)] * 5) == [200] * 5
+    neighbours = [(1, "/", {}, f"2001:db8::{number}") for number in range(5)]
+    assert asked(*neighbours) == [404] * 3 + [429] * 2  # one client has all of them
+    mapped = [(1, "/", {}, "::ffff:10.0.0.1"), (1, "/", {}, "10.0.0.1")] * 2
+    assert asked(*mapped) == [404] * 3 + [429]
 
 
 def test_one_request_too_many_is_told_to_come_back():

@@ -35,6 +35,16 @@ def test_the_defaults_are_those_of_the_readme():
     assert read(**stated) == read()
 
 
+def test_proxies_are_addresses_or_networks_and_none_without_being_named():
+    assert read().proxies == ()
+    assert [str(one) for one in read(proxies="10.0.0.7, 10.1.0.0/16,fd00::/8").proxies] == [
+        *("10.0.0.7/32", "10.1.0.0/16", "fd00::/8")
+    ]
+    for wrong in ("*", "proxy.example", "10.0.0.7/8", "10.0.0.0/33", "10.0.0"):
+        with pytest.raises(SettingError, match=r"CREDIT_SCORING_PROXIES cannot be used.*give addresses"):
+            read(proxies=wrong)
+
+
 def test_every_limit_can_be_set():
     limits = read(
         body_mib="1",

@@ -1,8 +1,9 @@
 """Who may ask: API keys, and no web page that is not ours.
 
-A service without keys answers on the loopback address only. Even there a web page that the user has open
-could post to it, so an unknown Host (DNS rebinding) and a foreign Origin (cross-site posts) are refused. No
-key is ever logged or answered.
+A service without keys answers on the loopback address only. A proxy there would let in the whole network, so
+what shows that a request came through one is refused. Even from this machine a web page that the user has
+open could post to it, so an unknown Host (DNS rebinding) and a foreign Origin (cross-site posts) are refused.
+No key is ever logged or answered.
 """
 
 from __future__ import annotations
@@ -25,7 +26,14 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 
 HEALTH = frozenset({"/livez", "/readyz", "/healthz"})  # for probes, which know no key and no name
 PAGES = frozenset({"/", "/model", "/docs.json", "/metrics"})
+# What proxies add. One that adds none of these and speaks HTTP/1.1, as a forwarded port, cannot be told.
+PROXIED = frozenset(
+    b"forwarded via x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip "
+    b"cdn-loop".split()
+)
+PROXIED_PREFIXES = (b"x-forwarded-", b"x-envoy-", b"x-original-")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,64}):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})")
 
 Keys = Mapping[bytes, str]  # SHA-256 of a key -> name of its owner
@@ -156,10 +164,14 @@ class Guard:
         Raises
         ------
         Refusal
-            401 without a right key, 403 for an unknown Host or a foreign Origin.
+            401 without a right key, 403 for an unknown Host, a foreign Origin or, without keys, a proxy.
         """
         if scope["path"] in HEALTH:
             return None
+        if not self.keys and (sign := proxied(scope)):
+            raise Refusal(
+                403, f"This service has no API keys, and {sign} shows a proxy. Behind one it needs API keys."
+            )
         self._check_host(scope)
         owner = self.keys.owner(_header(scope, b"x-api-key"))
         if owner is not None:
@@ -191,9 +203,25 @@ def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:
 
 
 def is_known_origin(scope: Scope, origins: Collection[str]) -> bool:
-    """Say whether a request comes from a page of the Host that it calls, of ``origins``, or from no page."""
+    """Say whether a request comes from a page of the service itself, of ``origins``, or from no page.
+
+    One of the service itself has its scheme, its Host and its port.
+    """
     origin = _header(scope, b"origin").lower()
-    return not origin or origin in origins or _place(origin) == _header(scope, b"host").lower()
+    if not origin or origin in origins:
+        return True
+    scheme = scope.get("scheme", "http").replace("ws", "http")  # a websocket's page is of http
+    return _place(origin) == _place(f"{scheme}://{_header(scope, b'host').lower()}") is not None
+
+
+def proxied(scope: Scope) -> str:
+    """Return what shows that a request came through a proxy, "" if nothing does."""
+    if scope.get("http_version") == "1.0":  # as nginx speaks to what is behind it, and hardly anybody else
+        return "HTTP/1.0"
+    for name, _ in scope["headers"]:
+        if name in PROXIED or name.startswith(PROXIED_PREFIXES):
+            return f"the header {name.decode('latin-1').title()[:50]}"
+    return ""
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -202,12 +230,15 @@ def _header(scope: Scope, name: bytes) -> str:
     return values[0].decode("latin-1") if len(values) == 1 else ("\0" if values else "")
 
 
-def _place(origin: str) -> str | None:
-    """Return host and port of an origin, None of what is none."""
+def _place(origin: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an origin, None of what is none."""
     try:
-        return urlsplit(origin).netloc
+        parts = urlsplit(origin)
+        port = parts.port or _PORTS.get(parts.scheme)
+        is_plain = f"{parts.scheme}://{parts.netloc}" == origin and "@" not in parts.netloc
     except ValueError:  # as http://[
         return None
+    return (parts.scheme, parts.hostname, port) if is_plain and parts.hostname and port else None
 
 
 def _is_local(server: Any) -> bool:

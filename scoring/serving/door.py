@@ -9,6 +9,7 @@ does not pass, and every other error on the way out, is answered in one shape:
 from __future__ import annotations
 
 import asyncio
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
 from scoring.serving.problem import Refusal, refusal_of
-from scoring.serving.rate import Rate, Returns
+from scoring.serving.rate import Rate, Returns, of_address
 from scoring.serving.reading import parse
 
 READERS = 2  # threads; more would only take Python's lock from the loop in turns
@@ -96,16 +97,14 @@ class Door:
         """Answer one request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = head.read(scope["headers"])
         request_id = head.request_id(headers)
         send = Numbered(send, request_id)
         route = self.routes.get(scope["path"])
         try:
-            operator = self.admit(scope)
+            operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
             if scope["path"] in self._twins:
                 raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
-            if scope["path"] not in HEALTH:
-                self._check_rate(operator, scope)
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, Uniform(send))
             with self._inside(scope["path"], route):
@@ -133,6 +132,8 @@ class Door:
         is_large = route.bulk is not None and head.told(headers) > limits.bulk_bytes
         with self._kept() if is_large else self._together(head.told(headers)) as count:
             body = await self._body(visit, most_bytes, limits.body_s, count)
+            if body.startswith(BOM_UTF8):  # a reader may ignore it (RFC 8259, section 8.1)
+                del body[: len(BOM_UTF8)]
             if route.bulk is not None and (key or len(body) > limits.bulk_bytes):
                 large = JsonJob(visit.request_id, body, True, key, operator=visit.operator, rows=route.rows)
                 with self._waiting() if len(body) > limits.bulk_bytes else nullcontext():
@@ -305,12 +306,21 @@ class Door:
             detail = f"The body did not arrive within {most_s:g} seconds, with no pause of {pause_s:g}."
             raise Refusal(408, detail) from None
 
-    def _check_rate(self, operator: str | None, scope: Scope) -> None:
-        if self.rate is None:
-            return
-        client = operator or str((scope.get("client") or ("",))[0])
-        if wait_s := self.rate.wait_s(client):
-            detail = f"More than {self.rate.per_s:g} requests a second; slow down."
+    def _admitted(self, scope: Scope, is_doubled: bool) -> str | None:
+        """Return the name of the API key, or refuse; who is refused has asked too."""
+        operator = None
+        try:
+            if is_doubled:
+                head.check_single(scope["headers"])
+            operator = self.admit(scope)
+        finally:
+            if self.rate is not None and scope["path"] not in HEALTH:
+                self._check_rate(self.rate, operator, scope)
+        return operator
+
+    def _check_rate(self, rate: Rate, operator: str | None, scope: Scope) -> None:
+        if wait_s := rate.wait_s(operator or of_address(str((scope.get("client") or ("",))[0]))):
+            detail = f"More than {rate.per_s:g} requests a second; slow down."
             raise Refusal(429, detail, retry_after_s=ceil(wait_s))
 
 

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scoring.serving.problem import Refusal
 
 ARROW = "application/vnd.apache.arrow.stream"
+# What is read here, or by a proxy before, as one value: of two, each reader could take another.
+SINGLE = frozenset(
+    b"host content-length content-type content-encoding transfer-encoding idempotency-key x-request-id "
+    b"x-api-key authorization origin expect x-forwarded-proto x-forwarded-prefix".split()
+)
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+def read(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
+    """Return the headers by name; of lines with one name, one list (RFC 9110, section 5.3)."""
+    found: dict[bytes, str] = {}
+    for name, value in headers:
+        text = value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def check_single(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Refuse a request that says twice what can only be one thing."""
+    seen: set[bytes] = set()
+    for name, _ in headers:
+        if name in seen and name in SINGLE:
+            raise Refusal(400, f"The header {name.decode().title()} is sent twice; send it once.")
+        seen.add(name)
 
 
 def content_type(headers: Mapping[bytes, str]) -> str:
@@ -23,6 +46,8 @@ def check(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> None:
         raise Refusal(415, f"Send the applications as Content-Type: {kind}.")
     if headers.get(b"content-encoding", "identity").lower() != "identity":
         raise Refusal(415, "Send the body without Content-Encoding.")
+    if headers.get(b"transfer-encoding", "chunked").lower() != "chunked":
+        raise Refusal(415, "Send the body without a Transfer-Encoding other than chunked.")
     if told(headers) > most_bytes:
         raise too_large(most_bytes)
 

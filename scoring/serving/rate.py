@@ -5,8 +5,21 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 
 CLIENTS_KEPT = 10_000  # the one that has been silent longest is forgotten first
+
+
+def of_address(host: str) -> str:
+    """Return the client behind an address; of IPv6, a client has a network of 2^64."""
+    if ":" not in host:
+        return f"@{host}"  # no name of a key begins so
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return f"@{host}"
+    assert isinstance(address, IPv6Address)
+    return f"@{address.ipv4_mapped or hex(int(address) >> 64)}"
 
 
 class Rate:

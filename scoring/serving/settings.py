@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
+from scoring.serving.forwarded import Networks
 from scoring.serving.limits import USUAL, Limits
 
 MIB, KIB = 2**20, 2**10
@@ -44,6 +46,8 @@ class Settings:
     api_keys : str
     api_key_file : Path or None
     hosts, origins : tuple of str
+    proxies : tuple of networks
+        Who may say for whom a request is.
     are_pages_private : bool
     rows, explain_rows : int
         Applications in one JSON request to /score and to /explain.
@@ -68,6 +72,7 @@ class Settings:
     api_key_file: Path | None
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
+    proxies: Networks
     are_pages_private: bool
     rows: int
     explain_rows: int
@@ -123,6 +128,14 @@ class Settings:
                 raise SettingError(f"{name}={given} cannot be used; give on or off.")
             return given == "on"
 
+        def networks(name: str) -> Networks:
+            try:
+                return tuple(ip_network(part) for part in names(environment, name))
+            except ValueError as error:
+                raise SettingError(
+                    f"{name} cannot be used: {error}; give addresses or networks, as 10.0.0.7,10.1.0.0/16."
+                ) from None
+
         log = text("CREDIT_SCORING_LOG", str(home / "log"))
         body_s = number("CREDIT_SCORING_BODY_SECONDS", USUAL.body_s, 1, 3_600)
         answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", USUAL.answer_s, 1, 3_600)
@@ -137,6 +150,7 @@ class Settings:
             api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
             hosts=names(environment, "CREDIT_SCORING_HOSTS"),
             origins=names(environment, "CREDIT_SCORING_ORIGINS"),
+            proxies=networks("CREDIT_SCORING_PROXIES"),
             are_pages_private=switch("CREDIT_SCORING_PRIVATE_PAGES"),
             rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
             explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
