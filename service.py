@@ -18,7 +18,6 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +38,10 @@ from scoring.serving import access, pages
 from scoring.serving.access import AccessError, Guard, KeyRing
 from scoring.serving.asgi import App, among, nowhere
 from scoring.serving.connection import install
+from scoring.serving.crowd import backlog, take_descriptors
 from scoring.serving.documents import Document, Documents
 from scoring.serving.door import Door
+from scoring.serving.forwarded import Forwarded
 from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.life import Drain, at_hangup, end_with, stand_back
@@ -118,6 +119,11 @@ def guard() -> Guard:
         keys = KeyRing(SETTINGS.api_keys, SETTINGS.api_key_file)
     except AccessError as error:
         raise BentoMLException(f"The service cannot start: {error}") from None
+    if SETTINGS.proxies and not keys:
+        raise BentoMLException(
+            "The service cannot start: behind a proxy it needs API keys; set CREDIT_SCORING_API_KEYS or "
+            "CREDIT_SCORING_API_KEY_FILE beside CREDIT_SCORING_PROXIES."
+        )
     return Guard(keys, SETTINGS.hosts, SETTINGS.origins, SETTINGS.are_pages_private)
 
 
@@ -300,6 +306,11 @@ class CreditScoring:
         import scoring.bulk  # noqa: F401 - if it cannot be had, that is found now
         from scoring.serving.supervisor import prompt
 
+        if "BENTOML_API_WORKERS" in os.environ or any(word.startswith("--api-workers") for word in sys.argv):
+            raise BentoMLException(
+                "The service cannot start: BentoML 1.4.39 takes --api-workers (BENTOML_API_WORKERS) and "
+                "starts one worker all the same; set CREDIT_SCORING_WORKERS instead."
+            )
         try:
             try_out(Path(bentoml.models.get(MODEL).path), MODEL)
             log = open_log("start-up", MODEL, ())
@@ -307,12 +318,13 @@ class CreditScoring:
                 log.check()
         except (ScorerError, LogError) as error:
             raise BentoMLException(f"The service cannot start: {error}") from None
+        limit = take_descriptors()
         folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         choose(folder / "model", MODEL)
         os.environ |= {PARENT: str(os.getpid()), SERVED: str(folder / "model")}
         # bentoml 1.4.39 has no setting for any of this; `serve` looks the class up when it has run this hook
-        circus.Arbiter = prompt(circus.Arbiter, renew, BentoMLException)  # type: ignore[misc]
+        circus.Arbiter = prompt(circus.Arbiter, renew, BentoMLException, backlog(limit))  # type: ignore[misc]
 
     @bentoml.on_shutdown
     def close(self) -> None:
@@ -378,21 +390,23 @@ async def _at_once(job: Job) -> bytes | Refusal:
     return answer
 
 
-def _landing() -> Document:
-    return Document(pages.landing(_tag()).encode(), "text/html; charset=utf-8", pages.LANDING_HEADERS)
+def _landing(prefix: str) -> Document:
+    page = pages.landing(_tag(), prefix).encode()
+    return Document(page, "text/html; charset=utf-8", pages.LANDING_HEADERS)
 
 
-def _model() -> Document:
+def _model(_: str) -> Document:
     decider = bentoml.get_current_service().decider
     return Document(JSONResponse(pages.model(decider.scorer, decider.model, ROUTES)).body)
 
 
-def _openapi() -> Document:
-    return Document(JSONResponse(pages.openapi(CreditScoring.openapi_spec.asdict(), _tag(), ROUTES)).body)
+def _openapi(prefix: str) -> Document:
+    generated = CreditScoring.openapi_spec.asdict()
+    return Document(JSONResponse(pages.openapi(generated, _tag(), ROUTES, prefix)).body)
 
 
-def _schema() -> Document:
-    return Document(JSONResponse(CreditScoring.schema()).body)
+def _schema(_: str) -> Document:
+    return Document(JSONResponse(pages.schema(CreditScoring.schema(), ROUTES)).body)
 
 
 PAGES = {"/": _landing, "/model": _model, "/docs.json": _openapi, SCHEMA: _schema}
@@ -409,8 +423,16 @@ RATE = Rate(SETTINGS.rate, workers=SETTINGS.workers) if SETTINGS.rate else None
 traffic.TimeoutMiddleware = lambda app, timeout: app  # type: ignore[assignment, misc]  # noqa: ARG005
 # bentoml 1.4.39 counts every path that is asked for under a label of its own, before it asks any middleware:
 # who makes up paths would fill memory and disk. So those that are none are answered before it.
-STRANGERS = Door(nowhere, {}, DECODER, LIMITS, GUARD)
-install(LIMITS, DRAIN.is_on, partial(among, {*ROUTES, *access.HEALTH, *access.PAGES, SCHEMA}, STRANGERS))
+STRANGERS = Door(nowhere, {}, DECODER, LIMITS, GUARD, RATE)
+
+
+def gate(app: App) -> App:
+    """Return what every request comes to first."""
+    app = among({*ROUTES, *access.HEALTH, *access.PAGES, SCHEMA}, STRANGERS, app)
+    return Forwarded(app, SETTINGS.proxies) if SETTINGS.proxies else app
+
+
+install(LIMITS, DRAIN.is_on, gate)
 CreditScoring.add_asgi_middleware(
     entrance, routes=ROUTES, decoder=DECODER, limits=LIMITS, admit=GUARD, rate=RATE, at_once=_at_once
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import small
-from running import ROOT, problem, put_in_store, running
+from running import ROOT, needs_nginx, nginx, problem, put_in_store, running
 from running import environment as service_environment
 from typer.testing import CliRunner
 
@@ -81,6 +81,46 @@ def test_two_hosts_are_none():
 def test_a_web_page_of_another_origin_may_not_post(origin):
     assert status(OPEN, scope(origin=origin)) == 403
     assert status(LOCKED, scope(origin=origin, x_api_key=OLD)) == 403
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "origin", "is_ours"),
+    [
+        ("https", "localhost:3000", "http://localhost:3000", False),
+        ("http", "localhost:3000", "https://localhost:3000", False),
+        ("http", "localhost", "http://localhost:80", True),
+        ("https", "localhost", "https://localhost", True),
+        ("https", "localhost:443", "https://localhost", True),
+        ("http", "localhost:443", "http://localhost", False),
+        ("http", "localhost:3000", "http://user@localhost:3000", False),
+        ("http", "localhost:3000", "http://localhost:3000/", False),
+        ("http", "localhost:3000", "http://localhost:x", False),
+        ("http", "[::1]:3000", "http://[::1]:3000", True),
+    ],
+)
+def test_a_page_is_ours_by_scheme_and_host_and_port(scheme, host, origin, is_ours):
+    assert status(OPEN, scope(host=host, origin=origin) | {"scheme": scheme}) == (200 if is_ours else 403)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("forwarded", "via", "x_real_ip", "x_forwarded_for", "x_forwarded_host", "x_forwarded_anything"),
+        *("x_client_ip", "true_client_ip", "cf_connecting_ip", "cdn_loop", "x_envoy_external_address"),
+    ],
+)
+def test_without_keys_what_shows_a_proxy_is_refused_though_it_calls_this_machine_by_name(header):
+    for value in ("", "127.0.0.1"):
+        for path in ("/score", "/model", "/anything"):
+            assert status(OPEN, scope(path, **{header: value})) == 403
+        assert status(OPEN, scope("/readyz", "GET", **{header: value})) == 200
+        assert status(LOCKED, scope(x_api_key=OLD, **{header: value})) == 200
+
+
+def test_without_keys_http_as_proxies_speak_it_is_refused():
+    assert status(OPEN, scope() | {"http_version": "1.0"}) == 403
+    assert status(OPEN, scope() | {"http_version": "1.1"}) == 200
+    assert status(LOCKED, scope(x_api_key=OLD) | {"http_version": "1.0"}) == 200
 
 
 def test_our_own_pages_and_those_that_were_named_may_ask():
@@ -228,6 +268,7 @@ def guarded(tmp_path_factory):
         "CREDIT_SCORING_API_KEY_FILE": str(home / "keys"),
         "CREDIT_SCORING_PRIVATE_PAGES": "on",
         "CREDIT_SCORING_LOG_HEADS": str(home / "heads"),
+        "CREDIT_SCORING_PROXIES": "127.0.0.2",
         "PYTHONPATH": str(home / "spy"),
         "SPY": str(home / "unpickled"),
     }
@@ -278,6 +319,55 @@ def test_the_service_takes_new_keys_without_a_restart_and_tells_none(guarded):
     written = [guarded.stdout(), *(file.read_text() for file in (guarded.home / "log").iterdir())]
     assert all(key not in text for text in written for key in (OLD, NEW))
     assert "1 API keys" in guarded.stdout()
+
+
+@pytest.fixture(scope="module")
+def below(guarded, tmp_path_factory):
+    """The same service below a path, behind a proxy that its settings name and one that they do not."""
+    location = (
+        f"location /bank/credit/ {{ proxy_pass {guarded.url}/; proxy_bind %s; "
+        "proxy_set_header Host $host:$server_port; proxy_set_header X-Forwarded-Proto https; "
+        "proxy_set_header X-Forwarded-Prefix /bank/credit; }"
+    )
+    locations = [location % address for address in ("127.0.0.2", "127.0.0.1")]
+    with nginx(tmp_path_factory.mktemp("nginx"), *locations) as urls:
+        yield [f"{url}/bank/credit" for url in urls]
+
+
+@served
+@needs_nginx
+def test_below_a_path_every_link_leads_where_it_says(guarded, below):
+    named, unnamed = below
+    page = guarded.http.get(f"{named}/").text
+    assert '<base href="/bank/credit/">' in page and "<base" not in guarded.http.get(f"{unnamed}/").text
+    links = [part.split('"')[0] for part in page.split('<a href="')[1:]]
+    assert len(links) == 5
+    for link in links:
+        assert guarded.http.get(f"{named}/{link}").status_code == 200
+    document = guarded.http.get(f"{named}/docs.json").json()
+    assert document["servers"] == [{"url": "/bank/credit"}]
+    assert guarded.http.get(f"{unnamed}/docs.json").json()["servers"] == [{"url": "."}]
+    for path, methods in document["paths"].items():
+        assert guarded.http.get(f"{named}{path}").status_code == (200 if "get" in methods else 405), path
+    (decision,) = guarded.post(f"{named}/score", [{"SK_ID_CURR": 1}]).json()
+    assert decision["decision"]
+
+
+@served
+@needs_nginx
+def test_a_page_of_the_proxys_scheme_may_ask_and_one_of_another_may_not(guarded, below):
+    for url, scheme, status in ((below[0], "https", 200), (below[0], "http", 403), (below[1], "https", 403)):
+        origin = f"{scheme}://{httpx.URL(url).netloc.decode()}"
+        answer = guarded.post(f"{url}/score", [{"SK_ID_CURR": 1}], headers={"origin": origin})
+        assert answer.status_code == status
+
+
+@served
+def test_proxies_without_keys_are_refused_at_the_start(guarded):
+    command = [sys.executable, "-c", "import service"]
+    env = service_environment(guarded.home, CREDIT_SCORING_PROXIES="127.0.0.2")
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode and "behind a proxy it needs API keys" in done.stderr.splitlines()[-1]
 
 
 @served

@@ -13,7 +13,7 @@ MODEL = {"tag": "m:1"}
 made: list[str] = []
 
 
-def page() -> Document:
+def page(_: str) -> Document:
     assert threading.current_thread() is not threading.main_thread()
     made.append(MODEL["tag"])
     if MODEL["tag"] == "bad":

@@ -1,7 +1,10 @@
 """The service as a client meets it: one real server on a loopback port, started once."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -316,3 +319,48 @@ def test_a_model_of_other_features_is_not_served(tmp_path, scorer_folder):
     put_in_store(changed, tmp_path)
     said = refusal(tmp_path)
     assert "cannot start" in said and "ext_average" in said
+
+
+CALL_ALL = """
+import asyncio, json, sys
+from bentoml import AsyncHTTPClient, SyncHTTPClient
+
+url, asked = sys.argv[1], json.loads(sys.argv[2])
+
+async def at_once():
+    async with AsyncHTTPClient(url) as client:
+        return {name: await getattr(client, name)(applications=asked) for name in client.endpoints}
+
+with SyncHTTPClient(url) as client:
+    one_by_one = {name: getattr(client, name)(applications=asked) for name in client.endpoints}
+print(json.dumps([one_by_one, asyncio.run(at_once())]))
+"""
+
+
+def test_bentomls_own_clients_call_every_method_that_is_listed(served, requests):
+    listed = served.http.get("/schema.json").json()
+    assert {route["route"] for route in listed["routes"]} == set(listed["paths"]) == {"/score", "/explain"}
+    command = [sys.executable, "-c", CALL_ALL, served.url, json.dumps(requests[:2])]
+    called = subprocess.run(command, env=environment(served.home), capture_output=True, text=True, check=True)
+    for answers in json.loads(called.stdout.splitlines()[-1]):
+        assert set(answers) == {"score", "explain"}
+        for name, rows in answers.items():
+            assert [row["SK_ID_CURR"] for row in rows] == [row["SK_ID_CURR"] for row in requests[:2]]
+            assert ("reasons" in rows[0]) == (name == "explain")
+
+
+def test_a_port_that_is_taken_and_an_option_without_effect_are_each_one_sentence(served):
+    port = served.url.rpartition(":")[2]
+    serve = ["serve", "service:CreditScoring", "--host", "127.0.0.1", "--port"]
+    tried = (
+        ([*serve, port], {}, f"cannot listen on 127.0.0.1:{port} .*choose another with --port"),
+        ([*serve, "0", "--api-workers", "2"], {}, "CREDIT_SCORING_WORKERS instead"),
+        ([*serve, "0"], {"BENTOML_API_WORKERS": "2"}, "CREDIT_SCORING_WORKERS instead"),
+    )
+    started = [
+        bentoml(*arguments, env=environment(served.home, **settings)) for arguments, settings, _ in tried
+    ]
+    for server, (_, _, words) in zip(started, tried, strict=True):
+        said, _ = server.communicate(timeout=60)
+        assert server.returncode and re.search(words, said), said
+        assert len(said.splitlines()) == 1, said

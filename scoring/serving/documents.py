@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from scoring.serving.asgi import App, Receive, Scope, Send, respond
+from scoring.serving.forwarded import PREFIX
 from scoring.serving.problem import Refusal
+
+PAGES_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,18 @@ class Documents:
     ----------
     app : ASGI application
     pages : mapping of path to callable
-        Make the pages.
+        Make the pages, for the sub-path below which a proxy has the service ("" for none).
     version : callable
         Gives the exact tag of the model that they speak of.
     """
 
     def __init__(
-        self, app: App, pages: Mapping[str, Callable[[], Document]], version: Callable[[], str]
+        self, app: App, pages: Mapping[str, Callable[[str], Document]], version: Callable[[], str]
     ) -> None:
         self.app = app
         self.pages = pages
         self.version = version
-        self._made: dict[str, tuple[str, asyncio.Future[Document]]] = {}
+        self._made: dict[tuple[str, str], tuple[str, asyncio.Future[Document]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,7 +58,7 @@ class Documents:
             return
         if scope["method"] not in ("GET", "HEAD"):
             raise Refusal(405, "This page can only be read.", allow="GET, HEAD")
-        document = await self._document(scope["path"])
+        document = await self._document(scope["path"], scope.get(PREFIX, ""))
         tag = document.tag.encode()
         known = [value for name, value in scope["headers"] if name == b"if-none-match"]
         if any(tag in value for value in known):
@@ -65,14 +68,16 @@ class Documents:
         sent = [(name.encode(), value.encode()) for name, value in headers.items()]
         await respond(send, 200, [*sent, (b"etag", tag)], document.body)
 
-    async def _document(self, path: str) -> Document:
-        version = self.version()
-        made = self._made.get(path)
+    async def _document(self, path: str, prefix: str) -> Document:
+        version, page = self.version(), (path, prefix)
+        made = self._made.get(page)
         if made is None or made[0] != version:
-            made = (version, asyncio.ensure_future(asyncio.to_thread(self.pages[path])))
-            self._made[path] = made
+            made = (version, asyncio.ensure_future(asyncio.to_thread(self.pages[path], prefix)))
+            self._made[page] = made
+            if len(self._made) > PAGES_KEPT:  # a proxy that passes on what its clients say of sub-paths
+                self._made.pop(next(iter(self._made)))
         try:
             return await asyncio.shield(made[1])
         except Exception:
-            self._made.pop(path, None)  # the next one tries again
+            self._made.pop(page, None)  # the next one tries again
             raise

@@ -13,9 +13,9 @@ from scoring.serving.head import ARROW
 from scoring.serving.limits import Route
 
 ERRORS = {
-    400: "The body is not JSON",
+    400: "The body is not JSON, or a header is sent twice",
     401: "The API key is missing or not valid",
-    403: "The Host or the Origin is not known",
+    403: "The Host or the Origin is not known, or it came through a proxy and there are no API keys",
     408: "The body did not arrive in time",
     413: "The body is too large",
     415: "The body is sent as another content type",
@@ -80,10 +80,20 @@ def _feature(name: str, scorer: Scorer) -> dict[str, Any]:
     }
 
 
-def openapi(generated: dict[str, Any], tag: str, routes: Mapping[str, Route]) -> dict[str, Any]:
+def schema(generated: dict[str, Any], routes: Mapping[str, Route]) -> dict[str, Any]:
+    """Leave out of what BentoML's clients ask for the inner endpoints, which nobody can call."""
+    inner = {twin for route in routes.values() for twin in route.twins}
+    called = [route for route in generated["routes"] if route["route"] not in inner]
+    paths = {path: about for path, about in generated["paths"].items() if path not in inner}
+    return {**generated, "routes": called, "paths": paths}
+
+
+def openapi(
+    generated: dict[str, Any], tag: str, routes: Mapping[str, Route], prefix: str = ""
+) -> dict[str, Any]:
     """Make BentoML's OpenAPI document true: our errors, headers and pages, and no inner endpoint.
 
-    ``generated`` is BentoML's own document; it is changed.
+    ``generated`` is BentoML's own document; it is changed. ``prefix``: the path below which a proxy has it.
     """
     paths, schemas = generated["paths"], generated["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=REFERENCE)
@@ -111,6 +121,7 @@ def openapi(generated: dict[str, Any], tag: str, routes: Mapping[str, Route]) ->
         "get": {"summary": "The model that decides", "responses": {"200": {"description": "OK"}}}
     }
     words = "Decides credit applications, explains every decision and records it."
+    generated["servers"] = [{"url": prefix or "."}]
     generated["info"] = {"title": "Credit scoring", "version": tag, "description": words}
     return generated
 
@@ -118,14 +129,18 @@ def openapi(generated: dict[str, Any], tag: str, routes: Mapping[str, Route]) ->
 LANDING_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-def landing(tag: str) -> str:
-    """Return the first page: the endpoints, in HTML that asks nothing of any other site."""
-    return _LANDING.replace("MODEL", tag)
+def landing(tag: str, prefix: str = "") -> str:
+    """Return the first page: the endpoints, in HTML that asks nothing of any other site.
+
+    Its links are relative; ``prefix`` is the path below which a proxy has the service.
+    """
+    base = f'<base href="{prefix}/">' if prefix else ""
+    return _LANDING.replace("MODEL", tag).replace("BASE", base)
 
 
 _LANDING = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Credit scoring</title>
+<title>Credit scoring</title>BASE
 <style>
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem }
 code { background: #f5f5f4; color: #1c1917; padding: .1rem .3rem }

@@ -23,6 +23,8 @@ WORDS = {  # where pydantic speaks of Python
     "model_type": "Input should be an object",
 }
 
+NAN = "NaN is not JSON; send null for what is not known (pandas: df.astype(object).where(df.notna(), None))"
+
 
 class Refusal(Exception):
     """A request that gets a problem for an answer."""
@@ -92,13 +94,20 @@ def field_errors(error: ValidationError, start: int, above: Location = ()) -> li
     first of them, and ``above`` the place of the list.
     """
     found = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+    for fault in error.errors(include_url=False, include_context=False):
         place, detail = fault["loc"], WORDS.get(fault["type"], fault["msg"])
+        if is_nan(fault["input"]):  # of what was sent, nothing else is told
+            detail = NAN
         if above:
             position, *rest = place
             place = (*above, start + int(position), *rest)
         found.append(field_error(place, detail, 0 if above else start))
     return found
+
+
+def is_nan(value: object) -> bool:
+    """Say whether a value is the NaN that Python, but not JSON, has."""
+    return isinstance(value, float) and value != value
 
 
 def field_error(location: Location, detail: str, start: int) -> FieldError:

@@ -21,7 +21,9 @@ STARTS = 3  # a worker that ends by itself so often in a row will not start at t
 AGAIN_S = 0.1
 
 
-def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str], Exception]) -> type[Any]:
+def prompt(
+    arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str], Exception], backlog: int
+) -> type[Any]:
     """Return BentoML's arbiter with a shorter delay and a longer memory.
 
     Parameters
@@ -32,17 +34,28 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
         Called at SIGHUP, in a thread, one call at a time; says whether the workers are to be told, each by a
         SIGHUP of its own.
     failure : callable
-        Makes the exception that ends the server when no worker can start.
+        Makes the exception that ends the server when it, or no worker, can start.
+    backlog : int
+        Clients that may wait to be accepted.
     """
 
     class Supervisor(arbiter):  # type: ignore[misc]
         """Replaces a worker the moment that it ends."""
 
         def initialize(self) -> None:
-            super().initialize()
+            words = logging.getLogger("circus")
+            words.disabled = True  # it says twice where it cannot listen, and not what to do
+            try:
+                super().initialize()
+            except OSError as error:
+                raise failure(self._unheard(error)) from None
+            finally:
+                words.disabled = False
             self._failed = 0
             self._one_renewal = threading.Lock()
             for watcher in self.watchers:
+                place = watcher.args.index("--backlog") + 1
+                watcher.args[place] = str(min(backlog, int(watcher.args[place])))
                 watcher.respawn = True
                 watcher.hooks["after_reap"] = self._reaped
             signal.signal(signal.SIGCHLD, self._child)
@@ -71,6 +84,14 @@ def prompt(arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str
             except ConflictError:
                 self.loop.call_later(AGAIN_S, self.stop)
                 return None
+
+        def _unheard(self, error: OSError) -> str:
+            places = ", ".join(f"{socket.host}:{socket.port}" for socket in self.sockets.values())
+            why = os.strerror(error.errno) if error.errno else str(error)
+            return (
+                f"The service cannot start: it cannot listen on {places} ({why}). Stop the program that has "
+                "the port, or choose another with --port."
+            )
 
         def _child(self, *_: object) -> None:
             self.loop.add_callback_from_signal(self._look)

@@ -254,11 +254,13 @@ def _serves(process: psutil.Process) -> bool:
         return False
 
 
-def start(home: Home, port: int | None = None, workers: int = 1, **settings: str) -> Server:
-    """Start our service, without waiting for it."""
+def start(
+    home: Home, port: int | None = None, workers: int = 1, before: Sequence[str] = (), **settings: str
+) -> Server:
+    """Start our service, without waiting for it; ``before`` is a command that starts the other one."""
     port = port or free_port()
     settings.setdefault("CREDIT_SCORING_WORKERS", str(workers))
-    command = [sys.executable, "-m", "bentoml", "serve", "service:CreditScoring"]
+    command = [*before, sys.executable, "-m", "bentoml", "serve", "service:CreditScoring"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     return Server(command, home.environment(**settings), home.folder / "stdout", port)
 
