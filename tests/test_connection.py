@@ -282,6 +282,26 @@ def test_an_upgrade_is_not_taken_up_and_the_request_is_answered_as_are_those_beh
     assert b"HTTP/1.1 101" not in answer and "upgrade" not in echoed(answer)[0][2]
 
 
+@pytest.mark.parametrize("raw", [LAST, H2C, H2C + b"GET / HT", LAST[:-2], H2C[:-20], b""])
+def test_who_shuts_the_way_there_is_answered_if_the_request_was_whole(raw):
+    async def talk(port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(raw)
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    began = time.monotonic()
+    found = echoed(serve(talk, app=echo))
+    assert len(found) == (raw.startswith((LAST, H2C))) and time.monotonic() - began < 3
+
+
+def test_many_upgrades_in_one_packet_are_all_answered():
+    answer, _ = serve(lambda port: exchange(port, NO_BODY * 500 + LAST), app=echo, limits=Limits())
+    assert len(echoed(answer)) == 501
+
+
 def test_this_is_no_proxy():
     for target in (b"bank.example:443", b"/score"):
         raw = b"CONNECT %b HTTP/1.1\r\nHost: bank.example\r\n\r\n" % target

@@ -117,6 +117,13 @@ class Connection(HttpToolsProtocol):
         if self._timer is None and not self._is_over and (self._is_in_head or self._is_between()):
             self._expect(self.limits.head_s, self._late)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a client that has said all, as netcat does; True keeps the way to it open."""
+        waits = self._is_answering() and not self._is_in_body and self.transport.can_write_eof()
+        if waits:
+            self.cycle.keep_alive = False
+        return waits
+
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
@@ -187,23 +194,25 @@ class Connection(HttpToolsProtocol):
 
     def _read(self, piece: bytes | memoryview) -> None:
         try:
-            self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade as upgrade:
-            # The parser has skipped the body: it is of another protocol, if that is spoken. Ours is not.
-            self._is_upgrade = False
-            fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
-            first = b"%b %b HTTP/%b\r\n" % (
-                self.parser.get_method(),
-                self.url,
-                self.parser.get_http_version().encode(),
-            )
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-            self._read(b"".join([first, *fields, b"\r\n"]))
-            if not self._is_over:
-                self._read(piece[upgrade.args[0] :])
+            while len(piece):
+                try:
+                    self.parser.feed_data(piece)
+                except httptools.HttpParserUpgrade as upgrade:
+                    piece = piece[upgrade.args[0] :]
+                    self._read_again()
+                else:
+                    return
         except httptools.HttpParserError:
             self._refuse(self._refusal or Refusal(400, "This is not HTTP/1.1 as RFC 9112 has it."))
+
+    def _read_again(self) -> None:
+        """Read a head without its wish for another protocol, of which the parser takes the body to be."""
+        self._is_upgrade = False
+        target = self.parser.get_method(), self.url, self.parser.get_http_version().encode()
+        fields = [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.parser.feed_data(b"".join([b"%b %b HTTP/%b\r\n" % target, *fields, b"\r\n"]))
 
     def _check_target(self) -> None:
         """Refuse a target with a Host of its own, if the header Host, which is looked at, is another."""
