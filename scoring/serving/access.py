@@ -189,7 +189,7 @@ class Guard:
             raise Refusal(
                 403, "The service is not known by this Host; CREDIT_SCORING_HOSTS names those it has."
             )
-        if not is_known_origin(scope, self.origins):
+        if not is_known_origin(scope, self.origins, scope.get("scheme", "http")):
             raise Refusal(
                 403, "Pages of this Origin may not ask; CREDIT_SCORING_ORIGINS names those that may."
             )
@@ -202,15 +202,15 @@ def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:
     return name in LOOPBACK or name in hosts
 
 
-def is_known_origin(scope: Scope, origins: Collection[str]) -> bool:
-    """Say whether a request comes from a page of the service itself, of ``origins``, or from no page.
+def is_known_origin(scope: Scope, origins: Collection[str], scheme: str = "") -> bool:
+    """Say whether a request comes from a page of the Host that it calls, of ``origins``, or from no page.
 
-    One of the service itself has its scheme, its Host and its port.
+    ``scheme``: of a page of the Host; any if none is given, as who is behind a proxy may not know its own.
     """
     origin = _header(scope, b"origin").lower()
     if not origin or origin in origins:
         return True
-    scheme = scope.get("scheme", "http").replace("ws", "http")  # a websocket's page is of http
+    scheme = scheme or origin.partition("://")[0]
     return _place(origin) == _place(f"{scheme}://{_header(scope, b'host').lower()}") is not None
 
 
