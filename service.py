@@ -119,11 +119,6 @@ def guard() -> Guard:
         keys = KeyRing(SETTINGS.api_keys, SETTINGS.api_key_file)
     except AccessError as error:
         raise BentoMLException(f"The service cannot start: {error}") from None
-    if SETTINGS.proxies and not keys:
-        raise BentoMLException(
-            "The service cannot start: behind a proxy it needs API keys; set CREDIT_SCORING_API_KEYS or "
-            "CREDIT_SCORING_API_KEY_FILE beside CREDIT_SCORING_PROXIES."
-        )
     return Guard(keys, SETTINGS.hosts, SETTINGS.origins, SETTINGS.are_pages_private)
 
 

@@ -363,14 +363,6 @@ def test_a_page_of_the_proxys_scheme_may_ask_and_one_of_another_may_not(guarded,
 
 
 @served
-def test_proxies_without_keys_are_refused_at_the_start(guarded):
-    command = [sys.executable, "-c", "import service"]
-    env = service_environment(guarded.home, CREDIT_SCORING_PROXIES="127.0.0.2")
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    assert done.returncode and "behind a proxy it needs API keys" in done.stderr.splitlines()[-1]
-
-
-@served
 def test_no_pickle_is_read_by_the_service(guarded):
     guarded.post("/explain", small.applications(3, seed=9))
     unpickled = guarded.home / "unpickled"
