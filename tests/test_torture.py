@@ -124,7 +124,7 @@ def test_a_figure_is_met_or_not_by_its_target(tmp_path):
 
 
 def test_a_row_at_less_than_its_counts_says_so():
-    row = Row(1, "load", "It bears the load", lambda _: None, 1)
+    row = Row("load", "It bears the load", lambda _: None, 1)
     figure = Figure("requests", 12, "requests", ">= 10", True, "9", "a note")
     whole, part = (
         Result("load", scale, "2026-11-21T08:00:00Z", 1.0, "abc", "ours", [figure]) for scale in (1, 0.1)
@@ -135,7 +135,7 @@ def test_a_row_at_less_than_its_counts_says_so():
 
 
 def test_a_row_says_on_which_commit_and_day_it_ran():
-    row = Row(1, "load", "It bears the load", lambda _: None, 1)
+    row = Row("load", "It bears the load", lambda _: None, 1)
     figures = [Figure("slope of memory", -0.0, "MB/h", "<= 1", True)]
     result = Result("load", 1, "2026-11-21T08:00:00Z", 1.0, "abc-dirty", "ours", figures)
     text = report.table([row], {"load": result})

@@ -89,7 +89,6 @@ _ALL = [
         5400,
     ),
     Row("tables", "No Arrow table, however bent, kills or stalls a worker", arrow.tables, 2700),
-    Row("page", "The page reads, fetches and repeats nothing that is not its own", page.page, 900),
     Row("clients", "Any client's defaults will do, and no request has two meanings", doors.clients, 900),
     Row("proxies", "A proxy opens nothing that was shut; no address is invented", doors.proxies, 900),
     Row("crowd", "Connections that ask for nothing keep nobody out in silence", doors.crowd, 900),

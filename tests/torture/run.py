@@ -61,8 +61,8 @@ class Figure:
 class Row:
     """One row of the table of promises.
 
-    ``work`` does the harm; ``limit_s`` is what it may take at full counts before it is ended; ``number`` is its
-    place in the table, from 1.
+    ``work`` does the harm; ``limit_s`` is what it may take at full counts before it is ended; ``number`` is
+    its place in the table, from 1.
     """
 
     name: str
