@@ -36,6 +36,7 @@ from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import Evaluation, cross_validate, evaluate
 from scoring.evaluation.checks import LeakSuspected, check_auc
 from scoring.evidence.figures import draw_importance
+from scoring.language import ENGLISH
 from scoring.scorer import Scorer
 from training import registry, tracking
 from training.comparison import Bar, as_table, show
@@ -156,7 +157,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         soft_wrap=True,
     )
     for notice in material.notices:
-        console.print(f"Note: {notice.en}", soft_wrap=True)
+        console.print(f"Note: {notice[ENGLISH]}", soft_wrap=True)
     whole = material.key(plan, [candidate.description() for candidate in plan.candidates])
     tags = {tracking.KEY: whole, "candidates": plan.compare}
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import polars as pl
 
 from scoring import features as declared
-from scoring.features.groups import Group, Words
-from scoring.features.wording import NARROW, NO_BREAK, Value, in_words
+from scoring.features.wording import Value, in_words
+from scoring.language import Text, in_sentence, say, written
 from scoring.schema import Reason
 from scoring.scorer import Scorer
 from scoring.scorer.model import Matrix
@@ -25,6 +25,10 @@ TINY = 0.05  # log-odds; a cause below it moves the odds by less than 5 %
 WEIGHTY = 0.25  # of the group's heaviest feature: a fact lighter than that does not stand for the group
 NEVER = frozenset(f.name for f in declared.FEATURES if declared.protected_by(f))
 """Features that read a protected attribute: never in a reason, whatever the policy lets the model read."""
+
+BARE = Text("reason.bare", "{cause}.")
+QUOTED = Text("reason.quoted", "{cause} ({fact}: {value}).")
+COMPARED = Text("reason.compared", "{cause} ({fact}: {value}; granted applicants: {usual}).")
 
 
 def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
@@ -123,23 +127,25 @@ def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
 def _reason(
     scorer: Scorer, group: str, members: Mapping[str, float], weight: float, values: Mapping[str, Value]
 ) -> Reason:
-    (en, fr), name, is_quoted = _telling(scorer, group, members, values)
-    if is_quoted:
-        feature, value, usual = declared.FEATURE_BY_NAME[name], values[name], scorer.granted_values.get(name)
-        en += f" ({_lower(feature.en)}: {in_words(feature, value, 'en')}"
-        fr += f" ({_lower(feature.fr)}{NO_BREAK}: {in_words(feature, value, 'fr')}"
-        if usual is not None:
-            en += f"; granted applicants: {in_words(feature, usual, 'en')}"
-            fr += f"{NARROW}; demandes accordées{NO_BREAK}: {in_words(feature, usual, 'fr')}"
-        en, fr = f"{en})", f"{fr})"
-    return Reason(
-        group=group, feature=name, value=values[name], contribution=weight, en=f"{en}.", fr=f"{fr}."
-    )
+    cause, name, is_quoted = _telling(scorer, group, members, values)
+    feature, value, usual = declared.FEATURE_BY_NAME[name], values[name], scorer.granted_values.get(name)
+
+    def sentence(language: str) -> str:
+        said = say(cause, language)
+        if not is_quoted:
+            return say(BARE, language, cause=said)
+        fact, own = in_sentence(feature.label, language), in_words(feature, value, language)
+        if usual is None:
+            return say(QUOTED, language, cause=said, fact=fact, value=own)
+        others = in_words(feature, usual, language)
+        return say(COMPARED, language, cause=said, fact=fact, value=own, usual=others)
+
+    return Reason(group=group, feature=name, value=value, contribution=weight, text=written(sentence))
 
 
 def _telling(
     scorer: Scorer, group: str, members: Mapping[str, float], values: Mapping[str, Value]
-) -> tuple[Words, str, bool]:
+) -> tuple[Text, str, bool]:
     """Choose the sentence that a group is told by, the feature that it names, and whether to quote its value.
 
     A claim is made only with a weighty fact that bears it out. Where half of what speaks against the
@@ -149,7 +155,7 @@ def _telling(
     words = declared.GROUPS[group]
     weighty = WEIGHTY * max(members.values())
     ordered = sorted((n for n in members if members[n] >= weighty), key=lambda n: -members[n])
-    sides = {name: _side(scorer, words, name, values[name]) for name in ordered}
+    sides = {name: _side(scorer, name, values[name]) for name in ordered}
     if words.claim:
         for name in ordered:
             if sides[name] == "risky":
@@ -165,19 +171,13 @@ def _telling(
     return words.weighs, ordered[0], False
 
 
-def _side(scorer: Scorer, words: Group, name: str, value: Value) -> Literal["risky", "safe", "other", "none"]:
+def _side(scorer: Scorer, name: str, value: Value) -> Literal["risky", "safe", "other", "none"]:
     """Say on which side of the usual a value lies: risky, safe, other (no side is known), none (no fact)."""
     feature, usual = declared.FEATURE_BY_NAME[name], scorer.granted_values.get(name)
     if not feature.is_plain or value is None or value == usual:
         return "none"
     if isinstance(value, str) or usual is None or isinstance(usual, str):
         return "other"
-    side = words.sides.get(name, feature.direction)
-    if side:
-        return "risky" if (value - usual) * side > 0 else "safe"
+    if feature.side:
+        return "risky" if (value - usual) * feature.side > 0 else "safe"
     return "safe" if (value - usual) * feature.direction < 0 else "other"
-
-
-def _lower(label: str) -> str:
-    """Put a label into a sentence; an abbreviation keeps its capitals."""
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

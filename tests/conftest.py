@@ -25,7 +25,7 @@ settings.register_profile("repeat", deadline=None, derandomize=True, database=No
 settings.register_profile("search", deadline=None, max_examples=1_000)
 settings.load_profile("repeat")
 
-pytest.register_assert_rewrite("running", "small", "stand_in")  # they assert for the tests
+pytest.register_assert_rewrite("running", "small", "stand_in", "third")  # they assert for the tests
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -51,3 +51,22 @@ def chromium():
         program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield program
         program.close()
+
+
+@pytest.fixture(scope="session")
+def third_folder(tmp_path_factory):
+    import third
+
+    return third.write(tmp_path_factory.mktemp("languages"))
+
+
+@pytest.fixture
+def third(third_folder):
+    """Speak a third language beside English and French, for one test."""
+    import third
+
+    from scoring import language
+
+    language.use(third_folder)
+    yield third.THIRD
+    language.use(None)

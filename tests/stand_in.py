@@ -13,7 +13,7 @@ THRESHOLD = 0.0909
 BASE = -2.4
 REFUSED_NUMBER = 666  # an application that the service does not accept
 FEATURES = [
-    {"name": name, "en": en, "fr": fr, "unit": unit, "group": group}
+    {"name": name, "label": {"en": en, "fr": fr}, "unit": unit, "group": group}
     for name, en, fr, unit, group in (
         ("EXT_SOURCE_2", "External score 2", "Score externe 2", "ratio", "external_score"),
         ("AMT_CREDIT", "Amount of the loan", "Montant du prêt", "amount", "request"),
@@ -67,8 +67,10 @@ def explain(application: dict[str, Any]) -> dict[str, Any]:
                 "feature": "EXT_SOURCE_2",
                 "value": outside,
                 "contribution": 0.4,
-                "en": "The score received from an outside agency is low.",
-                "fr": "La note reçue d'un organisme externe est basse.",
+                "text": {
+                    "en": "The score received from an outside agency is low.",
+                    "fr": "La note reçue d'un organisme externe est basse.",
+                },
             }
         ],
     }

@@ -49,6 +49,7 @@ FLOORS = {
         "scoring.inference_log",
         "scoring.download",
         "scoring.engine",
+        "scoring.language",
     },
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -64,8 +65,10 @@ COMMAND_LINES = {
     "scoring.inference_log",
     "scoring.replay",
     "scoring.engine",
+    "scoring.language",
 }
 DOORS = {
+    "babel": {"scoring.language"},
     "bentoml": {"service", "import_model"},
     "mlflow": {"training"},
     "gradio": {"ui"},
@@ -295,6 +298,12 @@ def test_the_bento_holds_only_the_service_and_the_rooms_that_it_needs() -> None:
     packed, served = packed_modules(), served_modules()
     assert served <= packed, "bentofile.yaml leaves out what the service imports"
     assert {room(name) for name in packed} == {room(name) for name in served}, "not needed in the bento"
+
+
+def test_the_bento_speaks_every_language() -> None:
+    include = yaml.safe_load((ROOT / "bentofile.yaml").read_text())["include"]
+    packed = {file for pattern in include for file in ROOT.glob(pattern)}
+    assert packed >= set(ROOT.glob("scoring/**/*.po")) != set()
 
 
 @pytest.mark.parametrize(

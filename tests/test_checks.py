@@ -82,7 +82,7 @@ def said(
 ) -> list[str]:
     y = np.zeros(max(len(table), defaults), dtype=np.int8)
     y[:defaults] = 1
-    return [getattr(notice, language) for notice in notices(table, y, absent, 6)]
+    return [notice[language] for notice in notices(table, y, absent, 6)]
 
 
 def test_an_ordinary_portfolio_needs_no_notice():

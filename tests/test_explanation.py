@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import polars as pl
 import pytest
 import small
 
 from scoring.explanation import NEVER, TINY, explain, reasons
-from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS, Feature
-from scoring.features.wording import in_words
+from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS
+from scoring.features.wording import in_words, written
 
 NO_BREAK, NARROW = "\u00a0", "\u202f"
 
@@ -18,38 +17,37 @@ def learned():
     return small.scorer()
 
 
-def feature(unit: str, en: str = "Thing", group: str = "delays") -> Feature:
-    return Feature("thing", pl.col("thing"), unit, group, en, "Chose")
-
-
 @pytest.mark.parametrize(
-    ("unit", "label", "value", "en", "fr"),
+    ("unit", "value", "en", "fr"),
     [
-        ("share", "Share", 0.234, "23%", "23~%"),
-        ("share", "Share", 0.034, "3.4%", "3,4~%"),
-        ("amount", "Debt", 12500.0, "12,500", "12~500"),
-        ("amount", "Debt", 12.5, "12.5", "12,5"),
-        ("amount", "Debt", -0.01, "0.0", "0,0"),
-        ("count", "Loans", 3.0, "3", "3"),
-        ("years", "In the job", 3.42, "3.4_years", "3,4_ans"),
-        ("years", "In the job", 1.0, "1_year", "1_an"),
-        ("days", "Days late", 12.6, "13_days", "13_jours"),
-        ("days", "Days late", -3.0, "-3_days", "-3_jours"),
-        ("days", "Day of the latest refusal", -243.0, "243_days ago", "il y a 243_jours"),
-        ("months", "Month of the last delay", -1.0, "1_month ago", "il y a 1_mois"),
-        ("ratio", "Debt to income", 1.234, "1.23", "1,23"),
-        ("ratio", "Population", 0.0183, "0.018", "0,018"),
-        ("points", "External score", 0.5, "0.50", "0,50"),
-        ("points", "Rating", 3.0, "3", "3"),
-        ("flag", "Owns a car", 1.0, "yes", "oui"),
-        ("flag", "Owns a car", 0.0, "no", "non"),
-        ("category", "Income", "Working", "Employee", "Salarié(e)"),
-        ("amount", "Debt", None, "not known", "non connu"),
+        ("share", 0.234, "23%", "23~%"),
+        ("share", 0.034, "3.4%", "3,4~%"),
+        ("amount", 12500.0, "12,500", "12~500"),
+        ("amount", 12.5, "12.5", "12,5"),
+        ("amount", -0.01, "0.0", "0,0"),
+        ("count", 3.0, "3", "3"),
+        ("years", 3.42, "3.4_years", "3,4_ans"),
+        ("years", 1.0, "1_year", "1_an"),
+        ("days", 12.6, "13_days", "13_jours"),
+        ("days", -3.0, "-3_days", "-3_jours"),
+        ("date", -243.0, "243_days ago", "il y a 243_jours"),
+        ("month", -1.0, "1_month ago", "il y a 1_mois"),
+        ("days", -1.0, "-1_day", "-1_jour"),
+        ("date", 30.0, "30_days", "30_jours"),
+        ("years", 1.96, "2.0_years", "2,0_ans"),
+        ("ratio", 1.234, "1.23", "1,23"),
+        ("ratio", 0.0183, "0.018", "0,018"),
+        ("points", 0.5, "0.50", "0,50"),
+        ("points", 3.0, "3", "3"),
+        ("flag", 1.0, "yes", "oui"),
+        ("flag", 0.0, "no", "non"),
+        ("category", "Working", "Employee", "Salarié(e)"),
+        ("amount", None, "not known", "non connu"),
     ],
 )
-def test_a_value_is_written_as_a_person_would(unit, label, value, en, fr):
-    assert in_words(feature(unit, label), value, "en") == en.replace("_", NO_BREAK)
-    assert in_words(feature(unit, label), value, "fr") == fr.replace("_", NO_BREAK).replace("~", NARROW)
+def test_a_value_is_written_as_a_person_would(unit, value, en, fr):
+    assert written(unit, value, "en") == en.replace("_", NO_BREAK)
+    assert written(unit, value, "fr") == fr.replace("_", NO_BREAK).replace("~", NARROW)
 
 
 def test_every_feature_can_be_put_in_words():
@@ -139,67 +137,69 @@ def told(scorer, group, usual, **facts):
 
 def test_a_claim_is_made_with_the_fact_that_bears_it_out(bare):
     low = told(bare, "external_score", {"ext_mean": 0.64}, ext_mean=(0.2, 0.5))
-    assert low.en == (
+    assert low.text["en"] == (
         "The score received from an external agency is low "
         "(average of the external scores: 0.20; granted applicants: 0.64)."
     )
-    assert low.fr == (
+    assert low.text["fr"] == (
         "La note reçue d'un organisme externe est basse "
         "(moyenne des notes externes_: 0,20~; demandes accordées_: 0,64)."
     ).replace("_", NO_BREAK).replace("~", NARROW)
     heavy = told(bare, "request", {"credit_to_income": 2.5}, credit_to_income=(4.5, 0.5))
-    assert heavy.en.startswith("The loan asked for is heavy") and "4.50; granted applicants: 2.50" in heavy.en
+    assert (
+        heavy.text["en"].startswith("The loan asked for is heavy")
+        and "4.50; granted applicants: 2.50" in heavy.text["en"]
+    )
 
 
 def test_a_fact_on_the_safe_side_bears_nothing_out(bare):
     """A high score that happens to count against an application is not called low, nor quoted."""
     usual = {"EXT_SOURCE_2": 0.57, "EXT_SOURCE_3": 0.51, "credit_to_income": 2.5}
     high = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5))
-    assert high.en == "The scores received from external agencies weigh on the estimate."
+    assert high.text["en"] == "The scores received from external agencies weigh on the estimate."
     light = told(bare, "request", usual, credit_to_income=(1.0, 0.5))
-    assert light.en == "The kind and the terms of the loan asked for weigh on the estimate."
+    assert light.text["en"] == "The kind and the terms of the loan asked for weigh on the estimate."
     both = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5), EXT_SOURCE_3=(0.4, 0.2))
-    assert both.feature == "EXT_SOURCE_3" and "0.40; granted applicants: 0.51" in both.en
+    assert both.feature == "EXT_SOURCE_3" and "0.40; granted applicants: 0.51" in both.text["en"]
 
 
 def test_a_fact_too_light_to_stand_for_its_cause_is_not_quoted(bare):
     usual = {"EXT_SOURCE_2": 0.57, "EXT_SOURCE_3": 0.51}
     reason = told(bare, "external_score", usual, EXT_SOURCE_2=(0.8, 0.5), EXT_SOURCE_3=(0.4, 0.1))
-    assert "(" not in reason.en and reason.feature == "EXT_SOURCE_2"
+    assert "(" not in reason.text["en"] and reason.feature == "EXT_SOURCE_2"
 
 
 def test_what_is_not_known_is_said_to_be_unknown(bare):
     usual = {"card_use_mean": 0.1, "card_use_max": 0.5}
     reason = told(bare, "card_use", usual, card_use_mean=(None, 0.4), card_use_max=(None, 0.3))
-    assert (reason.en, reason.value) == ("Little or nothing is known about the use of credit cards.", None)
-    assert reason.fr == "Peu ou rien n'est connu de l'usage des cartes de crédit."
+    assert (reason.text["en"], reason.value) == (
+        "Little or nothing is known about the use of credit cards.",
+        None,
+    )
+    assert reason.text["fr"] == "Peu ou rien n'est connu de l'usage des cartes de crédit."
     mostly = told(bare, "card_use", usual, card_use_mean=(None, 0.2), card_use_max=(0.3, 0.3))
-    assert mostly.en == "The use of credit cards weighs on the estimate."
+    assert mostly.text["en"] == "The use of credit cards weighs on the estimate."
 
 
 def test_a_category_is_quoted_without_a_claim(bare):
     usual = {"OCCUPATION_TYPE": "Laborers"}
     reason = told(bare, "stability", usual, OCCUPATION_TYPE=("Cleaning staff", 0.4))
-    assert reason.en == (
+    assert reason.text["en"] == (
         "The work, the education and the contact details weigh on the estimate "
         "(occupation: Cleaning; granted applicants: Labourer)."
     )
 
 
-def test_the_sides_of_a_group_are_of_its_own_features():
-    """Above or below is said only where the feature's own direction does not say it."""
+def test_which_side_is_told_is_declared_only_where_the_direction_does_not_say_it():
+    for item in FEATURES:
+        if item.told:
+            assert GROUPS[item.group].claim and item.kind == "number", item.name
+            assert bool(item.side) != bool(item.direction), item.name
+
+
+def test_a_group_that_is_never_a_reason_has_no_sentence_for_one():
     for key, group in GROUPS.items():
-        for name, side in group.sides.items():
-            item = FEATURE_BY_NAME[name]
-            assert item.group == key and item.kind == "number", name
-            assert bool(side) != bool(item.direction), name
-
-
-def test_every_told_group_has_its_words_in_both_languages():
-    for group in GROUPS.values():
-        for words in (group.claim, group.weighs, group.unknown):
-            assert words is None or all(words), group.en
-        assert group.is_told or not (group.claim or group.unknown), group.en
+        assert group.is_told or not (group.claim or group.unknown), key
 
 
 def test_reasons_quote_the_applicants_own_value_and_claim_only_what_it_bears_out(learned):
@@ -210,13 +210,12 @@ def test_reasons_quote_the_applicants_own_value_and_claim_only_what_it_bears_out
         for reason in explanation["reasons"]:
             item, group = FEATURE_BY_NAME[reason.feature], GROUPS[reason.group]
             assert reason.contribution >= TINY and reason.value == row[reason.feature]
-            if "(" in reason.en:
-                assert reason.value is not None and in_words(item, reason.value, "en") in reason.en
-            if group.claim and reason.en.startswith(group.claim[0]):
+            if "(" in reason.text["en"]:
+                assert reason.value is not None and in_words(item, reason.value, "en") in reason.text["en"]
+            if group.claim and reason.text["en"].startswith(group.claim.en):
                 claims += 1
-                side = group.sides.get(item.name, item.direction)
-                assert side * (reason.value - scorer.granted_values[item.name]) > 0, reason.en
-            if group.unknown and reason.en.startswith(group.unknown[0]):
+                assert item.side * (reason.value - scorer.granted_values[item.name]) > 0, reason.text["en"]
+            if group.unknown and reason.text["en"].startswith(group.unknown.en):
                 assert reason.value is None
     assert claims > 100
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scoring.language import languages, say
 from scoring.schema import (
     EXAMPLE,
     FORM_GROUPS,
@@ -57,18 +58,18 @@ def test_the_history_of_a_request_has_one_list_per_table():
     assert ApplicationRequest(SK_ID_CURR=1, history={}).history == History()
 
 
-def test_every_column_has_words_in_both_languages_and_a_place_in_the_form():
+def test_every_column_has_words_and_a_place_in_the_form():
     for table, record in RECORDS.items():
         for column in columns(record).values():
-            assert column.en and column.fr, column
+            assert column.label.en, column
             assert column.group in (FORM_GROUPS if table == "application" else {"history"}), column
             assert column.levels == () or column.kind == "category", column
     assert {column.group for column in columns(Application).values()} == set(FORM_GROUPS)
 
 
 def test_words_of_the_form_are_not_repeated():
-    for words in ("en", "fr"):
-        said = [getattr(column, words) for column in columns(Application).values()]
+    for language in languages():
+        said = [say(column.label, language) for column in columns(Application).values()]
         assert len(said) == len(set(said))
 
 
@@ -220,7 +221,7 @@ def test_the_json_schema_describes_what_is_checked():
     assert properties["CNT_CHILDREN"]["anyOf"][0] == {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
     assert "enum" not in json.dumps(properties)
     assert properties["CODE_GENDER"]["examples"] == ["F", "M", "XNA"]
-    assert properties["CODE_GENDER"]["x-title-fr"] == "Sexe"
+    assert properties["CODE_GENDER"]["x-titles"] == {"en": "Gender", "fr": "Sexe"}
 
 
 def bounds(column):
@@ -254,7 +255,7 @@ def test_an_answer_holds_exactly_its_fields():
     assert Decision.model_validate(decision).warnings == []
     with pytest.raises(ValidationError):
         Decision.model_validate(decision | {"decision": "maybe"})
-    reason = Reason(group="g", feature="f", value=None, contribution=0.1, en="e", fr="f")
+    reason = Reason(group="g", feature="f", value=None, contribution=0.1, text={"en": "e"})
     parts = {"base_value": 0.0, "raw_score": 0.1, "contributions": []}
     Explanation.model_validate(decision | parts | {"reasons": [reason] * 4})
     with pytest.raises(ValidationError):

@@ -110,7 +110,7 @@ def test_training_rows_have_no_warning(learned):
     assert not any(ours.warnings(table))
 
 
-def test_what_training_never_saw_is_named_in_both_languages(learned):
+def test_what_training_never_saw_is_named_in_every_language(learned):
     ours, table = learned
     odd = table[:3].with_columns(
         NAME_EDUCATION_TYPE=pl.Series(["Higher education", "Doctor of pies", None], dtype=pl.String),
@@ -121,13 +121,13 @@ def test_what_training_never_saw_is_named_in_both_languages(learned):
     assert [(w["feature"], w["problem"], w["value"]) for w in second] == [
         ("NAME_EDUCATION_TYPE", "unseen category", "Doctor of pies")
     ]
-    assert "never saw “Doctor of pies”" in second[0]["en"]
-    assert "n'a jamais vu «\u00a0Doctor of pies\u00a0»" in second[0]["fr"]
+    assert "never saw “Doctor of pies”" in second[0]["text"]["en"]
+    assert "n'a jamais vu «\u00a0Doctor of pies\u00a0»" in second[0]["text"]["fr"]
     assert [(w["feature"], w["problem"], w["value"]) for w in third] == [
         ("AMT_CREDIT", "outside range", 12_345_678.5)
     ]
-    assert "outside the values of training" in third[0]["en"]
-    assert set(third[0]) == {"feature", "problem", "value", "en", "fr"}
+    assert "outside the values of training" in third[0]["text"]["en"]
+    assert set(third[0]) == {"feature", "problem", "value", "text"}
 
 
 def test_the_description_is_strict_sorted_readable_json(folder):
@@ -347,13 +347,14 @@ def test_what_lies_outside_the_range_is_told_as_people_write_it():
     marked = remarks.words(
         {"AMT_INCOME_TOTAL": (25_650.0, 1_575_000.0)}, "AMT_INCOME_TOTAL", 117_000_000.0, None
     )
-    assert ": 117,000,000, outside the values of training (25,650 to 1,575,000)." in str(marked["en"])
-    assert "hors des valeurs de l'entraînement (de 25\u202f650 à 1\u202f575\u202f000)." in str(marked["fr"])
+    text = marked["text"]
+    assert ": 117,000,000, outside the values of training (25,650 to 1,575,000)." in text["en"]
+    assert "hors des valeurs de l'entraînement (de 25\u202f650 à 1\u202f575\u202f000)." in text["fr"]
 
 
 def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
     marked = remarks.words({"EXT_SOURCE_2": (0.1, 0.7)}, "EXT_SOURCE_2", 0.7004, None)
-    assert "0.7004, outside the values of training (0.1 to 0.7)." in str(marked["en"])
+    assert "0.7004, outside the values of training (0.1 to 0.7)." in marked["text"]["en"]
 
 
 @pytest.mark.parametrize(
@@ -366,10 +367,8 @@ def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
 )
 def test_a_value_just_outside_the_range_keeps_its_unit(name, bounds, value, en, fr, monkeypatch):
     units = {"age": "years", "credit_to_income": "ratio", "days_since": "days"}
-    item = replace(
-        remarks.FEATURE_BY_NAME["EXT_SOURCE_2"], name=name, unit=units[name], en="How long", fr="Durée"
-    )
+    item = replace(remarks.FEATURE_BY_NAME["EXT_SOURCE_2"], name=name, unit=units[name])
     monkeypatch.setitem(remarks.FEATURE_BY_NAME, name, item)
     marked = remarks.words({name: bounds}, name, value, None)
-    assert en.replace("_", "\u00a0") in str(marked["en"])
-    assert fr.replace("_", "\u00a0").replace("~", "\u202f") in str(marked["fr"])
+    assert en.replace("_", "\u00a0") in marked["text"]["en"]
+    assert fr.replace("_", "\u00a0").replace("~", "\u202f") in marked["text"]["fr"]

@@ -20,7 +20,6 @@ from scoring import synthetic
 from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.features import wording
-from scoring.features.wording import LANGUAGES
 from scoring.metrics import MEASURES
 from scoring.schema import Application, Explanation, columns
 from scoring.scorer import FAMILIES
@@ -30,8 +29,9 @@ from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.desk import Desk, Opened, guarded
+from ui.figures import LANGUAGES
 from ui.service import Model, Service
-from ui.words import TEXTS, counted, say
+from ui.words import TEXTS, counted, say, spaced
 
 NARROW = "\u202f"
 POINTS = Points()
@@ -323,7 +323,7 @@ def test_the_result_shows_decision_reasons_and_a_table_beside_the_chart(service:
     assert "Prêt refusé" in html
     assert "La note reçue d'un organisme externe est basse." in html.replace("&#x27;", "'")
     assert html.count('role="img"') == 2
-    assert '<th scope="row">Score externe 2</th><td>0,2</td>' in html
+    assert '<th scope="row">Score externe 2</th><td>0,20</td>' in html
     assert "event-7" in html
 
 
@@ -464,7 +464,7 @@ def test_what_the_service_refuses_is_told_in_the_language_of_the_page(stand_in: 
         "écrivez un nombre entier",
         "le service n'accepte pas cette valeur",
     ):
-        assert wording.spaced(sentence) in told
+        assert spaced(sentence) in told
     assert "should" not in told
 
 
@@ -518,7 +518,12 @@ def test_every_measure_has_words(service: Service, name: str) -> None:
 def test_many_odd_values_are_folded_behind_those_that_an_officer_can_change() -> None:
     names = [*(f"derived_{i}" for i in range(8)), "AMT_CREDIT"]
     odd = [
-        {"feature": n, "problem": "outside range", "value": 1.0, "en": f"{n} is odd.", "fr": f"{n} sort."}
+        {
+            "feature": n,
+            "problem": "outside range",
+            "value": 1.0,
+            "text": {"en": f"{n} is odd.", "fr": f"{n} sort."},
+        }
         for n in names
     ]
     html = result.render(answer(warnings=odd), "fr", MODEL)

@@ -16,7 +16,7 @@ import pytest
 from stand_in import serving
 
 from scoring import synthetic
-from scoring.features.wording import spaced
+from ui.words import spaced
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.browser, pytest.mark.served, pytest.mark.xdist_group("ui")]

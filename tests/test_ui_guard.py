@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from scoring.features.wording import LANGUAGES
+from ui.figures import LANGUAGES
 from ui.guard import HEADERS, Guard
 
 OURS = "127.0.0.1:7860"

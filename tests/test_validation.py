@@ -10,32 +10,32 @@ import numpy as np
 import polars as pl
 import pytest
 from small import scorer
+from third import other_words
 from typer.testing import CliRunner
 
 from benchmarks.validated import figures
 from scoring.decision import PROTECTED
 from scoring.evaluation import judge
-from scoring.evaluation.checks import Notice
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
 from scoring.evidence.card import Card, Line
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
-from scoring.features.wording import spaced
 from scoring.metrics import Measured
 from training import tracking
 from validation import __main__ as program
-from validation import curves, people, words
+from validation import curves, people
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs, _shown, gather
-from validation.language import LANGUAGES, Language
+from validation.language import Language, spoken
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
 from validation.sections import _bounds, _rarely, card_of_points
 from validation.words import WORDS
 
 RANDOM = np.random.default_rng(8)
-ENGLISH, FRENCH = LANGUAGES
+NAMED = {"English", "Français", "abcdef", "application", "lightgbm"}
+ENGLISH, FRENCH = LANGUAGES = spoken()
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def evidence():
         size=Size(600, 2),
         terms=TERMS,
         portfolio="small <script>",
-        notices=[Notice("Only 82 defaults.", "Seulement 82 défauts.")],
+        notices=[{"en": "Only 82 defaults.", "fr": "Seulement 82 défauts."}],
         y=y,
         raw=raw,
         probability=p,
@@ -207,6 +207,18 @@ def test_notices_speak_the_language_of_the_page(pages):
     assert "Note de l'entraînement\u00a0: Seulement 82 défauts." in html.unescape(pages["fr"])
 
 
+def test_the_pack_speaks_a_third_language_and_no_english_is_left(evidence, third):
+    notices = [{"en": "Only", "fr": "Seulement", third: "⟦YLNO⟧"}]
+    page = write(replace(evidence, notices=notices), Language(third))
+    assert f'<html lang="{third}">' in page
+    names = re.findall(r'lang="(\w+)">(\w+)</a>', page)
+    assert names == [("en", "English"), ("fr", "Français")]
+    drawn = " ".join(re.findall(r"<title[^>]*>(.*?)</title>", page))
+    left = other_words(html.unescape(" ".join(Reader(page).text) + drawn))
+    # Names of runs, libraries, candidates and columns are the same in every language.
+    assert left <= NAMED, left - NAMED
+
+
 def test_few_applications_give_few_points_and_wider_parts_than_deciles(evidence, monkeypatch):
     drawn = []
     lines, bars = curves.draw_lines, curves.draw_bars
@@ -273,7 +285,7 @@ def test_every_clause_is_answered_by_sections_that_exist(evidence):
     names = {section.name for section in sections}
     assert all(set(clause.sections) <= names and clause.sections for clause in CLAUSES)
     assert all(section.clauses for section in sections[:-1]), "a section that answers nothing"
-    asked = " ".join(clause.name_en for clause in CLAUSES)
+    asked = " ".join(clause.name.en for clause in CLAUSES)
     for text in ("annex III", "art. 9", "art. 15", "EBA/GL/2020/06", "GDPR, art. 22", "SR 26-2"):
         assert text in asked
 
@@ -310,15 +322,6 @@ def test_a_kept_figure_has_the_same_name_whoever_fares_worst(evidence):
     assert not [name for name in names if any(group in name for group in groups)]
 
 
-def test_every_text_stands_in_both_languages_with_the_same_places():
-    assert len(WORDS) == sum(
-        len(part.WORDS) for part in (words.model, words.page, words.people)
-    )  # none hides another
-    for key, (english, french) in WORDS.items():
-        places = re.compile(r"\{(\w+)\}")
-        assert sorted(places.findall(english)) == sorted(places.findall(french)), key
-
-
 @pytest.mark.parametrize(
     ("value", "digits", "english", "french"),
     [(1234.5, 1, "1,234.5", "1\u202f234,5"), (-0.25, 2, "−0.25", "−0,25"), (-0.0001, 2, "0.00", "0,00")],
@@ -328,7 +331,6 @@ def test_numbers_are_written_as_each_reader_does(value, digits, english, french)
 
 
 def test_french_has_its_spaces_and_intervals_their_signs():
-    assert spaced("« un » : 5 %") == "«\u00a0un\u00a0»\u00a0: 5\u202f%"
     assert FRENCH.share(0.081) == "8,1\u202f%" and ENGLISH.share(0.081) == "8.1%"
     assert ENGLISH.interval(Measured(0.5, 0.4, 0.6)) == "0.500 (0.400–0.600)"
     assert ENGLISH.interval(Measured(0.5, -0.4, 0.6), is_signed=True) == "+0.500 (−0.400 to +0.600)"

@@ -65,7 +65,8 @@ def _reads(facts: Mapping[str, Any], lang: Language) -> str:
         if found:
             title = facts["groups"].get(key, {}).get(lang, key)
             rows = [
-                (item[lang], percent(item.get("importance", 0) / whole, lang), item["name"]) for item in found
+                (item["label"][lang], percent(item.get("importance", 0) / whole, lang), item["name"])
+                for item in found
             ]
             count = (
                 f"{percent(shares[key], lang, 0)} · {counted('about_count', lang, len(found), n=len(found))}"

@@ -211,6 +211,6 @@ def _number(text: str, column: Column) -> float | int | None:
 
 
 def _columns(decision: Decision, lang: Language) -> dict[str, Any]:
-    said = [warning.fr if lang == "fr" else warning.en for warning in decision.warnings]
+    said = [warning.text[lang] for warning in decision.warnings]
     kept = {name: getattr(decision, name) for name in ANSWERS[:6]}
     return kept | {"warnings": " ".join(said) or None, "error": None}

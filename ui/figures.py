@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Literal
 
-from scoring.features.wording import NARROW, Language
+Language = Literal["en", "fr"]
+LANGUAGES: tuple[Language, Language] = ("en", "fr")  # those that the page has words for
+NARROW = "\u202f"  # in French between thousands and before ; ! ? %
 
 SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)
 GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")  # English thousands

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from scoring import language
 from scoring.features.base import DAYS_A_YEAR
 from scoring.features.wording import level as level_in_words
-from scoring.features.wording import spaced
 from scoring.schema import FORM_GROUPS, KEY, NO_DATE, Application, Column, columns
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX
 from ui.figures import Language, number, parse
-from ui.words import YEARS_FIELDS, counted, say
+from ui.words import YEARS_FIELDS, counted, say, spaced
 
 Value = str | int | float | None
 
@@ -64,7 +64,9 @@ def fields() -> dict[str, Column]:
 
 def label(column: Column, lang: Language) -> str:
     """Return the words for a column, as the form shows it."""
-    english, french = YEARS_FIELDS.get(column.name, (column.en, column.fr))
+    if column.name not in YEARS_FIELDS:
+        return language.say(column.label, lang)
+    english, french = YEARS_FIELDS[column.name]
     return spaced(french) if lang == "fr" else english
 
 
@@ -189,7 +191,7 @@ def render(opened: Mapping[str, Any], lang: Language) -> str:
 
 
 def _group(key: str, members: list[Column], opened: Mapping[str, Any], lang: Language) -> str:
-    title = FORM_GROUPS[key][1 if lang == "fr" else 0]
+    title = language.say(FORM_GROUPS[key], lang)
     known = sum(opened.get(column.name) is not None for column in members)
     count = counted("known_of", lang, known, known=known, all=len(members))
     state = " open" if key in OPEN_GROUPS else ""

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from scoring.features.wording import LANGUAGES
 from scoring.serving.access import is_known_host, is_known_origin
 from ui import uploads
 from ui.address import Place
+from ui.figures import LANGUAGES
 from ui.words import say
 
 logger = logging.getLogger(__name__)

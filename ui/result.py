@@ -7,8 +7,7 @@ from html import escape
 from typing import Any
 
 from scoring.decision import Points
-from scoring.features.wording import level as level_in_words
-from scoring.features.wording import span
+from scoring.features.wording import written
 from scoring.schema import Contribution, Explanation
 from ui import form
 from ui.charts import Bar, bars, gauge
@@ -68,25 +67,12 @@ def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: Language) 
 
 def feature_label(feature: Mapping[str, Any], name: str, lang: Language) -> str:
     """Return the words for a feature; its name if the model has none for it."""
-    return str(feature.get(lang) or name)
+    return str(feature.get("label", {}).get(lang) or name)
 
 
 def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: Language) -> str:
-    """Return a feature's value with its unit."""
-    if value is None:
-        return say("missing", lang)
-    if isinstance(value, str):
-        return level_in_words(value, lang)
-    unit = feature.get("unit")
-    if unit == "flag":
-        return say("yes" if value else "no", lang)
-    if unit == "share":
-        return percent(value, lang)
-    if unit in ("amount", "count"):
-        return number(value, lang, 0 if unit == "amount" or float(value).is_integer() else 1)
-    if unit in ("years", "months", "days"):
-        return span(unit, str(feature.get("en")), value, lang)
-    return number(value, lang, 3, trim=True)
+    """Return a feature's value with its unit, as the reasons quote it."""
+    return written(feature.get("unit", "ratio"), value, lang)
 
 
 def ledger(answer: Explanation, points: Points) -> tuple[int, list[tuple[Contribution, int]], int, int]:
@@ -181,7 +167,7 @@ def _decision(
 
 def _reasons(answer: Explanation, lang: Language) -> str:
     """Return the second card: at most four reasons, and the values that training never saw."""
-    sentences = [reason.fr if lang == "fr" else reason.en for reason in answer.reasons]
+    sentences = [reason.text[lang] for reason in answer.reasons]
     body = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     told = f"<ol>{body}</ol>" if body else f"<p>{escape(say('no_reasons', lang))}</p>"
     return (
@@ -194,7 +180,7 @@ def _odd(answer: Explanation, lang: Language) -> str:
     """Return the values that training never saw: what the officer can change first, a long rest folded."""
     facts = form.fields()
     ordered = sorted(answer.warnings, key=lambda warning: warning.feature not in facts)
-    checks = [f"<li>{escape(warning.fr if lang == 'fr' else warning.en)}</li>" for warning in ordered]
+    checks = [f"<li>{escape(warning.text[lang])}</li>" for warning in ordered]
     if not checks:
         return ""
     shown, rest = checks[:MOST_CHECKS], checks[MOST_CHECKS:]

@@ -10,11 +10,10 @@ import fastapi
 import gradio as gr
 from fastapi.responses import RedirectResponse
 
-from scoring.features.wording import LANGUAGES
 from ui.address import Place
 from ui.app import build
 from ui.clients import Clients
-from ui.figures import Language
+from ui.figures import LANGUAGES, Language
 from ui.frame import LOGO
 from ui.guard import Guard
 from ui.sealed import seal

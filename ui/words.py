@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from scoring.features.wording import spaced
-from ui.figures import Language
+import re
+
+from ui.figures import NARROW, Language
+
+NO_BREAK = "\u00a0"
 
 # DAYS_* columns count days backwards; an officer reads and writes years.
 YEARS_FIELDS: dict[str, tuple[str, str]] = {
@@ -411,6 +414,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Le portefeuille ne peut pas être lu : {detail}",
     ),
 }
+
+
+def spaced(text: str) -> str:
+    """Put the spaces that do not break into a French text."""
+    text = re.sub(r"(?<=\d) (?=\d{3})", NARROW, text)
+    for mark in ";!?%":
+        text = text.replace(f" {mark}", f"{NARROW}{mark}")
+    return text.replace(" :", f"{NO_BREAK}:").replace("« ", f"«{NO_BREAK}").replace(" »", f"{NO_BREAK}»")
 
 
 def say(key: str, lang: Language, **values: object) -> str:

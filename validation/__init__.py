@@ -1,1 +1,1 @@
-"""The validation pack: all that a validator asks of a run, as one page in English and one in French."""
+"""The validation pack: all that a validator asks of a run, as one page for each language."""

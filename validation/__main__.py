@@ -13,7 +13,7 @@ from scoring.evidence.money import TERMS, Terms
 from scoring.tables import TableError
 from training import registry, tracking
 from validation.evidence import Size, WrongPortfolio, of_run
-from validation.language import LANGUAGES
+from validation.language import spoken
 from validation.page import write
 from validation.printing import find_chromium, print_pdf
 
@@ -39,7 +39,7 @@ def main(
     ),
     margin: Annotated[float, typer.Option(help="Share of a loan that a repaid one earns.")] = TERMS.margin,
 ) -> None:
-    """Measure all that a validator asks of a run; write and log it as HTML and PDF, in English and French."""
+    """Measure all that a validator asks of a run; write and log it as HTML and PDF, in every language."""
     console = Console(width=None if sys.stdout.isatty() else PIPED)
     errors = Console(stderr=True)
     try:
@@ -53,7 +53,7 @@ def main(
             )
         out.mkdir(parents=True, exist_ok=True)
         pages = []
-        for language in LANGUAGES:
+        for language in spoken():
             page = out / f"validation.{language.code}.html"
             page.write_text(write(evidence, language), encoding="utf-8")
             pages.append(page)

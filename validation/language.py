@@ -1,14 +1,14 @@
-"""Numbers, intervals and texts as an English or a French reader writes them."""
+"""Numbers, intervals and texts as a reader of one language writes them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Protocol
 
-from scoring.features.wording import NARROW, spaced
+from scoring import language
+from scoring.language import MINUS
 from validation.words import WORDS
-
-MINUS = "−"
 
 
 class Interval(Protocol):
@@ -28,33 +28,35 @@ class Interval(Protocol):
 class Language:
     """A way to write."""
 
-    code: Literal["en", "fr"]
+    code: str
 
     @property
-    def decimal(self) -> str:
-        """The decimal mark."""
-        return "." if self.code == "en" else ","
+    def tag(self) -> str:
+        """What HTML calls it."""
+        return self.code.replace("_", "-")
 
-    def say(self, key: str, **values: object) -> str:
+    @property
+    def name(self) -> str:
+        """What it calls itself."""
+        name = language.name_of(self.code)
+        return name[:1].upper() + name[1:]
+
+    def say(self, key: str, **values: Any) -> str:
         """Return a text of ``words.WORDS``; ``values`` fill its places."""
-        english, french = WORDS[key]
-        if self.code == "en":
-            return english.format(**values)
-        return spaced(french).format(**values)
+        return language.say(WORDS[key], self.code, **values)
 
     def named(self, prefix: str, name: str) -> str:
         """Return the text of a name, or the name itself where it needs no words."""
         key = f"{prefix}:{name}"
         return self.say(key) if key in WORDS else name
 
+    def joined(self, parts: Iterable[str]) -> str:
+        """Write a list."""
+        return language.joined(parts, self.code)
+
     def number(self, value: float, digits: int = 3, is_signed: bool = False) -> str:
         """Write a number with so many decimals."""
-        text = f"{value:+,.{digits}f}" if is_signed else f"{value:,.{digits}f}"
-        if float(text.replace(",", "")) == 0:
-            text = text.lstrip("+-")
-        if self.code == "fr":
-            text = text.replace(",", NARROW).replace(".", ",")
-        return text.replace("-", MINUS)
+        return language.number(value, self.code, digits, is_signed=is_signed, minus=MINUS)
 
     def count(self, value: int) -> str:
         """Write a whole number."""
@@ -62,7 +64,7 @@ class Language:
 
     def share(self, value: float, digits: int = 1) -> str:
         """Write a share as a percentage."""
-        return self.number(100 * value, digits) + ("%" if self.code == "en" else f"{NARROW}%")
+        return language.percent(value, self.code, digits, minus=MINUS)
 
     def interval(self, found: Interval, digits: int = 3, is_signed: bool = False) -> str:
         """Write a value with its interval."""
@@ -76,4 +78,6 @@ class Language:
         return f"{self.share(found.value, digits)} ({low}–{high})"
 
 
-LANGUAGES = (Language("en"), Language("fr"))
+def spoken() -> list[Language]:
+    """Return every language that the pack is written in."""
+    return [Language(code) for code in language.languages()]

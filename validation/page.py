@@ -9,11 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoring.evidence.fairness import SMALLEST
+from scoring.language import say
 from validation import people, sections
 from validation.blocks import Facts, Plot, Section, Table
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence
-from validation.language import Language
+from validation.language import Language, spoken
 
 HERE = Path(__file__).resolve().parent
 ABOUT = (
@@ -45,8 +46,8 @@ def write(evidence: Evidence, language: Language) -> str:
     )
     return templates.get_template("page.html").render(
         say=language.say,
-        code=language.code,
-        other="fr" if language.code == "en" else "en",
+        tag=language.tag,
+        others=[other for other in spoken() if other != language],
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         made=made,
         privacy=language.say("privacy", smallest=SMALLEST),
@@ -58,9 +59,9 @@ def write(evidence: Evidence, language: Language) -> str:
 def compose(evidence: Evidence, language: Language) -> list[Section]:
     """Return all sections, each with the clauses that it answers."""
     about = [make(evidence, language) for make in ABOUT]
-    names = {c: c.name_en if language.code == "en" else c.name_fr for c in CLAUSES}
+    named = [(say(c.name, language.code), c.sections) for c in CLAUSES]
     about = [
-        replace(section, clauses=tuple(names[c] for c in CLAUSES if section.name in c.sections))
+        replace(section, clauses=tuple(name for name, answers in named if section.name in answers))
         for section in about
     ]
     return [*about, people.clauses(about, language)]

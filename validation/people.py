@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scoring.evidence.alternatives import TOLERANCE, Alternative
 from scoring.evidence.fairness import Audit, Group
+from scoring.language import say
 from scoring.metrics import Measured
 from validation import curves
 from validation.blocks import Facts, Plot, Section, Table
@@ -42,7 +43,7 @@ def reasons(evidence: Evidence, language: Language) -> Section:
                 reasons=language.count(v.reasons),
                 n=language.count(v.applications),
                 fell=share(v.fell),
-                ranks=", ".join(share(rank) for rank in v.fell_by_rank),
+                ranks=language.joined(share(rank) for rank in v.fell_by_rank),
                 fall=language.number(v.median_fall, 3),
                 granted=share(v.granted_then, 0),
             )
@@ -104,7 +105,9 @@ def stability(evidence: Evidence, language: Language) -> Section:
         blocks.append(Facts((say("stable:none"),)))
     else:
         found = e.later.found
-        telling = ", ".join(f"{label(n, language)} ({language.share(s, 0)})" for n, s in found.telling[:5])
+        telling = language.joined(
+            f"{label(n, language)} ({language.share(s, 0)})" for n, s in found.telling[:5]
+        )
         n = language.count(e.later.applications)
         blocks.append(Facts((say("stable:later", n=n, auc=language.number(found.auc), telling=telling),)))
         rows = tuple(
@@ -141,22 +144,20 @@ def stability(evidence: Evidence, language: Language) -> Section:
 
 def limits(evidence: Evidence, language: Language) -> Section:
     """Say what the model is not for."""
-    is_english = language.code == "en"
-    notes = [language.say("notice", text=one.en if is_english else one.fr) for one in evidence.notices]
+    notes = [language.say("notice", text=notice[language.code]) for notice in evidence.notices]
     return section("limits", language, Facts((*(language.say(f"limit:{key}") for key in LIMITS), *notes)))
 
 
 def clauses(sections: list[Section], language: Language) -> Section:
     """Map each clause to the sections that answer it."""
     titles = {section.name: section.title for section in sections}
-    is_english = language.code == "en"
     rows = tuple(
         (
-            c.name_en if is_english else c.name_fr,
-            c.asks_en if is_english else c.asks_fr,
-            ", ".join(titles[name] for name in c.sections),
+            say(clause.name, language.code),
+            say(clause.asks, language.code),
+            language.joined(titles[name] for name in clause.sections),
         )
-        for c in CLAUSES
+        for clause in CLAUSES
     )
     head = (language.say("clause"), language.say("asks"), language.say("where"))
     return section("clauses", language, Table(language.say("clauses"), head, rows))
@@ -282,7 +283,7 @@ def _search(e: Evidence, language: Language) -> list[Table | Plot | Facts]:
 def _policy(name: str, language: Language) -> str:
     if name == "nothing":
         return language.say("excluded:nothing")
-    return ", ".join(language.say(f"attribute:{one}") for one in name.split(" + "))
+    return language.joined(language.say(f"attribute:{one}") for one in name.split(" + "))
 
 
 def _variant(name: str, language: Language) -> str:

@@ -10,11 +10,12 @@ from scoring.evidence.fairness import SMALLEST
 from scoring.evidence.money import Outcome
 from scoring.evidence.paired import Difference
 from scoring.features.wording import in_words
+from scoring.language import MINUS, say
 from scoring.metrics import Measured
 from validation import curves
 from validation.blocks import Facts, Plot, Section, Table
 from validation.evidence import Evidence
-from validation.language import MINUS, Language
+from validation.language import Language
 
 SHARES = ("share_granted", "default_rate_granted", "recall", "accuracy")
 MEASURES = {
@@ -29,7 +30,7 @@ def card(evidence: Evidence, language: Language) -> Section:
     """Say what the model is, and how good."""
     e, say = evidence, language.say
     scorer, lineage = e.scorer, e.scorer.lineage
-    kept_out = ", ".join(say(f"attribute:{name}") for name in scorer.policy) or say("none")
+    kept_out = language.joined(say(f"attribute:{name}") for name in scorer.policy) or say("none")
     libraries = lineage.get("libraries", {})
     facts = (
         (say("use"), say("use:value")),
@@ -224,8 +225,7 @@ def section(name: str, language: Language, *blocks: Table | Plot | Facts, **text
 
 def label(name: str, language: Language) -> str:
     """Return a feature's label."""
-    feature = declared.FEATURE_BY_NAME[name]
-    return feature.en if language.code == "en" else feature.fr
+    return say(declared.FEATURE_BY_NAME[name].label, language.code)
 
 
 def refit_head(language: Language) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ def _bounds(line: Line, language: Language) -> str:
     if line.is_missing:
         return say("missing")
     if line.levels:
-        named = ", ".join(in_words(feature, level, language.code) for level in line.levels[:NAMED])
+        named = language.joined(in_words(feature, level, language.code) for level in line.levels[:NAMED])
         more = len(line.levels) - NAMED
         return named if more <= 0 else say("and_more", levels=named, number=language.count(more))
     low, high = (

@@ -33,6 +33,7 @@ from scoring import tables
 from scoring.client.batch import ROWS, JobError, score_file
 from scoring.client.files import FileError
 from scoring.client.http import URL, Client, Refused, ServiceError
+from scoring.language import languages
 from scoring.schema import Explanation
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -192,13 +193,13 @@ def _requests(portfolio: tables.Partitions, rows: int, chunk: int) -> Iterator[d
 
 
 def _explanation(answer: Explanation | None) -> dict[str, Any]:
-    """Give the columns of an explanation: the decision's, and its reasons in both languages."""
+    """Give the columns of an explanation: the decision's, and its reasons in every language."""
     names = ("event_id", "probability_of_default", "score", "threshold", "decision", "model", "warnings")
-    reasons = {f"reason_{i + 1}_{language}": "" for i in range(4) for language in ("en", "fr")}
+    reasons = {f"reason_{i + 1}_{language}": "" for i in range(4) for language in languages()}
     if answer is None:
         return dict.fromkeys(names) | reasons
     for i, reason in enumerate(answer.reasons):
-        reasons |= {f"reason_{i + 1}_en": reason.en, f"reason_{i + 1}_fr": reason.fr}
+        reasons |= {f"reason_{i + 1}_{language}": reason.text.get(language, "") for language in languages()}
     return {name: getattr(answer, name) for name in names} | {"warnings": len(answer.warnings)} | reasons
 
 

@@ -27,17 +27,11 @@ LONGEST_WAIT_S = 30.0  # for a busy service, whatever it asks for
 Kind = Literal["down", "busy", "refused", "failed"]
 Answer = TypeVar("Answer", Decision, Explanation)
 
-SENTENCES: dict[Kind, tuple[str, str]] = {
-    "down": (
-        "The service does not answer at {url}: start it, or give its address.",
-        "Le service ne répond pas à l'adresse {url} : démarrez-le, ou donnez son adresse.",
-    ),
-    "busy": (
-        "The service cannot decide just now: {detail} Try again in a moment.",
-        "Le service ne peut pas décider pour l'instant : {detail} Réessayez dans un instant.",
-    ),
-    "refused": ("The service refused the request: {detail}", "Le service a refusé la demande : {detail}"),
-    "failed": ("The service failed: {detail}", "Le service a échoué : {detail}"),
+SENTENCES: dict[Kind, str] = {
+    "down": "The service does not answer at {url}: start it, or give its address.",
+    "busy": "The service cannot decide just now: {detail} Try again in a moment.",
+    "refused": "The service refused the request: {detail}",
+    "failed": "The service failed: {detail}",
 }
 
 
@@ -48,8 +42,6 @@ class ServiceError(RuntimeError):
     ----------
     kind : {"down", "busy", "refused", "failed"}
         No connection; try again later; the request is wrong; the service is wrong.
-    en, fr : str
-        A sentence that can be shown to a person.
     problem : Problem or None
         What the service itself said.
     retry_after_s : float or None
@@ -61,10 +53,9 @@ class ServiceError(RuntimeError):
     ) -> None:
         detail = _detail(problem) if problem else ""
         self.kind = kind
-        self.en, self.fr = (sentence.format(url=url, detail=detail) for sentence in SENTENCES[kind])
         self.problem = problem
         self.retry_after_s = retry_after_s
-        super().__init__(self.en)
+        super().__init__(SENTENCES[kind].format(url=url, detail=detail))
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from scoring.candidates.coding import Coded
-from scoring.features.wording import spaced
+from scoring.language import Text, joined, number, percent, say, written
 from scoring.metrics import Outcomes, measure
 from scoring.scorer.model import Vector
 
@@ -23,12 +23,42 @@ NAMED = 5  # features that a notice names
 JUDGED_ROWS = 20_000  # applications that a single feature is judged on
 
 
-@dataclass(frozen=True)
-class Notice:
-    """A sentence that the owner of a portfolio should read, in both languages."""
+Notice = dict[str, str]
+"""A sentence that the owner of a portfolio should read, by language."""
 
-    en: str
-    fr: str
+NO_HISTORY = Text(
+    "notice.no_history",
+    "The portfolio has no history table: the model knows the application forms only.",
+)
+LACKS = Text("notice.lacks", "The portfolio lacks {tables}: features of it are missing for everybody.")
+TOO_FEW = Text(
+    "notice.too_few",
+    "Only {defaults} defaults: below {least} a good model cannot be told from a lucky one (Collins 2016). "
+    "A scorecard is usually built on about {usual} (Siddiqi 2017).",
+)
+FEW = Text(
+    "notice.few",
+    "Only {defaults} defaults: below {least} intervals are wide and comparisons say little (Collins 2016). "
+    "A scorecard is usually built on about {usual} (Siddiqi 2017).",
+)
+EMPTY = Text(
+    "notice.empty",
+    "One feature has no value at all, so nothing is learned of it: {names}.",
+    "Each of {n} features has no value at all, so nothing is learned of it: {names}.",
+)
+SPARSE = Text(
+    "notice.sparse",
+    "One feature is missing for more than {most} of the applications; it is kept, but little can be learned "
+    "of it: {names}.",
+    "Each of {n} features is missing for more than {most} of the applications; it is kept, but little can be "
+    "learned of it: {names}.",
+)
+CONSTANT = Text(
+    "notice.constant",
+    "One feature is the same for everybody, so nothing is learned of it: {names}.",
+    "Each of {n} features is the same for everybody, so nothing is learned of it: {names}.",
+)
+AND_MORE = Text("notice.and_more", "{names} and {n} more", "{names} and {n} more")
 
 
 class LeakSuspected(ValueError):
@@ -138,40 +168,20 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     absent : sequence of str
         History tables that the portfolio lacks, of so many ``tables``.
     """
-    said = []
+    found: list[Callable[[str], str]] = []
     if len(absent) == tables:
-        said.append(
-            _notice(
-                "The portfolio has no history table: the model knows the application forms only.",
-                "Le portefeuille n'a aucune table d'historique : le modèle ne connaît que les formulaires.",
-            )
-        )
+        found.append(lambda language: say(NO_HISTORY, language))
     elif absent:
-        en, fr = _list(absent)
-        said.append(
-            _notice(
-                f"The portfolio lacks {en}: features of it are missing for everybody.",
-                f"Il manque au portefeuille {fr} : les variables qui en viennent manquent pour tous.",
-            )
-        )
+        found.append(lambda language: say(LACKS, language, tables=_names(absent, language)))
     if (defaults := int(y.sum())) < FEW_DEFAULTS:
-        what, quoi = (
-            (
-                f"below {FEWEST_DEFAULTS} a good model cannot be told from a lucky one",
-                f"en dessous de {FEWEST_DEFAULTS}, un bon modèle ne se distingue pas d'un modèle chanceux",
-            )
-            if defaults < FEWEST_DEFAULTS
-            else (
-                f"below {FEW_DEFAULTS} intervals are wide and comparisons say little",
-                f"en dessous de {FEW_DEFAULTS}, les intervalles sont larges et les comparaisons disent peu",
-            )
-        )
-        said.append(
-            _notice(
-                f"Only {defaults} defaults: {what} (Collins 2016). A scorecard is usually built on about "
-                f"{USUAL_DEFAULTS:,} (Siddiqi 2017).",
-                f"Seulement {defaults} défauts : {quoi} (Collins 2016). Une grille de score repose "
-                f"d'ordinaire sur environ {f'{USUAL_DEFAULTS:,}'.replace(',', ' ')} (Siddiqi 2017).",
+        text, least = (TOO_FEW, FEWEST_DEFAULTS) if defaults < FEWEST_DEFAULTS else (FEW, FEW_DEFAULTS)
+        found.append(
+            lambda language: say(
+                text,
+                language,
+                defaults=number(defaults, language),
+                least=number(least, language),
+                usual=number(USUAL_DEFAULTS, language),
             )
         )
     gaps = features.null_count().row(0)
@@ -183,22 +193,10 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     ]
     levels = features.select(pl.all().n_unique()).row(0)
     constant = [name for name, n, k in zip(features.columns, gaps, levels, strict=True) if n == 0 and k == 1]
-    nothing, little = "so nothing is learned of it", "it is kept, but little can be learned of it"
-    rien, peu = "rien n'en est appris", "elle est gardée, mais on en apprend peu"
-    most = round(100 * MOSTLY_MISSING)
-    for names, what, quoi in (
-        (empty, f"has no value at all, {nothing}", f"n'a aucune valeur, {rien}"),
-        (
-            sparse,
-            f"is missing for more than {most}% of the applications; {little}",
-            f"manque pour plus de {most} % des demandes ; {peu}",
-        ),
-        (constant, f"is the same for everybody, {nothing}", f"est la même pour tous, {rien}"),
-    ):
+    for sort, names in ((EMPTY, empty), (SPARSE, sparse), (CONSTANT, constant)):
         if names:
-            (one, une), (en, fr) = _count(names), _list(names)
-            said.append(_notice(f"{one} {what}: {en}.", f"{une} {quoi} : {fr}."))
-    return said
+            found.append(partial(_of_features, sort, names))
+    return [written(sentence) for sentence in found]
 
 
 def _auc(column: Vector, y: Outcomes) -> float:
@@ -214,16 +212,12 @@ def _auc(column: Vector, y: Outcomes) -> float:
     return max(found)
 
 
-def _notice(en: str, fr: str) -> Notice:
-    return Notice(en, spaced(fr))
+def _of_features(text: Text, names: Sequence[str], language: str) -> str:
+    most = {"most": percent(MOSTLY_MISSING, language)} if text is SPARSE else {}
+    return say(text, language, len(names), names=_names(names, language), **most)
 
 
-def _count(names: Sequence[str]) -> tuple[str, str]:
-    if len(names) == 1:
-        return "One feature", "Une variable"
-    return f"Each of {len(names)} features", f"Chacune de {len(names)} variables"
-
-
-def _list(names: Sequence[str]) -> tuple[str, str]:
-    first, more = ", ".join(names[:NAMED]), len(names) - NAMED
-    return (f"{first} and {more} more", f"{first} et {more} autres") if more > 0 else (first, first)
+def _names(names: Sequence[str], language: str) -> str:
+    """List the first names, and say how many more there are."""
+    first, more = joined(names[:NAMED], language), len(names) - NAMED
+    return say(AND_MORE, language, more, names=first) if more > 0 else first

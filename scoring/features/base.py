@@ -7,23 +7,40 @@ in any order of the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from scoring.features import vocabulary, walking
+from scoring.features.labels import LABELS
 from scoring.features.terms import Term
 from scoring.features.vocabulary import col, when, whole
+from scoring.language import Text
 from scoring.schema import NO_DATE
 
-Unit = Literal["amount", "ratio", "share", "years", "days", "months", "count", "points", "flag", "category"]
+Unit = Literal[
+    "amount",
+    "ratio",
+    "share",
+    "years",
+    "days",
+    "months",
+    "date",
+    "month",
+    "count",
+    "points",
+    "flag",
+    "category",
+]
 Direction = Literal[-1, 0, 1]
+Told = Literal["above", "below", "never"]
 
 DAYS_A_YEAR = 365.25
 DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
 RATIO = 1_000_000  # ratios are kept to six decimals when they are averaged
 WHOLE = 1  # days and counts are whole already
+SIDES: dict[Told, Direction] = {"above": 1, "below": -1, "never": 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,33 +54,42 @@ class Feature:
     term : Term
         Over one application's columns (tables ``application``, ``cross``) or an aggregate over its records.
     unit : Unit
-        What the number counts; ``category`` for text.
+        What the number counts; ``category`` for text. A ``date`` is counted in days, a ``month`` in months,
+        both from the application, so that the past is negative; ``days`` and ``months`` are lengths.
     group : str
         Key of ``GROUPS``; correlated features share one, so that a reason does not split one cause.
-    en, fr : str
-        Short label for people.
+    label : Text
+        A few words for people.
     direction : {-1, 0, 1}
         +1: a higher value raises the risk by domain knowledge; used as a monotone constraint. 0: not known.
     table : str
         Kaggle name of the table it sums up, ``application``, or ``cross`` for a mix.
     is_plain : bool
         Whether its value means something to a person; False for products and other terms made for the model.
+    told : {"above", "below", "never"}, optional
+        Which side of the usual value bears out what its group claims when it is a reason; never: it says
+        something else. None: the side that ``direction`` calls risky.
     """
 
     name: str
     term: Term
     unit: Unit
     group: str
-    en: str
-    fr: str
+    label: Text
     direction: Direction = 0
     table: str = "application"
     is_plain: bool = True
+    told: Told | None = None
 
     @property
     def reads(self) -> frozenset[str]:
         """Name the columns that it is computed from."""
         return frozenset(walking.reads(self.term))
+
+    @property
+    def side(self) -> Direction:
+        """Which side of the usual value bears its group's claim out: +1 above, -1 below, 0 neither."""
+        return self.direction if self.told is None else SIDES[self.told]
 
     @property
     def kind(self) -> Literal["number", "category"]:
@@ -149,47 +175,47 @@ def last(value: Term, *order: Term | str) -> Term:
     return vocabulary.only(latest(value, 1, *order))
 
 
-STATISTICS: dict[str, tuple[str, str]] = {
-    "mean": ("average", "moyenne"),
-    "max": ("largest", "maximum"),
-    "min": ("smallest", "minimum"),
-    "sum": ("total", "total"),
-}
-OF_DATES = STATISTICS | {"max": ("latest", "le plus tardif"), "min": ("earliest", "le plus tôt")}
+@dataclass(frozen=True)
+class Declare:
+    """Declares features of one table and group, each in a line: name, formula, unit, direction."""
+
+    table: str
+    group: str
+
+    def __call__(
+        self,
+        name: str,
+        term: Term,
+        unit: Unit,
+        direction: Direction = 0,
+        *,
+        is_plain: bool = True,
+        told: Told | None = None,
+    ) -> Feature:
+        """Return the feature; its label stands in ``labels.py``."""
+        return Feature(name, term, unit, self.group, LABELS[name], direction, self.table, is_plain, told)
+
+
+def declaring(table: str, *groups: str) -> Iterator[Declare]:
+    """Return what declares the features of a table, one for each group."""
+    return (Declare(table, group) for group in groups)
 
 
 def statistics(
-    declare: Callable[..., Feature],
+    declare: Declare,
     name: str,
     value: Term,
     unit: Unit,
-    group: str,
-    en: str,
-    fr: str,
     which: tuple[str, ...] = ("mean", "max"),
     direction: Direction = 0,
+    *,
+    told: Told | None = None,
 ) -> list[Feature]:
-    """Declare one feature per statistic of a per-record value, with its words put together.
+    """Declare one feature per statistic of a per-record value.
 
-    ``direction`` holds for all: more of the value is more (or less) risk, whichever way it is summed up.
+    ``direction`` and ``told`` hold for all: more of the value is more (or less) risk, whichever way it is
+    summed up.
     """
     scale = MONEY if unit == "amount" else RATIO
-    expressions = {
-        "mean": mean(value, scale),
-        "max": value.max(),
-        "min": value.min(),
-        "sum": total(value, scale),
-    }
-    words = OF_DATES if en.startswith("Day ") else STATISTICS  # "Days late" is a length
-    return [
-        declare(
-            f"{name}_{key}",
-            expressions[key],
-            unit,
-            group,
-            f"{en}, {words[key][0]}",
-            f"{fr}, {words[key][1]}",
-            direction,
-        )
-        for key in which
-    ]
+    terms = {"mean": mean(value, scale), "max": value.max(), "min": value.min(), "sum": total(value, scale)}
+    return [declare(f"{name}_{key}", terms[key], unit, direction, told=told) for key in which]

@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+REASON = {"en": "Past instalments were paid late or in part."}
+WARNING = {"en": "Occupation: the model never saw “Astronaut”, which counts as unknown."}
+
 
 class Answer(BaseModel):
     """A part of an answer; its fields are exactly these."""
@@ -17,8 +20,7 @@ class InputWarning(Answer):
     feature: str = Field(description="Name of the feature.", examples=["OCCUPATION_TYPE"])
     problem: Literal["unseen category", "outside range"] = Field(description="What is odd about the value.")
     value: str | float = Field(description="The value itself.", examples=["Astronaut"])
-    en: str = Field(description="The warning in English.")
-    fr: str = Field(description="The warning in French.")
+    text: dict[str, str] = Field(description="The warning in words, by language.", examples=[WARNING])
 
 
 class Decision(Answer):
@@ -53,8 +55,7 @@ class Reason(Answer):
     feature: str = Field(description="The feature that weighs most in the group.")
     value: float | str | None = Field(description="The applicant's own value of that feature.")
     contribution: float = Field(description="Log-odds of the group; above 0 raises the risk.")
-    en: str = Field(description="The reason in English.")
-    fr: str = Field(description="The reason in French.")
+    text: dict[str, str] = Field(description="The reason in words, by language.", examples=[REASON])
 
 
 class Explanation(Decision):

@@ -4,12 +4,9 @@ Amounts are in the one anonymous currency of the source. DAYS_* count days befor
 negative numbers; 365243 stands for "not employed" in DAYS_EMPLOYED.
 """
 
-# One column, one line: the table is easier to read than the wrapped form.
-# ruff: noqa: E501
-# fmt: off
-
 from typing import Any
 
+from scoring.language import texts
 from scoring.schema import levels
 from scoring.schema.columns import (
     Amount,
@@ -26,114 +23,127 @@ from scoring.schema.columns import (
     column,
 )
 
-FORM_GROUPS: dict[str, tuple[str, str]] = {
-    "request": ("The request", "La demande"),
-    "person": ("The person", "La personne"),
-    "work": ("Work and income", "Travail et revenus"),
-    "home": ("Home and region", "Logement et région"),
-    "external_scores": ("External scores", "Notes externes"),
-    "enquiries": ("Enquiries at the credit bureau", "Consultations du bureau de crédit"),
-    "circle": ("Social circle", "Entourage"),
-    "contact": ("Contact details", "Coordonnées"),
-    "documents": ("Documents provided", "Documents fournis"),
-    "building": ("The building (normalised to 0-1)", "L'immeuble (normalisé entre 0 et 1)"),
-}
-"""Sections of the form, in order: key -> (English, French)."""
+FORM_GROUPS = texts(
+    "form",
+    {
+        "request": "The request",
+        "person": "The person",
+        "work": "Work and income",
+        "home": "Home and region",
+        "external_scores": "External scores",
+        "enquiries": "Enquiries at the credit bureau",
+        "circle": "Social circle",
+        "contact": "Contact details",
+        "documents": "Documents provided",
+        "building": "The building (normalised to 0-1)",
+    },
+)
+"""Sections of the form, in order, by key."""
 
-AVERAGE, MODE, MEDIAN = ("average", "moyenne"), ("mode", "mode"), ("median", "médiane")
+AVERAGE, MODE, MEDIAN = "average", "mode", "median"
 
 # The source describes the building by 14 normalised quantities, each as average, mode and median.
-APARTMENTS = ("Flats", "Logements")
-BASEMENT = ("Basement area", "Surface du sous-sol")
-OPENING = ("Year of first use", "Année de mise en service")
-CONSTRUCTION = ("Year of construction", "Année de construction")
-COMMON = ("Common area", "Surface des parties communes")
-ELEVATORS = ("Lifts", "Ascenseurs")
-ENTRANCES = ("Entrances", "Entrées")
-HIGHEST = ("Highest number of floors", "Nombre maximal d'étages")
-LOWEST = ("Lowest number of floors", "Nombre minimal d'étages")
-LAND = ("Land area", "Surface du terrain")
-LIVING_FLATS = ("Flats lived in", "Logements habités")
-LIVING = ("Living area", "Surface habitable")
-OTHER_FLATS = ("Flats not lived in", "Logements non habités")
-OTHER = ("Area not lived in", "Surface non habitable")
+APARTMENTS = "Flats"
+BASEMENT = "Basement area"
+OPENING = "Year of first use"
+CONSTRUCTION = "Year of construction"
+COMMON = "Common area"
+ELEVATORS = "Lifts"
+ENTRANCES = "Entrances"
+HIGHEST = "Highest number of floors"
+LOWEST = "Lowest number of floors"
+LAND = "Land area"
+LIVING_FLATS = "Flats lived in"
+LIVING = "Living area"
+OTHER_FLATS = "Flats not lived in"
+OTHER = "Area not lived in"
 
 
-def building(quantity: tuple[str, str], statistic: tuple[str, str]) -> Any:
+def building(quantity: str, statistic: str) -> Any:
     """Return the declaration of one statistic of one quantity of the building."""
-    return column(f"{quantity[0]}, {statistic[0]}", f"{quantity[1]}, {statistic[1]}", group="building")
+    return column(f"{quantity}, {statistic}", group="building")
 
 
 def document(number: int) -> Any:
     """Return the declaration of the flag of one document; the source does not say which it is."""
-    return column(f"Document {number} provided", f"Document {number} fourni", group="documents")
+    return column(f"Document {number} provided", group="documents")
 
 
 class Application(Record):
     """A credit application: the raw columns that the lender knows at the time of the request."""
 
-    SK_ID_CURR: Identifier = column("Application number", "Numéro de demande", group="request", required=True)
+    SK_ID_CURR: Identifier = column("Application number", group="request", required=True)
 
-    NAME_CONTRACT_TYPE: Category = column("Type of loan", "Type de prêt", group="request", levels=levels.CONTRACT_TYPES)
-    AMT_CREDIT: Amount = column("Amount of the loan", "Montant du prêt", group="request")
-    AMT_ANNUITY: Amount = column("Instalment of the loan", "Mensualité du prêt", group="request")
-    AMT_GOODS_PRICE: Amount = column("Price of the goods financed", "Prix du bien financé", group="request")
-    NAME_TYPE_SUITE: Category = column("Accompanied by", "Accompagné par", group="request", levels=levels.COMPANIONS)
-    WEEKDAY_APPR_PROCESS_START: Category = column("Weekday of the request", "Jour de la demande", group="request", levels=levels.WEEKDAYS)
-    HOUR_APPR_PROCESS_START: Hour = column("Hour of the request", "Heure de la demande", group="request")
+    NAME_CONTRACT_TYPE: Category = column("Type of loan", group="request", levels=levels.CONTRACT_TYPES)
+    AMT_CREDIT: Amount = column("Amount of the loan", group="request")
+    AMT_ANNUITY: Amount = column("Instalment of the loan", group="request")
+    AMT_GOODS_PRICE: Amount = column("Price of the goods financed", group="request")
+    NAME_TYPE_SUITE: Category = column("Accompanied by", group="request", levels=levels.COMPANIONS)
+    WEEKDAY_APPR_PROCESS_START: Category = column(
+        "Weekday of the request", group="request", levels=levels.WEEKDAYS
+    )
+    HOUR_APPR_PROCESS_START: Hour = column("Hour of the request", group="request")
 
-    CODE_GENDER: Category = column("Gender", "Sexe", group="person", levels=levels.GENDERS)
-    DAYS_BIRTH: PastDays = column("Date of birth, in days before the request (negative)", "Date de naissance, en jours avant la demande (négatif)", group="person")
-    NAME_FAMILY_STATUS: Category = column("Family status", "Situation familiale", group="person", levels=levels.FAMILY_STATUSES)
-    CNT_CHILDREN: Count = column("Children", "Enfants", group="person")
-    CNT_FAM_MEMBERS: Count = column("Members of the family", "Membres de la famille", group="person")
-    NAME_EDUCATION_TYPE: Category = column("Highest education", "Niveau d'études", group="person", levels=levels.EDUCATIONS)
-    FLAG_OWN_CAR: Category = column("Owns a car", "Possède une voiture", group="person", levels=levels.YES_NO)
-    OWN_CAR_AGE: Count = column("Age of the car (years)", "Âge de la voiture (années)", group="person")
-    DAYS_ID_PUBLISH: PastDays = column("Last change of identity document, in days (negative)", "Dernier changement de pièce d'identité, en jours (négatif)", group="person")
+    CODE_GENDER: Category = column("Gender", group="person", levels=levels.GENDERS)
+    DAYS_BIRTH: PastDays = column("Date of birth, in days before the request (negative)", group="person")
+    NAME_FAMILY_STATUS: Category = column("Family status", group="person", levels=levels.FAMILY_STATUSES)
+    CNT_CHILDREN: Count = column("Children", group="person")
+    CNT_FAM_MEMBERS: Count = column("Members of the family", group="person")
+    NAME_EDUCATION_TYPE: Category = column("Highest education", group="person", levels=levels.EDUCATIONS)
+    FLAG_OWN_CAR: Category = column("Owns a car", group="person", levels=levels.YES_NO)
+    OWN_CAR_AGE: Count = column("Age of the car (years)", group="person")
+    DAYS_ID_PUBLISH: PastDays = column("Last change of identity document, in days (negative)", group="person")
 
-    AMT_INCOME_TOTAL: Amount = column("Yearly income", "Revenu annuel", group="work")
-    NAME_INCOME_TYPE: Category = column("Source of income", "Source de revenu", group="work", levels=levels.INCOME_TYPES)
-    OCCUPATION_TYPE: Category = column("Occupation", "Profession", group="work", levels=levels.OCCUPATIONS)
-    ORGANIZATION_TYPE: Category = column("Type of employer", "Type d'employeur", group="work", levels=levels.ORGANIZATIONS)
-    DAYS_EMPLOYED: Days = column("Start of the job, in days (negative; 365243 = not in employment)", "Début de l'emploi, en jours (négatif ; 365243 = sans activité professionnelle)", group="work")
+    AMT_INCOME_TOTAL: Amount = column("Yearly income", group="work")
+    NAME_INCOME_TYPE: Category = column("Source of income", group="work", levels=levels.INCOME_TYPES)
+    OCCUPATION_TYPE: Category = column("Occupation", group="work", levels=levels.OCCUPATIONS)
+    ORGANIZATION_TYPE: Category = column("Type of employer", group="work", levels=levels.ORGANIZATIONS)
+    DAYS_EMPLOYED: Days = column(
+        "Start of the job, in days (negative; 365243 = not in employment)", group="work"
+    )
 
-    NAME_HOUSING_TYPE: Category = column("Housing", "Logement", group="home", levels=levels.HOUSINGS)
-    FLAG_OWN_REALTY: Category = column("Owns a house or flat", "Propriétaire d'un logement", group="home", levels=levels.YES_NO)
-    DAYS_REGISTRATION: PastDays = column("Last change of registration, in days (negative)", "Dernier changement d'enregistrement, en jours (négatif)", group="home")
-    REGION_POPULATION_RELATIVE: Share = column("Population of the region (normalised)", "Population de la région (normalisée)", group="home")
-    REGION_RATING_CLIENT: Integer = column("Rating of the region (1-3)", "Note de la région (1 à 3)", group="home")
-    REGION_RATING_CLIENT_W_CITY: Integer = column("Rating of the region with the city (1-3)", "Note de la région avec la ville (1 à 3)", group="home")  # one row of the test file has -1
-    REG_REGION_NOT_LIVE_REGION: Flag = column("Registered and home address in different regions", "Adresses d'enregistrement et de résidence dans des régions différentes", group="home")
-    REG_REGION_NOT_WORK_REGION: Flag = column("Registered and work address in different regions", "Adresses d'enregistrement et de travail dans des régions différentes", group="home")
-    LIVE_REGION_NOT_WORK_REGION: Flag = column("Home and work address in different regions", "Adresses de résidence et de travail dans des régions différentes", group="home")
-    REG_CITY_NOT_LIVE_CITY: Flag = column("Registered and home address in different cities", "Adresses d'enregistrement et de résidence dans des villes différentes", group="home")
-    REG_CITY_NOT_WORK_CITY: Flag = column("Registered and work address in different cities", "Adresses d'enregistrement et de travail dans des villes différentes", group="home")
-    LIVE_CITY_NOT_WORK_CITY: Flag = column("Home and work address in different cities", "Adresses de résidence et de travail dans des villes différentes", group="home")
+    NAME_HOUSING_TYPE: Category = column("Housing", group="home", levels=levels.HOUSINGS)
+    FLAG_OWN_REALTY: Category = column("Owns a house or flat", group="home", levels=levels.YES_NO)
+    DAYS_REGISTRATION: PastDays = column("Last change of registration, in days (negative)", group="home")
+    REGION_POPULATION_RELATIVE: Share = column("Population of the region (normalised)", group="home")
+    REGION_RATING_CLIENT: Integer = column("Rating of the region (1-3)", group="home")
+    REGION_RATING_CLIENT_W_CITY: Integer = column(
+        "Rating of the region with the city (1-3)", group="home"
+    )  # one row of the test file has -1
+    REG_REGION_NOT_LIVE_REGION: Flag = column(
+        "Registered and home address in different regions", group="home"
+    )
+    REG_REGION_NOT_WORK_REGION: Flag = column(
+        "Registered and work address in different regions", group="home"
+    )
+    LIVE_REGION_NOT_WORK_REGION: Flag = column("Home and work address in different regions", group="home")
+    REG_CITY_NOT_LIVE_CITY: Flag = column("Registered and home address in different cities", group="home")
+    REG_CITY_NOT_WORK_CITY: Flag = column("Registered and work address in different cities", group="home")
+    LIVE_CITY_NOT_WORK_CITY: Flag = column("Home and work address in different cities", group="home")
 
-    EXT_SOURCE_1: Share = column("External score 1", "Note externe 1", group="external_scores")
-    EXT_SOURCE_2: Share = column("External score 2", "Note externe 2", group="external_scores")
-    EXT_SOURCE_3: Share = column("External score 3", "Note externe 3", group="external_scores")
+    EXT_SOURCE_1: Share = column("External score 1", group="external_scores")
+    EXT_SOURCE_2: Share = column("External score 2", group="external_scores")
+    EXT_SOURCE_3: Share = column("External score 3", group="external_scores")
 
-    AMT_REQ_CREDIT_BUREAU_HOUR: Count = column("Enquiries in the last hour", "Consultations dans la dernière heure", group="enquiries")
-    AMT_REQ_CREDIT_BUREAU_DAY: Count = column("Enquiries in the day before", "Consultations dans la journée précédente", group="enquiries")
-    AMT_REQ_CREDIT_BUREAU_WEEK: Count = column("Enquiries in the week before", "Consultations dans la semaine précédente", group="enquiries")
-    AMT_REQ_CREDIT_BUREAU_MON: Count = column("Enquiries in the month before", "Consultations dans le mois précédent", group="enquiries")
-    AMT_REQ_CREDIT_BUREAU_QRT: Count = column("Enquiries in the quarter before", "Consultations dans le trimestre précédent", group="enquiries")
-    AMT_REQ_CREDIT_BUREAU_YEAR: Count = column("Enquiries in the year before", "Consultations dans l'année précédente", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_HOUR: Count = column("Enquiries in the last hour", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_DAY: Count = column("Enquiries in the day before", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_WEEK: Count = column("Enquiries in the week before", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_MON: Count = column("Enquiries in the month before", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_QRT: Count = column("Enquiries in the quarter before", group="enquiries")
+    AMT_REQ_CREDIT_BUREAU_YEAR: Count = column("Enquiries in the year before", group="enquiries")
 
-    OBS_30_CNT_SOCIAL_CIRCLE: Count = column("People around observed for 30 days late", "Entourage observé pour 30 jours de retard", group="circle")
-    DEF_30_CNT_SOCIAL_CIRCLE: Count = column("People around who were 30 days late", "Entourage ayant eu 30 jours de retard", group="circle")
-    OBS_60_CNT_SOCIAL_CIRCLE: Count = column("People around observed for 60 days late", "Entourage observé pour 60 jours de retard", group="circle")
-    DEF_60_CNT_SOCIAL_CIRCLE: Count = column("People around who were 60 days late", "Entourage ayant eu 60 jours de retard", group="circle")
+    OBS_30_CNT_SOCIAL_CIRCLE: Count = column("People around observed for 30 days late", group="circle")
+    DEF_30_CNT_SOCIAL_CIRCLE: Count = column("People around who were 30 days late", group="circle")
+    OBS_60_CNT_SOCIAL_CIRCLE: Count = column("People around observed for 60 days late", group="circle")
+    DEF_60_CNT_SOCIAL_CIRCLE: Count = column("People around who were 60 days late", group="circle")
 
-    FLAG_MOBIL: Flag = column("Mobile phone given", "Téléphone mobile fourni", group="contact")
-    FLAG_EMP_PHONE: Flag = column("Employer's phone given", "Téléphone de l'employeur fourni", group="contact")
-    FLAG_WORK_PHONE: Flag = column("Work phone given", "Téléphone professionnel fourni", group="contact")
-    FLAG_CONT_MOBILE: Flag = column("Mobile phone reachable", "Téléphone mobile joignable", group="contact")
-    FLAG_PHONE: Flag = column("Home phone given", "Téléphone fixe fourni", group="contact")
-    FLAG_EMAIL: Flag = column("E-mail given", "Adresse e-mail fournie", group="contact")
-    DAYS_LAST_PHONE_CHANGE: PastDays = column("Last change of phone, in days (negative)", "Dernier changement de téléphone, en jours (négatif)", group="contact")
+    FLAG_MOBIL: Flag = column("Mobile phone given", group="contact")
+    FLAG_EMP_PHONE: Flag = column("Employer's phone given", group="contact")
+    FLAG_WORK_PHONE: Flag = column("Work phone given", group="contact")
+    FLAG_CONT_MOBILE: Flag = column("Mobile phone reachable", group="contact")
+    FLAG_PHONE: Flag = column("Home phone given", group="contact")
+    FLAG_EMAIL: Flag = column("E-mail given", group="contact")
+    DAYS_LAST_PHONE_CHANGE: PastDays = column("Last change of phone, in days (negative)", group="contact")
 
     FLAG_DOCUMENT_2: Flag = document(2)
     FLAG_DOCUMENT_3: Flag = document(3)
@@ -198,8 +208,12 @@ class Application(Record):
     LIVINGAREA_MEDI: Share = building(LIVING, MEDIAN)
     NONLIVINGAPARTMENTS_MEDI: Share = building(OTHER_FLATS, MEDIAN)
     NONLIVINGAREA_MEDI: Share = building(OTHER, MEDIAN)
-    TOTALAREA_MODE: Share = building(("Total area", "Surface totale"), MODE)
-    FONDKAPREMONT_MODE: Category = column("Fund for major repairs", "Fonds de gros travaux", group="building", levels=levels.REPAIR_FUNDS)
-    HOUSETYPE_MODE: Category = column("Type of building", "Type d'immeuble", group="building", levels=levels.HOUSE_TYPES)
-    WALLSMATERIAL_MODE: Category = column("Material of the walls", "Matériau des murs", group="building", levels=levels.WALLS)
-    EMERGENCYSTATE_MODE: Category = column("Building in a dangerous state", "Immeuble en état de péril", group="building", levels=levels.EMERGENCY_STATES)
+    TOTALAREA_MODE: Share = building("Total area", MODE)
+    FONDKAPREMONT_MODE: Category = column(
+        "Fund for major repairs", group="building", levels=levels.REPAIR_FUNDS
+    )
+    HOUSETYPE_MODE: Category = column("Type of building", group="building", levels=levels.HOUSE_TYPES)
+    WALLSMATERIAL_MODE: Category = column("Material of the walls", group="building", levels=levels.WALLS)
+    EMERGENCYSTATE_MODE: Category = column(
+        "Building in a dangerous state", group="building", levels=levels.EMERGENCY_STATES
+    )

@@ -2,7 +2,7 @@
 
 A record class declares each column on one line::
 
-    AMT_CREDIT: Amount = column("Amount of the loan", "Montant du prêt", group="request")
+    AMT_CREDIT: Amount = column("Amount of the loan", group="request")
 
 The type says what a value may be, and pydantic checks it in its compiled core: no Python runs per
 value. The words reach the OpenAPI document and the form of the front end.
@@ -10,12 +10,14 @@ value. The words reach the OpenAPI document and the form of the front end.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from scoring.language import Text, say, written
 
 KindName = Literal["id", "integer", "number", "flag", "category"]
 
@@ -131,6 +133,16 @@ class Record(BaseModel):
     # Errors reach logs and clients, so they must not repeat what an applicant declared.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the JSON schema with each column's title in every language."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        for name, column in columns(cls).items():
+            schema["properties"][name]["x-titles"] = written(partial(say, column.label))
+        return schema
+
 
 @dataclass(frozen=True)
 class Column:
@@ -144,7 +156,7 @@ class Column:
         What it holds.
     group : str
         Where the form shows it; a key of `FORM_GROUPS`, or "history".
-    en, fr : str
+    label : Text
         A few words for it.
     levels : tuple of str
         Categories that the source files hold. Others are accepted too.
@@ -155,22 +167,19 @@ class Column:
     name: str
     kind: KindName
     group: str
-    en: str
-    fr: str
+    label: Text
     levels: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
 
 
-def column(
-    en: str, fr: str, *, group: str = "history", levels: Sequence[str] = (), required: bool = False
-) -> Any:
-    """Return the declaration of a column: its words, its place in the form and its known levels."""
+def column(en: str, *, group: str = "history", levels: Sequence[str] = (), required: bool = False) -> Any:
+    """Return the declaration of a column: its English words, its place in the form, its known levels."""
     return Field(
         default=... if required else None,
         title=en,
         examples=list(levels) or None,
-        json_schema_extra={"x-title-fr": fr, "x-group": group},
+        json_schema_extra={"x-group": group},
     )
 
 
@@ -189,10 +198,14 @@ def columns(record: type[Record]) -> dict[str, Column]:
             name=name,
             kind=kind.name,
             group=str(field.json_schema_extra["x-group"]),
-            en=field.title or name,
-            fr=str(field.json_schema_extra["x-title-fr"]),
+            label=Text(f"column.{_table(record, name)}.{name}", field.title or name),
             levels=tuple(str(level) for level in field.examples or ()),
             minimum=kind.minimum,
             maximum=kind.maximum,
         )
     return found
+
+
+def _table(record: type[Record], name: str) -> str:
+    """Name the record class that declares a column: a request inherits those of the application."""
+    return next(c.__name__ for c in reversed(record.__mro__) if name in getattr(c, "__annotations__", {}))

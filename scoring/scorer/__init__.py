@@ -141,11 +141,11 @@ class Scorer:
             schema_overrides={"decision": pl.String},
         )
 
-    def warnings(self, features: pl.DataFrame) -> list[list[dict[str, str | float]]]:
+    def warnings(self, features: pl.DataFrame) -> list[list[remarks.Remark]]:
         """Return, per application, the values that training never saw; they are scored all the same.
 
         Each is a dict with the keys of ``schema.InputWarning``: feature, problem (``"unseen category"`` or
-        ``"outside range"``), value, en, fr.
+        ``"outside range"``), value, text (by language).
         """
         return remarks.on(self.model.encoding, self.ranges, features)
 

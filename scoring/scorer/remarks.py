@@ -11,11 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
-from scoring.features.wording import LANGUAGES, NARROW, NO_BREAK, Language, in_words
+from scoring.features.wording import in_words
+from scoring.language import Text, decimal_mark, in_digits, say, written
 from scoring.scorer.model import Encoding
 
-Remark = dict[str, str | float]
+Remark = dict[str, str | float | dict[str, str]]
 MOST_DIGITS = 7  # decimals beyond the usual, to tell a value from the bound that it passes
+
+UNSEEN = Text("warning.unseen", "{feature}: the model never saw “{value}”, which counts as unknown.")
+OUTSIDE = Text("warning.outside", "{feature}: {value}, outside the values of training ({least} to {most}).")
 
 
 def on(
@@ -90,39 +94,26 @@ def words(
     return _unseen(feature, str(word)) if number is None else _outside(feature, number, *ranges[feature])
 
 
-def _labels(name: str) -> tuple[str, str]:
-    """Return a feature's English and French words, or its name if it is not one of ``FEATURES``."""
+def _label(name: str, language: str) -> str:
+    """Return a feature's label, or its name if it is not one of ``FEATURES``."""
     feature = FEATURE_BY_NAME.get(name)
-    return (feature.en, feature.fr) if feature else (name, name)
+    return say(feature.label, language) if feature else name
 
 
 def _unseen(name: str, value: str) -> Remark:
-    en, fr = _labels(name)
-    return {
-        "feature": name,
-        "problem": "unseen category",
-        "value": value,
-        "en": f"{en}: the model never saw “{value}”, which counts as unknown.",
-        "fr": f"{fr}{NO_BREAK}: le modèle n'a jamais vu «{NO_BREAK}{value}{NO_BREAK}», "
-        "qui compte comme inconnu.",
-    }
+    text = written(lambda language: say(UNSEEN, language, feature=_label(name, language), value=value))
+    return {"feature": name, "problem": "unseen category", "value": value, "text": text}
 
 
 def _outside(name: str, value: float, low: float, high: float) -> Remark:
-    en, fr = _labels(name)
-    (now_en, least_en, most_en), (now_fr, least_fr, most_fr) = (
-        _written(name, language, value, low, high) for language in LANGUAGES
-    )
-    return {
-        "feature": name,
-        "problem": "outside range",
-        "value": value,
-        "en": f"{en}: {now_en}, outside the values of training ({least_en} to {most_en}).",
-        "fr": f"{fr}{NO_BREAK}: {now_fr}, hors des valeurs de l'entraînement (de {least_fr} à {most_fr}).",
-    }
+    def sentence(language: str) -> str:
+        now, least, most = _told_apart(name, language, value, low, high)
+        return say(OUTSIDE, language, feature=_label(name, language), value=now, least=least, most=most)
+
+    return {"feature": name, "problem": "outside range", "value": value, "text": written(sentence)}
 
 
-def _written(name: str, language: Language, value: float, low: float, high: float) -> list[str]:
+def _told_apart(name: str, language: str, value: float, low: float, high: float) -> list[str]:
     """Write a value and its bounds as people do, or with more digits where that would hide the difference."""
     feature = FEATURE_BY_NAME.get(name)
     if feature:
@@ -131,10 +122,9 @@ def _written(name: str, language: Language, value: float, low: float, high: floa
             now, *bounds = (_without_zeros(text, language) for text in texts)
             if now not in bounds:
                 return texts
-    plain = [f"{number:,.6g}" for number in (value, low, high)]
-    return plain if language == "en" else [text.replace(",", NARROW).replace(".", ",") for text in plain]
+    return [in_digits(number, language) for number in (value, low, high)]
 
 
-def _without_zeros(text: str, language: Language) -> str:
+def _without_zeros(text: str, language: str) -> str:
     """Cut "69.0 years" to "69 years": beside "69 years" nobody sees a difference."""
-    return re.sub(rf"\{'.' if language == 'en' else ','}0+(?!\d)", "", text)
+    return re.sub(rf"{re.escape(decimal_mark(language))}0+(?!\d)", "", text)

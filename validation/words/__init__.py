@@ -1,7 +1,8 @@
-"""Every text of the pack, in English and in French."""
+"""Every text of the pack by its key; the catalogues call it ``pack.<key>``."""
 
 from __future__ import annotations
 
+from scoring.language import texts
 from validation.words import model, page, people
 
-WORDS: dict[str, tuple[str, str]] = page.WORDS | model.WORDS | people.WORDS
+WORDS = texts("pack", page.WORDS | model.WORDS | people.WORDS)

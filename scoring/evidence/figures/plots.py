@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
 from scoring.evidence.figures import BLUE, GREY, ORANGE
+from scoring.language import ENGLISH, MINUS, in_digits, number
 
 COLOURS = (BLUE, ORANGE, "#38761d", "#741b47", "#45818e", GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))  # colour alone tells nothing
@@ -39,7 +40,7 @@ def draw_lines(
     lines: Sequence[Line],
     x: str,
     y: str,
-    decimal: str = ".",
+    language: str = ENGLISH,
     at: Sequence[tuple[float, str]] = (),
     limits: tuple[float, float] | None = None,
 ) -> Figure:
@@ -50,8 +51,8 @@ def draw_lines(
     lines : sequence of Line
     x, y : str
         Names of the axes.
-    decimal : str
-        Decimal mark.
+    language : str
+        Writes the numbers.
     at : sequence of (float, str)
         Places on the x axis to mark, each with its label.
     limits : (float, float), optional
@@ -85,7 +86,7 @@ def draw_lines(
     if any(line.label for line in lines) or at:
         # matplotlib's own best place does not see the intervals of points
         axes.legend(fontsize=8, loc="upper left" if any(line.is_points for line in lines) else "best")
-    _speak(figure, decimal)
+    _speak(figure, language)
     return figure
 
 
@@ -93,7 +94,7 @@ def draw_bars(
     names: Sequence[str],
     values: Sequence[float],
     x: str,
-    decimal: str = ".",
+    language: str = ENGLISH,
     line: float | None = None,
 ) -> Figure:
     """Draw horizontal bars, the first on top, with a line to compare with if one is given."""
@@ -107,20 +108,20 @@ def draw_bars(
     axes.invert_yaxis()
     axes.set_xlabel(x)
     axes.grid(visible=True, axis="x", alpha=0.3)
-    _speak(figure, decimal, is_both=False)
+    _speak(figure, language, is_both=False)
     return figure
 
 
 def draw_stack(
-    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, decimal: str = "."
+    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, language: str = ENGLISH
 ) -> Figure:
     """Draw horizontal bars made of parts, each with its label, from light to dark; the first on top."""
     figure = Figure(figsize=(6.2, 1.3 + 0.26 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     places = list(range(len(names)))
     start = [0.0] * len(names)
-    for number, (label, values) in enumerate(parts):
-        shade = mpl.colormaps["Blues"](0.08 + 0.85 * number / max(len(parts) - 1, 1))
+    for i, (label, values) in enumerate(parts):
+        shade = mpl.colormaps["Blues"](0.08 + 0.85 * i / max(len(parts) - 1, 1))
         axes.barh(
             places, values, left=start, color=shade, edgecolor=GREY, linewidth=0.4, height=0.65, label=label
         )
@@ -129,12 +130,16 @@ def draw_stack(
     axes.invert_yaxis()
     axes.set(xlabel=x, xlim=(0, max(start, default=1.0)))
     figure.legend(fontsize=8, loc="outside upper center", ncols=len(parts), frameon=False, handlelength=1.2)
-    _speak(figure, decimal, is_both=False)
+    _speak(figure, language, is_both=False)
     return figure
 
 
 def draw_distribution(
-    edges: Sequence[float], parts: Sequence[tuple[str, Sequence[float]]], x: str, y: str, decimal: str = "."
+    edges: Sequence[float],
+    parts: Sequence[tuple[str, Sequence[float]]],
+    x: str,
+    y: str,
+    language: str = ENGLISH,
 ) -> Figure:
     """Draw one outline for each part: how dense its values lie in each piece, 1 where they lie evenly.
 
@@ -150,40 +155,40 @@ def draw_distribution(
     figure = Figure(figsize=(6.2, 2.6), layout="constrained")
     axes = figure.add_subplot()
     width = [(b - a) / (edges[-1] - edges[0]) for a, b in pairwise(edges)]
-    for number, (label, shares) in enumerate(parts):
+    for i, (label, shares) in enumerate(parts):
         heights = [share / wide for share, wide in zip(shares, width, strict=True)]
-        colour, dash = COLOURS[number], DASHES[number]
+        colour, dash = COLOURS[i], DASHES[i]
         axes.stairs(heights, edges, color=colour, linestyle=dash, linewidth=1.5, label=label, baseline=None)
     axes.set(xlabel=x, ylabel=y)
     axes.set_ylim(0, 1.25 * axes.dataLim.ymax)  # room for the legend above the outlines
     axes.locator_params(axis="x", nbins=6)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize=8, loc="upper center", ncols=len(parts))
-    _speak(figure, decimal)
+    _speak(figure, language)
     return figure
 
 
 def draw_pairs(
-    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, decimal: str = "."
+    names: Sequence[str], parts: Sequence[tuple[str, Sequence[float]]], x: str, language: str = ENGLISH
 ) -> Figure:
     """Draw a horizontal bar of each part beside the others for each name, the first on top."""
     figure = Figure(figsize=(6.2, 1.0 + 0.36 * len(names)), layout="constrained")
     axes = figure.add_subplot()
     high = 0.8 / len(parts)
-    for number, (label, values) in enumerate(parts):
-        places = [at + (number - (len(parts) - 1) / 2) * high for at in range(len(names))]
-        hatch = "" if number == 0 else "////"
-        colour = COLOURS[number]
+    for i, (label, values) in enumerate(parts):
+        places = [at + (i - (len(parts) - 1) / 2) * high for at in range(len(names))]
+        hatch = "" if i == 0 else "////"
+        colour = COLOURS[i]
         axes.barh(
             places, values, height=high, label=label,
-            color=colour if number == 0 else "white", edgecolor=colour, hatch=hatch, linewidth=0.8,
+            color=colour if i == 0 else "white", edgecolor=colour, hatch=hatch, linewidth=0.8,
         )  # fmt: skip
     axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel(x)
     axes.grid(visible=True, axis="x", alpha=0.3)
     axes.legend(fontsize=8)
-    _speak(figure, decimal, is_both=False)
+    _speak(figure, language, is_both=False)
     return figure
 
 
@@ -211,14 +216,13 @@ def as_svg(figure: Figure, name: str, title: str) -> str:
     return f'{svg[:first]}<title id="{name}-title">{escape(title)}</title>{svg[first:]}'
 
 
-def _speak(figure: Figure, decimal: str, is_both: bool = True) -> None:
+def _speak(figure: Figure, language: str, is_both: bool = True) -> None:
     """Write the numbers of the axes as the reader does."""
 
     def written(value: float, _: int) -> str:
-        text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-        if decimal == ",":
-            text = text.replace(",", "\u202f")
-        return text.replace("-", "−").replace(".", decimal)
+        if abs(value) >= 10_000:
+            return number(value, language, minus=MINUS)
+        return in_digits(value, language, 4, minus=MINUS)
 
     axes = figure.axes[0]
     axes.xaxis.set_major_formatter(FuncFormatter(written))

@@ -1,0 +1,56 @@
+"""Everything that is written for people: texts by key, numbers, shares, lengths of time and lists.
+
+The code carries a key and the English text. Every other language is one file, ``<language>.po`` in gettext's
+form, in this folder or in the one that ``CREDIT_SCORING_LANGUAGES`` names; nothing else names a language.
+How a language writes numbers and counts is Unicode's own table (CLDR), read through Babel.
+"""
+
+from scoring.language.catalogues import (
+    DECLARED,
+    ENGLISH,
+    LanguageError,
+    Text,
+    in_sentence,
+    languages,
+    load,
+    say,
+    texts,
+    use,
+    written,
+)
+from scoring.language.numbers import (
+    MINUS,
+    Duration,
+    ago,
+    decimal_mark,
+    duration,
+    in_digits,
+    joined,
+    name_of,
+    number,
+    percent,
+)
+
+__all__ = [
+    "DECLARED",
+    "ENGLISH",
+    "MINUS",
+    "Duration",
+    "LanguageError",
+    "Text",
+    "ago",
+    "decimal_mark",
+    "duration",
+    "in_digits",
+    "in_sentence",
+    "joined",
+    "languages",
+    "load",
+    "name_of",
+    "number",
+    "percent",
+    "say",
+    "texts",
+    "use",
+    "written",
+]

@@ -1,0 +1,197 @@
+"""Numbers, shares, lengths of time and lists as a language writes them, by Unicode's table (CLDR)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache, lru_cache
+from typing import Literal, get_args
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_decimal
+
+Duration = Literal["years", "months", "days"]
+DURATIONS: tuple[Duration, ...] = get_args(Duration)
+
+NO_BREAK = "\u00a0"  # between a number and its unit
+NARROW = "\u202f"  # before a percent sign, where a language sets it off
+MINUS = "\u2212"
+# What CLDR calls each, and how many days Babel takes it for.
+NAMES: dict[Duration, Literal["year", "month", "day"]] = {"years": "year", "months": "month", "days": "day"}
+DAYS = {"years": 365, "months": 30, "days": 1}
+# A number of each grammatical kind: none is larger than what a language tells apart.
+SAMPLES = (*range(1, 120), 0, Decimal("1.5"), Decimal("0.5"), 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a language writes a number.
+
+    Attributes
+    ----------
+    decimal, minus, before, after : str
+        The decimal mark, the minus sign, and what stands around a percentage.
+    table : dict of int to str
+        Python's own marks to the language's.
+    pattern : str or None
+        CLDR's pattern of whole numbers, where digits do not stand in groups of three.
+    """
+
+    decimal: str
+    minus: str
+    before: str
+    after: str
+    table: dict[int, str]
+    pattern: str | None
+
+
+def number(
+    value: float,
+    language: str,
+    digits: int = 0,
+    *,
+    is_signed: bool = False,
+    is_trimmed: bool = False,
+    minus: str | None = None,
+) -> str:
+    """Write a number with so many decimals: ``12,500.0`` or ``12 500,0``.
+
+    ``is_signed`` writes + too, ``is_trimmed`` drops the zeros at the end, ``minus`` is another sign than the
+    language's. What is rounded to zero has no sign.
+    """
+    text = f"{value:+,.{digits}f}" if is_signed else f"{value:,.{digits}f}"
+    if text[0] in "+-" and not text.strip("+-0.,"):
+        text = text[1:]
+    if is_trimmed and "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return _localised(text, language, minus)
+
+
+def in_digits(value: float, language: str, digits: int = 6, *, minus: str | None = None) -> str:
+    """Write a number with so many significant digits."""
+    return _localised(f"{value:,.{digits}g}", language, minus)
+
+
+def percent(
+    share: float, language: str, digits: int = 0, *, is_trimmed: bool = False, minus: str | None = None
+) -> str:
+    """Write a share as a percentage: ``23%`` or ``23 %``."""
+    marks = _marks(language)
+    text = number(100 * share, language, digits, is_trimmed=is_trimmed, minus=minus)
+    return f"{marks.before}{text}{marks.after}"
+
+
+def duration(
+    value: float, unit: Duration, language: str, digits: int = 0, *, is_trimmed: bool = False
+) -> str:
+    """Write a length of time: ``3.4 years`` or ``3,4 ans``; number and unit stay on one line."""
+    return _counted("lasting", value, unit, language, digits, is_trimmed)
+
+
+def ago(value: float, unit: Duration, language: str, digits: int = 0, *, is_trimmed: bool = False) -> str:
+    """Write how long ago a date lies: ``3 days ago`` or ``il y a 3 jours``."""
+    return _counted("past", value, unit, language, digits, is_trimmed)
+
+
+def joined(parts: Iterable[str], language: str) -> str:
+    """Put the parts of a list one after the other, with nothing before the last."""
+    return _separator(language).join(parts)
+
+
+def decimal_mark(language: str) -> str:
+    """Return the mark between units and tenths."""
+    return _marks(language).decimal
+
+
+def is_known(language: str) -> bool:
+    """Say whether CLDR knows a language of this name."""
+    try:
+        Locale.parse(language)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
+
+
+def name_of(language: str) -> str:
+    """Return what a language calls itself."""
+    return Locale.parse(language).get_display_name() or language
+
+
+def _localised(text: str, language: str, minus: str | None = None) -> str:
+    """Put a language's own marks into a number that Python wrote."""
+    marks = _marks(language)
+    if marks.pattern is not None and "e" not in text:
+        plain = text.replace(",", "").lstrip("+")
+        decimals = len(plain.partition(".")[2])
+        pattern = marks.pattern + ("." + "0" * decimals if decimals else "")
+        found = format_decimal(Decimal(plain), pattern, language)
+        text = f"+{found}" if text[0] == "+" else found
+    else:
+        text = text.translate(marks.table)
+    return text if minus is None else text.replace(marks.minus, minus)
+
+
+@cache
+def _marks(language: str) -> Marks:
+    locale = Locale.parse(language)
+    symbols, whole = locale.number_symbols["latn"], locale.decimal_formats[None]
+    sign = locale.percent_formats[None]
+    before, after = (
+        side.replace("%", symbols["percentSign"]).replace(NO_BREAK, NARROW)
+        for side in (sign.prefix[0], sign.suffix[0])
+    )
+    table = {ord(","): symbols["group"], ord("."): symbols["decimal"], ord("-"): symbols["minusSign"]}
+    pattern = None if whole.grouping == (3, 3) else whole.pattern.partition(".")[0]
+    return Marks(symbols["decimal"], symbols["minusSign"], before, after, table, pattern)
+
+
+@cache
+def _separator(language: str) -> str:
+    between: str = Locale.parse(language).list_patterns["standard"]["middle"]
+    return between.removeprefix("{0}").removesuffix("{1}")
+
+
+def _counted(
+    kind: Literal["lasting", "past"], value: float, unit: Duration, language: str, digits: int, trims: bool
+) -> str:
+    text = number(value, language, digits, is_trimmed=trims)
+    # Its grammatical number is that of the digits that are seen: 1 year, 1.0 years.
+    plain = f"{abs(value):.{digits}f}"
+    if trims and "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return _pattern(kind, unit, _plural(plain, language), language).replace("{0}", text, 1)
+
+
+@lru_cache(maxsize=4096)
+def _plural(text: str, language: str) -> str:
+    return Locale.parse(language).plural_form(Decimal(text))
+
+
+@cache
+def _pattern(kind: Literal["lasting", "past"], unit: Duration, plural: str, language: str) -> str:
+    """Return CLDR's words around a number of a grammatical kind, with ``{0}`` for the number.
+
+    Babel gives them around a number only, so they are taken from around one of that kind.
+    """
+    # Loaded for the first length of time only: half of the room's import.
+    from babel.dates import format_timedelta
+    from babel.units import format_unit
+
+    locale = Locale.parse(language)
+    samples: list[int | Decimal] = [n for n in SAMPLES if locale.plural_form(n) == plural] or [5]
+    one = NAMES[unit]
+    if kind == "lasting":
+        digits = format_decimal(samples[0], locale=language)
+        text = format_unit(samples[0], f"duration-{one}", "long", locale=language)
+    else:
+        whole = next((n for n in samples if isinstance(n, int)), 5)
+        digits = str(whole)
+        span = -timedelta(days=whole * DAYS[unit])
+        text = format_timedelta(
+            span, one, threshold=float("inf"), add_direction=True, format="long", locale=language
+        )
+    pattern = text.replace(digits, "{0}", 1).replace(NO_BREAK, " ")
+    return re.sub(r"\{0\} ", "{0}" + NO_BREAK, pattern)
