@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scoring.language import DECLARED
+from scoring.language.__main__ import declare
 from ui.words import TEXTS
-from validation.words import WORDS
 
 ROOT = Path(__file__).parent.parent
 LARGEST_BYTES = 1 << 20
@@ -90,7 +91,8 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 
 def test_no_english_text_has_a_space_before_the_percent_sign() -> None:
-    words = [en for en, _ in [*WORDS.values(), *TEXTS.values()]]
+    declare()
+    words = [*(text.en for text in DECLARED.values()), *(en for en, _ in TEXTS.values())]
     assert not re.findall(r".*[\d}]\s%.*", "\n".join([*documents().values(), *words]))
 
 
