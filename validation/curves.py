@@ -60,27 +60,41 @@ def discrimination(language: Language, y: Outcomes, raw: Vector, p: Vector, serv
         "roc": draw_lines([Line(alarms, caught), diagonal], say("good_refused"), say("bad_refused"), code),
         "pr": draw_lines(
             [Line(ranked.caught, ranked.bads / ranked.refused), mean],
-            say("bad_refused"), say("bad_among_refused"), code,
+            say("bad_refused"),
+            say("bad_among_refused"),
+            code,
         ),
         "ks": draw_lines(
             [Line(share, caught, say("defaults")), Line(share, alarms, say("repaid"))],
-            say("refused_first"), say("share_reached"), code,
+            say("refused_first"),
+            say("share_reached"),
+            code,
             at=[(widest, f"KS = {language.number(whole.ks, 4)}")],
         ),
         "cap": draw_lines(
-            [Line(share, caught, say("model")), diagonal,
-             Line([0, rate, 1], [0, 1, 1], say("perfect"), is_aside=True)],
-            say("refused_first"), say("bad_refused"), code,
+            [
+                Line(share, caught, say("model")),
+                diagonal,
+                Line([0, rate, 1], [0, 1, 1], say("perfect"), is_aside=True),
+            ],
+            say("refused_first"),
+            say("bad_refused"),
+            code,
         ),
         "gain": _gain(language, y, whole),
         "calibration": _calibration(language, y, p),
         "cost": draw_lines(
-            [Line(by_p.scores, by_p.cost_per_1000)], say("threshold"), say("cost_axis"), code,
-            at=[(served, say("marked", name=say("in_force"), value=language.number(served, 4))),
-                (COSTS.threshold, say("marked", name="1/11", value=language.number(COSTS.threshold, 4)))],
+            [Line(by_p.scores, by_p.cost_per_1000)],
+            say("threshold"),
+            say("cost_axis"),
+            code,
+            at=[
+                (served, say("marked", name=say("in_force"), value=language.number(served, 4))),
+                (COSTS.threshold, say("marked", name="1/11", value=language.number(COSTS.threshold, 4))),
+            ],
             limits=(0.0, min(0.5, float(by_p.scores.max()))),
         ),
-    }  # fmt: skip
+    }
     parts = min(DECILES, max(1, len(y) // SMALLEST))
     by = say("by_decile") if parts == DECILES else say("by_part", parts=parts)
     return [plot(f"{name}-{language.code}", f, say(f"plot:{name}", by=by)) for name, f in drawn.items()]
@@ -127,16 +141,22 @@ def strategy(language: Language, curve: list[Outcome], cutoffs: Mapping[str, Out
     at = [(100 * cutoffs[k].share_granted, say(f"cutoff:{k}")) for k in ("in_force", "most_profit")]
     rate = draw_lines(
         [Line(granted[1:], [100 * point.default_rate for point in curve[1:]])],
-        say("granted_percent"), say("default_rate_granted_percent"), code, at=at,
-    )  # fmt: skip
+        say("granted_percent"),
+        say("default_rate_granted_percent"),
+        code,
+        at=at,
+    )
     earned = draw_lines(
         [
             Line(granted, [point.profit for point in curve], say("profit")),
             Line(granted, [point.loss for point in curve], say("loss")),
             Line(granted, [point.expected_loss for point in curve], say("expected_loss")),
         ],
-        say("granted_percent"), say("money_axis"), code, at=at,
-    )  # fmt: skip
+        say("granted_percent"),
+        say("money_axis"),
+        code,
+        at=at,
+    )
     return [
         plot(f"strategy-{code}", rate, say("plot:strategy")),
         plot(f"money-{code}", earned, say("plot:money")),

@@ -211,9 +211,13 @@ def gather(
     names = tuple(scorer.feature_names)
     share = metrics["share_granted"].value
     alternatives = search(
-        bench, names, {name: of[rows] for name, of in groups.items()}, share,
-        lambda name: told(f"alternative: {name}"), seed=size.seed,
-    )  # fmt: skip
+        bench,
+        names,
+        {name: of[rows] for name, of in groups.items()},
+        share,
+        lambda name: told(f"alternative: {name}"),
+        seed=size.seed,
+    )
     steps = ladder(bench, declared.names(scorer.policy), lambda name: told(f"ladder: {name}"))
     prices = exclusions(bench, lambda name: told(f"without: {name}"))
     told("seeds")

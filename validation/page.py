@@ -18,10 +18,19 @@ from validation.language import Language, spoken
 
 HERE = Path(__file__).resolve().parent
 ABOUT = (
-    sections.card, sections.data, sections.ladder, sections.candidates, sections.card_of_points,
-    sections.curve, sections.money, sections.importance,
-    people.reasons, people.fairness, people.stability, people.limits,
-)  # fmt: skip
+    sections.card,
+    sections.data,
+    sections.ladder,
+    sections.candidates,
+    sections.card_of_points,
+    sections.curve,
+    sections.money,
+    sections.importance,
+    people.reasons,
+    people.fairness,
+    people.stability,
+    people.limits,
+)
 
 
 def write(evidence: Evidence, language: Language) -> str:

@@ -19,9 +19,14 @@ from validation.language import Language
 
 SHARES = ("share_granted", "default_rate_granted", "recall", "accuracy")
 MEASURES = {
-    "auc": 4, "gini": 4, "ks": 4, "brier": 4, "log_loss": 4, "business_score": 4,
+    "auc": 4,
+    "gini": 4,
+    "ks": 4,
+    "brier": 4,
+    "log_loss": 4,
+    "business_score": 4,
     "cost_per_1000": 0,
-}  # fmt: skip
+}
 NAMED = 12  # levels of a bin that are named; a category may have hundreds
 APPROVALS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
@@ -132,10 +137,15 @@ def candidates(evidence: Evidence, language: Language) -> Section:
     head = tuple(
         say(key)
         for key in (
-            "candidate", "imbalance", "auc", "business_score", "cost_per_1000", "calibration_error",
+            "candidate",
+            "imbalance",
+            "auc",
+            "business_score",
+            "cost_per_1000",
+            "calibration_error",
             "can_be_served",
         )
-    )  # fmt: skip
+    )
     alone = (Facts((say("candidates:none"),)),) if len(rows) == 1 else ()
     return section("candidates", language, Table(say("candidates"), head, tuple(rows)), *alone)
 

@@ -114,9 +114,13 @@ def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreemen
         )
     filled = np.where(np.isnan(matrix), middle, matrix)  # LIME knows no missing value
     explainer = LimeTabularExplainer(
-        filled, mode="regression", discretize_continuous=False, sample_around_instance=False,
-        feature_selection="none", random_state=seed,
-    )  # fmt: skip
+        filled,
+        mode="regression",
+        discretize_continuous=False,
+        sample_around_instance=False,
+        feature_selection="none",
+        random_state=seed,
+    )
     rows = filled[:LIME_ROWS]
     shap, _ = scorer.calibration.apportion(*scorer.model.function.contributions(rows))
     names = scorer.feature_names

@@ -103,9 +103,7 @@ AGGREGATES: dict[str, Aggregate] = {
     "count": Aggregate(lambda a: _counted(a.count()), "0", "{s} += 1", "float({s})"),
     "sum": Aggregate(lambda a: _counted(a.sum()), "0", "{s} += {0}", "wrapped({s})"),
     "any": Aggregate(lambda a: a.any(), "False", "{s} = {s} or {0}"),
-    "max": Aggregate(
-        lambda a: a.max(), "LOWEST", "if {0} > {s}: {s} = {0}", "{s} if {s} > LOWEST else None"
-    ),
+    "max": Aggregate(lambda a: a.max(), "LOWEST", "if {0} > {s}: {s} = {0}", "{s} if {s} > LOWEST else None"),
     "min": Aggregate(
         lambda a: a.min(), "HIGHEST", "if {0} < {s}: {s} = {0}", "{s} if {s} < HIGHEST else None"
     ),
@@ -116,7 +114,7 @@ AGGREGATES: dict[str, Aggregate] = {
         lambda a: _counted(a.drop_nulls().n_unique()), "set()", "{s}.add({0})", "float(len({s}))"
     ),
     "only": Aggregate(lambda a: a.drop_nulls().first(), "None", "{s} = {0}"),
-}  # fmt: skip
+}
 
 
 def ratio(a: float, b: float) -> float | None:
@@ -178,8 +176,17 @@ def ranks(places: Sequence[tuple[Any, ...]]) -> list[float]:
 
 
 NAMES: dict[str, Any] = {
-    "LOWEST": -math.inf, "HIGHEST": math.inf,
-    "ratio": ratio, "finite": finite, "root": root, "whole": whole, "wrapped": wrapped, "both": both,
-    "either": either, "least": least, "greatest": greatest, "ranks": ranks,
-}  # fmt: skip
+    "LOWEST": -math.inf,
+    "HIGHEST": math.inf,
+    "ratio": ratio,
+    "finite": finite,
+    "root": root,
+    "whole": whole,
+    "wrapped": wrapped,
+    "both": both,
+    "either": either,
+    "least": least,
+    "greatest": greatest,
+    "ranks": ranks,
+}
 """What the Python forms call."""

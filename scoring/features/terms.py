@@ -253,9 +253,13 @@ def grain_of(args: tuple[Term, ...]) -> Grain:
 
 
 def operation(
-    op: str, *args: Term, parameter: Any = None, kind: Kind = "number", bound: float = LARGEST,
+    op: str,
+    *args: Term,
+    parameter: Any = None,
+    kind: Kind = "number",
+    bound: float = LARGEST,
     is_nullable: bool = True,
-) -> Term:  # fmt: skip
+) -> Term:
     """Give an operation on terms of one grain."""
     return Term(op, args, parameter, kind, grain_of(args), bound, is_nullable)
 

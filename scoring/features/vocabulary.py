@@ -28,8 +28,12 @@ from scoring.features.terms import (
 from scoring.features.walking import aggregates
 
 KINDS: dict[str, Kind] = {
-    "id": "key", "integer": "number", "flag": "number", "number": "number", "category": "text",
-}  # fmt: skip
+    "id": "key",
+    "integer": "number",
+    "flag": "number",
+    "number": "number",
+    "category": "text",
+}
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ class Then(Term):
         condition, value = self.args
         value, other = same_kind(value, term_of(other))
         return operation(
-            "choose", condition, value, other,
-            kind=value.kind, bound=max(value.bound, other.bound),
+            "choose",
+            condition,
+            value,
+            other,
+            kind=value.kind,
+            bound=max(value.bound, other.bound),
             is_nullable=value.is_nullable or other.is_nullable,
-        )  # fmt: skip
+        )
 
 
 class Grouping:

@@ -180,9 +180,15 @@ def draw_pairs(
         hatch = "" if i == 0 else "////"
         colour = COLOURS[i]
         axes.barh(
-            places, values, height=high, label=label,
-            color=colour if i == 0 else "white", edgecolor=colour, hatch=hatch, linewidth=0.8,
-        )  # fmt: skip
+            places,
+            values,
+            height=high,
+            label=label,
+            color=colour if i == 0 else "white",
+            edgecolor=colour,
+            hatch=hatch,
+            linewidth=0.8,
+        )
     axes.set_yticks(range(len(names)), list(names), fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel(x)
