@@ -117,6 +117,10 @@ def summed(columns: list[str]) -> Term:
     return when(any_known).then(sum_horizontal(col(c) for c in columns))
 
 
+RECENT = ENQUIRIES[:4]  # within a month
+late_circle, seen_circle = col("DEF_30_CNT_SOCIAL_CIRCLE"), col("OBS_30_CNT_SOCIAL_CIRCLE")
+
+
 EXTERNAL: list[Feature] = [
     raw("EXT_SOURCE_1", "points", "external_score", -1),
     raw("EXT_SOURCE_2", "points", "external_score", -1),
@@ -224,20 +228,13 @@ CIRCLE: list[Feature] = [
     raw("OBS_30_CNT_SOCIAL_CIRCLE", "count", "circle"),
     raw("DEF_30_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
     raw("DEF_60_CNT_SOCIAL_CIRCLE", "count", "circle", 1),
-    circle(
-        "circle_default_share",
-        ratio(col("DEF_30_CNT_SOCIAL_CIRCLE"), col("OBS_30_CNT_SOCIAL_CIRCLE")),
-        "share",
-        1,
-    ),
+    circle("circle_default_share", ratio(late_circle, seen_circle), "share", 1),
 ]
 
 PAPERS: list[Feature] = [
     *(raw(name, "count", "new_credit", told="above") for name in ENQUIRIES),
     new_credit("enquiries", summed(ENQUIRIES), "count", told="above"),
-    new_credit(
-        "enquiries_recent_share", ratio(summed(ENQUIRIES[:4]), summed(ENQUIRIES)), "share", told="above"
-    ),
+    new_credit("enquiries_recent_share", ratio(summed(RECENT), summed(ENQUIRIES)), "share", told="above"),
     *(raw(f"FLAG_DOCUMENT_{i}", "flag", "request") for i in (3, 5, 6, 8, 13, 14, 16, 18)),
     request("documents", summed(DOCUMENTS), "count"),
 ]

@@ -59,6 +59,7 @@ duration = end - opened
 early_end = end - ended
 debt_active = where(IS_ACTIVE, debt)
 credit_active = where(IS_ACTIVE, credit)
+credit_with_debt = where(debt_active.is_not_null(), credit_active)
 opened_active = where(IS_ACTIVE, opened)
 opened_closed = where(IS_CLOSED, opened)
 remaining = where(IS_ACTIVE & (end > 0), end)
@@ -71,6 +72,19 @@ due_monthly = ratio(
 )
 
 
+def of_kind(key: str) -> list[Feature]:
+    """Declare what is told of one kind of loan."""
+    is_kind = credit_type == TYPES[key]
+    its_debt, its_credit = where(is_kind, debt), where(is_kind, credit)
+    with_debt = where(is_kind & debt.is_not_null(), credit)
+    return [
+        debts(f"bureau_{key}_active_count", count(IS_ACTIVE & is_kind), "count", told="above"),
+        debts(f"bureau_{key}_credit_mean", mean(its_credit), "amount"),
+        debts(f"bureau_{key}_debt_to_credit", ratio(total(its_debt), total(with_debt)), "share", 1),
+        history(f"bureau_{key}_opened_days_max", where(is_kind, opened).max(), "date", told="above"),
+    ]
+
+
 BUREAU: tuple[Feature, ...] = (
     history("bureau_count", length(), "count", told="below"),
     debts("bureau_active_count", count(IS_ACTIVE), "count", 1),
@@ -80,12 +94,7 @@ BUREAU: tuple[Feature, ...] = (
     *statistics(debts, "bureau_debt", debt, "amount", ("mean", "max", "sum"), told="above"),
     *statistics(debts, "bureau_debt_share", debt_share, "share", ("mean", "max"), 1),
     debts("bureau_debt_to_credit", ratio(total(debt), total(where(debt.is_not_null(), credit))), "share", 1),
-    debts(
-        "bureau_active_debt_to_credit",
-        ratio(total(debt_active), total(where(debt_active.is_not_null(), credit_active))),
-        "share",
-        1,
-    ),
+    debts("bureau_active_debt_to_credit", ratio(total(debt_active), total(credit_with_debt)), "share", 1),
     *statistics(debts, "bureau_active_debt", debt_active, "amount", ("mean", "max", "sum"), told="above"),
     *statistics(debts, "bureau_active_credit", credit_active, "amount", ("mean", "sum"), told="above"),
     *statistics(cards, "bureau_limit", col("AMT_CREDIT_SUM_LIMIT"), "amount", ("mean", "sum")),
@@ -118,32 +127,8 @@ BUREAU: tuple[Feature, ...] = (
         debts(f"bureau_opened_{days}d_credit_sum", total(where(opened >= -days, credit)), "amount")
         for days in (180, 365, 730)
     ),
-    *(
-        item
-        for key, kind in TYPES.items()
-        if key in ("consumer", "card")  # the others are too rare to bear a slice each
-        for item in (
-            debts(
-                f"bureau_{key}_active_count", count(IS_ACTIVE & (credit_type == kind)), "count", told="above"
-            ),
-            debts(f"bureau_{key}_credit_mean", mean(where(credit_type == kind, credit)), "amount"),
-            debts(
-                f"bureau_{key}_debt_to_credit",
-                ratio(
-                    total(where(credit_type == kind, debt)),
-                    total(where((credit_type == kind) & debt.is_not_null(), credit)),
-                ),
-                "share",
-                1,
-            ),
-            history(
-                f"bureau_{key}_opened_days_max",
-                where(credit_type == kind, opened).max(),
-                "date",
-                told="above",
-            ),
-        )
-    ),
+    *of_kind("consumer"),
+    *of_kind("card"),  # the others are too rare to bear a slice each
     *(new_credit(f"bureau_opened_{days}d_share", share(opened >= -days), "share", 1) for days in (365, 1095)),
     new_credit("bureau_gap_days_mean", ratio(opened.max() - opened.min(), opened.count() - 1), "days", -1),
     history("bureau_closed_count", count(IS_CLOSED), "count", told="below"),

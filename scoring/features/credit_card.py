@@ -43,6 +43,11 @@ balance_now = where(col("MONTHS_BALANCE") >= -3, balance)
 year = col("MONTHS_BALANCE") >= -12
 
 
+def within(months: int, value: Term) -> Term:
+    """Give a value in the last months, null before."""
+    return where(col("MONTHS_BALANCE") >= -months, value)
+
+
 FEATURES: tuple[Feature, ...] = (
     history("card_count", length(), "count", told="below"),
     cards("card_cards", col("SK_ID_PREV").n_unique(), "count"),
@@ -51,12 +56,7 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(cards, "card_limit", limit, "amount", ("mean", "max")),
     *statistics(cards, "card_use", use, "share", ("mean", "max"), 1),
     cards("card_balance_to_limit", ratio(total(balance), total(limit)), "share", 1),
-    *(
-        cards(
-            f"card_use_{months}m_mean", mean(where(col("MONTHS_BALANCE") >= -months, use), RATIO), "share", 1
-        )
-        for months in WINDOWS
-    ),
+    *(cards(f"card_use_{months}m_mean", mean(within(months, use), RATIO), "share", 1) for months in WINDOWS),
     cards("card_drawings_mean", mean(drawings, RATIO), "count", 1),
     *statistics(cards, "card_drawn", drawn, "amount", ("mean", "max"), 1),
     cards("card_cash_share", ratio(total(drawn_cash), total(drawn)), "share", 1),
@@ -70,26 +70,11 @@ FEATURES: tuple[Feature, ...] = (
         item
         for months in WINDOWS
         for item in (
-            cards(
-                f"card_drawn_{months}m_mean",
-                mean(where(col("MONTHS_BALANCE") >= -months, drawn)),
-                "amount",
-                1,
-            ),
-            cards(
-                f"card_drawings_{months}m_mean",
-                mean(where(col("MONTHS_BALANCE") >= -months, drawings), RATIO),
-                "count",
-                1,
-            ),
+            cards(f"card_drawn_{months}m_mean", mean(within(months, drawn)), "amount", 1),
+            cards(f"card_drawings_{months}m_mean", mean(within(months, drawings), RATIO), "count", 1),
         )
     ),
-    cards(
-        "card_use_trend",
-        mean(where(col("MONTHS_BALANCE") >= -6, use), RATIO) - mean(use, RATIO),
-        "share",
-        is_plain=False,
-    ),
+    cards("card_use_trend", mean(within(6, use), RATIO) - mean(use, RATIO), "share", is_plain=False),
     cards("card_over_limit_share", share(use > 1), "share", 1),
     cards("card_year_use_max", where(year, use).max(), "share", 1),
     cards("card_last_balance", last(balance, *ORDER), "amount", 1),

@@ -62,6 +62,13 @@ def within(days: int) -> list[Feature]:
     ]
 
 
+late_first, late_recent = (
+    where(instalment.key("NUM_INSTALMENT_NUMBER") <= 4, late_days),
+    where(on >= -180, late_days),
+)
+due_known = where(late_days.is_not_null(), due)
+
+
 FEATURES: tuple[Feature, ...] = (
     history("installment_count", parts.count(), "count", told="below"),
     history("installment_loans", loan.n_unique(), "count", told="below"),
@@ -87,12 +94,7 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(history, "installment_paid", paid, "amount", ("min", "mean", "max", "sum"), told="below"),
     delays("installment_parts_share", share(parts > 1), "share"),
     delays("installment_calendar_change_share", share(is_calendar_change), "share"),
-    delays(
-        "installment_first_late_share",
-        share(where(instalment.key("NUM_INSTALMENT_NUMBER") <= 4, late_days) > 0),
-        "share",
-        1,
-    ),
+    delays("installment_first_late_share", share(late_first > 0), "share", 1),
     history("installment_first_days", on.min(), "date", 1),
     history("installment_last_days", on.max(), "date"),
     *(item for days in WINDOWS for item in within(days)),
@@ -112,19 +114,9 @@ FEATURES: tuple[Feature, ...] = (
             ),
         )
     ),
-    delays(
-        "installment_late_trend",
-        share(where(on >= -180, late_days) > 0) - share(late_days > 0),
-        "share",
-        is_plain=False,
-    ),
+    delays("installment_late_trend", share(late_recent > 0) - share(late_days > 0), "share", is_plain=False),
     delays("installment_late_due_share", ratio(total(late_due), total(due)), "share", 1),
-    delays(
-        "installment_late_days_by_money",
-        ratio(total(late_money), total(where(late_days.is_not_null(), due))),
-        "days",
-        1,
-    ),
+    delays("installment_late_days_by_money", ratio(total(late_money), total(due_known)), "days", 1),
     history("installment_due_min", due.min(), "amount", told="below"),
     history("installment_due_sum", total(due), "amount", told="below"),
     delays("installment_1000d_short_mean", mean(where(on >= -1000, due - paid)), "amount", 1),

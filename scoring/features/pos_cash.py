@@ -23,7 +23,8 @@ history, delays, debts, requests = declaring(
 
 LATE, LATE_TOLERATED = col("SK_DPD") > 0, col("SK_DPD_DEF") > 0
 ORDER = ("MONTHS_BALANCE", "SK_ID_PREV")
-IS_COMPLETED = col("NAME_CONTRACT_STATUS") == "Completed"
+STATUS, MONTH = col("NAME_CONTRACT_STATUS"), col("MONTHS_BALANCE")
+IS_COMPLETED = STATUS == "Completed"
 WINDOWS = (6, 12, 36)
 
 
@@ -33,28 +34,23 @@ late_month = where(LATE, col("MONTHS_BALANCE"))
 loan_now = where((col("MONTHS_BALANCE") >= -1) & (col("NAME_CONTRACT_STATUS") == "Active"), col("SK_ID_PREV"))
 dpd_year = where(col("MONTHS_BALANCE") >= -12, col("SK_DPD"))
 
+loans = col("SK_ID_PREV").n_unique()
+
 
 FEATURES: tuple[Feature, ...] = (
     history("pos_count", length(), "count", -1),
-    history("pos_loans", col("SK_ID_PREV").n_unique(), "count", told="below"),
+    history("pos_loans", loans, "count", told="below"),
     *statistics(delays, "pos_dpd", col("SK_DPD"), "days", ("mean", "max"), 1),
     *statistics(delays, "pos_dpd_tolerated", col("SK_DPD_DEF"), "days", ("mean", "max"), 1),
     delays("pos_late_share", share(LATE), "share", 1),
     delays("pos_late_tolerated_share", share(LATE_TOLERATED), "share", 1),
     delays("pos_last_late_month", late_month.max(), "month", 1),
     *(
-        delays(
-            f"pos_late_{months}m_share",
-            share(where(col("MONTHS_BALANCE") >= -months, col("SK_DPD")) > 0),
-            "share",
-            1,
-        )
+        delays(f"pos_late_{months}m_share", share(where(-months <= MONTH, col("SK_DPD")) > 0), "share", 1)
         for months in WINDOWS
     ),
     history("pos_completed_count", count(IS_COMPLETED), "count", -1),
-    delays(
-        "pos_demand_count", count(col("NAME_CONTRACT_STATUS").is_in(["Demand", "Amortized debt"])), "count", 1
-    ),
+    delays("pos_demand_count", count(STATUS.is_in(["Demand", "Amortized debt"])), "count", 1),
     debts("pos_remaining_sum", total(remaining_now, 1), "count", told="above"),
     *statistics(requests, "pos_term", col("CNT_INSTALMENT"), "months", ("mean", "max")),
     *statistics(debts, "pos_remaining_share", remaining_share, "share", ("mean", "min"), told="above"),
@@ -63,13 +59,7 @@ FEATURES: tuple[Feature, ...] = (
     delays("pos_latest_10_late_share", share(latest(LATE, 10, *ORDER)), "share", 1),
     debts("pos_loans_now", loan_now.n_unique_known(), "count", told="above"),
     history("pos_12m_count", count(col("MONTHS_BALANCE") >= -12), "count", told="below"),
-    history(
-        "pos_completed_share",
-        ratio(count(IS_COMPLETED), col("SK_ID_PREV").n_unique()),
-        "share",
-        -1,
-        told="never",
-    ),
+    history("pos_completed_share", ratio(count(IS_COMPLETED), loans), "share", -1, told="never"),
     debts("pos_last_remaining", last(col("CNT_INSTALMENT_FUTURE"), *ORDER), "count", told="above"),
     requests("pos_last_term", last(col("CNT_INSTALMENT"), *ORDER), "months"),
     history("pos_first_month", col("MONTHS_BALANCE").min(), "month", 1),

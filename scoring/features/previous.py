@@ -86,6 +86,12 @@ is_card_unused = where(is_card, col("DAYS_FIRST_DRAWING")) == NO_DATE
 # Equal instalments: what is left of a running loan falls with the time that has passed of its plan.
 due_left = where(is_running & (last_due_planned > 0), divided(annuity * last_due_planned, DAYS_A_MONTH))
 
+yield_group, product = where(IS_APPROVED, col("NAME_YIELD_GROUP")), col("NAME_PRODUCT_TYPE")
+rejected_for, has_purpose = col("CODE_REJECT_REASON"), ~col("NAME_CASH_LOAN_PURPOSE").is_in(["XAP", "XNA"])
+credit_cash, credit_consumer = where(IS_CASH & IS_APPROVED, credit), where(IS_CONSUMER & IS_APPROVED, credit)
+seller_area = where(col("SELLERPLACE_AREA") >= 0, col("SELLERPLACE_AREA"))
+status_year, down_rate = where(decided >= -365, STATUS), col("RATE_DOWN_PAYMENT")
+
 
 FEATURES: tuple[Feature, ...] = (
     history("previous_count", length(), "count", told="below"),
@@ -97,24 +103,13 @@ FEATURES: tuple[Feature, ...] = (
     requests("previous_cash_share", share(IS_CASH), "share"),
     requests("previous_consumer_share", share(IS_CONSUMER), "share"),
     requests("previous_new_client_share", share(col("NAME_CLIENT_TYPE") == "New"), "share"),
-    requests(
-        "previous_high_yield_share", share(where(IS_APPROVED, col("NAME_YIELD_GROUP")) == "high"), "share", 1
-    ),
-    requests(
-        "previous_low_yield_share",
-        share(where(IS_APPROVED, col("NAME_YIELD_GROUP")).is_in(["low_action", "low_normal"])),
-        "share",
-        -1,
-    ),
-    requests(
-        "previous_walk_in_share", share(col("NAME_PRODUCT_TYPE") == "walk-in"), "share", 1, told="never"
-    ),
-    requests("previous_x_sell_share", share(col("NAME_PRODUCT_TYPE") == "x-sell"), "share"),
+    requests("previous_high_yield_share", share(yield_group == "high"), "share", 1),
+    requests("previous_low_yield_share", share(yield_group.is_in(["low_action", "low_normal"])), "share", -1),
+    requests("previous_walk_in_share", share(product == "walk-in"), "share", 1, told="never"),
+    requests("previous_x_sell_share", share(product == "x-sell"), "share"),
     requests("previous_insured_share", share(col("NFLAG_INSURED_ON_APPROVAL") == 1), "share"),
-    requests(
-        "previous_score_refused_count", count(col("CODE_REJECT_REASON").is_in(["SCO", "SCOFR"])), "count", 1
-    ),
-    requests("previous_limit_refused_count", count(col("CODE_REJECT_REASON") == "LIMIT"), "count", 1),
+    requests("previous_score_refused_count", count(rejected_for.is_in(["SCO", "SCOFR"])), "count", 1),
+    requests("previous_limit_refused_count", count(rejected_for == "LIMIT"), "count", 1),
     requests("previous_phone_goods_share", share(col("NAME_GOODS_CATEGORY") == "Mobile"), "share"),
     *statistics(requests, "previous_asked", asked, "amount", ("mean", "max")),
     *statistics(requests, "previous_credit", credit, "amount", ("mean", "max", "sum")),
@@ -125,13 +120,7 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(requests, "previous_credit_to_annuity", credit_to_annuity, "ratio", ("mean", "max")),
     *statistics(requests, "previous_interest", interest, "share", ("mean", "max"), 1),
     *statistics(
-        requests,
-        "previous_down_payment_rate",
-        col("RATE_DOWN_PAYMENT"),
-        "share",
-        ("mean", "max"),
-        -1,
-        told="never",
+        requests, "previous_down_payment_rate", down_rate, "share", ("mean", "max"), -1, told="never"
     ),
     *statistics(history, "previous_decided_days", decided, "date", ("mean", "min"), told="above"),
     *statistics(history, "previous_decided_days", decided, "date", ("max",)),
@@ -170,29 +159,15 @@ FEATURES: tuple[Feature, ...] = (
     requests("previous_revolving_share", share(col("NAME_CONTRACT_TYPE") == "Revolving loans"), "share"),
     requests("previous_cash_refused_share", share(where(IS_CASH, STATUS) == "Refused"), "share", 1),
     requests("previous_consumer_refused_share", share(where(IS_CONSUMER, STATUS) == "Refused"), "share", 1),
-    requests("previous_cash_approved_credit_mean", mean(where(IS_CASH & IS_APPROVED, credit)), "amount"),
-    requests(
-        "previous_consumer_approved_credit_mean", mean(where(IS_CONSUMER & IS_APPROVED, credit)), "amount"
-    ),
-    requests("previous_policy_refused_count", count(col("CODE_REJECT_REASON") == "HC"), "count", 1),
-    requests(
-        "previous_purpose_share",
-        share(~col("NAME_CASH_LOAN_PURPOSE").is_in(["XAP", "XNA"])),
-        "share",
-        1,
-        told="never",
-    ),
-    requests(
-        "previous_seller_area_mean",
-        mean(where(col("SELLERPLACE_AREA") >= 0, col("SELLERPLACE_AREA")), 1),
-        "count",
-    ),
+    requests("previous_cash_approved_credit_mean", mean(credit_cash), "amount"),
+    requests("previous_consumer_approved_credit_mean", mean(credit_consumer), "amount"),
+    requests("previous_policy_refused_count", count(rejected_for == "HC"), "count", 1),
+    requests("previous_purpose_share", share(has_purpose), "share", 1, told="never"),
+    requests("previous_seller_area_mean", mean(seller_area, 1), "count"),
     requests("previous_hour_mean", mean(col("HOUR_APPR_PROCESS_START"), RATIO), "count", is_plain=False),
     requests("previous_gap_days_mean", ratio(decided.max() - decided.min(), decided.count() - 1), "days"),
     debts("previous_365d_approved_credit_sum", total(where(decided >= -365, credit_approved)), "amount"),
-    requests(
-        "previous_365d_approved_share", share(where(decided >= -365, STATUS) == "Approved"), "share", -1
-    ),
+    requests("previous_365d_approved_share", share(status_year == "Approved"), "share", -1),
     *(
         item
         for k in (3, 5)
@@ -207,14 +182,14 @@ FEATURES: tuple[Feature, ...] = (
             ),
             requests(
                 f"previous_latest_{k}_down_payment_rate_mean",
-                mean(latest(col("RATE_DOWN_PAYMENT"), k, *ORDER), RATIO),
+                mean(latest(down_rate, k, *ORDER), RATIO),
                 "share",
                 -1,
                 told="never",
             ),
         )
     ),
-    requests("previous_last_reject_reason", last(col("CODE_REJECT_REASON"), *ORDER), "category"),
+    requests("previous_last_reject_reason", last(rejected_for, *ORDER), "category"),
     requests("previous_last_channel", last(col("CHANNEL_TYPE"), *ORDER), "category"),
     requests("previous_last_yield", last(col("NAME_YIELD_GROUP"), *ORDER), "category"),
     requests("previous_last_goods", last(col("NAME_GOODS_CATEGORY"), *ORDER), "category"),
