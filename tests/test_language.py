@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import small
 from babel import Locale
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from hypothesis import given
@@ -93,17 +94,47 @@ def test_a_text_without_words_and_words_without_a_text_are_told(further):
     assert "fr: no words for test.plural" in answer.stderr
 
 
+def updated(code: str, folder: Path) -> Catalog:
+    answer = CliRunner().invoke(app, ["update", code, "--folder", str(folder)])
+    assert answer.exit_code == 0, answer.output
+    with (folder / f"{code}.po").open("rb") as lines:
+        return read_po(lines)
+
+
 def test_a_catalogue_to_fill_holds_every_text(tmp_path):
     declare()
-    answer = CliRunner().invoke(app, ["new", "pl"])
-    file = tmp_path / "pl.po"
-    file.write_text(answer.stdout, encoding="utf-8")
-    with file.open("rb") as lines:
-        catalogue = read_po(lines)
-    keys = {message.context for message in catalogue if message.id}
-    assert keys == set(DECLARED)
-    assert catalogue.num_plurals == 3
-    assert not any(message.string for message in catalogue if message.id and isinstance(message.id, str))
+    made = updated("pl", tmp_path)
+    assert {message.context for message in made if message.id} == set(DECLARED)
+    assert made.num_plurals == 3
+    assert not any("".join(message.string) for message in made if message.id)
+    assert CliRunner().invoke(app, ["update", "klingon", "--folder", str(tmp_path)]).exit_code == 2
+
+
+def test_a_catalogue_that_is_there_keeps_its_words_and_marks_those_of_another_english(tmp_path):
+    kept, changed = GROUPS["delays"].title, GROUPS["request"].title
+    entries = [
+        f'msgctxt "{kept.key}"\nmsgid "{kept.en}"\nmsgstr "Zahlungsverzug"',
+        f'msgctxt "{changed.key}"\nmsgid "The request of now"\nmsgstr "Antrag"',
+        'msgctxt "nobody.says"\nmsgid "Something"\nmsgstr "Etwas"',
+    ]
+    made = updated("de", catalogue(tmp_path, "de.po", *entries))
+    found = {message.context: message for message in made}
+    assert (found[kept.key].string, found[kept.key].fuzzy) == ("Zahlungsverzug", False)
+    assert (found[changed.key].string, found[changed.key].fuzzy) == ("Antrag", True)
+    assert "nobody.says" not in found
+    language.use(tmp_path)
+    try:
+        assert say(kept, "de") == "Zahlungsverzug"
+        assert say(changed, "de") == changed.en
+    finally:
+        language.use(None)
+
+
+def test_the_french_catalogue_is_as_the_command_writes_it(tmp_path):
+    (tmp_path / "fr.po").write_bytes((ROOM / "fr.po").read_bytes())
+    command = [sys.executable, "-m", "scoring.language", "update", "fr", "--folder", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert (tmp_path / "fr.po").read_bytes() == (ROOM / "fr.po").read_bytes()
 
 
 def catalogue(folder: Path, name: str, *entries: str, header: str = "") -> Path:
@@ -166,6 +197,8 @@ def test_a_label_keeps_its_capital_in_a_sentence_where_the_language_says_so(furt
             'msgctxt "k"\nmsgid "a {fact}"\nmsgstr "ein {ding}"',
             "k: 'ein {ding}' has not the places of 'a {fact}'",
         ),
+        ("de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein {b} {"', "has not the places of 'a {b}'"),
+        ("de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein {b!z}"', "has not the places of 'a {b}'"),
         ("de.po", 'msgid "open', r"de\.po is no gettext catalogue"),
         ("klingon.po", "", "CLDR knows no language 'klingon'"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ENGLISH = "en"
 HERE = Path(__file__).resolve().parent
 VARIABLE = "CREDIT_SCORING_LANGUAGES"
-PLACE = re.compile(r"\{(\w*)[^{}]*\}")
+PLACE = re.compile(r"\{[^{}]*\}|[{}]")  # one that is not closed is none of the English ones
 
 DECLARED: dict[str, Text] = {}
 """Every text of the modules imported so far, by its key."""
@@ -161,7 +161,7 @@ def _catalogue(language: str) -> NullTranslations:
     return found
 
 
-def _parse(file: Path) -> Catalog:
+def parse(file: Path) -> Catalog:
     """Read one file as it is written."""
     # Loaded for the first catalogue only: a command that speaks English does without.
     from babel.messages.pofile import PoFileError, read_po
@@ -177,12 +177,12 @@ def _read(file: Path) -> GNUTranslations:
     """Read one file, and check that its texts have the places of the English ones."""
     from babel.messages.mofile import write_mo
 
-    catalogue = _parse(file)
+    catalogue = parse(file)
     for message in catalogue:
         english, words = _forms(message.id), _forms(message.string)
-        places = set(PLACE.findall(english[-1]))
+        places = set(PLACE.findall(english[-1])) if english else set()
         wrong = [
-            text for text in words if message.id and text and (set(PLACE.findall(text)) ^ places) - {"n"}
+            text for text in words if message.id and text and (set(PLACE.findall(text)) ^ places) - {"{n}"}
         ]
         if wrong:
             raise LanguageError(
@@ -204,7 +204,7 @@ def unsaid(language: str) -> tuple[list[str], list[str]]:
     for folder in _folders():
         file = folder / f"{language}.po"
         if file.is_file():
-            for message in _parse(file):
+            for message in parse(file):
                 if message.id and message.string and not message.fuzzy:
                     said.add((message.context, _forms(message.id)[0]))
     declared = {(text.key, text.en) for text in DECLARED.values()}
