@@ -15,7 +15,7 @@ import polars as pl
 
 from scoring import features as declared
 from scoring.features.wording import Value, in_words
-from scoring.language import Text, in_sentence, say, written
+from scoring.language import Text, by_language, in_sentence, say
 from scoring.schema import Reason
 from scoring.scorer import Scorer
 from scoring.scorer.model import Matrix
@@ -140,7 +140,7 @@ def _reason(
         others = in_words(feature, usual, language)
         return say(COMPARED, language, cause=said, fact=fact, value=own, usual=others)
 
-    return Reason(group=group, feature=name, value=value, contribution=weight, text=written(sentence))
+    return Reason(group=group, feature=name, value=value, contribution=weight, text=by_language(sentence))
 
 
 def _telling(

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from scoring.candidates.coding import Coded
-from scoring.language import Text, joined, number, percent, say, written
+from scoring.language import Text, by_language, joined, number, percent, say
 from scoring.metrics import Outcomes, measure
 from scoring.scorer.model import Vector
 
@@ -196,7 +196,7 @@ def notices(features: pl.DataFrame, y: Outcomes, absent: Sequence[str], tables: 
     for sort, names in ((EMPTY, empty), (SPARSE, sparse), (CONSTANT, constant)):
         if names:
             found.append(partial(_of_features, sort, names))
-    return [written(sentence) for sentence in found]
+    return [by_language(sentence) for sentence in found]
 
 
 def _auc(column: Vector, y: Outcomes) -> float:

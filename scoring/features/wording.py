@@ -174,7 +174,7 @@ def written(unit: Unit, value: Value, language: str, more: int = 0) -> str:
         return words.percent(value, language, (size < 0.095) + more, is_trimmed=trims)
     if unit in ("amount", "count"):
         return words.number(value, language, (not is_whole and size < 100) + more, is_trimmed=trims)
-    if unit in ("ratio", "points"):
+    if unit not in LENGTHS:
         digits = 0 if is_whole and size >= 1 else 3 if 0 < size < 0.1 else 2
         return words.number(value, language, digits + more, is_trimmed=trims)
     length = LENGTHS[unit]

@@ -10,13 +10,13 @@ from scoring.language.catalogues import (
     ENGLISH,
     LanguageError,
     Text,
+    by_language,
     in_sentence,
     languages,
     load,
     say,
     texts,
     use,
-    written,
 )
 from scoring.language.numbers import (
     MINUS,
@@ -39,6 +39,7 @@ __all__ = [
     "LanguageError",
     "Text",
     "ago",
+    "by_language",
     "decimal_mark",
     "duration",
     "in_digits",
@@ -52,5 +53,4 @@ __all__ = [
     "say",
     "texts",
     "use",
-    "written",
 ]

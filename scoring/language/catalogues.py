@@ -89,7 +89,7 @@ def say(text: Text, language: str, /, count: float | None = None, **values: obje
     return pattern.format(n=numbers.number(count, language), **values)
 
 
-def written(make: Callable[[str], str]) -> dict[str, str]:
+def by_language(make: Callable[[str], str]) -> dict[str, str]:
     """Return what ``make`` says in every language, by language."""
     return {language: make(language) for language in languages()}
 

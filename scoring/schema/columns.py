@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from scoring.language import Text, say, written
+from scoring.language import Text, by_language, say
 
 KindName = Literal["id", "integer", "number", "flag", "category"]
 
@@ -140,7 +140,7 @@ class Record(BaseModel):
         """Return the JSON schema with each column's title in every language."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         for name, column in columns(cls).items():
-            schema["properties"][name]["x-titles"] = written(partial(say, column.label))
+            schema["properties"][name]["x-titles"] = by_language(partial(say, column.label))
         return schema
 
 

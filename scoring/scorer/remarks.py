@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scoring.features import FEATURE_BY_NAME
 from scoring.features.wording import in_words
-from scoring.language import Text, decimal_mark, in_digits, say, written
+from scoring.language import Text, by_language, decimal_mark, in_digits, say
 from scoring.scorer.model import Encoding
 
 Remark = dict[str, str | float | dict[str, str]]
@@ -101,7 +101,7 @@ def _label(name: str, language: str) -> str:
 
 
 def _unseen(name: str, value: str) -> Remark:
-    text = written(lambda language: say(UNSEEN, language, feature=_label(name, language), value=value))
+    text = by_language(lambda language: say(UNSEEN, language, feature=_label(name, language), value=value))
     return {"feature": name, "problem": "unseen category", "value": value, "text": text}
 
 
@@ -110,7 +110,7 @@ def _outside(name: str, value: float, low: float, high: float) -> Remark:
         now, least, most = _told_apart(name, language, value, low, high)
         return say(OUTSIDE, language, feature=_label(name, language), value=now, least=least, most=most)
 
-    return {"feature": name, "problem": "outside range", "value": value, "text": written(sentence)}
+    return {"feature": name, "problem": "outside range", "value": value, "text": by_language(sentence)}
 
 
 def _told_apart(name: str, language: str, value: float, low: float, high: float) -> list[str]:

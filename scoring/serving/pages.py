@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
-from scoring.language import say, written
+from scoring.language import by_language, say
 from scoring.schema import Problem
 from scoring.scorer import Scorer
 from scoring.serving.head import ARROW
@@ -55,7 +55,7 @@ def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, An
         "policy": list(scorer.policy),
         "metrics": scorer.metrics,
         "lineage": scorer.lineage,
-        "groups": {key: written(partial(say, group.title)) for key, group in GROUPS.items()},
+        "groups": {key: by_language(partial(say, group.title)) for key, group in GROUPS.items()},
         "features": [_feature(name, scorer) for name in scorer.feature_names],
         "history_features": list(HISTORY_FEATURES),
         "limits": {path: {"applications": route.rows} for path, route in routes.items()},
@@ -67,7 +67,7 @@ def _feature(name: str, scorer: Scorer) -> dict[str, Any]:
     low, high = scorer.ranges.get(name, (None, None))
     return {
         "name": name,
-        "label": written(partial(say, feature.label)),
+        "label": by_language(partial(say, feature.label)),
         "unit": feature.unit,
         "kind": feature.kind,
         "group": feature.group,
