@@ -30,6 +30,7 @@ from pydantic import RootModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from scoring import language
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, LogError, heads_folder, log_key
 from scoring.schema import Decision, Explanation, ScoreRequest
@@ -63,7 +64,8 @@ IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
 HOME = Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"  # a bento's export would carry a log away
 try:
     SETTINGS = Settings.read(os.environ, ROOT, HOME)
-except SettingError as error:
+    language.load()  # a catalogue with a fault stops the start, not an answer
+except (SettingError, language.LanguageError) as error:
     raise BentoMLException(f"The service cannot start: {error}") from None
 LIMITS = SETTINGS.limits
 SCHEMA = "/schema.json"  # BentoML's own clients ask for it

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scoring import features, language, tables
+from scoring import features, tables
 from scoring.explanation import explain, explained
 from scoring.inference_log import Entry, InferenceLog, LogError, Together, strict_json
 from scoring.schema import ApplicationRequest, Request
@@ -73,7 +73,6 @@ class Decider:
         self._turn = asyncio.Lock()
         self._at_once = 0
         self._together = None if log is None else Together(log, clock)
-        language.load()  # a catalogue with a fault stops the start, not an answer
 
     def decide(
         self,

@@ -1,5 +1,6 @@
 """A language is a file: what people read is said in every language that has a catalogue, and nowhere else."""
 
+import os
 import re
 import subprocess
 import sys
@@ -207,6 +208,20 @@ def test_a_catalogue_that_cannot_be_used_stops_the_start_with_a_sentence(further
     further(name, entry)
     with pytest.raises(LanguageError, match=sentence):
         language.load()
+
+
+def test_a_service_with_such_a_catalogue_does_not_start(tmp_path):
+    catalogue(tmp_path, "de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein"')
+    started = subprocess.run(
+        [sys.executable, "-c", "import service"],
+        cwd=ROOT,
+        env=os.environ | {"CREDIT_SCORING_LANGUAGES": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode == 1
+    assert "The service cannot start: de.po, k: 'ein' has not the places of 'a {b}'" in started.stderr
 
 
 def test_a_folder_of_catalogues_that_is_not_there_is_named():

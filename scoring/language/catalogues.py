@@ -141,11 +141,14 @@ def use(folder: Path | None) -> None:
 
 
 def _folders() -> list[Path]:
-    """Return where catalogues lie, the one that wins last."""
-    further = os.environ.get(VARIABLE)
-    if further and not Path(further).is_dir():
+    """Return where catalogues lie, the one that wins last; a path counts from the code, as others do."""
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return [HERE]
+    further = HERE.parent.parent / named
+    if not further.is_dir():
         raise LanguageError(f"{VARIABLE}: there is no folder {further}; name one that holds .po files.")
-    return [HERE, Path(further)] if further else [HERE]
+    return [HERE, further]
 
 
 @cache
