@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterable, Sequence
 from math import copysign
 from types import SimpleNamespace
@@ -26,10 +27,13 @@ ODD = (
     r"""|2.2250738585072014e-308|5e-324|1e-400|"a:b"|"a::\"b\":1"|"\u0041"|"\ud800"|"é"|"null"|"😀"|nul|1 """
     r"|  2|--1|1.|0x10|1_0"
     '|"\t"'
+    r'|"\udc00"|"\ud83d\ude00"|"\ud83d\u0041"|"\ud83dx"|"\uD83D\uDE0"|"\u0000"|"\/\b\f\n\r\t\"\\"|"\x"|"\u00e"'
+    r'|"\u003a"|"\u003A:"|"\\u003a"|"\u00C9t\u00e9"|"\"'
 )
+SIGNS = ["x", "é", "😀", r"\/", r"\u00e9", r"\ud83d\ude00"]
 TOKENS = st.one_of(
     st.sampled_from(ODD.split("|")),
-    st.sampled_from([1, 100, 101]).flatmap(lambda n: st.sampled_from([f'"{sign * n}"' for sign in "xé😀"])),
+    st.sampled_from([1, 100, 101]).flatmap(lambda n: st.sampled_from([f'"{sign * n}"' for sign in SIGNS])),
     st.sampled_from(["1" + "0" * 30, "1" + "0" * 400]),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**65), 2**65).map(str),
@@ -38,7 +42,8 @@ TOKENS = st.one_of(
 )
 FIELDS = sorted(columns(Application))
 AGGREGATES = st.sampled_from([*features.HISTORY_FEATURES[:8], "previous_last_status", "made_up"])
-KEYS = st.sampled_from(["SK_ID_CURR", "SK_ID_BUREAU", "history", "FOO", "AMT_CREDIT", "AMT\\u005fCREDIT"])
+ESCAPED = [r"AMT\u005fCREDIT", r"SK\u005FID_CURR", r"\ud800"]
+KEYS = st.sampled_from(["SK_ID_CURR", "SK_ID_BUREAU", "history", "FOO", "AMT_CREDIT", *ESCAPED])
 SPACE = st.sampled_from(["", "", "", " ", "\n", "\t "])
 
 
@@ -157,6 +162,33 @@ def test_each_column_has_its_own_bounds(name, token):
     body = f'{{"applications":[{{{first}{row}}}]}}'.encode("utf-8", "replace")
     found, expected = DECODER.decode(body, 1), judged(body)
     assert found is None or (expected is not None and all_same(found, expected)), body
+
+
+def as_php(body: bytes) -> bytes:
+    """Escape what PHP does: every slash."""
+    return body.replace(b"/", b"\\/")
+
+
+def with_escapes(requests: Sequence[dict[str, Any]]) -> list[bytes]:
+    """Write applications as PHP and Python do, their words in French, and with escapes in every key."""
+    word = "Employé / retraité: \u20ac\U0001f600\n"
+    french = [request | {"NAME_INCOME_TYPE": word} for request in requests]
+    python = json.dumps({"applications": french}).encode()
+    escaped = re.sub(rb'_(?=\w+")', rb"\\u005f", python)
+    return [python, as_php(python), as_php(json.dumps({"applications": requests}).encode()), escaped]
+
+
+def test_harmless_escapes_are_decoded_fast_with_the_same_values():
+    for body in with_escapes(small.applications(20, seed=4)):
+        found, expected = DECODER.decode(body, 20), judged(body)
+        assert b"\\" in body and found is not None and expected is not None and all_same(found, expected)
+
+
+def test_an_escaped_colon_hides_no_key_that_stands_twice():
+    body = rb'{"applications":[{"SK_ID_CURR":1,"AMT_CREDIT":1,"AMT_CREDIT":1,"NAME_INCOME_TYPE":"\u003a"}]}'
+    assert DECODER.decode(body, 1) is None and judged(body) is None
+    single = body.replace(b'"AMT_CREDIT":1,', b"", 1)
+    assert judged(single) is not None and len(parse(single, 1, DECODER)) == 1
 
 
 def test_what_real_clients_send_is_decoded_fast():

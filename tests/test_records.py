@@ -13,7 +13,7 @@ import pytest
 import small
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_decode import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects
+from test_decode import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
 
 from scoring import features
 from scoring.bulk import RULES
@@ -94,6 +94,8 @@ def test_what_is_read_in_c_pydantic_takes_too_with_the_same_values(records, body
 @example("SK_ID_CURR", "9223372036854775808")
 @example("CNT_CHILDREN", "2147483648")
 @example("CODE_GENDER", '"' + "😀" * 100 + '"')
+@example("CODE_GENDER", '"' + r"\ud83d\ude00" * 100 + '"')
+@example("CODE_GENDER", '"' + r"\u0000" * 101 + '"')
 def test_each_column_has_its_own_bounds(records, name, token):
     row = (
         f'"history_features":{{"{name}":{token}}}'
@@ -171,6 +173,20 @@ def test_what_batch_clients_send_is_read_in_c(records):
     assert records.read(body_of(requests), 119) is None  # the door words how many are too many
 
 
+def test_harmless_escapes_are_read_in_c(records):
+    for body in with_escapes(flat(20, seed=4)):
+        assert b"\\" in body and check(records, body, 20)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=30))
+def test_a_word_is_the_same_however_it_is_escaped(records, text):
+    units = text.encode("utf-16-le", "surrogatepass")
+    written = "".join(f"\\u{units[i + 1]:02x}{units[i]:02X}" for i in range(0, len(units), 2))
+    for word in (written, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+        assert check(records, f'{{"applications":[{{"SK_ID_CURR":1,"CODE_GENDER":"{word}"}}]}}'.encode())
+
+
 def test_slices_join_to_the_whole(records, monkeypatch):
     requests = flat(50, seed=8)
     monkeypatch.setattr("scoring.bulk.records.SLICE", 7)
@@ -201,7 +217,7 @@ def guarded():
     libc.mprotect(ctypes.c_void_p(start + pages * page), page, mmap.PROT_READ | mmap.PROT_WRITE)
 
 
-WHOLE = body_of(flat(3, seed=1))
+WHOLE = with_escapes(flat(3, seed=1))[0]
 
 
 def test_no_body_that_ends_early_is_read_beyond_its_end(records, guarded):

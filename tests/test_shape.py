@@ -1,92 +1,168 @@
-"""A bad body costs no more than a good one: neither memory nor time grows with its faults."""
+"""Whatever a body is made of, it holds nobody up: steps are small, refusing costs no more than reading."""
 
-import json
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from test_decode import bodies
 
+from scoring import engine
 from scoring.bulk import Table
+from scoring.serving import reading
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, parse
-from scoring.serving.shape import cut
+from scoring.serving.reading import DECODER, JUDGED, LONGEST, PIECE, parse
+from tests.torture import nasty
 
-MANY = 20_000
-
-
-def one(rest: str) -> str:
-    return '{"SK_ID_CURR":1,' + rest + "}"
+SIZE = 3 * 2**20  # several pieces, and more than an application may have
+ROWS = 10_000
 
 
-def keys() -> str:
-    return ",".join(f'"{i:06x}":1' for i in range(MANY))
+@pytest.fixture(autouse=True)
+def outliner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build the library where `make setup` has not."""
+    if reading.OUTLINER is None:
+        from scoring.engine import build
+
+        try:
+            build.build()
+        except build.BuildError as error:
+            pytest.skip(str(error))
+        monkeypatch.setattr(reading, "OUTLINER", engine.Outliner())
 
 
-def history(record: str, count: int = MANY) -> str:
-    return one('"history":{"bureau":[' + ",".join([record] * count) + "]}")
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
+    """Note how many bytes each step in Python is given, by the one who takes it."""
+    noted: dict[str, list[int]] = {"msgspec": [], "pydantic": [], "keys": []}
+
+    def watch(name: str, step: Callable) -> Callable:
+        def watched(body: bytes, *rest: object) -> object:
+            noted[name].append(len(body))
+            return step(body, *rest)
+
+        return watched
+
+    monkeypatch.setattr(DECODER, "decode", watch("msgspec", DECODER.decode))
+    monkeypatch.setattr(reading, "from_json", watch("pydantic", reading.from_json))
+    monkeypatch.setattr(reading, "repeated_keys", watch("keys", reading.repeated_keys))
+    return noted
 
 
-BAD = {
-    "unknown keys": one(keys()),
-    "numbers above": '{"SK_ID_CURR":1}],"x":[1' + ",1" * MANY,
-    "unknown aggregates": one('"history_features":{' + keys() + "}"),
-    "records with unknown keys": history('{"a":1}'),
-    "records with wrong values": history('{"SK_ID_BUREAU":"x"}', MANY // 2),
-    "empty lists for records": history("[]"),
-    "numbers for records": history("1"),
-    "words for records": history('"a"'),
-    "numbers for applications": ",".join(["1"] * MANY),
-    "a list for a number": one('"AMT_CREDIT":[' + ",".join(["[]"] * MANY) + "]"),
-    "keys that stand twice": one(",".join(['"AMT_CREDIT":1'] * MANY)),
-    "too many applications": ",".join(['{"SK_ID_CURR":1}'] * MANY),
-}
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_a_body_full_of_faults_is_refused_in_little_memory_and_time(kind):
-    body = ('{"applications":[' + BAD[kind] + "]}").encode()
-    tracemalloc.start()
-    start = time.process_time()
+@pytest.mark.parametrize("kind", nasty.REFUSED)
+def test_no_step_in_python_takes_much_of_a_bad_body_and_all_of_them_no_more_than_of_a_good_one(kind, steps):
+    body = nasty.REFUSED[kind](SIZE)
     with pytest.raises(Refusal) as caught:
-        parse(body, 100, DECODER)
-    seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
+        parse(body, ROWS, DECODER)
+    assert caught.value.status in (400, 422) and len(caught.value.errors) <= 50
+    assert max(max(sizes, default=0) for sizes in steps.values()) <= LONGEST + PIECE
+    assert sum(steps["msgspec"]) <= 1.1 * len(body)  # what a good body costs, which msgspec reads once
+    assert max(sum(steps["pydantic"]), sum(steps["keys"])) <= JUDGED + LONGEST + PIECE
+
+
+@pytest.mark.parametrize("kind", nasty.VALID)
+def test_a_good_body_is_read_once_in_pieces(kind, steps):
+    body = nasty.VALID[kind](SIZE)
+    found = parse(body, ROWS, DECODER)
+    assert len(found) == body.count(b'"SK_ID_CURR"') > 1
+    assert max(steps["msgspec"]) <= LONGEST and not steps["pydantic"]
+    assert sum(steps["msgspec"]) <= 1.1 * len(body)
+
+
+LOUD = (
+    "unknown keys in many applications",
+    "unknown aggregates",
+    "objects without anything",
+    "wrong records",
+)
+
+
+@pytest.mark.parametrize("kind", [*LOUD, "doubled keys in many applications", "numbers for applications"])
+def test_a_bad_body_takes_little_memory(kind):
+    body = nasty.REFUSED[kind](SIZE)
+    tracemalloc.start()
+    with pytest.raises(Refusal):
+        parse(body, ROWS, DECODER)
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert caught.value.status == 422 and len(caught.value.errors) <= 50
-    assert caught.value.errors or "More than 100 applications" in caught.value.detail
-    assert peak < 2**22 + 20 * len(body), f"{peak / 2**20:.0f} MiB for a body of {len(body)} bytes"
-    assert seconds < 1
+    assert peak < 2**22 + 20 * LONGEST, f"{peak / 2**20:.0f} MiB for a body of {len(body)} bytes"
 
 
-def test_the_faults_of_a_body_that_was_cut_are_named_as_all_others_are():
-    def errors(body: str):
-        with pytest.raises(Refusal) as caught:
-            parse(body.encode(), 100, DECODER)
-        return caught.value
+def places(body: bytes) -> list[tuple[int | None, str]]:
+    with pytest.raises(Refusal) as caught:
+        parse(body, ROWS, DECODER)
+    return [(error.row, error.field) for error in caught.value.errors]
 
-    many = errors('{"applications":[' + BAD["unknown keys"] + "]}")
-    assert "more than 50 faults" in many.detail and {error.row for error in many.errors} == {0}
-    assert many.errors[0].field == "000000" and "No such field" in many.errors[0].detail
-    wrong = errors('{"applications":[{"SK_ID_CURR":1},' + BAD["records with wrong values"] + "]}")
-    assert [(error.row, error.field) for error in wrong.errors] == [
-        (1, f"history.bureau[{i}].SK_ID_BUREAU") for i in range(50)
+
+def padded(applications: list[bytes], beside: bytes = b"") -> bytes:
+    """Give a body of several pieces: each application is followed by blanks."""
+    inner = b",".join(application + b" " * PIECE for application in applications)
+    return b'{"applications":[%b]%b}' % (inner, beside)
+
+
+def test_faults_are_named_by_their_row_in_whatever_piece_they_stand():
+    good = b'{"SK_ID_CURR":1}'
+    unknown, twice = b'{"SK_ID_CURR":1,"x":1}', b'{"SK_ID_CURR":1,"AMT_CREDIT":1,"AMT\\u005fCREDIT":1}'
+    assert places(padded([good, unknown, good, twice])) == [(1, "x"), (3, "AMT_CREDIT")]
+    record = b'{"SK_ID_CURR":1,"history":{"bureau":[%b]}}' % b",".join([b'{"SK_ID_BUREAU":1}'] * 60 + [b"7"])
+    assert places(padded([good, record])) == [(1, "history.bureau[60]")]
+    assert places(padded([good, good], b',"more":1')) == [(None, "more")]
+    assert places(padded([])[:-2] + b" " * PIECE + b"]}") == [(None, "applications")]
+    assert places(padded([good], b',"applications":[]')) == [(None, "applications")]
+    assert places(padded([good, b'{"SK_ID_CURR":1,"AMT_CREDIT":%b}' % (b" " * LONGEST + b"1")])) == [
+        (1, "applications")
     ]
-    listed = errors('{"applications":[' + BAD["a list for a number"] + "]}")
-    assert "at least 1 fault;" in listed.detail and listed.errors[0].field == "AMT_CREDIT"
 
 
-def test_what_is_cut_is_json():
-    for bad in BAD.values():
-        beginning = cut(('{"applications":[' + bad + "]}").encode(), 100, DECODER.names)
-        assert beginning is None or json.loads(beginning)
+def answer(body: bytes) -> object:
+    """Give what the door makes of a body: how many applications, or what is wrong with them."""
+    try:
+        return len(parse(body, 5, DECODER))
+    except Refusal as refusal:
+        return refusal.status, refusal.detail, sorted((str(e.row), e.field, e.detail) for e in refusal.errors)
 
 
-def test_a_long_history_without_a_fault_is_never_cut():
-    records = [{"SK_ID_BUREAU": i, "CREDIT_TYPE": 'a\\"[{,:'} for i in range(2_000)]
-    escaped = json.dumps({"applications": [{"SK_ID_CURR": 1, "history": {"bureau": records}}]})
-    for body in (escaped, escaped.replace("SK_ID_BUREAU", "SK\\u005fID_BUREAU")):
-        assert cut(body.encode(), 1, DECODER.names) is None
-        (found,) = parse(body.encode(), 1, DECODER)
-        assert len(found.history.bureau) == 2_000
+@settings(max_examples=600, deadline=None)
+@given(bodies())
+def test_a_body_read_in_pieces_gets_the_answer_that_it_gets_whole(body):
+    whole = answer(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "PIECE", 60)
+        pieces = answer(body)
+    if not isinstance(pieces, tuple) or "at least" not in pieces[1]:
+        assert pieces == whole, body
+    else:  # what stands beside the applications is wrong, or they are no list
+        assert isinstance(whole, tuple) and whole[0] == 422 and pieces[2][0][0] == "None", body
+
+
+def test_the_first_place_that_is_not_json_is_told_before_any_fault_of_what_stands_before():
+    body = padded([b'{"SK_ID_CURR":1,"x":1}', b'{"SK_ID_CURR":1}'])[:-1] + b"\n x"
+    with pytest.raises(Refusal, match="see line 2 column 2") as caught:
+        parse(body, ROWS, DECODER)
+    assert caught.value.status == 400
+
+
+def test_the_first_of_too_many_faults_are_named():
+    with pytest.raises(Refusal) as caught:
+        parse(nasty.one(nasty.keys(PIECE // 2)), ROWS, DECODER)
+    assert "more than 50 faults" in caught.value.detail and {error.row for error in caught.value.errors} == {
+        0
+    }
+    assert [error.field for error in caught.value.errors] == [f"{i:07x}" for i in range(50)]
+    wrong = b'{"applications":[{"SK_ID_CURR":1},{"SK_ID_CURR":1,%b}]}' % nasty.table(
+        b'{"SK_ID_BUREAU":"x"}', 9_000
+    )
+    assert places(wrong) == [(1, f"history.bureau[{i}].SK_ID_BUREAU") for i in range(50)]
+
+
+def test_without_the_engine_a_body_of_many_applications_is_refused_with_the_remedy(monkeypatch):
+    monkeypatch.setattr(reading, "OUTLINER", None)
+    body = nasty.rows(b'{"SK_ID_CURR":@,"NAME_INCOME_TYPE":"%b"}' % (b"x" * 90), LONGEST)
+    assert len(parse(body, ROWS, DECODER)) > 5_000
+    with pytest.raises(Refusal, match="Without the engine") as caught:
+        parse(body + b" " * 2**20, ROWS, DECODER)
+    assert caught.value.status == 413
 
 
 def test_a_table_with_a_million_unknown_columns_is_refused_by_the_first_ones():

@@ -22,15 +22,15 @@ from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
 from scoring.inference_log import InferenceLog, event_ids
 from scoring.inference_log import Table as Record
-from scoring.schema import Doubt, FieldError
+from scoring.schema import FieldError
 from scoring.scorer import Scorer, remarks
 from scoring.serving.job import BulkJob, JsonJob
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, refusal_of
-from scoring.serving.reading import DECODER, errors_of, parse
+from scoring.serving.reading import DECODER, errors_of, slices
 from scoring.serving.turns import Once, Turns
 from scoring.tables import Portfolio, concat, from_requests
 
-PARTS = 3  # slices of a JSON body that are decided together
+TOGETHER = 3_000  # applications of a JSON body that are decided together
 CHECKED = 25_000  # rows of a table that are checked at a stretch
 KEYS_KEPT = 1_000  # idempotency keys remembered; a client asks again within seconds
 ANSWER = pa.schema(
@@ -191,20 +191,25 @@ def _portfolios(job: BulkJob, most: int, pause: Callable[[], None]) -> Iterator[
             yield from read
             return
         parts: list[Portfolio] = []
-        try:
-            for rows in DECODER.slices(job.body, job.rows):
-                parts.append(from_requests(rows, columns=features.READS))
-                pause()
-        except Doubt:
-            parts = [from_requests(parse(job.body, job.rows, DECODER), columns=features.READS)]
-        for start in range(0, len(parts), PARTS):
-            yield concat(parts[start : start + PARTS])
+        for rows in slices(job.body, job.rows, DECODER):
+            parts.append(from_requests(rows, columns=features.READS))
+            pause()
+        yield from _together(parts)
         return
     table = Table(job.body, most, pause)
     checker = checker_of(tuple(table.schema.items()))
     check(table, checker, pause)
     for part in table.slices():
         yield checker.portfolio(part)
+
+
+def _together(parts: list[Portfolio]) -> Iterator[Portfolio]:
+    start = rows = 0
+    for until, part in enumerate(parts, 1):
+        rows += len(part)
+        if rows >= TOGETHER or until == len(parts):
+            yield concat(parts[start:until])
+            start, rows = until, 0
 
 
 def check(table: Table, checker: Checker, pause: Callable[[], None] = lambda: None) -> None:

@@ -1,7 +1,7 @@
 """Large bodies of JSON straight into columns, where the engine's reader is built and certain of all of it.
 
 It reads what most batch clients send: flat applications, with ``history_features`` or without history. All
-else (raw histories, escapes in words, anything faulty) it leaves to `DECODER`, and this to pydantic. What is
+else (raw histories, anything faulty) it leaves to `DECODER`, and this to pydantic. What is
 taken here both take too, as the same values.
 """
 

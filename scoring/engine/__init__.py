@@ -1,7 +1,7 @@
 """Scores and contributions of a LightGBM model, equal to LightGBM's own and several times faster.
 
 The kernels are in C, ``kernels.c``; ``python -m scoring.engine`` builds them, and with them ``records.c``,
-which brings JSON into columns: `Reader`.
+which brings JSON into columns (`Reader`), and ``outline.c``, which finds where they stand (`Outliner`).
 
 >>> engine = Engine.of(booster.model_to_string())
 >>> engine.raw(matrix)
@@ -19,9 +19,21 @@ from numpy.typing import NDArray
 from scoring.engine.explain import base
 from scoring.engine.forest import Damaged, Forest, Unsupported
 from scoring.engine.native import Absent, Kernels
+from scoring.engine.outline import NotJson, Outline, Outliner
 from scoring.engine.records import Key, Reader, Records
 
-__all__ = ["Absent", "Damaged", "Engine", "Key", "Reader", "Records", "Unsupported"]
+__all__ = [
+    "Absent",
+    "Damaged",
+    "Engine",
+    "Key",
+    "NotJson",
+    "Outline",
+    "Outliner",
+    "Reader",
+    "Records",
+    "Unsupported",
+]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]

@@ -13,8 +13,11 @@ enum { UNSURE = -1, NO_MEMORY = -2 };
 enum {
     LONGEST_WORD = 100,    /* characters */
     LONGEST_NUMBER = 64,   /* bytes, for those that strtod reads */
+    LONGEST_NAME = 255,    /* bytes; of a key that is written with escapes */
     DIGITS = 19,           /* that fit 64 bits */
-    LENGTH_BITS = 16,      /* of a word's place: where it starts, then its length in bytes */
+    PLACE = 16,            /* a word's place: where it starts, above 16 bits; below, has it escapes, then its bytes */
+    ESCAPED = 1 << 15,
+    LENGTH = ESCAPED - 1,
     LEAST = -342, MOST = 308 /* powers of ten of the table */
 };
 
@@ -90,6 +93,106 @@ static inline int is_named(const Schema *schema, const Key *key, const char *nam
     return key->length == length && !memcmp(name, schema->names + key->name, (size_t)length);
 }
 
+/* Return the number of a key of this name, or -1. */
+static inline int64_t named(const Schema *schema, uint32_t is_inner, const char *name, int64_t length)
+{
+    for (uint64_t slot = hashed(name, length);; slot++) {
+        uint32_t found = schema->slots[is_inner][slot & (uint64_t)(schema->n_slots - 1)];
+        if (!found || is_named(schema, &schema->keys[found - 1], name, length))
+            return (int64_t)found - 1;
+    }
+}
+
+/* Read four hexadecimal digits, or return -1. */
+static int32_t hexadecimal(const char *at, const char *end)
+{
+    int32_t found = 0;
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int sign = (unsigned char)at[i], letter = sign | 32;
+        if (sign >= '0' && sign <= '9')
+            found = found << 4 | (sign - '0');
+        else if (letter >= 'a' && letter <= 'f')
+            found = found << 4 | (letter - 'a' + 10);
+        else
+            return -1;
+    }
+    return found;
+}
+
+/* Go past an escape, from behind its backslash; return the character that it stands for, or -1 if it is none. */
+static int32_t escape(const char **at, const char *end)
+{
+    static const char signs[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    if (*at == end)
+        return -1;
+    char sign = *(*at)++;
+    if (sign != 'u') {
+        const char *found = sign ? strchr(signs, sign) : NULL;
+        return found ? meant[found - signs] : -1;
+    }
+    int32_t first = hexadecimal(*at, end);
+    if (first < 0 || (first & 0xfc00) == 0xdc00)
+        return -1;
+    *at += 4;
+    if ((first & 0xfc00) != 0xd800)
+        return first;
+    if (end - *at < 2 || (*at)[0] != '\\' || (*at)[1] != 'u')
+        return -1; /* half of a pair */
+    int32_t second = hexadecimal(*at + 2, end);
+    if ((second & ~0x3ff) != 0xdc00)
+        return -1;
+    *at += 6;
+    return 0x10000 + ((first & 0x3ff) << 10) + (second & 0x3ff);
+}
+
+/* Write a character in UTF-8; return how many bytes it takes, no more than its escape. */
+static int64_t encode(int32_t character, char *to)
+{
+    if (character < 0x80) {
+        to[0] = (char)character;
+        return 1;
+    }
+    int64_t length = character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+    for (int64_t i = length - 1; i; i--, character >>= 6)
+        to[i] = (char)(0x80 | (character & 0x3f));
+    to[0] = (char)((0xf00 >> length & 0xff) | character);
+    return length;
+}
+
+/* Write what a piece of a word with escapes, all of them right, stands for; return how many bytes. */
+static int64_t plain(const char *at, const char *end, char *to)
+{
+    char *start = to;
+    while (at < end)
+        if (*at != '\\')
+            *to++ = *at++;
+        else {
+            at++;
+            to += encode(escape(&at, end), to);
+        }
+    return to - start;
+}
+
+/* Read a key that may have escapes, its opening quote read already, and its colon. */
+static int64_t escaped_key(Reader *r, uint32_t is_inner)
+{
+    char name[LONGEST_NAME];
+    const char *start = r->at;
+    for (const char *at = start; at < r->end && at - start <= LONGEST_NAME;) {
+        char sign = *at++;
+        if (sign == '"') {
+            r->at = at;
+            int64_t found = named(r->schema, is_inner, name, plain(start, at - 1, name));
+            return found >= 0 && past(r, ':') ? found : -1;
+        }
+        if (sign == '\\' && escape(&at, r->end) < 0)
+            return -1;
+    }
+    return -1;
+}
+
 /* Read a key and its colon; return its number, or -1. */
 static inline int64_t key(Reader *r, uint32_t is_inner, uint32_t *guess)
 {
@@ -105,16 +208,15 @@ static inline int64_t key(Reader *r, uint32_t is_inner, uint32_t *guess)
     const char *name = r->at, *quote = memchr(name, '"', (size_t)(r->end - name));
     if (!quote)
         return -1;
-    for (uint64_t slot = hashed(name, quote - name);; slot++) {
-        uint32_t found = schema->slots[is_inner][slot & (uint64_t)(schema->n_slots - 1)];
-        if (!found)
-            return -1;
-        if (is_named(schema, &schema->keys[found - 1], name, quote - name)) {
-            *guess = found - 1;
-            r->at = quote + 1;
-            return past(r, ':') ? (int64_t)*guess : -1;
-        }
-    }
+    int64_t found = named(schema, is_inner, name, quote - name);
+    if (found >= 0) {
+        r->at = quote + 1;
+        found = past(r, ':') ? found : -1;
+    } else if (memchr(name, '\\', (size_t)(quote - name)))
+        found = escaped_key(r, is_inner);
+    if (found >= 0)
+        *guess = (uint32_t)found;
+    return found;
 }
 
 static inline int is_digit(const Reader *r) { return r->at < r->end && (unsigned char)(*r->at - '0') < 10; }
@@ -231,20 +333,29 @@ static inline int number(Reader *r, double *value, int64_t *whole)
     return 1;
 }
 
-/* Read a word behind its opening quote: UTF-8, no escapes, at most LONGEST_WORD characters. */
+/* Read a word behind its opening quote: UTF-8, at most LONGEST_WORD characters. */
 static int word(Reader *r, uint64_t *place)
 {
+    uint64_t escapes = 0;
     const unsigned char *at = (const unsigned char *)r->at, *end = (const unsigned char *)r->end;
     for (int characters = 0; at < end; characters++) {
         unsigned char first = *at;
         if (first == '"') {
             const char *start = r->at;
             r->at = (const char *)at + 1;
-            *place = (uint64_t)(start - r->body) << LENGTH_BITS | (uint64_t)((const char *)at - start);
+            *place = (uint64_t)(start - r->body) << PLACE | escapes | (uint64_t)((const char *)at - start);
             return 1;
         }
-        if (first < 0x20 || first == '\\' || characters == LONGEST_WORD)
+        if (first < 0x20 || characters == LONGEST_WORD)
             return 0;
+        if (first == '\\') {
+            const char *rest = (const char *)at + 1;
+            if (escape(&rest, r->end) < 0)
+                return 0;
+            escapes = ESCAPED;
+            at = (const unsigned char *)rest;
+            continue;
+        }
         int more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
         if (more < 0 || end - at <= more)
             return 0;
@@ -381,7 +492,8 @@ int64_t read_records(const Schema *schema, const char *body, int64_t size, int64
     return found;
 }
 
-/* Put the words of a column one behind the other; word i will stand from offsets[i] to offsets[i + 1]. */
+/* Put the words of a column one behind the other; word i will stand from offsets[i] to offsets[i + 1]. None takes
+ * more room than it takes in the body. */
 int gather(const char *body, const uint64_t *cells, int64_t n, int64_t *offsets, char *words)
 {
     int64_t end = 0;
@@ -389,8 +501,12 @@ int gather(const char *body, const uint64_t *cells, int64_t n, int64_t *offsets,
         offsets[i] = end;
         if (cells[i] == MISSING)
             continue;
-        int64_t length = (int64_t)(cells[i] & ((1 << LENGTH_BITS) - 1));
-        memcpy(words + end, body + (cells[i] >> LENGTH_BITS), (size_t)length);
+        int64_t length = (int64_t)(cells[i] & LENGTH);
+        const char *start = body + (cells[i] >> PLACE);
+        if (cells[i] & ESCAPED)
+            length = plain(start, start + length, words + end);
+        else
+            memcpy(words + end, start, (size_t)length);
         end += length;
     }
     offsets[n] = end;

@@ -1,6 +1,6 @@
 """Records of known keys from a JSON body to columns, in C: certain of all that it takes, or it takes nothing.
 
-What it leaves (an escape in a word, 7.0 for an identifier, any fault at all) another reader must judge.
+What it leaves (7.0 for an identifier, any fault at all) another reader must judge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Kind = Literal["number", "whole", "identifier", "word", "inner"]
 KINDS: tuple[Kind, ...] = ("number", "whole", "identifier", "word", "inner")
 MISSING = np.float64("nan").view(np.uint64)
 LEAST_POWER, MOST_POWER = -342, 308
-LENGTH_BITS = 16
+LENGTH = np.uint64(2**15 - 1)  # the bits of a word's cell that say its bytes in the body
 UNSURE = -1
 
 KEY = np.dtype([(n, "u4") for n in ("name", "length", "is_inner", "kind")] + [("low", "f8"), ("high", "f8")])
@@ -78,7 +78,7 @@ class Records:
         """Return where each word begins and the last ends in bytes of UTF-8, these, and which are there."""
         cells = self._column(name, is_inner)
         there = cells != MISSING
-        length = int(np.where(there, cells & np.uint64((1 << LENGTH_BITS) - 1), np.uint64(0)).sum())
+        length = int(np.where(there, cells & LENGTH, np.uint64(0)).sum())  # with escapes, more than it takes
         offsets, letters = np.empty(self.n + 1, np.int64), np.empty(length, np.uint8)
         places = (self._body, cells, self.n, offsets, letters)
         self._reader.gather(*(x if isinstance(x, int) else native.address(x) for x in places))

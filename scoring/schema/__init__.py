@@ -16,7 +16,7 @@ from scoring.schema.answers import (
 )
 from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
-from scoring.schema.decode import ABSENT, Decoder, Doubt, Location, Request, repeated_keys, values
+from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys, values
 from scoring.schema.history import (
     HISTORY,
     Bureau,
@@ -49,7 +49,6 @@ __all__ = [
     "CreditCardBalance",
     "Decision",
     "Decoder",
-    "Doubt",
     "Explanation",
     "FieldError",
     "History",

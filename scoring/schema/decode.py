@@ -1,8 +1,8 @@
 """Bodies of requests decoded by msgspec, with types made from the very declarations that pydantic checks.
 
 What is taken here pydantic takes too, as the same values. What is not taken, or is in doubt (a number of a
-client written as 7.0, a word with a backslash), is left to pydantic, which has the last word and words the
-errors: there is one contract, and a fast way through it.
+client written as 7.0), is left to pydantic, which has the last word and words the errors: there is one
+contract, and a fast way through it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from scoring.schema.history import HISTORY
 from scoring.schema.request import ApplicationRequest, History, ScoreRequest
 
 ABSENT = math.nan  # no JSON number is NaN, so what is absent and what is null stay apart until all is checked
-SLICE = 1_000  # applications decoded at a stretch: few enough to be still at hand when they are read
-LARGE = 2**20  # bytes; a million numbers in place of applications would each be kept as a part of the body
+COLONS = (b"\\u003a", b"\\u003A")  # escapes that stand for a colon: no other escape does, nor has one
 
 Location = tuple[int | str, ...]
 
@@ -53,14 +52,6 @@ class _Body(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     applications: Annotated[list[msgspec.Raw], Meta(min_length=1)]
 
 
-class _Named(msgspec.Struct, gc=False):
-    SK_ID_CURR: msgspec.Raw
-
-
-class _Probe(msgspec.Struct, gc=False):
-    applications: list[_Named]
-
-
 class Decoder:
     """Decodes the bodies of requests.
 
@@ -71,7 +62,7 @@ class Decoder:
 
     Attributes
     ----------
-    names : frozenset of bytes
+    names : frozenset of str
         Every name that an object of a request may have.
     """
 
@@ -83,10 +74,7 @@ class Decoder:
         row = _struct(ApplicationRequest, history=raw | None, history_features=given | None)
         self._history, self._aggregates, self._row = raw, given, row
         parts: tuple[type[Record], ...] = (ScoreRequest, ApplicationRequest, History, *HISTORY.values())
-        self.names = frozenset(
-            name.encode() for name in chain(aggregates, *(part.model_fields for part in parts))
-        )
-        self._probe = msgspec.json.Decoder(_Probe)
+        self.names = frozenset(chain(aggregates, *(part.model_fields for part in parts)))
         self._split = msgspec.json.Decoder(_Body)
         self._one = msgspec.json.Decoder(row)
         self._places = {given: [i for i, kind in enumerate(aggregates.values()) if kind == "category"]}
@@ -107,40 +95,19 @@ class Decoder:
         most : int
             Most applications in a request.
         """
+        if b"\\" in body and any(colon in body for colon in COLONS):
+            return None  # it would spoil the count of keys
         try:
-            return list(chain.from_iterable(self.slices(body, most)))
-        except Doubt:
-            return None
-
-    def slices(self, body: bytes | bytearray, most: int) -> Iterator[list[Request]]:
-        """Give the applications of a body, many at a time.
-
-        Nothing of it may be used before the last slice is there: a key that stands twice is found at the end.
-
-        Raises
-        ------
-        Doubt
-            If pydantic must judge.
-        """
-        if b"\\" in body:
-            raise Doubt  # an escaped colon or quote would spoil the count of keys
-        keys = 1
-        try:
-            if len(body) > LARGE:
-                self._probe.decode(body)
             raws = self._split.decode(body).applications
             if len(raws) > most:
-                raise Doubt
-            for start in range(0, len(raws), SLICE):
-                rows = [self._one.decode(raw) for raw in raws[start : start + SLICE]]
-                keys += self._settle(rows)
-                yield rows  # type: ignore[misc]
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise Doubt from None
-        # Without escapes every colon ends a key, or stands in a word. What a second value under the same key
-        # replaced is not among the keys that were counted, so then there are more colons than keys.
-        if body.count(b":") != keys:
-            raise Doubt
+                return None
+            rows = [self._one.decode(raw) for raw in raws]
+            keys = 1 + self._settle(rows)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Doubt):
+            return None
+        # Every colon ends a key, or stands in a word. What a second value under the same key replaced is not
+        # among the keys that were counted, so then there are more colons than keys.
+        return rows if body.count(b":") == keys else None  # type: ignore[return-value]
 
     def request(self, application: ApplicationRequest) -> Request:
         """Return an application that pydantic has validated as it would have been decoded."""
@@ -243,7 +210,8 @@ def _locations(value: Any, here: Location) -> Iterator[Location]:
         yield from ((*here, name) for name in value.keys_twice)
     if isinstance(value, dict | list):
         for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _locations(inner, (*here, step))
+            if isinstance(inner, dict | list):
+                yield from _locations(inner, (*here, step))
 
 
 def _present(record: Record) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Door:
                 with self._waiting() if len(body) > limits.bulk_bytes else nullcontext():
                     await self._lead(visit, large, limits.answer_s, route.bulk)
                 return
-            job = Job(visit.request_id, await self._read(bytes(body), route.rows), operator=visit.operator)
+            job = Job(visit.request_id, await self._read(body, route.rows), operator=visit.operator)
             if self._is_quick(route, job, len(body)):
                 await self._decide_at_once(job, visit.send)
             else:
@@ -157,7 +157,7 @@ class Door:
             with self._waiting():
                 await self._lead(visit, job, limits.arrow_s, path)
 
-    async def _read(self, body: bytes, rows: int) -> list[Request]:
+    async def _read(self, body: bytearray, rows: int) -> list[Request]:
         """Read a body; one that takes milliseconds is read aside, while the loop answers others."""
         if len(body) <= self.limits.quick_bytes:
             return parse(body, rows, self.decoder)

@@ -1,15 +1,22 @@
-"""A JSON body to applications, or to the refusal that says what is wrong with it."""
+"""A JSON body to applications, or to the refusal that says what is wrong with it.
+
+Whatever a body is made of, no step in Python takes more of it than `LONGEST` bytes: a step holds Python's
+lock, while nobody else is answered. A larger body is outlined first, in C and without the lock; then its
+applications are read some at a time, each time as a small body of their own.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from scoring.engine import Absent, NotJson, Outliner
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES
 from scoring.schema import (
     HISTORY,
@@ -22,9 +29,15 @@ from scoring.schema import (
     repeated_keys,
 )
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, field_error, field_errors
-from scoring.serving.shape import cut
 
+MIB = 2**20
+PIECE = MIB // 4  # bytes of a body that are read at a stretch
+LONGEST = MIB  # bytes of an application: some 5,000 records; the longest of `make demo` has 0.23 MiB
+FULLEST = 100_000  # values in it
+JUDGED = MIB  # bytes in which pydantic looks for more faults; what msgspec takes does not count
+TOGETHER, TOGETHER_BYTES = 1_000, 4 * MIB  # applications, and bytes of them, that are given at a time
 SLICE = 50  # applications or records validated at a stretch: other threads get their turn in between
+TWICE = "The key stands twice; send it once"
 _RECORDS: Mapping[str, TypeAdapter[list[Record]]] = {
     table: TypeAdapter(list[record])  # type: ignore[valid-type]
     for table, record in HISTORY.items()
@@ -36,47 +49,141 @@ DECODER = Decoder({name: FEATURE_BY_NAME[name].kind for name in HISTORY_FEATURES
 
 def parse(body: bytes | bytearray, rows: int, decoder: Decoder) -> list[Request]:
     """Return the applications of a JSON body, or raise the `Refusal` that says what is wrong with it."""
-    decoded = decoder.decode(body, rows)
-    if decoded is not None:
-        return decoded
-    beginning = cut(body, rows, decoder.names)
+    return list(chain.from_iterable(slices(body, rows, decoder)))
+
+
+def slices(body: bytes | bytearray, rows: int, decoder: Decoder) -> Iterator[list[Request]]:
+    """Give the applications of a JSON body, many at a time.
+
+    Nothing of it may be used before the last slice is there: what comes later can be faulty.
+
+    Raises
+    ------
+    Refusal
+        If it has more applications than ``rows``, or anything is wrong with it.
+    """
+    errors: list[FieldError] = []
+    ready: list[Request] = []
+    size = judged = 0
+    for start, piece in _pieces(body, rows):
+        if piece is None:
+            detail = (
+                f"More than {LONGEST // MIB} MiB or {FULLEST:,} values; send fewer records of its history"
+            )
+            errors.append(field_error(("applications", start), detail, 0))
+        elif (decoded := decoder.decode(piece, rows)) is not None:
+            ready += decoded
+        else:
+            valid, found = _judged(piece, start, rows, decoder)
+            errors += found
+            ready += valid
+            judged += len(piece)
+            if errors and judged > JUDGED:
+                raise faulty(len(errors), errors, is_all=False)
+        if len(errors) > ERRORS_NAMED:
+            break
+        size += len(piece or b"")
+        if not errors and (len(ready) >= TOGETHER or size >= TOGETHER_BYTES):
+            yield ready
+            ready, size = [], 0
+    if errors:
+        raise faulty(len(errors), errors)
+    if ready:
+        yield ready
+
+
+def _pieces(body: bytes | bytearray, rows: int) -> Iterator[tuple[int, bytes | bytearray | None]]:
+    """Give a body in bodies with some of its applications each, and the position of their first.
+
+    The first has whatever stands beside the applications. None stands for an application that is too long.
+    """
+    if len(body) <= PIECE or (OUTLINER is None and len(body) <= LONGEST):
+        yield 0, body
+        return
+    if OUTLINER is None:
+        detail = f"Without the engine (`python -m scoring.engine`) a body has at most {LONGEST // MIB} MiB"
+        raise Refusal(413, f"{detail}; send fewer applications at a time, or an Arrow table.")
     try:
-        document = from_json(body if beginning is None else beginning)
+        outline = OUTLINER(body, rows)
+    except NotJson as error:
+        raise _not_json(str(error)) from None
+    first, last = outline.start, outline.end
+    if outline.keys > 1:
+        raise faulty(1, [field_error(("applications",), TWICE, 0)], is_all=False)
+    if first < 0:
+        detail = "This field is required, as a list"
+        raise faulty(1, [field_error(("applications",), detail, 0)], is_all=False)
+    if first + len(body) - last > PIECE:
+        detail = f"More than {PIECE // 2**10} KiB beside the applications"
+        raise faulty(1, [field_error((), detail, 0)], is_all=False)
+    if outline.count > rows:
+        raise _too_many(rows)
+    before, behind = body[: first + 1], body[last - 1 :]
+    if not outline.count:
+        yield 0, before + behind
+    starts, ends, values = outline.spans.T
+    done = 0
+    while done < outline.count:
+        until = max(done + 1, int(np.searchsorted(ends, starts[done] + PIECE)))
+        if ends[done] - starts[done] > LONGEST or values[done] > FULLEST:
+            yield done, None
+        else:
+            yield done, before + body[starts[done] : ends[until - 1]] + behind
+            before, behind = b'{"applications":[', b"]}"
+        done = until
+
+
+def _judged(
+    body: bytes | bytearray, start: int, rows: int, decoder: Decoder
+) -> tuple[list[Request], list[FieldError]]:
+    """Return the applications of a body, or the first things that are wrong with it, as pydantic says."""
+    try:
+        document = from_json(body)
+        _prune(document, decoder.names)
     except ValueError as error:
-        raise Refusal(400, f"The body is not JSON: {_at(str(error))}.") from None
+        place = re.search(r"line \d+ column \d+", str(error))  # the other words could quote the body
+        raise _not_json(place.group() if place else "") from None
     given = document.get("applications") if isinstance(document, dict) else None
     if isinstance(given, list) and len(given) > rows:
-        raise Refusal(422, f"More than {rows} applications in one request; send fewer at a time.")
+        raise _too_many(rows)
     valid: list[ApplicationRequest] = []
-    found = chain(
-        _faults(document, given, decoder, valid), _repeated(body if beginning is None else beginning)
-    )
+    found = chain(_faults(document, given, start, decoder, valid), _repeated(body, start))
     errors = list(islice(found, ERRORS_NAMED + 1))
-    if errors or beginning is not None:
-        raise faulty(len(errors), errors, is_all=beginning is None)
-    return [decoder.request(application) for application in valid]
+    return [] if errors else [decoder.request(application) for application in valid], errors
+
+
+def _prune(value: Any, names: Collection[str]) -> None:
+    """Take the unknown keys of each object out of a document, but for as many as can be named.
+
+    Each would be an error of pydantic's, and it makes all of them at once.
+    """
+    if isinstance(value, dict) and len(value) > ERRORS_NAMED:
+        for name in [name for name in value if name not in names][ERRORS_NAMED + 1 :]:
+            del value[name]
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if isinstance(inner, dict | list):
+                _prune(inner, names)
 
 
 def _faults(
-    document: Any, given: Any, decoder: Decoder, valid: list[ApplicationRequest]
+    document: Any, given: Any, start: int, decoder: Decoder, valid: list[ApplicationRequest]
 ) -> Iterator[FieldError]:
     """Give what is wrong, as far as it is asked for; what is right goes to ``valid``."""
     if not isinstance(given, list) or not given:
         yield from _judge(document, 0, decoder, valid)
         return
-    for start in range(0, len(given), SLICE):
-        part = given[start : start + SLICE]
-        above = document if start == 0 else {}
-        for row, application in enumerate(part, start):
-            if faults := list(islice(_record_faults(application, row), ERRORS_NAMED + 1)):
-                yield from faults
-                part[row - start] = {n: v for n, v in application.items() if n != "history"}
-        yield from _judge({**above, "applications": part}, start, decoder, valid)
+    for first in range(0, len(given), SLICE):
+        part = given[first : first + SLICE]
+        above = document if first == 0 else {}
+        for row, application in enumerate(part, start + first):
+            yield from _record_faults(application, row)
+        yield from _judge({**above, "applications": part}, start + first, decoder, valid)
 
 
-def _repeated(body: bytes | bytearray) -> Iterator[FieldError]:
+def _repeated(body: bytes | bytearray, start: int) -> Iterator[FieldError]:
     for place in repeated_keys(body, ERRORS_NAMED + 1):
-        yield field_error(place, "The key stands twice; send it once", 0)
+        yield field_error(place, TWICE, start)
 
 
 def _judge(
@@ -98,17 +205,25 @@ def _judge(
 
 
 def _record_faults(application: Any, row: int) -> Iterator[FieldError]:
-    """Give what is wrong with the records of a long history: its tables are judged piece by piece."""
+    """Give what is wrong with the records of a long history: its tables are judged piece by piece.
+
+    Validated records take their place; if one is wrong, the history goes.
+    """
     history = application.get("history") if isinstance(application, dict) else None
     if not isinstance(history, dict):
         return
+    is_right = True
     for table, records in history.items():
         if table in HISTORY and isinstance(records, list) and len(records) > SLICE:
             for start in range(0, len(records), SLICE):
                 try:
-                    _RECORDS[table].validate_python(records[start : start + SLICE])
+                    part = _RECORDS[table].validate_python(records[start : start + SLICE])
+                    records[start : start + SLICE] = part
                 except ValidationError as error:
+                    is_right = False
                     yield from field_errors(error, start, ("applications", row, "history", table))
+    if not is_right:
+        del application["history"]
 
 
 def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:
@@ -120,7 +235,20 @@ def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> lis
     return [FieldError(row=row, field=name, detail=detail) for name, detail in decoder.faults(valid)]
 
 
-def _at(message: str) -> str:
-    """Keep the place of a JSON error; its other words could quote the body."""
-    place = re.search(r"line \d+ column \d+", message)
-    return f"see {place.group()}" if place else "it cannot be read"
+def _too_many(rows: int) -> Refusal:
+    return Refusal(422, f"More than {rows} applications in one request; send fewer at a time.")
+
+
+def _not_json(place: str) -> Refusal:
+    return Refusal(400, f"The body is not JSON: {f'see {place}' if place else 'it cannot be read'}.")
+
+
+def _outliner() -> Outliner | None:
+    try:
+        return Outliner()
+    except Absent:
+        return None
+
+
+OUTLINER = _outliner()
+"""None where the engine is not built."""
