@@ -23,6 +23,7 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what
         ["--portfolio", "var/demo", "--rounds", "1"],
     ),
     "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
+    "bodies": ([], ["--rounds", "1", "--mib", "4"]),
     "servers": ([], ["--quick"]),
     "curves": ([], ["--draw"]),
 }

@@ -18,6 +18,7 @@ from tests.torture import (
     page,
     proxy,
     soak,
+    stalls,
     swaps,
 )
 from tests.torture.run import Row
@@ -92,5 +93,11 @@ _ALL = [
     Row("clients", "Any client's defaults will do, and no request has two meanings", doors.clients, 900),
     Row("proxies", "A proxy opens nothing that was shut; no address is invented", doors.proxies, 900),
     Row("crowd", "Connections that ask for nothing keep nobody out in silence", doors.crowd, 900),
+    Row(
+        "stalls",
+        "No body holds the service up, and no refusal costs more than a decision",
+        stalls.stalls,
+        5400,
+    ),
 ]
 ROWS = {row.name: replace(row, number=number) for number, row in enumerate(_ALL, start=1)}
