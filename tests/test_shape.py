@@ -143,6 +143,13 @@ def test_the_first_place_that_is_not_json_is_told_before_any_fault_of_what_stand
     assert caught.value.status == 400
 
 
+@pytest.mark.parametrize(
+    "body", [b"5", b'"word"', b"null", b"[]", b"[[[]]]", b"{}", b"NaN", b'{"applications":5}']
+)
+def test_json_that_is_no_request_is_refused_as_such(body):
+    assert places(body)[0][0] is None
+
+
 def test_the_first_of_too_many_faults_are_named():
     with pytest.raises(Refusal) as caught:
         parse(nasty.one(nasty.keys(PIECE // 2)), ROWS, DECODER)

@@ -152,18 +152,18 @@ def _judged(
     return [] if errors else [decoder.request(application) for application in valid], errors
 
 
-def _prune(value: Any, names: Collection[str]) -> None:
+def _prune(value: Any, names: Collection[str], levels: int = 6) -> None:
     """Take the unknown keys of each object out of a document, but for as many as can be named.
 
-    Each would be an error of pydantic's, and it makes all of them at once.
+    Each would be an error of pydantic's, and it makes all of them at once. A record is the sixth level.
     """
     if isinstance(value, dict) and len(value) > ERRORS_NAMED:
         for name in [name for name in value if name not in names][ERRORS_NAMED + 1 :]:
             del value[name]
-    if isinstance(value, dict | list):
+    if levels > 1 and isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             if isinstance(inner, dict | list):
-                _prune(inner, names)
+                _prune(inner, names, levels - 1)
 
 
 def _faults(
