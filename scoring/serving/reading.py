@@ -31,9 +31,9 @@ from scoring.schema import (
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, field_error, field_errors
 
 MIB = 2**20
-PIECE = MIB // 4  # bytes of a body that are read at a stretch
-LONGEST = MIB  # bytes of an application: some 5,000 records; the longest of `make demo` has 0.23 MiB
-FULLEST = 100_000  # values in it
+PIECE = MIB // 8  # bytes of a body that are read at a stretch
+LONGEST = MIB  # bytes of an application; the longest of the 20,000 of `make demo` has 0.23 MiB
+FULLEST = 40_000  # values in an application, or read at a stretch: some 10,000 records
 JUDGED = MIB  # bytes in which pydantic looks for more faults; what msgspec takes does not count
 TOGETHER, TOGETHER_BYTES = 1_000, 4 * MIB  # applications, and bytes of them, that are given at a time
 SLICE = 50  # applications or records validated at a stretch: other threads get their turn in between
@@ -122,9 +122,10 @@ def _pieces(body: bytes | bytearray, rows: int) -> Iterator[tuple[int, bytes | b
     if not outline.count:
         yield 0, before + behind
     starts, ends, values = outline.spans.T
-    done = 0
+    so_far, done = np.cumsum(values), 0
     while done < outline.count:
-        until = max(done + 1, int(np.searchsorted(ends, starts[done] + PIECE)))
+        short = np.searchsorted(ends, starts[done] + PIECE)
+        until = max(done + 1, int(min(short, np.searchsorted(so_far, so_far[done] + FULLEST))))
         if ends[done] - starts[done] > LONGEST or values[done] > FULLEST:
             yield done, None
         else:

@@ -68,20 +68,20 @@ REFUSED: dict[str, Callable[[int], bytes]] = {
     "unknown keys in many applications": lambda size: rows(b'{"SK_ID_CURR":@,%b}' % keys(9_000), size),
     "unknown keys beside the applications": lambda size: b'{"applications":[],%b}' % keys(size),
     "unknown keys in applications as long as may be": lambda size: rows(
-        b'{"SK_ID_CURR":@,%b}' % keys(1_000_000), size
+        b'{"SK_ID_CURR":@,%b}' % keys(450_000), size
     ),
     "unknown aggregates": lambda size: rows(
-        b'{"SK_ID_CURR":@,"history_features":{%b}}' % keys(1_000_000, b"[]"), size
+        b'{"SK_ID_CURR":@,"history_features":{%b}}' % keys(500_000, b"[]"), size
     ),
     "doubled keys": lambda size: one(often(b'"AMT_CREDIT":1', size)),
     "doubled keys in many applications": lambda size: rows(
         b'{"SK_ID_CURR":@,%b}' % often(b'"AMT_CREDIT":1', 7_500), size
     ),
     "doubled keys in records": lambda size: rows(
-        b'{"SK_ID_CURR":@,%b}' % table(b'{"SK_ID_BUREAU":1,"SK_ID_BUREAU":1}', 1_000_000), size
+        b'{"SK_ID_CURR":@,%b}' % table(b'{"SK_ID_BUREAU":1,"SK_ID_BUREAU":1}', 500_000), size
     ),
     "a doubled key in applications as long as may be": lambda size: rows(
-        b'{"SK_ID_CURR":@,%b,"AMT_CREDIT":1,"AMT_CREDIT":1}' % table(BUREAU, 1_000_000), size
+        b'{"SK_ID_CURR":@,%b,"AMT_CREDIT":1,"AMT_CREDIT":1}' % table(BUREAU, 450_000), size
     ),
     "keys doubled by escapes": lambda size: rows(
         b'{"SK_ID_CURR":@,%b}' % often(b'"AMT_CREDIT":1,"AMT\\u005fCREDIT":1', 9_000), size
@@ -108,9 +108,9 @@ REFUSED: dict[str, Callable[[int], bytes]] = {
         b'{"SK_ID_CURR":@,%b}' % table(b'{"SK_ID_BUREAU":"x"}', 9_000), size
     ),
     "a wrong record in applications as long as may be": lambda size: rows(
-        b'{"SK_ID_CURR":@,%b}' % table(BUREAU, 1_000_000).replace(b"1", b"1.5", 1), size
+        b'{"SK_ID_CURR":@,%b}' % table(BUREAU, 450_000).replace(b"1", b"1.5", 1), size
     ),
-    "numbers for records": lambda size: rows(b'{"SK_ID_CURR":@,%b}' % table(b"1", 1_000_000), size),
+    "numbers for records": lambda size: rows(b'{"SK_ID_CURR":@,%b}' % table(b"1", 75_000), size),
     "a list for a number": lambda size: rows(
         b'{"SK_ID_CURR":@,"AMT_CREDIT":[%b]}' % often(b"[]", 900_000), size
     ),
