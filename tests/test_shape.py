@@ -131,7 +131,11 @@ def test_a_body_read_in_pieces_gets_the_answer_that_it_gets_whole(body):
         patch.setattr(reading, "PIECE", 60)
         pieces = answer(body)
     if not isinstance(pieces, tuple) or "at least" not in pieces[1]:
-        assert pieces == whole, body
+        if isinstance(pieces, tuple) and isinstance(whole, tuple) and pieces[0] == whole[0] == 422:
+            # An unknown aggregate is only named where all that is judged with it is of the right types.
+            assert set(pieces[2]) >= set(whole[2]), body
+        else:
+            assert pieces == whole, body
     else:  # what stands beside the applications is wrong, or they are no list
         assert isinstance(whole, tuple) and whole[0] == 422 and pieces[2][0][0] == "None", body
 
