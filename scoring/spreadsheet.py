@@ -9,11 +9,6 @@ FORMULA = r"^[=+\-@\t\r\n]"  # a spreadsheet runs a cell that begins so
 NUMBER = r"^[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?$"  # such a one is only a number
 
 
-def delimiter(header: str) -> str:
-    """Return what separates the columns of a CSV file, by its first line."""
-    return max(DELIMITERS, key=header.count)
-
-
 def harmless(table: pl.DataFrame) -> pl.DataFrame:
     """Return a table with an apostrophe before each text that a spreadsheet would run; numbers stay."""
     text = pl.col(pl.String)

@@ -93,7 +93,7 @@ DOORS = {
     "starlette": {"service"},
     "prometheus_client": {"service"},
     "yaml": {"service"},
-    "pyarrow": {"scoring.bulk", "scoring.client"},
+    "pyarrow": {"scoring.bulk", "scoring.client", "scoring.tables"},
     "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},
     "jinja2": {"validation"},

@@ -1,6 +1,7 @@
 """Reading portfolios from files and requests: one shape for all, and errors that name the place."""
 
 import logging
+import re
 import zipfile
 
 import numpy as np
@@ -281,13 +282,14 @@ def test_a_file_cut_off_in_a_line_is_refused(folder, cut):
     rows = [{"SK_ID_CURR": 100, **dict.fromkeys(NAMES["previous_application"][2:], 1)}] * 30
     rewrite(folder, "previous_application", *rows)
     file.write_bytes(file.read_bytes().rstrip(b"\n")[:-cut])
-    assert "previous_application.csv is cut off: its last line has" in refusal(folder)
+    width = len(NAMES["previous_application"])
+    assert re.match(rf"previous_application.csv, line 31 has \d+ of {width} fields;", refusal(folder))
 
 
 def test_a_line_with_too_many_fields_is_refused(folder):
     with (folder / "bureau_balance.csv").open("a") as file:
         file.write("52,0,C,9,9\n52,0,C\n")
-    assert "bureau_balance.csv cannot be read" in refusal(folder)
+    assert "bureau_balance.csv, line 7 has 5 of 3 fields" in refusal(folder)
 
 
 def test_a_file_that_is_no_text_is_refused(folder):
@@ -339,23 +341,26 @@ def test_a_zip_with_a_damaged_member_is_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("table", "name", "value", "expected"),
     [
-        ("bureau", "AMT_CREDIT_SUM", "12,5", "is not a number"),
-        ("bureau", "AMT_CREDIT_SUM", "inf", "is not a number"),
-        ("bureau", "DAYS_CREDIT", "-10.5", "is not an integer"),
-        ("bureau", "DAYS_CREDIT", "3000000000", "is not an integer"),
-        ("bureau", "SK_ID_CURR", "abc", "is not an identifier"),
-        ("bureau", "SK_ID_BUREAU", "5.5", "is not an identifier"),
-        ("bureau_balance", "MONTHS_BALANCE", "NA", "is not an integer"),
-        ("application_train", "TARGET", "yes", "is not an integer"),
-        ("application_train", "FLAG_MOBIL", "Y", "is not an integer"),
+        ("bureau", "AMT_CREDIT_SUM", "12,500", "its comma may separate thousands or decimals"),
+        ("bureau", "AMT_CREDIT_SUM", "inf", "not a number"),
+        ("bureau", "DAYS_CREDIT", "-10.5", "not a whole number"),
+        ("bureau", "DAYS_CREDIT", "3000000000", "not a whole number"),
+        ("bureau", "SK_ID_CURR", "abc", "not an identifier"),
+        ("bureau", "SK_ID_BUREAU", "5.5", "not an identifier"),
+        ("bureau", "SK_ID_BUREAU", "1.23457E+11", "a spreadsheet has rounded"),
+        ("bureau_balance", "MONTHS_BALANCE", "many", "not a number"),
+        ("application_train", "TARGET", "yes", "not a number"),
+        ("application_train", "FLAG_MOBIL", "Y", "not a number"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named_with_its_line(folder, table, name, value, expected):
+def test_a_value_of_the_wrong_type_is_named_with_its_line_and_not_repeated(
+    folder, table, name, value, expected
+):
     good = {"SK_ID_CURR": 100, "SK_ID_BUREAU": 50, "TARGET": 0}
     rewrite(folder, table, good, good | {"SK_ID_CURR": 200, "SK_ID_BUREAU": 51, name: value})
     message = refusal(folder)
-    assert message.startswith(f"{table}.csv, column '{name}', line 3: '{value}' {expected}")
-    assert message.endswith("leave it empty if it is missing.")
+    assert message.startswith(f"{table}.csv, column '{name}', line 3: {expected}")
+    assert message.endswith("leave it empty if it is missing.") and value not in message
 
 
 def test_a_wrong_type_in_parquet_is_named_with_its_row(folder, tmp_path):
@@ -363,10 +368,10 @@ def test_a_wrong_type_in_parquet_is_named_with_its_row(folder, tmp_path):
     file = path / "bureau.parquet"
     wrong = pl.Series(["1", "2", "many", None])
     pl.read_parquet(file).with_columns(AMT_CREDIT_SUM=wrong).write_parquet(file)
-    assert refusal(path).startswith("bureau.parquet, column 'AMT_CREDIT_SUM', row 3: 'many' is not a number")
+    assert refusal(path).startswith("bureau.parquet, column 'AMT_CREDIT_SUM', row 3: not a number")
 
 
-@pytest.mark.parametrize(("target", "message"), [(2, "line 3: 2 is neither 0"), (None, "line 3: no value")])
+@pytest.mark.parametrize(("target", "message"), [(2, "line 3: neither 0"), (None, "line 3: no value")])
 def test_a_label_that_is_neither_0_nor_1_is_refused(folder, target, message):
     rewrite(folder, "application_train", {"SK_ID_CURR": 1, "TARGET": 0}, {"SK_ID_CURR": 2, "TARGET": target})
     assert f"application_train.csv, column 'TARGET', {message}" in refusal(folder)
@@ -379,7 +384,8 @@ def test_an_application_without_its_number_is_refused(folder):
 
 def test_an_application_number_that_stands_twice_is_refused_with_its_count(folder):
     rewrite(folder, "application_train", *[{"SK_ID_CURR": n, "TARGET": 0} for n in (1, 5, 5, 2, 5)])
-    assert "column 'SK_ID_CURR': 5 stands 3 times (1 such values)" in refusal(folder)
+    said = "column 'SK_ID_CURR', line 3: its number stands 3 times, next in line 4 (1 such numbers)"
+    assert said in refusal(folder)
 
 
 def test_a_bureau_credit_that_stands_twice_is_refused(folder):

@@ -641,8 +641,8 @@ def test_parquet_and_csv_are_decided_alike(tmp_path: Path, service: Service) -> 
         ("a.csv", "SK_ID_CURR,SHOE_SIZE\n1,44\n", "does not know: SHOE_SIZE"),
         ("a.csv", f"SK_ID_CURR,{'X' * 5_000}\n1,44\n", "does not know: X{59}…[.] Remove"),
         ("a.csv", "SK_ID_CURR\n", "holds no application"),
-        ("a.csv", "", "cannot be read as CSV"),
-        ("a.parquet", "x", "cannot be read as PARQUET"),
+        ("a.csv", "", "is empty"),
+        ("a.parquet", "x", "cannot be read: it is damaged"),
     ],
 )
 def test_a_file_that_is_none_is_a_sentence(tmp_path: Path, name: str, text: str, sentence: str) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from scoring.schema import KEY, Application, ApplicationRequest, Column, Decision, columns
-from scoring.spreadsheet import delimiter, harmless
-from ui.figures import UNCLEAR, Language, number, parse, quoted
+from scoring import tables
+from scoring.bulk import RULES
+from scoring.bulk.check import as_request
+from scoring.client.files import RESULT
+from scoring.schema import KEY, ApplicationRequest, Decision
+from scoring.spreadsheet import harmless
+from ui.figures import Language, number, quoted
 from ui.words import say
 
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
+MOST_BYTES = 2**28  # of an upload, unpacked
 ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the progress moves
 ANSWERS = (
     "probability_of_default",
@@ -37,10 +42,27 @@ class FileProblem(ValueError):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file of applications as it came: texts from CSV, with its delimiter, or types from Parquet."""
+    """A file of applications.
+
+    Attributes
+    ----------
+    table : polars.DataFrame
+        Its columns as they came, texts from CSV or types from Parquet; a line that is no record is empty.
+    read : polars.DataFrame
+        What they mean, row by row: the columns that an application has.
+    faults : dict of int to dict of str to str
+        Rows from 0 with what could not be read, by column; the column of a whole line is "".
+    delimiter : str
+        Of a CSV file.
+    is_comma : bool
+        Whether decimals are written with a comma.
+    """
 
     table: pl.DataFrame
+    read: pl.DataFrame
+    faults: dict[int, dict[str, str]] = field(default_factory=dict)
     delimiter: str = ","
+    is_comma: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,12 +73,13 @@ class Scored:
     ----------
     table : polars.DataFrame
         The columns of the file, then `ANSWERS`; one row per row of the file, in its order.
-    delimiter : str
-        Of the file, if it is CSV; the answer has the same.
+    delimiter, is_comma
+        As the file has them, if it is CSV; the answer has the same.
     """
 
     table: pl.DataFrame
     delimiter: str = ","
+    is_comma: bool = False
 
     def count(self, decision: str) -> int:
         """Return how many rows were decided so."""
@@ -71,55 +94,85 @@ class Scored:
         """Write Parquet or, for any other ending, CSV that no spreadsheet runs; returns the path."""
         if path.suffix.lower() == ".parquet":
             self.table.write_parquet(path)
-        else:
-            # The mark at the beginning makes spreadsheets read the accents right.
-            safe = harmless(self.table)
-            is_comma = self.delimiter == ";"  # spreadsheets that separate so write decimals with a comma
-            safe.write_csv(path, include_bom=True, separator=self.delimiter, decimal_comma=is_comma)
+            return path
+        # The mark at the beginning makes spreadsheets read the accents right.
+        path = path if path.suffix.lower() == ".csv" else path.with_suffix(".csv")
+        safe = harmless(self.table)
+        safe.write_csv(path, include_bom=True, separator=self.delimiter, decimal_comma=self.is_comma)
         return path
 
 
-def read(path: Path, lang: Language) -> Upload:
-    """Read a file of applications, CSV in whatever separator and encoding.
+def read(path: Path, lang: Language, keep_unknown: bool = False) -> Upload:
+    """Read a file of applications by the one reader that the command line has too.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, Parquet or workbook; docs/FILES.md says what is accepted.
+    lang : {"en", "fr"}
+        Language of what is said of it.
+    keep_unknown : bool
+        Carry columns that no application has through to the answer, where they would be refused.
 
     Raises
     ------
     FileProblem
         With a sentence, if it is no table of applications.
     """
-    name, kind = quoted(path.name), path.suffix.lower().lstrip(".")
-    if kind not in ("csv", "parquet"):
-        raise FileProblem(say("file_kind", lang, name=name))
+    known, name = [*RULES, tables.LABEL], quoted(path.name)
     try:
-        upload = Upload(pl.read_parquet(path)) if kind == "parquet" else _read_csv(path)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
-        raise FileProblem(say("file_unreadable", lang, name=name, kind=kind.upper())) from None
-    table, known = upload.table, columns(Application)
-    strange = [
-        column for column in table.columns if column not in known and column not in (*ANSWERS, "TARGET")
-    ]
-    if KEY not in table.columns:
-        raise FileProblem(say("file_no_number", lang, name=name))
-    if strange:
-        raise FileProblem(say("file_columns", lang, name=name, columns=", ".join(map(quoted, strange[:8]))))
-    if table.is_empty():
-        raise FileProblem(say("file_empty", lang, name=name))
-    if len(table) > MOST_ROWS:
-        most, n = number(MOST_ROWS, lang), number(len(table), lang)
-        raise FileProblem(say("file_long", lang, name=name, n=n, most=most))
+        with tables.open_raw(path, known, name, tables.Limits(MOST_ROWS, MOST_BYTES)) as raw:
+            return _read(raw, lang, keep_unknown)
+    except tables.TooLong as error:
+        most, n = number(error.most, lang), number(error.records, lang)
+        raise FileProblem(say("file_long", lang, name=name, n=n, most=most)) from None
+    except tables.TableError as error:
+        raise FileProblem(error.fr if lang == "fr" else error.en) from None
+
+
+def _read(raw: tables.Raw, lang: Language, keep_unknown: bool) -> Upload:
     # A file that was scored before is scored anew: its old answers would stand beside the new ones.
-    return Upload(table.drop(ANSWERS, strict=False), upload.delimiter)
+    names = [name for name in raw.names if name not in RESULT]
+    strange = [name for name in names if name not in RULES and name != tables.LABEL]
+    if KEY not in names:
+        raise FileProblem(say("file_no_number", lang, name=raw.label))
+    if strange and not keep_unknown:
+        raise FileProblem(
+            say("file_columns", lang, name=raw.label, columns=", ".join(map(quoted, strange[:8])))
+        )
+    if not raw.records:
+        raise FileProblem(say("file_empty", lang, name=raw.label))
+    kinds = {name: RULES[name].kind for name in names if name in RULES}
+    rows, read, kept, faults = [], [], [], [raw.faults]
+    for batch in raw.batches(kinds, names):
+        rows.append(batch.rows)
+        read.append(batch.table)
+        kept.append(batch.kept)
+        faults.append(batch.faults)
+    table, typed = (_in_order(found, rows, raw.records) for found in (kept, read))
+    said: dict[int, dict[str, str]] = {}
+    for fault in pl.concat(faults).iter_rows(named=True):
+        row, column = fault["row"] - 1, fault["column"] or ""
+        sentence = raw.say(fault, lang)
+        if fault["code"] == "comma":
+            bare = "".join(str(table[column][row]).split())
+            sentence = say("cell_unclear", lang, text=quoted(bare), plain=quoted(bare.replace(",", "")))
+        said.setdefault(row, {})[column] = sentence
+    # Spreadsheets that separate with a semicolon write decimals with a comma.
+    is_comma = raw.separator != "," and raw.decimal in (",", *([None] if raw.separator == ";" else ()))
+    return Upload(table, typed, said, raw.separator, is_comma)
 
 
-def _read_csv(path: Path) -> Upload:
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252")  # what spreadsheets write on Windows
-    separator = delimiter(text.split("\n", 1)[0])
-    table = pl.read_csv(text.encode(), separator=separator, infer_schema=False)
-    return Upload(table.rename({column: column.strip() for column in table.columns}), separator)
+def _in_order(parts: list[pl.DataFrame], rows: list[pl.Series], records: int) -> pl.DataFrame:
+    """Return a table with a row for every record, empty where there is none."""
+    if not parts:
+        return pl.DataFrame({KEY: [None] * records}, schema={KEY: pl.String})
+    found, places = pl.concat(parts), pl.concat(rows)
+    if found.height == records:
+        return found
+    all_rows = pl.DataFrame({"record": range(1, records + 1)}, schema={"record": pl.Int64})
+    placed = found.insert_column(0, places.alias("record"))
+    return all_rows.join(placed, on="record", how="left", maintain_order="left").drop("record")
 
 
 def score(
@@ -139,21 +192,18 @@ def score(
     progress : callable
         Called with the rows done and all rows.
     """
-    table = upload.table
-    known = [column for name, column in columns(Application).items() if name in table.columns]
     answers: list[dict[str, Any]] = []
-    for part in table.iter_slices(ROWS_A_REQUEST):
-        answers += _score_part(part, known, ask, lang)
-        progress(len(answers), len(table))
+    for start in range(0, len(upload.table), ROWS_A_REQUEST):
+        answers += _score_part(upload, start, ask, lang)
+        progress(len(answers), len(upload.table))
     types = {"probability_of_default": pl.Float64, "score": pl.Int64, "threshold": pl.Float64}
     answered = pl.DataFrame(answers, schema={name: types.get(name, pl.String) for name in ANSWERS})
-    return Scored(table.hstack(answered), upload.delimiter)
+    return Scored(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
 
 
-def _score_part(
-    part: pl.DataFrame, known: list[Column], ask: Score, lang: Language
-) -> Iterator[dict[str, Any]]:
-    checked = [_check(row, known, lang) for row in part.iter_rows(named=True)]
+def _score_part(upload: Upload, start: int, ask: Score, lang: Language) -> Iterator[dict[str, Any]]:
+    rows = upload.read.slice(start, ROWS_A_REQUEST).iter_rows(named=True)
+    checked = [_check(row, upload.faults.get(i, {}), lang) for i, row in enumerate(rows, start)]
     sound = [application for application, error in checked if not error]
     decided = iter(ask(sound) if sound else ())
     for _, error in checked:
@@ -161,53 +211,21 @@ def _score_part(
         yield {"error": answer} if isinstance(answer, str) else _columns(answer, lang)
 
 
-def _check(row: dict[str, Any], known: list[Column], lang: Language) -> tuple[dict[str, Any], str]:
+def _check(row: dict[str, Any], faults: dict[str, str], lang: Language) -> tuple[dict[str, Any], str]:
     """Return a row as an application, and a sentence if it is none."""
-    application, errors = {}, []
-    for column in known:
-        value = row[column.name]
-        if isinstance(value, str) and column.kind != "category":
-            try:
-                value = _number(value, column)
-            except ValueError:
-                errors.append(say("cell", lang, column=column.name, sentence=_wrong(value, lang)))
-                continue
-        # A float that is not equal to itself is NaN, as some tools write for a missing value.
-        if value is not None and value != "" and value == value:
-            application[column.name] = value
+    if "" in faults:
+        return {}, faults[""]
+    errors = [say("cell", lang, column=column, sentence=sentence) for column, sentence in faults.items()]
+    application = as_request(row)
     try:
         ApplicationRequest.model_validate(application)
     except ValueError as error:
-        named = {message.split(":")[0].strip() for message in errors}
         for fault in error.errors(include_input=False):  # type: ignore[attr-defined]  # pydantic's own error
-            name = str(fault["loc"][0]) if fault["loc"] else KEY
-            if name not in named:
+            name = str(fault["loc"][-1]) if fault["loc"] else KEY
+            if name not in faults:
                 key = "cell_required" if fault["type"] == "missing" else "cell_value"
                 errors.append(say("cell", lang, column=name, sentence=say(key, lang)))
     return application, "; ".join(errors)
-
-
-def _wrong(text: str, lang: Language) -> str:
-    """Say why a cell is no number, with the remedy."""
-    bare = "".join(text.split())
-    if UNCLEAR.fullmatch(bare):
-        return say("cell_unclear", lang, text=quoted(bare), plain=quoted(bare.replace(",", "")))
-    return say("cell_number", lang)
-
-
-def _number(text: str, column: Column) -> float | int | None:
-    """Return a cell's number, with a point or a comma for the decimals; empty is missing.
-
-    The language of the page says nothing of the file, so what the two languages read differently is refused.
-    """
-    if not text.strip():
-        return None
-    if column.kind == "id" and text.strip().isdigit():
-        return int(text)  # through a float a long number would change
-    if UNCLEAR.fullmatch("".join(text.split())):
-        raise ValueError(text)
-    value = parse(text, "en" if "." in text else "fr")
-    return int(value) if column.kind != "number" and value == int(value) else value
 
 
 def _columns(decision: Decision, lang: Language) -> dict[str, Any]:

@@ -58,6 +58,9 @@ ApiKey = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option(help="Only the first N applications.", min=1)]
+KeepUnknown = Annotated[
+    bool, typer.Option("--keep-unknown", help="Carry columns that no application has through to the result.")
+]
 Chunk = Annotated[int, typer.Option(help="Applications in a request.", min=1)]
 Parallel = Annotated[int, typer.Option(help="Requests at a time.", min=1, max=32)]
 
@@ -82,6 +85,7 @@ def score(
     chunk: Chunk = ROWS,
     parallel: Parallel = 2,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished run has done.")] = False,
+    keep_unknown: KeepUnknown = False,
     api_key: ApiKey = None,
 ) -> None:
     """Have the service decide a file of applications, and write the decisions in the same order.
@@ -106,6 +110,7 @@ def score(
                 fresh,
                 lambda done, rows: bar.update(task, completed=done, total=rows),
                 api_key,
+                keep_unknown,
             )
     except (FileError, JobError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False)

@@ -29,7 +29,7 @@ from scoring.spreadsheet import harmless
 from scoring.tables import Population
 
 ROWS = 10_000  # applications a request: about 26 MB with their aggregates
-FORMAT = 1
+FORMAT = 2
 
 
 class JobError(RuntimeError):
@@ -58,13 +58,14 @@ def score_file(
     is_fresh: bool = False,
     progress: Callable[[int, int], None] | None = None,
     api_key: str | None = None,
+    keep_unknown: bool = False,
 ) -> Summary:
     """Have every application of a file decided, and write the decisions in its order.
 
     Parameters
     ----------
     path : Path
-        CSV, Parquet, Excel, or a portfolio (folder or zip), whose histories are aggregated here.
+        CSV, Parquet, workbook, or a portfolio (folder or zip), whose histories are aggregated here.
     out : Path
         ``.parquet``, or else CSV. Rejected rows go to ``OUT-rejected.csv`` beside it, with the reasons.
     url : str
@@ -81,6 +82,8 @@ def score_file(
         Told the rows done and the rows in all.
     api_key : str, optional
         For a service that asks for one.
+    keep_unknown : bool
+        Carry columns that no application has through to the result.
 
     Raises
     ------
@@ -92,9 +95,9 @@ def score_file(
         If the service gives no decisions. What is done stays done: the same call goes on from there.
     """
     began = time.perf_counter()
-    source = Source(path, population, limit)
-    journal = _Journal(out, source, population, rows, is_fresh)
-    with Client(url, timeout_s=300, api_key=api_key) as client:
+    source = Source(path, population, limit, keep_unknown)
+    with closing(source), Client(url, timeout_s=300, api_key=api_key) as client:
+        journal = _Journal(out, source, population, rows, is_fresh)
         try:
             client.model()  # a service that is down is told at once, not after patient retries
             resumed = done = sum(journal.height(number) for number in journal.done)
@@ -133,12 +136,13 @@ def _decided(
 
 def _score(client: Client, chunk: Chunk, key: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the decisions on a chunk with their rows, and what was rejected here or by the service."""
-    table, rows, rejected = chunk.table, chunk.rows, [chunk.rejected]
+    table, rows, carried, rejected = chunk.table, chunk.rows, chunk.carried, [chunk.rejected]
     turn = 0
     while table.height:
         try:
             decisions = client.score_table(table, f"{key}:{turn}" if turn else key)
-            return decisions.insert_column(0, rows), pl.concat(rejected).sort("row")
+            decisions = decisions.insert_column(0, rows).hstack(carried)
+            return decisions, pl.concat(rejected).sort("row")
         except ServiceError as error:
             named = error.problem.errors if error.problem else []
             details = [
@@ -152,6 +156,7 @@ def _score(client: Client, chunk: Chunk, key: str) -> tuple[pl.DataFrame, pl.Dat
             rejected.append(pl.DataFrame(details, schema=REJECTED, orient="row"))
             keep = ~rows.is_in([row for row, *_ in details])
             table, rows, turn = table.filter(keep), rows.filter(keep), turn + 1
+            carried = carried.filter(keep) if carried.width else carried
     return pl.DataFrame(schema={"row": pl.Int64}), pl.concat(rejected).sort("row")
 
 
@@ -167,6 +172,7 @@ class _Journal:
             "fingerprint": source.fingerprint(),
             "population": population if source.is_portfolio else None,
             "rows": rows,
+            "carries": source.carries,
         }
         description = self.folder / "job.json"
         if is_fresh:

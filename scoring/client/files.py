@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from polars.exceptions import PolarsError
 
 from scoring import features, tables
-from scoring.bulk import RULES, Checker, explain
+from scoring.bulk import ANSWER, RULES, Checker, explain
 from scoring.schema import KEY
-from scoring.spreadsheet import delimiter
+from scoring.tables import LABEL
 
-LABEL = "TARGET"  # stands in application_train and is no part of an application
-WORKBOOKS = (".xlsx", ".xls", ".ods")
 REJECTED: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     KEY: pl.String(),
@@ -32,8 +29,8 @@ REJECTED: dict[str, pl.DataType] = {
 """Columns of rejected rows: row in the file from 1, client number, what is wrong and where."""
 
 PART_ROWS = 10_000  # applicants of a portfolio whose records are in memory at a time, if a chunk has fewer
-
-_NO_NUMBER = "_text:"  # prefix of the marks of texts that are no number
+RESULT = ("row", *(name for name in ANSWER.names if name != KEY), "error")
+"""Columns of an earlier result, of this client or of the page: a file that was scored is scored anew."""
 
 
 class FileError(ValueError):
@@ -54,12 +51,15 @@ class Chunk:
         Their rows in the source, from 1.
     rejected : polars.DataFrame
         The other rows, with the columns ``REJECTED``.
+    carried : polars.DataFrame
+        Columns of the accepted rows that no application has, as they are in the file.
     """
 
     number: int
     table: pl.DataFrame
     rows: pl.Series
     rejected: pl.DataFrame
+    carried: pl.DataFrame
 
 
 class Source:
@@ -68,12 +68,14 @@ class Source:
     Parameters
     ----------
     path : Path
-        CSV, Parquet or workbook (first sheet) with raw columns and maybe aggregates, or a portfolio: folder
-        or zip.
+        CSV, Parquet or workbook with raw columns and maybe aggregates, also in a ``.gz`` or ``.zip``, or a
+        portfolio: folder or zip. docs/FILES.md says what is accepted.
     population : {"train", "test"}
         Which applications of a portfolio.
     limit : int, optional
         Only the first rows.
+    keep_unknown : bool
+        Carry columns that no application has through to the result, where they would be refused.
 
     Raises
     ------
@@ -81,25 +83,39 @@ class Source:
         If it cannot be read, or has a column that no application has.
     """
 
-    def __init__(self, path: Path, population: tables.Population = "test", limit: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        population: tables.Population = "test",
+        limit: int | None = None,
+        keep_unknown: bool = False,
+    ) -> None:
         self.path = path
-        self.is_portfolio = path.is_dir() or path.suffix.lower() == ".zip"
+        self.carries: list[str] = []
         self._portfolio: tables.Partitions | None = None
-        self._scan: pl.LazyFrame | None = None
-        try:
-            if self.is_portfolio:
-                self._portfolio = tables.Partitions(path, population, columns=features.READS)
-                rows = len(self._portfolio)
-            else:
-                self._scan = _scan(path)
-                rows = int(self._scan.select(pl.len()).collect().item())
-        except (PolarsError, OSError) as error:
-            raise FileError(f"{path.name} cannot be read: {_first_line(error)}.") from error
-        except tables.TableError as error:
-            raise FileError(str(error)) from error
-        if not rows:
-            raise FileError(f"{path.name} has no row; give a file with at least one application.")
-        self.rows = min(rows, limit or rows)
+        self._raw: tables.Raw | None = None
+        with ExitStack() as stack:
+            try:
+                self.is_portfolio = tables.is_portfolio(path)
+                if self.is_portfolio:
+                    self._portfolio = tables.Partitions(path, population, columns=features.READS)
+                    rows = len(self._portfolio)
+                else:
+                    self._raw = stack.enter_context(tables.open_raw(path, [*RULES, LABEL]))
+                    self.carries = _unknown(self._raw, keep_unknown)
+                    rows = self._raw.records
+            except OSError as error:
+                raise FileError(f"{path.name} cannot be read: {error.strerror}.") from error
+            except tables.TableError as error:
+                raise FileError(str(error)) from error
+            if not rows:
+                raise FileError(f"{path.name} has no row; give a file with at least one application.")
+            self.rows = min(rows, limit or rows)
+            self._open = stack.pop_all()
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        self._open.close()
 
     def fingerprint(self) -> str:
         """Return a digest that changes when the files do."""
@@ -119,11 +135,9 @@ class Source:
             if self._portfolio is not None:
                 yield from self._summed_up(self._portfolio, size, done, folder)
             else:
-                for number, table in enumerate(self._tables(size)):
-                    if number not in done:
-                        yield _checked(number, number * size, _typed(table))
-        except (PolarsError, OSError) as error:
-            raise FileError(f"{self.path.name} cannot be read: {_first_line(error)}.") from error
+                yield from self._chunks(size, done)
+        except OSError as error:
+            raise FileError(f"{self.path.name} cannot be read: {error.strerror}.") from error
         except tables.TableError as error:
             raise FileError(str(error)) from error
 
@@ -137,110 +151,111 @@ class Source:
         rows = np.concatenate([np.arange(start, min(start + size, self.rows)) for start in starts])
         each = max(1, PART_ROWS // size)
         with closing(portfolio.portfolios(rows, each * size, folder)) as parts:
-            for first, part in enumerate(parts):
-                applications = part.applications.drop("row", LABEL, strict=False)
-                whole = applications.hstack(features.build(part).select(features.HISTORY_FEATURES))
+            for first, found in enumerate(parts):
+                applications = found.applications.drop("row", LABEL, strict=False)
+                whole = applications.hstack(features.build(found).select(features.HISTORY_FEATURES))
                 for i, start in enumerate(starts[first * each : (first + 1) * each]):
-                    yield _checked(start // size, start, whole[i * size : (i + 1) * size])
+                    part = whole[i * size : (i + 1) * size]
+                    numbers = pl.Series(range(start + 1, start + 1 + part.height), dtype=pl.Int64)
+                    yield _checked(start // size, numbers, part, pl.DataFrame(), [])
 
-    def _tables(self, size: int) -> Iterator[pl.DataFrame]:
+    def _chunks(self, size: int, done: frozenset[int]) -> Iterator[Chunk]:
         """Give the file's rows, so many at a time; the file is read once, from front to back."""
-        assert self._scan is not None
-        parts: list[pl.DataFrame] = []
-        for batch in self._scan.head(self.rows).collect_batches(chunk_size=size, maintain_order=True):
-            parts.append(batch)
-            if sum(part.height for part in parts) >= size:
-                whole = pl.concat(parts)
-                while whole.height >= size:
-                    yield whole.head(size)
-                    whole = whole.slice(size)
-                parts = [whole] if whole.height else []
-        if parts:
-            yield pl.concat(parts)
+        assert self._raw is not None
+        lines = self._raw.faults.filter(pl.col("row") <= self.rows)
+        kinds = {name: RULES[name].kind for name in self._raw.names if name in RULES}
+        number, held = 0, []
+        for batch in self._raw.batches(kinds, self.carries, size):
+            held.append(batch)
+            read = batch.rows[-1]
+            # Whole lines that are no record, behind the last one that was read, come with the next part.
+            while (number + 1) * size <= min(read, self.rows):
+                if number not in done:
+                    yield self._chunk(number, size, held, lines)
+                number += 1
+            held = [batch for batch in held if batch.rows[-1] > number * size]
+            if read >= self.rows:
+                break
+        while number * size < self.rows:
+            if number not in done:
+                yield self._chunk(number, size, held, lines)
+            number += 1
 
-
-def _scan(path: Path) -> pl.LazyFrame:
-    kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet", *WORKBOOKS):
-        raise FileError(
-            f"{path.name} is neither .csv nor .parquet nor a workbook, nor a portfolio's folder or zip."
+    def _chunk(self, number: int, size: int, held: list[tables.Batch], lines: pl.DataFrame) -> Chunk:
+        """Cut one chunk out of what was read."""
+        assert self._raw is not None
+        first, last = number * size + 1, min((number + 1) * size, self.rows)
+        parts = []
+        for batch in held:
+            a, b = (int(batch.rows.search_sorted(row)) for row in (first, last + 1))
+            inside = pl.col("row").is_between(first, last)
+            parts.append((batch.rows[a:b], batch.table[a:b], batch.kept[a:b], batch.faults.filter(inside)))
+        rows, table, kept, cells = (
+            [pl.concat(found) for found in zip(*parts, strict=True)] if parts else self._nothing()
         )
-    if kind in WORKBOOKS:
-        lazy = _workbook(path).lazy()
-    elif kind == ".csv":
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = file.readline()
-        lazy = pl.scan_csv(path, infer_schema=False, separator=delimiter(header))
-    else:
-        lazy = pl.scan_parquet(path)
-    names = lazy.collect_schema().names()
-    if KEY not in names:
-        raise FileError(f"{path.name} has no column {KEY}; every application needs its number.")
-    if unknown := [name for name in names if name not in RULES and name != LABEL]:
+        faults = pl.concat([cells, lines.filter(pl.col("row").is_between(first, last))])
+        lost = last - first + 1 - rows.len() - faults["row"].filter(faults["column"].is_null()).n_unique()
+        if lost:
+            raise FileError(f"{self.path.name}: {lost} of the rows {first} to {last} were lost; report this.")
+        said = [(f["row"], f["column"], self._raw.say(f)) for f in faults.iter_rows(named=True)]
+        return _checked(number, rows, table, kept, said)
+
+    def _nothing(self) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        """Return no record, for a chunk of lines that are none."""
+        assert self._raw is not None
+        table = pl.DataFrame(schema={n: tables.DTYPES[RULES[n].kind] for n in self._raw.names if n in RULES})
+        kept = pl.DataFrame(schema=dict.fromkeys(self.carries, pl.String()))
+        return pl.Series("record", [], pl.Int64), table, kept, self._raw.faults.clear()
+
+
+def _unknown(raw: tables.Raw, keep: bool) -> list[str]:
+    """Return the columns to carry through, or refuse a file that no application has."""
+    if KEY not in raw.names:
+        raise FileError(f"{raw.label} has no column {KEY}; every application needs its number.")
+    unknown = [name for name in raw.names if name not in RULES and name not in (LABEL, *RESULT)]
+    if unknown and not keep:
         others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise FileError(
-            f"{path.name}: no application has a column {unknown[0]!r}{others}; remove what is not listed in "
-            "GET /docs.json of the service."
+            f"{raw.label}: no application has a column {unknown[0][:60]!r}{others}; remove what is not "
+            "listed in GET /docs.json of the service, or carry it through to the result with --keep-unknown."
         )
-    return lazy.drop(LABEL, strict=False)
+    return unknown
 
 
-def _workbook(path: Path) -> pl.DataFrame:
-    """Read the first sheet, each cell as text, as in a CSV: a column may mix numbers and words."""
-    try:
-        return pl.read_excel(path, engine="calamine", read_options={"dtypes": "string"})
-    except Exception as error:  # fastexcel has its own tree of errors
-        raise FileError(f"{path.name} cannot be read as a workbook: {_first_line(error)}.") from error
-
-
-def _typed(table: pl.DataFrame) -> pl.DataFrame:
-    """Turn texts into numbers; where that fails a mark stands in a column of its own."""
-    columns: list[pl.Expr] = []
-    for name, dtype in table.schema.items():
-        value, kind = pl.col(name), RULES[name].kind
-        if isinstance(dtype, pl.Categorical | pl.Enum):
-            value, dtype = value.cast(pl.String), pl.String()
-        if kind == "category" or dtype != pl.String:
-            blank = value.replace("", None) if dtype == pl.String else value
-            columns.append(blank.fill_nan(None) if dtype.is_float() else blank)
-            continue
-        text = value.str.strip_chars()
-        text = pl.when(text != "").then(text)
-        number = text.cast(pl.Int64 if kind == "id" else pl.Float64, strict=False)
-        if kind != "id":
-            number = number.fill_nan(None)
-        is_text = text.is_not_null() & number.is_null() & (text.str.to_lowercase() != "nan")
-        columns += [number.alias(name), is_text.alias(_NO_NUMBER + name)]
-    return table.select(columns)
-
-
-def _checked(number: int, start: int, table: pl.DataFrame) -> Chunk:
+def _checked(
+    number: int,
+    rows: pl.Series,
+    table: pl.DataFrame,
+    carried: pl.DataFrame,
+    said: list[tuple[int, str | None, str]],
+) -> Chunk:
     """Part the rows that the service accepts from those that it would refuse."""
-    marked = [name for name in table.columns if name.startswith(_NO_NUMBER)]
-    plain = table.drop(marked)
-    faults = Checker(dict(plain.schema)).faults(plain)
     wrong: dict[int, list[str]] = {}
-    for row, name in faults.iter_rows():
-        wrong.setdefault(row, []).append(name)
-    details: list[tuple[int, str | None, str, str]] = []
-    texts: dict[int, list[str]] = {}
-    for mark in marked:
-        for row in table[mark].arg_true().to_list():
-            texts.setdefault(row, []).append(mark.removeprefix(_NO_NUMBER))
-    for row in sorted(wrong.keys() | texts.keys()):
-        values = plain.row(row, named=True)
-        client = None if values[KEY] is None else str(values[KEY])
-        named = dict.fromkeys(texts.get(row, ()), "Input should be a valid number")
-        asked = [name for name in wrong.get(row, ()) if name not in named]
-        named |= {fault.field: fault.detail for fault in explain(values, asked, row)} if asked else {}
-        details += [(start + row + 1, client, name, detail) for name, detail in named.items()]
+    for row, name in Checker(dict(table.schema)).faults(table).iter_rows():
+        wrong.setdefault(rows[row], []).append(name)
+    told: dict[int, dict[str | None, str]] = {}
+    for row, column, detail in said:
+        told.setdefault(row, {})[column] = detail
+    details: list[tuple[int, str | None, str | None, str]] = []
+    for row in sorted(wrong.keys() | told.keys()):
+        named = told.get(row, {})
+        client = None
+        if None not in named:  # a whole line that is no record has no values
+            at = int(rows.search_sorted(row))
+            values = table.row(at, named=True)
+            client = None if values[KEY] is None else str(values[KEY])
+            asked = [name for name in wrong.get(row, ()) if name not in named]
+            named |= {fault.field: fault.detail for fault in explain(values, asked, at)} if asked else {}
+        details += [(row, client, name, detail) for name, detail in named.items()]
     rejected = pl.DataFrame(details, schema=REJECTED, orient="row")
-    rows = pl.Series("row", range(start + 1, start + 1 + table.height), dtype=pl.Int64)
-    keep = ~rows.is_in(rejected["row"].unique().to_list()) if details else None
-    if keep is None:
-        return Chunk(number, plain, rows, rejected)
-    return Chunk(number, plain.filter(keep), rows.filter(keep), rejected)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    rows = rows.alias("row")
+    if not details:
+        return Chunk(number, table, rows, rejected, carried)
+    keep = ~rows.is_in(rejected["row"].unique().to_list())
+    return Chunk(
+        number,
+        table.filter(keep),
+        rows.filter(keep),
+        rejected,
+        carried.filter(keep) if carried.width else carried,
+    )

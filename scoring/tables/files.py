@@ -1,219 +1,201 @@
-"""One table on disk: found in a folder or a zip, typed, and checked at the door."""
+"""The tables of a portfolio on disk: found in a folder or a zip, typed, and checked at the door."""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import math
-import tempfile
+import re
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from shutil import copyfileobj
+from pathlib import Path, PurePosixPath
 
 import polars as pl
-from polars.exceptions import NoDataError, PolarsError
 
-from scoring.schema.columns import INT32_MAX
+from scoring.schema import APPLICATION_TABLES, HISTORY, KEY, Application, columns
+from scoring.tables import unpack
+from scoring.tables.faults import TableError
 from scoring.tables.portfolio import DTYPES
+from scoring.tables.raw import READABLE, Raw, look_at
+from scoring.tables.values import narrow
 
-# Many integers are written as floats ("-3648.0"), so text is parsed as a float and narrowed afterwards.
-PARSED_AS = DTYPES | {"integer": pl.Float64(), "flag": pl.Float64()}
-WHOLE = ("id", "integer", "flag")
-TAIL_BYTES = 65_536  # more than the longest line of any table
-
-
-class TableError(ValueError):
-    """A portfolio that cannot be read; the text names the file, the value and the remedy."""
+LABEL = "TARGET"
+TABLES = (*APPLICATION_TABLES.values(), *HISTORY)
+ENDINGS = tuple(kind + packed for kind in READABLE for packed in ("", *unpack.PACKED))
+MOST_DEEP = 3  # folders in one another
+DATA = re.compile(r"\.(csv|tsv|txt|dat|parquet|pq|xls\w?|ods|json|gz|zip|7z|rar|bz2|xz|zst|sas7bdat)$", re.I)
 
 
 @dataclass(frozen=True)
 class File:
-    """One table on disk, with the name that an error gives it."""
+    """One table on disk; its records are all there, or it is refused."""
 
-    label: str
-    parts: list[Path]
-    is_csv: bool
+    raw: Raw
 
-    def _raw(self, parsed: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """Return all columns; those of a CSV are text, but for the ones to be parsed."""
-        if self.is_csv:
-            return pl.scan_csv(self.parts, infer_schema=False, schema_overrides=dict(parsed))
-        return pl.scan_parquet(self.parts)
+    @property
+    def label(self) -> str:
+        """What an error calls it."""
+        return self.raw.label
 
-    def scan(self, kinds: Mapping[str, str]) -> pl.LazyFrame:
-        """Return the typed columns, lazily."""
-        lazy = self._raw({name: PARSED_AS[kind] for name, kind in kinds.items()})
-        types = lazy.collect_schema()
-        return lazy.select(_typed(name, kind, types[name]).alias(name) for name, kind in kinds.items())
-
-    def check_columns(self, names: Collection[str]) -> None:
-        """Refuse a file that is empty, cut off, or lacks a column."""
-        try:
-            present = self._raw({}).collect_schema().names()
-        except NoDataError as error:
-            raise TableError(f"{self.label} is empty; copy or download it again.") from error
-        except (PolarsError, OSError) as error:
-            raise self.unreadable(error) from error
+    def check(self, names: Collection[str]) -> None:
+        """Refuse a file that lacks a column, or has a line that is no record."""
         for name in names:
-            if name not in present:
-                close = difflib.get_close_matches(name, present, n=1)
-                hint = f" (it has {close[0]!r})" if close else ""
+            if name not in self.raw.names:
+                close = difflib.get_close_matches(name, self.raw.names, n=1)
+                hint = f" (it has {close[0][:60]!r})" if close else ""
                 raise TableError(
                     f"{self.label} has no column {name!r}{hint}; expected the columns of the Kaggle file, "
-                    "comma-separated with a header line."
+                    "with a header line."
                 )
-        if self.is_csv:
-            self._check_last_line(len(present))
+        if self.raw.faults.height:
+            fault = self.raw.faults.row(0, named=True)
+            raise TableError(f"{self.label}, {self.raw.say(fault)}{_others(self.raw.faults.height)}.")
 
-    def _check_last_line(self, width: int) -> None:
-        """Refuse a file cut off inside a line, which polars would fill up with nulls."""
-        with self.parts[0].open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(-min(size, TAIL_BYTES), 2)
-            last = file.read().rstrip(b"\r\n").rpartition(b"\n")[2]
-        fields = len(next(csv.reader([last.decode("utf-8", errors="replace")]), []))
-        if fields < width:
+    def frames(self, kinds: Mapping[str, str], rows: int) -> Iterator[pl.DataFrame]:
+        """Read the columns, some records at a time, or say which value could not be read."""
+        read = 0
+        for batch in self.raw.batches(kinds, rows=rows):
+            found, misfits = narrow(batch.table, batch.rows, dict(kinds))
+            faults = pl.concat([batch.faults, misfits])
+            if faults.height:
+                self._refuse(faults)
+            read += found.height
+            yield found
+        if read != self.raw.records:
             raise TableError(
-                f"{self.label} is cut off: its last line has {fields} of {width} fields; "
-                "copy or download it again."
+                f"{self.label} has {self.raw.records} records, and {read} were read; report this."
             )
 
-    def collect(self, lazy: pl.LazyFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
-        """Read the columns, or say which value could not be typed."""
-        try:
-            frame = lazy.collect(engine="streaming")
-        except PolarsError as error:
-            self._refuse_wrong_value(kinds, error)
-            raise self.unreadable(error) from error
-        return self._finite(frame, kinds)
+    def read(self, kinds: Mapping[str, str], rows: int) -> pl.DataFrame:
+        """Read the columns of all records."""
+        empty = pl.DataFrame(schema={name: DTYPES[kind] for name, kind in kinds.items()})
+        return pl.concat([empty, *self.frames(kinds, rows)], rechunk=True)
 
-    def batches(self, lazy: pl.LazyFrame, kinds: Mapping[str, str], rows: int) -> Iterator[pl.DataFrame]:
-        """Read the columns like `collect`, in their order, about so many rows at a time."""
-        found = lazy.collect_batches(chunk_size=rows, maintain_order=True, engine="streaming")
-        while True:
-            try:
-                frame = next(found, None)
-            except PolarsError as error:
-                self._refuse_wrong_value(kinds, error)
-                raise self.unreadable(error) from error
-            if frame is None:
-                return
-            yield self._finite(frame, kinds)
-
-    def _finite(self, frame: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
-        """Return what was read if no number of it is infinite."""
-        numbers = frame.select(pl.col(pl.Float64).is_infinite().any())
-        if numbers.width and any(numbers.row(0)):
-            self._refuse_wrong_value(kinds, None)
-        return frame
-
-    def _refuse_wrong_value(self, kinds: Mapping[str, str], cause: Exception | None) -> None:
-        """Look again, as text, for the first value that is not of its kind."""
-        for name, kind in kinds.items():
-            if kind == "category":
-                continue
-            try:
-                lines = self._raw({}).select(name).with_row_index("line")
-                found = lines.filter(_is_wrong(name, kind, lines.collect_schema()[name])).head(1).collect()
-            except PolarsError:
-                continue  # the file itself is damaged, which the caller reports
-            if found.height:
-                line, value = found.row(0)
-                place = f"line {line + 2}" if self.is_csv else f"row {line + 1}"
-                expected = {"id": "an identifier (integer)", "number": "a number"}.get(kind, "an integer")
-                raise TableError(
-                    f"{self.label}, column {name!r}, {place}: {value!r} is not {expected}; "
-                    "correct it, or leave it empty if it is missing."
-                ) from cause
-
-    def unreadable(self, error: Exception) -> TableError:
-        """Return the error for a file that is damaged."""
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        return TableError(f"{self.label} cannot be read ({reason}); copy or download it again.")
+    def _refuse(self, faults: pl.DataFrame) -> None:
+        fault = faults.row(0, named=True)
+        raise TableError(
+            f"{self.label}, column {fault['column']!r}, {self.raw.place(fault['row'])}: "
+            f"{self.raw.say(fault)}; correct it, or leave it empty if it is missing."
+        )
 
 
-def _typed(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
-    """Return the expression that types a column; a value that does not fit raises when it is read."""
-    value = pl.col(name)
-    if kind == "category":
-        return value.cast(pl.String)
-    if dtype == pl.String:
-        dtype = PARSED_AS[kind]
-        value = value.cast(dtype)
-    if dtype.is_float():
-        value = value.fill_nan(None)  # how many writers say "missing"
-        if kind in WHOLE:
-            # A cast would cut 5.5 to 5 silently; infinity makes the strict cast raise.
-            value = pl.when(value.is_null() | (value == value.round())).then(value).otherwise(math.inf)
-    return value.cast(DTYPES[kind])
+def _others(number: int) -> str:
+    return "" if number == 1 else f" (and {number - 1} more such lines)" if number > 2 else " (and one more)"
 
 
-def _is_wrong(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
-    """Return the expression that is true where a raw value is not of its kind."""
-    value = pl.col(name)
-    text = value.str.strip_chars() if dtype == pl.String else value
-    number = text.cast(pl.Int64 if kind == "id" and not dtype.is_float() else pl.Float64, strict=False)
-    wrong = number.is_null() | number.cast(pl.Float64).is_infinite()
-    if kind in WHOLE and not (kind == "id" and not dtype.is_float()):
-        wrong = wrong | (number != number.round())
-        if kind != "id":
-            wrong = wrong | (number.abs() > INT32_MAX)
-    is_blank = value.is_null() | (text == "") if dtype == pl.String else value.is_null()
-    return ~is_blank & wrong
+def is_portfolio(path: Path) -> bool:
+    """Tell whether a path is a folder, or a zip of more than one file or of an application table."""
+    if path.is_dir() or path.suffix.lower() != ".zip":
+        return path.is_dir()
+    if not zipfile.is_zipfile(path):
+        return True  # and the reader of portfolios says what is wrong with it
+    with unpack.opened(path) as archive:
+        found = list(unpack.members(archive))
+    return len(found) != 1 or any(_is_form(found[0], table) for table in APPLICATION_TABLES.values())
 
 
 @contextmanager
 def open_table(path: Path, table: str) -> Iterator[File | None]:
-    """Find a table in a folder or a zip; a member of a zip is unpacked for as long as it is read."""
-    if path.is_dir():
-        yield _find_in_folder(path, table)
-    elif not path.exists():
-        raise TableError(f"{path} does not exist; give the Kaggle folder or the Kaggle zip.")
-    elif not zipfile.is_zipfile(path):
-        raise TableError(
-            f"{path} is neither a folder nor a readable zip; give the Kaggle folder or the Kaggle zip, "
-            "downloaded to its end."
-        )
-    else:
-        with _archive(path) as archive, tempfile.TemporaryDirectory(prefix="portfolio-") as folder:
-            names = (f"{table}.csv", f"{table}.parquet")
-            members = [member for member in archive.namelist() if Path(member).name in names]
-            if len(members) > 1:
-                raise TableError(f"{path} holds {' and '.join(members)}; keep one of them.")
-            if not members:
-                yield None
-                return
-            label = f"{path.name}: {members[0]}"
-            target = Path(folder) / Path(members[0]).name
-            try:
-                with archive.open(members[0]) as source, target.open("wb") as copy:
-                    copyfileobj(source, copy, length=1 << 20)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-                raise TableError(f"{label} is damaged ({error}); download the zip again.") from error
-            yield File(label, [target], target.suffix == ".csv")
+    """Find a table in a folder or a zip; what is packed is unpacked for as long as it is read.
+
+    Raises
+    ------
+    TableError
+        If it is there twice, only nearly under its name, or cannot be read.
+    """
+    with ExitStack() as stack:
+        if path.is_dir():
+            label, files = _find_in_folder(path, table)
+        elif not path.exists():
+            raise TableError(f"{path} does not exist; give the Kaggle folder or the Kaggle zip.")
+        elif not zipfile.is_zipfile(path):
+            raise TableError(
+                f"{path} is neither a folder nor a readable zip; give the Kaggle folder or the Kaggle zip, "
+                "downloaded to its end."
+            )
+        else:
+            label, files = _find_in_zip(path, table, stack)
+        if not files:
+            yield None
+            return
+        whole = [stack.enter_context(unpack.plain(file, label)) for file in files]
+        yield File(look_at(whole, _known(table), label))
 
 
-def _archive(path: Path) -> zipfile.ZipFile:
-    """Open a zip whose end is there; its directory may still be damaged."""
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise TableError(f"{path} is damaged ({error}); download the zip again.") from error
+def _known(table: str) -> list[str]:
+    record = HISTORY.get(table, Application)
+    return [*dict.fromkeys([KEY, *columns(record), *([] if table in HISTORY else [LABEL])])]
 
 
-def _find_in_folder(path: Path, table: str) -> File | None:
-    """Return the file or the parts of a table, or None."""
-    files = [file for file in (path / f"{table}.csv", path / f"{table}.parquet") if file.is_file()]
-    parts = path / table
-    if len(files) + parts.is_dir() > 1:
-        raise TableError(f"{path} holds {table} in more than one form; keep one of CSV, Parquet and parts.")
-    if parts.is_dir():
-        found = sorted(parts.glob("*.parquet"))
-        if not found:
-            raise TableError(f"{parts} has no part *.parquet; write them, or remove the folder.")
-        return File(f"{table}/*.parquet", found, is_csv=False)
-    return File(files[0].name, files, files[0].suffix == ".csv") if files else None
+def _is_form(path: str, table: str) -> bool:
+    name = PurePosixPath(path).name.casefold()
+    return any(name == table.casefold() + ending for ending in ENDINGS)
+
+
+def _is_part(path: str, table: str) -> bool:
+    found = PurePosixPath(path)
+    return found.parent.name.casefold() == table.casefold() and found.suffix.lower() == ".parquet"
+
+
+def _find_in_zip(path: Path, table: str, stack: ExitStack) -> tuple[str, list[Path]]:
+    """Unpack the file or the parts of a table."""
+    archive = stack.enter_context(unpack.opened(path))
+    held = unpack.members(archive)
+    forms = [name for name in held if _is_form(name, table)]
+    parts = sorted(name for name in held if _is_part(name, table) and name not in forms)
+    if len(forms) + bool(parts) > 1:
+        raise TableError(f"{path} holds {' and '.join([*forms, *parts[:1]])}; keep one of them.")
+    if not forms and not parts:
+        _refuse_near(path, table, list(held))
+        return "", []
+    shown = forms[0] if forms else f"{table}/*.parquet"
+    label = f"{path.name}: {shown}"
+    return label, [stack.enter_context(unpack.member(archive, held[name], label)) for name in forms or parts]
+
+
+def _find_in_folder(path: Path, table: str) -> tuple[str, list[Path]]:
+    """Return the file or the parts of a table: of the folder itself, else of the ones inside."""
+    level, seen, bare = [path], [], None
+    for _ in range(MOST_DEEP):
+        inside = [
+            item for folder in level for item in sorted(folder.iterdir()) if not item.name.startswith(".")
+        ]
+        forms = [item for item in inside if item.is_file() and _is_form(item.name, table)]
+        folders = [item for item in inside if item.is_dir() and item.name.casefold() == table.casefold()]
+        if len(forms) + len(folders) > 1:
+            raise TableError(
+                f"{path} holds {table} in more than one form; keep one of CSV, Parquet and parts."
+            )
+        if forms:
+            return str(forms[0].relative_to(path)), forms
+        if folders:
+            parts = sorted(item for item in folders[0].iterdir() if item.suffix.lower() == ".parquet")
+            if parts:
+                return f"{folders[0].relative_to(path)}/*.parquet", parts
+            bare = folders[0]
+        seen += [str(item.relative_to(path)) for item in inside if item.is_file()]
+        level = [item for item in inside if item.is_dir()]
+    if bare is not None:
+        raise TableError(f"{bare} has no part *.parquet; write them, or remove the folder.")
+    _refuse_near(path, table, seen)
+    return "", []
+
+
+def _refuse_near(path: Path, table: str, held: list[str]) -> None:
+    """Refuse a file that seems to be a table under nearly its name: it would be passed over in silence."""
+
+    def bare(name: str) -> str:
+        stem = PurePosixPath(name).name.casefold().partition(".")[0]
+        return re.sub(r"[^a-z]", "", re.sub(r"(\W|_)*(copy|copie|kopie)(\W|_)*", "", stem))
+
+    names = {bare(other) for other in TABLES}
+    for name in held:
+        if not DATA.search(name) or any(_is_form(name, other) for other in TABLES):
+            continue
+        found = bare(name)
+        close = difflib.get_close_matches(found, names, n=1, cutoff=0.9)
+        if close and close[0] == bare(table):
+            raise TableError(
+                f"{path} holds {name!r}, which seems to be {table}: name it {table}.csv or {table}.parquet, "
+                "or remove it."
+            )

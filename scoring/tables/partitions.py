@@ -13,9 +13,9 @@ import numpy.typing as npt
 import polars as pl
 
 from scoring.schema import KEY
+from scoring.tables.files import LABEL
 from scoring.tables.portfolio import DTYPES, Columns, Portfolio, wanted
 from scoring.tables.reading import (
-    LABEL,
     Population,
     applications_file,
     check_keys,
@@ -61,7 +61,7 @@ class Partitions:
         self._columns = columns
         with applications_file(self._path, population, self._kinds(APPLICATIONS)) as (file, kinds):
             keys = {name: kind for name, kind in kinds.items() if name in (KEY, LABEL)}
-            frame = file.collect(file.scan(keys), keys)
+            frame = file.read(keys, BATCH)
             check_keys(file, frame)
         self.applicants = frame[KEY]
 
@@ -105,14 +105,14 @@ class Partitions:
         kinds = self._kinds(APPLICATIONS)
         with applications_file(self._path, self._population, kinds) as (file, kinds):
             shelves.open(APPLICATIONS, kinds)
-            lazy = file.scan(kinds).join(owners.lazy(), on=KEY, how="inner", maintain_order="left")
-            for batch in file.batches(lazy.select("part", "row", *kinds), kinds, -(-BATCH // 10)):
-                shelves.put(APPLICATIONS, batch)
+            for batch in file.frames(kinds, -(-BATCH // 10)):
+                owned = batch.join(owners, on=KEY, how="inner", maintain_order="left")
+                shelves.put(APPLICATIONS, owned.select("part", "row", *kinds))
         for table in history_tables(self._columns):
-            with history_records(self._path, table, self._kinds(table), owners) as found:
+            with history_records(self._path, table, self._kinds(table), owners, BATCH) as found:
                 if found is not None:
                     shelves.open(table, self._kinds(table))
-                    for batch in found.file.batches(found.records, found.kinds, BATCH):
+                    for batch in found:
                         shelves.put(table, batch)
         say_missing(self._path, self._columns, shelves.tables)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from scoring.schema import APPLICATION_TABLES, HISTORY, KEY
-from scoring.tables.files import File, TableError, open_table
-from scoring.tables.portfolio import LINK, Columns, Portfolio, wanted
+from scoring.tables.faults import TableError
+from scoring.tables.files import LABEL, File, open_table
+from scoring.tables.portfolio import DTYPES, LINK, Columns, Portfolio, wanted
 
 logger = logging.getLogger(__name__)
 
 Population = Literal["train", "test"]
-LABEL = "TARGET"
+BATCH = 262_144  # records of a table read at a time
 
 
 def read(
@@ -49,7 +49,7 @@ def read(
     """
     path = Path(path)
     with applications_file(path, population, wanted(columns, "application")) as (file, kinds):
-        applications = file.collect(file.scan(kinds), kinds)
+        applications = file.read(kinds, BATCH)
         check_keys(file, applications)
     applications = applications.with_row_index("row")
     owners = applications.select(KEY, "row")
@@ -57,7 +57,7 @@ def read(
     for table in history_tables(columns):
         with history_records(path, table, wanted(columns, table), owners) as found:
             if found is not None:
-                history[table] = found.file.collect(found.records, found.kinds)
+                history[table] = pl.concat(found, rechunk=True)
     say_missing(path, columns, history)
     logger.info(
         "portfolio read: %d applications (%s), %d history records in %d tables",
@@ -80,7 +80,7 @@ def applications_file(
                 f"{path} has no {table}.csv or {table}.parquet; "
                 "give the Kaggle folder or zip with all its files."
             )
-        file.check_columns(kinds)
+        file.check(kinds)
         yield file, kinds
 
 
@@ -88,27 +88,30 @@ def check_keys(file: File, frame: pl.DataFrame) -> None:
     """Refuse applications without a number or with one that stands twice, and labels that are none."""
     if frame.is_empty():
         raise TableError(f"{file.label} has no application; copy or download it again.")
-    first_line = 2 if file.is_csv else 1
-    place = "line" if file.is_csv else "row"
+
+    def place(positions: pl.Series, which: int = 0) -> str:
+        return file.raw.place(int(positions[which]) + 1)
+
     for name in (KEY, LABEL):
         if name in frame.columns and frame[name].null_count():
-            line = frame[name].is_null().arg_true()[0] + first_line
+            missing = frame[name].is_null().arg_true()
             raise TableError(
-                f"{file.label}, column {name!r}, {place} {line}: no value; every application needs it."
+                f"{file.label}, column {name!r}, {place(missing)}: no value; every application needs it."
             )
     if LABEL in frame.columns:
         wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
         if wrong.len():
-            line, value = wrong[0] + first_line, frame[LABEL][wrong[0]]
             raise TableError(
-                f"{file.label}, column {LABEL!r}, {place} {line}: {value} is neither 0 (repaid) "
-                "nor 1 (default); correct the label."
+                f"{file.label}, column {LABEL!r}, {place(wrong)}: neither 0 (repaid) nor 1 (default); "
+                "correct the label."
             )
-    twice = frame[KEY].filter(frame[KEY].is_duplicated())
-    if twice.len():
+    twice = frame[KEY].is_duplicated()
+    if twice.any():
+        same = (frame[KEY] == frame[KEY].filter(twice)[0]).arg_true()
         raise TableError(
-            f"{file.label}, column {KEY!r}: {twice[0]} stands {(twice == twice[0]).sum()} times "
-            f"({twice.n_unique()} such values); keep one line per application."
+            f"{file.label}, column {KEY!r}, {place(same)}: its number stands {same.len()} times, next in "
+            f"{place(same, 1)} ({frame[KEY].filter(twice).n_unique()} such numbers); keep one line per "
+            "application."
         )
 
 
@@ -123,19 +126,10 @@ def say_missing(path: Path, columns: Columns | None, found: Collection[str]) -> 
         logger.warning("%s has no %s: going on without", path, ", ".join(missing))
 
 
-@dataclass(frozen=True)
-class Found:
-    """A history table on disk: its file, the records that have an owner, and the kinds that were read."""
-
-    file: File
-    records: pl.LazyFrame
-    kinds: dict[str, str]
-
-
 @contextmanager
 def history_records(
-    path: Path, table: str, kinds: dict[str, str], owners: pl.DataFrame
-) -> Iterator[Found | None]:
+    path: Path, table: str, kinds: dict[str, str], owners: pl.DataFrame, rows: int = BATCH
+) -> Iterator[Iterator[pl.DataFrame] | None]:
     """Open a history table for the records of some applicants, or give None where it is absent.
 
     Parameters
@@ -146,6 +140,8 @@ def history_records(
         Columns to read.
     owners : polars.DataFrame
         SK_ID_CURR of the applicants, and what each of their records shall carry: ``row``, say.
+    rows : int
+        Records to read at a time.
     """
     key, places = KEY, [name for name in owners.columns if name != KEY]
     if table == "bureau_balance":
@@ -155,19 +151,28 @@ def history_records(
                 yield None  # its months belong to nobody then
                 return
             links = {KEY: "id", LINK: "id"}
-            file.check_columns(links)
-            credits = file.collect(file.scan(links).join(owners.lazy(), on=KEY), links)
-        owners = credits.select(LINK, *places)
-        if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
-            raise TableError(
-                f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
-            )
+            file.check(links)
+            credits = pl.concat(_owned(file, links, owners, KEY, rows))
+            owners = credits.select(LINK, *places)
+            if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
+                raise TableError(
+                    f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
+                )
     with open_table(path, table) as file:
         if file is None:
             yield None
             return
         read = {key: "id"} | kinds
-        file.check_columns(read)
-        # Order is kept, so that the records of one applicant come as the file has them.
-        joined = file.scan(read).join(owners.lazy(), on=key, how="inner", maintain_order="left")
-        yield Found(file, joined.select(*places, *kinds), read)
+        file.check(read)
+        yield (frame.select(*places, *kinds) for frame in _owned(file, read, owners, key, rows))
+
+
+def _owned(
+    file: File, kinds: dict[str, str], owners: pl.DataFrame, key: str, rows: int
+) -> Iterator[pl.DataFrame]:
+    """Give the records that have an owner, with what it has for them, in the order of the file."""
+    places = [name for name in owners.columns if name != key]
+    types = {name: DTYPES[kind] for name, kind in kinds.items()}
+    yield pl.DataFrame(schema=types | {name: owners.schema[name] for name in places})
+    for frame in file.frames(kinds, rows):
+        yield frame.join(owners, on=key, how="inner", maintain_order="left")

@@ -1,0 +1,497 @@
+"""A file of records as it came, CSV, Parquet or workbook, read a part at a time: the reader of every door.
+
+What comes out is the same for all: typed columns, the columns of the file as they are if they are wanted,
+and every record or cell that could not be read, by its number. Records in are records out plus those named.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from scoring.tables import lines, values
+from scoring.tables.dialect import matched
+from scoring.tables.faults import TableError, no_faults, sentence
+from scoring.tables.unpack import PACKED, plain, too_large
+
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
+TEXTS = (".csv", ".tsv")
+READABLE = (*TEXTS, ".parquet", *WORKBOOKS)
+
+ROWS = 65_536  # of Parquet and workbooks, read at a time
+MOST_COLUMNS = 10_000
+PANDAS_INDEX = "__index_level_0__"
+MOST_TEXT_BYTES = 2**28  # of one column in such a part: a dictionary can make little into much
+WORKBOOK_BYTES = 2**30  # unpacked
+SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
+BARE_FORMULA = re.compile(rb"</f>\s*(<v>\s*</v>|<v\s*/>)?\s*</c>")
+PARSED_AS: dict[str, pl.DataType] = {
+    "id": pl.Int64(),
+    "integer": pl.Float64(),  # many integers are written as floats ("-3648.0")
+    "flag": pl.Float64(),
+    "number": pl.Float64(),
+}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a file is read at most; None: no limit."""
+
+    rows: int | None = None
+    bytes: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some consecutive records.
+
+    Attributes
+    ----------
+    rows : polars.Series
+        Their numbers in the file, from 1; those of whole lines that are no record are left out.
+    table : polars.DataFrame
+        Columns by their kinds; a cell that is none is missing.
+    kept : polars.DataFrame
+        Columns as they are in the file.
+    faults : polars.DataFrame
+        `FAULTS` of the cells.
+    """
+
+    rows: pl.Series
+    table: pl.DataFrame
+    kept: pl.DataFrame
+    faults: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A file that was looked at and may be read.
+
+    Attributes
+    ----------
+    label : str
+        What an error calls it.
+    names : list of str
+        Its columns, under the names that we know them by; without the number of the row.
+    records : int
+        How many it has, those named in `faults` included.
+    faults : polars.DataFrame
+        `FAULTS` of whole lines.
+    separator : str
+        Of a CSV file; a comma elsewhere.
+    """
+
+    label: str
+    names: list[str]
+    records: int
+    faults: pl.DataFrame
+    separator: str
+    _columns: Mapping[str, int]
+    _lines: lines.Lines | None = None
+    _parts: Sequence[Path] = ()
+    _schema: pa.Schema | None = None
+    _sheet: pl.DataFrame | None = None
+
+    @property
+    def decimal(self) -> str | None:
+        """What stands before decimals: ".", "," or "?" for both; None where it holds none."""
+        return self._lines.decimal if self._lines is not None and self._lines.has_decimals else None
+
+    def place(self, record: int) -> str:
+        """Return where a record stands: a line of a text or a workbook, a row of Parquet."""
+        if self._lines is not None:
+            return f"line {self._lines.line(record)}"
+        if self._sheet is not None:
+            return f"line {int(self._sheet['line'][record - 1])}"
+        return f"row {record}"
+
+    def say(self, fault: Mapping[str, object], lang: str = "en") -> str:
+        """Return what is wrong with a record or a cell, as a sentence without its end."""
+        line = self._lines.line(int(str(fault["row"]))) if self._lines is not None else 0
+        width = len(self._lines.dialect.names) if self._lines is not None else 0
+        found = fault["found"]
+        return sentence(
+            str(fault["code"]),
+            "fr" if lang == "fr" else "en",
+            line,
+            None if found is None else int(str(found)),
+            width,
+        )
+
+    def batches(
+        self, kinds: Mapping[str, str], keep: Collection[str] = (), rows: int = ROWS
+    ) -> Iterator[Batch]:
+        """Read the file from front to back.
+
+        Parameters
+        ----------
+        kinds : dict of str to str
+            Columns to read as what they are.
+        keep : collection of str
+            Columns to give as they are in the file.
+        rows : int
+            Records of Parquet and workbooks at a time.
+
+        Raises
+        ------
+        TableError
+            If it is damaged, or a column is of a type that no column of ours has.
+        """
+        kinds = dict(kinds)
+        names = list(dict.fromkeys([*kinds, *keep]))
+        decimal = self._lines.decimal if self._lines is not None else "."
+        for frame, tidy in self._frames(names, kinds, bool(keep), rows):
+            table, faults = values.typed(frame, kinds, decimal, tidy)
+            yield Batch(frame["record"], table, frame.select(keep), faults)
+
+    def _frames(
+        self, names: list[str], kinds: Mapping[str, str], is_kept: bool, rows: int
+    ) -> Iterator[tuple[pl.DataFrame, list[str]]]:
+        """Give columns, texts or plain types, with the number of their ``record``; and which are tidy."""
+        if self._lines is not None:
+            places = {self._columns[name]: name for name in names}
+            types = {}
+            if not is_kept and self._lines.decimal == ".":
+                types = {i: PARSED_AS[kinds[n]] for i, n in places.items() if kinds[n] != "category"}
+            for frame in self._lines.texts(places, types):
+                yield frame.rename({str(i): name for i, name in places.items()}), []
+        elif self._sheet is not None:
+            for frame in self._sheet.iter_slices(rows):
+                yield frame.select("record", *(pl.col(str(self._columns[n])).alias(n) for n in names)), []
+        else:
+            yield from self._parquet(names, kinds, rows)
+
+    def _parquet(
+        self, names: list[str], kinds: Mapping[str, str], rows: int
+    ) -> Iterator[tuple[pl.DataFrame, list[str]]]:
+        assert self._schema is not None
+        originals = [self._schema.names[self._columns[name]] for name in names]
+        texts = [name for name in originals if _is_text(self._schema.field(name).type)]
+        first = 1
+        for path in self._parts:
+            with parquet(path, self.label, texts) as file:
+                for batch in file.iter_batches(rows, columns=originals):
+                    if not batch.num_rows:
+                        continue
+                    columns, words = {"record": pa.array(np.arange(first, first + batch.num_rows))}, []
+                    tidy = []
+                    for original, name in zip(originals, names, strict=True):
+                        column = batch.column(original)
+                        if pa.types.is_dictionary(column.type) and _is_text(column.type):
+                            levels, column = _words(column, name, self.label)
+                            words.append(levels)
+                            tidy += [name] if values.is_tidy(levels) else []
+                        columns[name] = _plain(column, name, self.label, name in kinds)
+                    first += batch.num_rows
+                    found = pl.from_arrow(pa.record_batch(columns))
+                    assert isinstance(found, pl.DataFrame)
+                    yield found.with_columns(s.gather(found[s.name]) for s in words), tidy
+
+
+@contextmanager
+def open_raw(
+    path: Path, known: Collection[str], label: str | None = None, limits: Limits = NO_LIMITS
+) -> Iterator[Raw]:
+    """Open a file by its name, and look it over.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, Parquet or workbook, maybe in a ``.gz`` or a ``.zip`` of one file.
+    known : collection of str
+        Columns that we know: a header may have them in another case.
+    label : str, optional
+        What an error calls it.
+    limits : Limits
+        What is refused before it is read.
+
+    Raises
+    ------
+    TableError
+        If it cannot be read.
+    """
+    label = label or path.name
+    with plain(path, label, limits.bytes) as unpacked:
+        yield look_at([unpacked], known, label, limits)
+
+
+def look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits = NO_LIMITS) -> Raw:
+    """Look over a file, or the parts of one in Parquet, that lies unpacked."""
+    try:
+        return _look_at(paths, known, label, limits)
+    except OSError as error:
+        raise unreadable(label) from error
+
+
+def _look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits) -> Raw:
+    kind = paths[0].suffix.lower()
+    if kind not in READABLE:
+        raise TableError(
+            f"{label} is neither CSV nor Parquet nor a workbook: its name ends in none of "
+            f"{', '.join(READABLE)}, alone or with .gz or .zip behind.",
+            f"{label} n'est ni CSV ni Parquet ni un classeur : son nom ne finit par aucun de "
+            f"{', '.join(READABLE)}, seul ou suivi de .gz ou .zip.",
+        )
+    size = sum(path.stat().st_size for path in paths)
+    if not size:
+        raise TableError(
+            f"{label} is empty; copy or download it again.",
+            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
+        )
+    if limits.bytes is not None and size > limits.bytes:
+        raise too_large(label)
+    if kind in TEXTS:
+        raw = _look_at_text(paths[0], known, label)
+    elif kind == ".parquet":
+        raw = _look_at_parquet(paths, known, label, limits)
+    else:
+        raw = _look_at_workbook(paths[0], known, label, limits)
+    if limits.rows is not None and raw.records > limits.rows:
+        raise TooLong(label, raw.records, limits.rows)
+    return raw
+
+
+class TooLong(TableError):
+    """A file with more records than a door takes."""
+
+    def __init__(self, label: str, records: int, most: int) -> None:
+        super().__init__(f"{label} holds {records} rows, and {most} are taken here; send it in parts.")
+        self.records, self.most = records, most
+
+
+def unreadable(label: str) -> TableError:
+    """Return the error for a file that is damaged; a library's own words might repeat what is in it."""
+    return TableError(
+        f"{label} cannot be read: it is damaged, cut off, or not what its name says; copy or download it "
+        "again.",
+        f"{label} ne peut pas être lu : il est endommagé, coupé, ou n'est pas ce que dit son nom ; copiez-le "
+        "ou téléchargez-le de nouveau.",
+    )
+
+
+def _columns_of(
+    label: str, header: Sequence[str], known: Collection[str]
+) -> tuple[list[str], dict[str, int]]:
+    found = matched(label, header, known)
+    columns = {name: i for i, name in enumerate(found) if name}
+    return list(columns), columns
+
+
+def _look_at_text(path: Path, known: Collection[str], label: str) -> Raw:
+    found = lines.look_over(path, label, known)
+    names, columns = _columns_of(label, found.dialect.names, known)
+    nameless = [i for i, name in enumerate(found.dialect.names) if not name and i]
+    if nameless:
+        for frame in found.texts(nameless, {}):
+            for i in nameless:
+                column = frame[str(i)].str.strip_chars()
+                held = (column.is_not_null() & (column != "")).fill_null(False)
+                if held.any():
+                    line = found.line(int(frame["record"][held.arg_true()[0]]))
+                    raise TableError(
+                        f"{label}, line {line}: a value in column {i + 1}, which has no name; name it in the "
+                        "header, or remove it.",
+                        f"{label}, ligne {line} : une valeur dans la colonne {i + 1}, qui n'a pas de nom ; "
+                        "nommez-la dans l'en-tête, ou supprimez-la.",
+                    )
+    return Raw(label, names, found.records, found.faults, found.dialect.separator, columns, _lines=found)
+
+
+def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits) -> Raw:
+    schema: pa.Schema | None = None
+    rows = 0
+    for path in paths:
+        with parquet(path, label) as file:
+            about = file.metadata
+            if about.num_columns > MOST_COLUMNS:
+                raise TableError(f"{label} has {about.num_columns} columns; at most {MOST_COLUMNS} are read.")
+            found = file.schema_arrow
+            if schema is not None and found.names != schema.names:
+                raise TableError(
+                    f"{label}: {path.name} has other columns than the parts before; write it again."
+                )
+            schema = schema or found
+            rows += about.num_rows
+            size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
+            if limits.rows is not None and rows > limits.rows:
+                raise TooLong(label, rows, limits.rows)
+            if limits.bytes is not None and size > limits.bytes:
+                raise too_large(label)
+    assert schema is not None
+    names = ["" if name == PANDAS_INDEX else name.strip() for name in schema.names]
+    names, columns = _columns_of(label, names, known)
+    return Raw(label, names, rows, no_faults(), ",", columns, _parts=paths, _schema=schema)
+
+
+@contextmanager
+def parquet(path: Path, label: str, texts: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; texts are read as dictionaries, which stay as small as they are in the file."""
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(texts), memory_map=True) as file:
+            yield file
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a name of a column
+        raise unreadable(label) from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+    )
+
+
+def _plain(column: pa.Array, name: str, label: str, is_ours: bool) -> pa.Array:
+    """Return a column in a type that polars holds as it is, checked by the library that made it.
+
+    Raises
+    ------
+    TableError
+        If it is of a type that no column of ours has.
+    """
+    column.validate(full=True)
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _plain(column.dictionary_decode(), name, label, is_ours)
+    if _is_text(kind):
+        return column.cast(pa.large_string())
+    if pa.types.is_decimal(kind):
+        return column if kind.bit_width <= 128 else column.cast(pa.string())
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    is_time = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    if is_plain or pa.types.is_null(kind) or (is_time and not is_ours):
+        return column
+    said = str(kind) if len(str(kind)) < 40 and not pa.types.is_nested(kind) else "nested"
+    raise TableError(
+        f"{label}, column {name[:60]!r}: values of the type {said}; write numbers or texts.",
+        f"{label}, colonne {name[:60]!r} : des valeurs du type {said} ; écrivez des nombres ou des textes.",
+    )
+
+
+def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series, pa.Array]:
+    """Return the words of a column, and which of them stands where.
+
+    Raises
+    ------
+    TableError
+        If it would be too large without its dictionary.
+    """
+    column.validate(full=True)
+    words = column.dictionary.cast(pa.large_string())
+    lengths = pc.binary_length(words)
+    if int(pc.max(lengths).as_py() or 0) * len(column) > MOST_TEXT_BYTES:
+        size = int(pc.sum(lengths.take(column.indices)).as_py() or 0)
+        if size > MOST_TEXT_BYTES:
+            raise too_large(label)
+    found = pl.from_arrow(words)
+    assert isinstance(found, pl.Series)
+    return found.alias(name), column.indices
+
+
+def _look_at_workbook(path: Path, known: Collection[str], label: str, limits: Limits) -> Raw:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(info.file_size for info in archive.infolist()) > min(
+                limits.bytes or WORKBOOK_BYTES, WORKBOOK_BYTES
+            ):
+                raise too_large(label)
+            pages = [name for name in archive.namelist() if SHEET.fullmatch(name)]
+            # A program that writes a formula without its value leaves a cell that would read as missing.
+            if any(BARE_FORMULA.search(_inside(archive, name, label)) for name in pages):
+                raise TableError(
+                    f"{label} has formulas without their values; open it in a spreadsheet, and save it.",
+                    f"{label} a des formules sans leurs valeurs ; ouvrez-le dans un tableur et "
+                    "enregistrez-le.",
+                )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of empty sheets
+            sheets = pl.read_excel(
+                path,
+                sheet_id=0,
+                engine="calamine",
+                has_header=False,
+                drop_empty_rows=False,
+                drop_empty_cols=False,
+                raise_if_empty=False,
+                read_options={"dtypes": "string"},
+            )
+    except Exception as error:  # fastexcel has its own tree of errors
+        raise TableError(
+            f"{label} cannot be read as a workbook; save it again, without a password.",
+            f"{label} ne se lit pas comme un classeur ; enregistrez-le de nouveau, sans mot de passe.",
+        ) from error
+    full = {name: sheet for name, sheet in sheets.items() if not sheet.is_empty()}
+    if not full:
+        raise TableError(
+            f"{label} is empty; copy or download it again.",
+            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
+        )
+    if len(full) > 1:
+        wanted = {name.casefold() for name in known}
+        full = {
+            name: sheet
+            for name, sheet in full.items()
+            if any(str(cell).strip().casefold() in wanted for cell in _first_line(sheet))
+        } or full
+    if len(full) > 1:
+        raise TableError(
+            f"{label} has {len(full)} sheets with a table; keep the one to read.",
+            f"{label} a {len(full)} feuilles qui ont une table ; gardez celle à lire.",
+        )
+    (sheet,) = full.values()
+    sheet = sheet.rename({name: str(i) for i, name in enumerate(sheet.columns)}).select(
+        pl.all().cast(pl.String)
+    )
+    sheet = sheet.with_row_index("line", offset=1)
+    texts = pl.exclude("line")
+    sheet = sheet.filter(pl.any_horizontal(texts.str.strip_chars().str.len_bytes() > 0))
+    header = ["" if cell is None else str(cell).strip() for cell in sheet.row(0)[1:]]
+    sheet = sheet.slice(1).with_columns(record=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+    for i, name in enumerate(header):
+        if not name and i and sheet[str(i)].drop_nulls().str.strip_chars().str.len_bytes().sum():
+            raise TableError(
+                f"{label}: column {i + 1} has values and no name; name it in the header, or remove it.",
+                f"{label} : la colonne {i + 1} a des valeurs et pas de nom ; nommez-la, ou supprimez-la.",
+            )
+    names, columns = _columns_of(label, header, known)
+    return Raw(label, names, sheet.height, no_faults(), ",", columns, _sheet=sheet)
+
+
+def _inside(archive: zipfile.ZipFile, name: str, label: str) -> bytes:
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise unreadable(label) from error
+
+
+def _first_line(sheet: pl.DataFrame) -> tuple[object, ...]:
+    for row in sheet.head(20).iter_rows():
+        if any(cell is not None and str(cell).strip() for cell in row):
+            return row
+    return ()
+
+
+__all__ = ["NO_LIMITS", "PACKED", "READABLE", "Batch", "Limits", "Raw", "TooLong", "look_at", "open_raw"]

@@ -1,0 +1,155 @@
+"""What lies in archives: one file of a zip or a gzip, unpacked for as long as it is read, and no bomb."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from scoring.tables.faults import TableError
+
+PACKED = (".gz", ".zip")
+MOST_DEEP = 3  # archives in one another
+SPARE_BYTES = 2**28  # left free on the disk
+MOST_RATIO = 2_000  # unpacked to packed; deflate reaches 1,032
+
+
+def members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the files of a zip by their path with slashes, and the names that the zip has for them.
+
+    Some programs write backslashes, and macOS adds files of its own.
+    """
+    paths = {info.filename.replace("\\", "/"): info.filename for info in archive.infolist()}
+    return {
+        path: name
+        for path, name in paths.items()
+        if not path.endswith("/")
+        and not path.startswith("__MACOSX/")
+        and not PurePosixPath(path).name.startswith(".")
+    }
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose end is there; its directory may still be damaged."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise damaged(path.name) from error
+    with archive:
+        yield archive
+
+
+def damaged(label: str) -> TableError:
+    """Return the error for an archive that cannot be unpacked."""
+    return TableError(
+        f"{label} is damaged; download it again.", f"{label} est endommagé ; téléchargez-le de nouveau."
+    )
+
+
+@contextmanager
+def member(archive: zipfile.ZipFile, name: str, label: str, most_bytes: int | None = None) -> Iterator[Path]:
+    """Unpack one file of a zip into a temporary folder.
+
+    Raises
+    ------
+    TableError
+        If it needs a password, is damaged, or is larger than it may be: said or real.
+    """
+    info = archive.getinfo(name)
+    if info.flag_bits & 1:
+        raise TableError(
+            f"{label} is locked with a password; unpack it first, or send it without one.",
+            f"{label} est protégé par un mot de passe ; décompressez-le d'abord, ou envoyez-le sans.",
+        )
+    if info.file_size > MOST_RATIO * max(info.compress_size, 512):
+        raise too_large(label)
+    base = PurePosixPath(name.replace("\\", "/")).name
+    with _folder(label, info.file_size, most_bytes) as folder:
+        with archive.open(info) as source:
+            _copy(source, folder / base, label, info.file_size)
+        yield folder / base
+
+
+@contextmanager
+def plain(path: Path, label: str, most_bytes: int | None = None, depth: int = 0) -> Iterator[Path]:
+    """Give a file as it is, or what a ``.gz`` or a ``.zip`` of one file holds.
+
+    Raises
+    ------
+    TableError
+        If it holds more than one, or cannot be unpacked.
+    """
+    kind = path.suffix.lower()
+    if kind not in PACKED:
+        yield path
+        return
+    if depth == MOST_DEEP:
+        raise TableError(f"{label} holds an archive in an archive; unpack it first.")
+    if kind == ".gz":
+        packed = path.stat().st_size
+        most = min(MOST_RATIO * max(packed, 512), most_bytes or 2**63)
+        with _folder(label, min(packed, most), None) as folder:
+            target = folder / path.stem
+            most = min(most, _free(folder))
+            with gzip.open(path) as source:
+                _copy(source, target, label, most)
+            with plain(target, label, most_bytes, depth + 1) as found:
+                yield found
+        return
+    with opened(path) as archive:
+        inside = members(archive)
+        if len(inside) != 1:
+            held = f"{len(inside)} files" if inside else "no file"
+            raise TableError(
+                f"{label} holds {held}; a zip of applications holds one file, that of a portfolio its tables "
+                "under their names.",
+                f"{label} contient {len(inside)} fichiers ; un zip de demandes en contient un.",
+            )
+        with (
+            member(archive, next(iter(inside.values())), label, most_bytes) as inner,
+            plain(inner, label, most_bytes, depth + 1) as unpacked,
+        ):
+            yield unpacked
+
+
+@contextmanager
+def _folder(label: str, size: int, most_bytes: int | None) -> Iterator[Path]:
+    """Make a temporary folder that has room for so many bytes."""
+    with tempfile.TemporaryDirectory(prefix="portfolio-") as made:
+        folder = Path(made)
+        if size > _free(folder) or (most_bytes is not None and size > most_bytes):
+            raise too_large(label)
+        yield folder
+
+
+def _free(folder: Path) -> int:
+    return max(0, shutil.disk_usage(folder).free - SPARE_BYTES)
+
+
+def too_large(label: str) -> TableError:
+    """Return the error for what would be too large."""
+    return TableError(
+        f"{label} is too large when it is unpacked; send it in parts, or unpack it yourself.",
+        f"{label} est trop grand une fois décompressé ; envoyez-le en parties, ou décompressez-le vous-même.",
+    )
+
+
+def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, label: str, most: int) -> None:
+    """Write what an archive holds, up to so many bytes."""
+    left = most
+    try:
+        with target.open("wb") as copy:
+            while block := source.read(2**20):
+                left -= len(block)
+                if left < 0:
+                    raise too_large(label)
+                copy.write(block)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise damaged(label) from error
