@@ -21,6 +21,7 @@ from ui.uploads import KEEP_S
 from ui.words import say
 
 TIDY_S = 600
+FILE_TYPES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".ods", ".gz", ".zip")
 
 plain = functools.partial(gr.HTML, apply_default_css=False)  # Gradio's own styles for texts are not ours
 
@@ -66,7 +67,8 @@ def build(lang: Language, service: Service, clients: Clients) -> Sealed:
             **quiet,
         ).then(None, None, None, js="() => window.showResult()")
         client.undo.click(None, None, None, js="() => window.undoChanges()")
-        upload.score.click(upload.handler, upload.file, [upload.summary, upload.download], **quiet)
+        given = [upload.file, upload.keep]
+        upload.score.click(upload.handler, given, [upload.summary, upload.download], **quiet)
         page.load(guarded(desk, desk.greet, 2 + EXAMPLES), None, [head, card, *client.examples], **quiet)
         page.load(
             guarded(desk, desk.arrive, OPENED),
@@ -100,6 +102,7 @@ class BatchTab:
     """The components of the second tab that do something."""
 
     file: gr.File
+    keep: gr.Checkbox
     score: gr.Button
     summary: gr.HTML
     download: gr.DownloadButton
@@ -139,9 +142,13 @@ def _batch_tab(desk: Desk) -> BatchTab:
     """Lay out the second tab."""
     lang = desk.lang
 
-    def handler(path: str | None, progress: gr.Progress = gr.Progress()) -> Iterator[list[Any]]:  # noqa: B008
+    def handler(
+        path: str | None,
+        keep_unknown: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[list[Any]]:
         try:
-            yield from desk.score_file(path, progress)
+            yield from desk.score_file(path, progress, keep_unknown)
         except Exception as error:  # the border of the page, as in `guarded`
             yield [desk.trouble(error), gr.skip()]
 
@@ -149,9 +156,10 @@ def _batch_tab(desk: Desk) -> BatchTab:
         plain(f"<h2>{escape(say('batch_heading', lang))}</h2><p>{escape(say('batch_note', lang))}</p>")
         with gr.Column(elem_classes="upload"):
             file = gr.File(
-                label=say("batch_file", lang), file_types=[".csv", ".parquet"], type="filepath", height=170
+                label=say("batch_file", lang), file_types=list(FILE_TYPES), type="filepath", height=170
             )
+        keep = gr.Checkbox(label=say("batch_keep", lang), value=False, elem_classes="narrow")
         with gr.Row(elem_classes="narrow"):
             score = gr.Button(say("batch_score", lang), variant="primary", min_width=160)
             download = gr.DownloadButton(say("batch_download", lang), visible=False, min_width=160)
-    return BatchTab(file, score, plain(), download, handler)
+    return BatchTab(file, keep, score, plain(), download, handler)

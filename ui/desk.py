@@ -162,7 +162,9 @@ class Desk:
         shown = result.render(answer, self.lang, model, first=first, changed=changed)
         return ["", shown, opened if opened.first else replace(opened, first=answer if not changed else None)]
 
-    def score_file(self, path: str | None, progress: gr.Progress) -> Iterator[list[Any]]:
+    def score_file(
+        self, path: str | None, progress: gr.Progress, keep_unknown: bool = False
+    ) -> Iterator[list[Any]]:
         """Score an upload; yields the summary and the file to download."""
         if not path:
             yield [result.trouble(say("batch_none", self.lang)), gr.DownloadButton(visible=False)]
@@ -177,7 +179,9 @@ class Desk:
             progress(done / total, desc=counts)
 
         try:
-            scored = batch.score(batch.read(upload, self.lang), self.service.score, self.lang, told)
+            scored = batch.score(
+                batch.read(upload, self.lang, keep_unknown), self.service.score, self.lang, told
+            )
         except (batch.FileProblem, ServiceError) as error:
             yield [self.trouble(error), gr.DownloadButton(visible=False)]
             return

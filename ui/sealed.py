@@ -121,6 +121,12 @@ def _text(value: Any) -> str | None:
     raise ValueError("no text")
 
 
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("no switch")
+
+
 def _texts(value: Any) -> dict[str, str] | None:
     if value is None or (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
         return value
@@ -139,6 +145,7 @@ def _file(value: Any) -> dict[str, Any] | None:
 _KINDS: dict[type, Callable[[Any], Any]] = {
     gr.State: _nothing,
     gr.Textbox: _text,
+    gr.Checkbox: _switch,
     gr.Button: _text,
     gr.JSON: _texts,
     gr.File: _file,

@@ -197,14 +197,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     # batch
     "batch_heading": ("Score a file of applications", "Évaluer un fichier de demandes"),
     "batch_note": (
-        "CSV or Parquet, one application a row, columns as in application_train.csv; unknown values empty. "
-        "The rows are scored without credit history. The file comes back in the same order, with the "
-        "decision, or with what is wrong, in new columns.",
-        "CSV ou Parquet, une demande par ligne, colonnes comme dans application_train.csv ; valeurs "
-        "inconnues vides. Les lignes sont évaluées sans historique de crédit. Le fichier revient dans le "
-        "même ordre, avec la décision, ou avec ce qui ne va pas, dans de nouvelles colonnes.",
+        "CSV, Parquet or a workbook, one application a row, columns as in application_train.csv; unknown "
+        "values empty. Of a credit history, the rows have the aggregates that the file has. The file comes "
+        "back in the same order, with the decision, or with what is wrong, in new columns.",
+        "CSV, Parquet ou classeur, une demande par ligne, colonnes comme dans application_train.csv ; "
+        "valeurs inconnues vides. De l'historique de crédit, les lignes ont les agrégats du fichier. Le "
+        "fichier revient dans le même ordre, avec la décision, ou avec ce qui ne va pas, dans de nouvelles "
+        "colonnes.",
     ),
-    "batch_file": ("File (CSV or Parquet)", "Fichier (CSV ou Parquet)"),
+    "batch_file": ("File (CSV, Parquet or workbook)", "Fichier (CSV, Parquet ou classeur)"),
+    "batch_keep": (
+        "Carry columns that an application does not know through to the answer",
+        "Reprendre dans la réponse les colonnes qu'une demande ne connaît pas",
+    ),
     "batch_drop": (
         "Drop a file here, or press to choose one",
         "Déposez un fichier ici, ou appuyez pour en choisir un",
@@ -236,11 +241,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "batch_decision": ("Decision", "Décision"),
     "batch_probability": ("Probability", "Probabilité"),
     "batch_error": ("Error", "Erreur"),
-    "file_kind": ("{name} is neither CSV nor Parquet.", "{name} n'est ni CSV ni Parquet."),
-    "file_unreadable": (
-        "{name} cannot be read as {kind}. Export it again, with a header line, and try once more.",
-        "{name} ne se lit pas comme {kind}. Exportez-le de nouveau, avec une ligne d'en-tête, et réessayez.",
-    ),
     "file_empty": ("{name} holds no application.", "{name} ne contient aucune demande."),
     "file_long": (
         "{name} holds {n} rows, and this page takes {most}. For more, use python -m scoring.client.",
@@ -252,11 +252,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} n'a pas de colonne SK_ID_CURR, le numéro de la demande.",
     ),
     "file_columns": (
-        "{name} has columns that an application does not know: {columns}. Remove or rename them.",
-        "{name} a des colonnes qu'une demande ne connaît pas : {columns}. Supprimez-les ou renommez-les.",
+        "{name} has columns that an application does not know: {columns}. Remove them, or have them carried "
+        "through.",
+        "{name} a des colonnes qu'une demande ne connaît pas : {columns}. Supprimez-les, ou faites-les "
+        "reprendre dans la réponse.",
     ),
     "cell": ("{column}: {sentence}", "{column} : {sentence}"),
-    "cell_number": ("not a number", "n'est pas un nombre"),
     "cell_unclear": (
         "is the comma of {text} for thousands or for decimals? Write {plain}, or a point for the decimals",
         "la virgule de {text} sépare-t-elle des milliers ou des décimales ? Écrivez {plain}, ou un point "
