@@ -151,6 +151,7 @@ def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n1,abc\n")
     page = visit("fr")
     page.get_by_role("tab", name="Fichier").click()
+    page.get_by_text("Déposez un fichier").wait_for()  # the part is there before its file is given
     page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
     page.get_by_text("mine.csv").wait_for()
     page.get_by_role("button", name="Évaluer le fichier").click()
