@@ -87,8 +87,8 @@ train: $(RUN) $(COMPARE) $(filter var/demo,$(PORTFOLIO))  ## train on PORTFOLIO=
 import: $(RUN)  ## put the champion into the BentoML model store, if it answers as in training
 	@python import_model.py $(ARGS)
 
-first-model:
-	@test -f var/champion || $(MAKE) --no-print-directory train
+first-model: $(filter var/demo,$(PORTFOLIO))
+	@test -f var/champion || python train.py --portfolio "$(PORTFOLIO)" --provisional
 	@$(MAKE) --no-print-directory import
 
 serve: $(RUN)  ## serve the API alone

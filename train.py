@@ -41,7 +41,7 @@ from scoring.scorer import Scorer
 from training import registry, tracking
 from training.comparison import Bar, as_table, show
 from training.lineage import peak_memory_mib
-from training.material import Material, Plan, prepare
+from training.material import FIRST_FOLDS, FIRST_ROUNDS, Material, Plan, prepare
 
 
 class Compare(StrEnum):
@@ -88,6 +88,7 @@ def try_candidate(
     m, started = material, perf_counter()
     tags = {tracking.KEY: key, tracking.MATERIAL: m.key(plan)}
     tags |= {tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {}
+    tags |= {registry.PROVISIONAL: "yes"} if plan.is_provisional else {}
     tune = partial(search.tune, candidate) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
         found = cross_validate(
@@ -254,6 +255,8 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
         )
     else:
         said += f" Next: python import_model.py{'' if alias == registry.CHAMPION else ' --promote'}"
+        if registry.PROVISIONAL in best.run.tags:
+            said += "\nIt is provisional: the next whole training (make train import) takes its place."
     if best is not cheapest:
         more = best.cost - cheapest.cost
         said = (
@@ -352,6 +355,14 @@ def main(
     allow_leak: Annotated[
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
     ] = None,
+    is_provisional: Annotated[
+        bool,
+        typer.Option(
+            "--provisional",
+            help=f"A first model within half a minute: LightGBM alone, {FIRST_FOLDS} folds, {FIRST_ROUNDS} "
+            "trees a booster. The next whole training takes its place.",
+        ),
+    ] = False,
 ) -> None:
     """Train the candidates on a portfolio, compare them out of fold and propose the best."""
     # A pipe has no width: wide enough for the table.
@@ -365,6 +376,8 @@ def main(
     logging.getLogger("scoring.tables.reading").setLevel(logging.ERROR)
     if (portfolio is None) == (demo is None):
         raise typer.BadParameter("give either --portfolio PATH or --demo N.")
+    if is_provisional:
+        folds, most_rounds, compare = FIRST_FOLDS, FIRST_ROUNDS, Compare.champion
     try:
         plan = Plan(
             portfolio or make_demo(demo or 0, seed, console),
@@ -379,6 +392,7 @@ def main(
             search,
             float("inf") if time_budget is None else 60 * time_budget,
             is_selecting,
+            is_provisional,
         )
         run(plan, datetime.now(UTC), console)
     except ValueError as error:

@@ -1,8 +1,10 @@
 """Promises of training/registry.py, and of import_model.py's promotion and rollback."""
 
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import bentoml
 import mlflow
@@ -59,6 +61,7 @@ def log(client, uri, saved, tmp_path):
         log_loss: float = 0.3,
         signal: float = 0.5,
         folder: Path = saved,
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> tracking.Run:
         y = (np.arange(n) % 10 == 0).astype(np.int8)
         p = np.clip(0.05 + signal * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
@@ -66,7 +69,9 @@ def log(client, uri, saved, tmp_path):
             {"row": np.arange(n), "fold": np.arange(n) % 5, "y": y, "raw": p, "probability": p}
         )
         said.with_columns(threshold=pl.lit(0.3)).write_parquet(tmp_path / tracking.OUT_OF_FOLD)
-        with tracking.start_run(client, uri, "credit-scoring", "small", {"data_sha256": data}) as run_id:
+        with tracking.start_run(
+            client, uri, "credit-scoring", "small", {"data_sha256": data, **tags}
+        ) as run_id:
             mlflow.log_artifacts(str(folder), tracking.SCORER)
             mlflow.log_artifact(str(tmp_path / tracking.OUT_OF_FOLD))
             cost = 1_000 * np.where(p >= 0.3, 1 - y, 10 * y).mean()
@@ -98,6 +103,16 @@ def test_the_first_proposal_is_champion_and_the_next_one_challenger(client, log)
     assert registry.find_champion(client).id == first.id
     assert registry.find_challenger(client).id == second.id
     assert len(client.search_model_versions("name = 'credit_scoring'")) == 2
+
+
+def test_a_provisional_champion_gives_way_to_a_whole_training_and_can_come_back(client, log):
+    provisional = {registry.PROVISIONAL: "yes"}
+    first, whole, late = log(0.1, tags=provisional), log(0.3), log(0.1, tags=provisional)
+    assert propose(client, first) == registry.CHAMPION
+    assert propose(client, whole) == registry.CHAMPION
+    assert propose(client, late) == registry.CHALLENGER
+    assert registry.find_champion(client).id == whole.id
+    assert registry.find_former(client).id == first.id
 
 
 def test_a_model_no_better_than_one_answer_for_everybody_is_crowned_by_force_only(client, log, uri):

@@ -20,6 +20,7 @@ from training.tracking import MODEL, Run, TrackingError, find_run, read_out_of_f
 from training.worth import Worth, decision_costs, refusals, worth
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+PROVISIONAL = "provisional"  # tag of a run that only shows the way: any whole training takes its place
 DOUBT = "doubt"  # tag of a run that is not better than one answer for everybody: the sentence that says so
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last
 REPLICATES = 10_000
@@ -105,7 +106,7 @@ def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> st
     """Register a run's model, as champion if there is none, else as challenger; return its alias.
 
     A model that is not better than one answer for everybody gets a tag that says so, and is nobody's first
-    champion.
+    champion. A provisional champion gives way to the first model of a whole training.
     """
     champion = holder(client, CHAMPION)
     if champion is not None and champion.id == run.id:
@@ -119,8 +120,9 @@ def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> st
     found = judge(run)
     if not found.is_better:
         client.set_tag(run.id, DOUBT, str(found))
-    elif champion is None:
-        _crown(client, run.id, "first champion", now, [run.id])
+    elif champion is None or (PROVISIONAL in champion.tags and PROVISIONAL not in run.tags):
+        why = "first champion" if champion is None else f"the champion before, {champion.id}, was provisional"
+        promote(client, run, why, now)
         return CHAMPION
     client.set_registered_model_alias(MODEL, CHALLENGER, _version(client, run.id))
     return CHALLENGER
