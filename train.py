@@ -147,6 +147,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     def remaining_s() -> float:
         return plan.budget_s - (perf_counter() - started)
 
+    declared = [_declared(candidate) for candidate in plan.candidates]
     client = tracking.connect(plan.tracking_uri)
     console.print(f"MLflow store: {tracking.shown(plan.tracking_uri)}", highlight=False, soft_wrap=True)
     tracking.open_experiment(client, plan.tracking_uri, plan.experiment)
@@ -159,7 +160,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     )
     for notice in material.notices:
         console.print(f"Note: {notice[ENGLISH]}", soft_wrap=True)
-    whole = material.key(plan, [candidate.description() for candidate in plan.candidates])
+    whole = material.key(plan, declared)
     tags = {tracking.KEY: whole, "candidates": plan.compare}
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):
         if plan.select:
@@ -219,7 +220,7 @@ def try_candidates(
     left: list[str] = []
     with Bar(console, len(plan.candidates), plan.folds) as bar:
         for candidate in plan.candidates:
-            key = material.key(plan, candidate.description())
+            key = material.key(plan, _declared(candidate))
             finished = tracking.find_finished(client, plan.experiment, key)
             if finished is None and remaining_s() < 0:
                 left.append(candidate.name)
@@ -264,6 +265,11 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
             f"within chance, and has the lower log-loss.\n{said}"
         )
     return said
+
+
+def _declared(candidate: Candidate) -> dict[str, Any]:
+    """Return all that a candidate's result depends on, beside the data and the code."""
+    return {**candidate.description(), "libraries": tracking.libraries(candidate.libraries)}
 
 
 def make_demo(applicants: int, seed: int, console: Console) -> Path:

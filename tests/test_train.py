@@ -418,6 +418,13 @@ def test_the_hash_of_a_portfolio_is_that_of_its_files(tmp_path):
     assert data_sha256(tmp_path / "a.csv") == data_sha256(tmp_path / "b.csv")
 
 
+def test_a_comparison_whose_library_is_not_installed_is_named_with_the_remedy(plan, monkeypatch):
+    absent = replace(COMPARISONS["champion"][0].family, libraries=("no-such-library",))
+    monkeypatch.setitem(COMPARISONS, "absent", (replace(COMPARISONS["champion"][0], family=absent),))
+    with pytest.raises(ValueError, match="needs no-such-library, .* make setup GROUP=compare"):
+        train.run(replace(plan, compare="absent"), NOW, Console(quiet=True))
+
+
 def test_help_shows_an_example():
     done = subprocess.run(
         [sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

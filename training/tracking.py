@@ -14,10 +14,10 @@ import socket
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
 PACK = "validation"  # artefact folder: the validation pack
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
-LIBRARIES = (*SERVING, "scikit-learn", "xgboost-cpu", "imbalanced-learn", "optbinning", "optuna")
+LIBRARIES = (*SERVING, "scikit-learn", "optuna")  # of every training; a family may need more
 INPUTS = (*columns(Application), "history", "history_features")
 # Of any type: MLflow would refuse whole numbers where a column is declared as double, numbers with gaps where
 # it is whole, and a text column that is missing throughout. scoring.schema checks every value.
@@ -111,10 +111,24 @@ class Run:
     tags: Mapping[str, str]
 
 
-def libraries() -> dict[str, str]:
-    """Return the versions that a result depends on."""
+def libraries(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of Python and of what a training, or one of its candidates, computes with.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not installed, with the remedy.
+    """
     python = ".".join(map(str, sys.version_info[:3]))
-    return {"python": python, **{name: version(name) for name in LIBRARIES}}
+    found = {"python": python}
+    for name in (*LIBRARIES, *more):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            raise ValueError(
+                f"this comparison needs {name}, which is not installed: make setup GROUP=compare, or leave it out."
+            ) from None
+    return found
 
 
 def connect(uri: str) -> MlflowClient:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring.candidates.coding import Coded, Rows
-from scoring.candidates.imbalance import Treatment
+from scoring.candidates.imbalance import RESAMPLING, Treatment
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Matrix, Vector
 
@@ -142,6 +142,8 @@ class Family:
         Values of settings that a search tries, in all combinations.
     space : mapping of str to Span
         Ranges of settings that a search samples, where there is no grid.
+    libraries : tuple of str
+        Distributions that it learns with, beside those of every training.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Family:
     reads_gaps: bool = False
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     space: Mapping[str, Span] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,11 @@ class Candidate:
         if not self.is_directed:
             return "no directions: a comparison, its reasons could say that less debt is a risk"
         return None
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Distributions that it learns with, beside those of every training."""
+        return self.family.libraries + RESAMPLING.get(self.treatment, ())
 
     def treated(self, treatment: Treatment) -> Candidate:
         """Return the same model with another treatment of imbalance."""

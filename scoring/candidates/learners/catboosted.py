@@ -40,6 +40,7 @@ CATBOOST = Candidate(
         "catboost",
         fit_catboost,
         reads_gaps=True,
+        libraries=("catboost",),
         space={
             "learning_rate": Span(0.02, 0.15, is_log=True),
             "depth": Span(4, 8, is_whole=True),

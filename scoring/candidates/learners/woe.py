@@ -129,7 +129,11 @@ def _bins(column: Vector, edges: tuple[float, ...]) -> NDArray[np.intp]:
 SCORECARD = Candidate(
     "scorecard",
     Family(
-        "scorecard", fit_scorecard, is_served=True, grid={"features": [15, 25, 40], "max_bins": [4, 6, 8]}
+        "scorecard",
+        fit_scorecard,
+        is_served=True,
+        grid={"features": [15, 25, 40], "max_bins": [4, 6, 8]},
+        libraries=("optbinning",),
     ),
     {
         "screened": 60,

@@ -67,6 +67,7 @@ XGBOOST = Candidate(
         "xgboost",
         fit_xgboost,
         reads_gaps=True,
+        libraries=("xgboost-cpu",),
         space={
             "learning_rate": Span(0.02, 0.1, is_log=True),
             "max_depth": Span(3, 7, is_whole=True),
