@@ -421,7 +421,7 @@ def test_the_hash_of_a_portfolio_is_that_of_its_files(tmp_path):
 def test_a_comparison_whose_library_is_not_installed_is_named_with_the_remedy(plan, monkeypatch):
     absent = replace(COMPARISONS["champion"][0].family, libraries=("no-such-library",))
     monkeypatch.setitem(COMPARISONS, "absent", (replace(COMPARISONS["champion"][0], family=absent),))
-    with pytest.raises(ValueError, match="needs no-such-library, .* make setup GROUP=compare"):
+    with pytest.raises(ValueError, match=r"needs no-such-library, .* make setup GROUP=compare"):
         train.run(replace(plan, compare="absent"), NOW, Console(quiet=True))
 
 

@@ -126,7 +126,7 @@ def libraries(more: Iterable[str] = ()) -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             raise ValueError(
-                f"this comparison needs {name}, which is not installed: make setup GROUP=compare, or leave it out."
+                f"this comparison needs {name}, which is not installed: make setup GROUP=compare."
             ) from None
     return found
 

@@ -13,7 +13,7 @@ from scoring.scorer.model import Matrix, Vector
 Treatment = Literal["none", "weights", "undersampling", "smote"]
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 
-RESAMPLING = {treatment: ("imbalanced-learn",) for treatment in ("undersampling", "smote")}
+RESAMPLING = dict.fromkeys(("undersampling", "smote"), ("imbalanced-learn",))
 """Distributions that a treatment needs."""
 NEIGHBOURS = 5  # of SMOTE (Chawla 2002)
 
