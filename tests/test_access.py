@@ -386,34 +386,6 @@ def test_serving_loads_no_library_that_keeps_models_as_pickles(guarded):
     assert not {"joblib", "dill", "sklearn", "skops", "mlflow", "torch", "lightgbm", "pandas"} & set(loaded)
 
 
-ANSWER_ONCE = """
-import asyncio
-import service
-from bentoml._internal.server.http import traffic
-
-async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-
-async def main():
-    sent = []
-    async def send(message):
-        sent.append(message)
-    await traffic.TimeoutMiddleware(app, timeout=9)({"type": "http"}, None, send)
-    print(len(sent), len(asyncio.get_running_loop()._scheduled))
-
-asyncio.run(main())
-"""
-
-
-@served
-def test_an_answered_request_leaves_no_timer_behind(guarded):
-    command = [sys.executable, "-c", ANSWER_ONCE]
-    done = subprocess.run(
-        command, cwd=ROOT, env=service_environment(guarded.home), capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split()[-2:] == ["1", "0"]
-
-
 @served
 def test_the_heads_of_the_chains_are_where_the_setting_says(guarded):
     guarded.post("/score", [{"SK_ID_CURR": 1}])

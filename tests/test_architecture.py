@@ -32,6 +32,7 @@ FLOORS = {
         "scoring.evidence",
         "scoring.assembly",
         "scoring.serving",
+        "scoring.hosting",
         "scoring.decider",
         "scoring.bulk",
         "scoring.replay",
@@ -69,7 +70,7 @@ COMMAND_LINES = {
 }
 DOORS = {
     "babel": {"scoring.language"},
-    "bentoml": {"service", "import_model"},
+    "bentoml": {"service", "import_model", "scoring.hosting", "scoring.serving"},
     "mlflow": {"training"},
     "gradio": {"ui"},
     "evidently": {"monitoring"},
@@ -90,9 +91,9 @@ DOORS = {
     "pydantic": {"scoring.schema", "scoring.scorer", "scoring.serving", "service", "import_model"},
     "pydantic_core": {"scoring.schema", "scoring.serving", "scoring.inference_log", "service"},
     "msgspec": {"scoring.schema"},
-    "starlette": {"service"},
-    "prometheus_client": {"service"},
-    "yaml": {"service"},
+    "starlette": {"scoring.hosting", "scoring.serving"},
+    "prometheus_client": {"scoring.hosting"},
+    "yaml": {"scoring.hosting"},
     "pyarrow": {"scoring.bulk", "scoring.client", "scoring.tables"},
     "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},
@@ -172,7 +173,8 @@ def imports(tree: ast.AST, package: str) -> Iterator[str]:
             up = package.split(".")[: -node.level] if node.level else []
             base = ".".join([*up, *filter(None, [node.module])])
             # `from scoring import schema` names a room; `from scoring.schema import Column` does not
-            yield from (f"{base}.{alias.name}" for alias in node.names) if base == "scoring" else [base]
+            inner = [f"{base}.{alias.name}" for alias in node.names]
+            yield from inner if base == "scoring" else [base, *(name for name in inner if name in NAMED)]
 
 
 IMPORTS = {name: sorted(set(imports(tree, name))) for name, tree in MODULES.items()}
@@ -275,8 +277,12 @@ def served_modules() -> set[str]:
         found = name if name in MODULES else f"{name}.__init__"
         if found in MODULES and found not in seen:
             seen.add(found)
-            # what service.py imports later, in a function, is served as well
-            needed = IMPORTS[found] if found == "service" else top_level_imports(found)
+            # what the service imports later, in a function, is served as well
+            needed = (
+                IMPORTS[found]
+                if found.startswith(("service", "scoring.hosting"))
+                else top_level_imports(found)
+            )
             queue += [target for target in needed if target.split(".")[0] in OURS]
     return seen
 

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from scoring.schema import Decoder, Problem
-from scoring.serving import connection
 from scoring.serving.door import Door
 from scoring.serving.limits import Limits, Route
+from scoring.serving.private.connection import connection
 
 uvicorn = pytest.importorskip("uvicorn")
 LIMITS = Limits(head_bytes=2_048, head_s=0.3, pause_s=0.3, body_s=2.0)
@@ -48,22 +48,24 @@ def serve(talk, app=app, limits=LIMITS, most=0, gate=lambda app: app, **options)
 
     async def run():
         door = Door(app, {"/score": Route(rows=1)}, Decoder({}), limits, **options)
-        protocols, sockets = dict(connection.HTTP_PROTOCOLS), dict(connection.WS_PROTOCOLS)
+        config = uvicorn.Config(
+            gate(door),
+            port=0,
+            log_config=None,
+            timeout_keep_alive=1,
+            http=connection(limits, lambda: is_draining, most),
+            forwarded_allow_ips="",
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.ensure_future(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            connection.install(limits, lambda: is_draining, gate, most)
-            server = uvicorn.Server(uvicorn.Config(door, port=0, log_config=None, timeout_keep_alive=1))
-            task = asyncio.ensure_future(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            try:
-                return await asyncio.wait_for(talk(port), 20)
-            finally:
-                server.should_exit = server.force_exit = True
-                await task
+            return await asyncio.wait_for(talk(port), 20)
         finally:
-            connection.HTTP_PROTOCOLS.update(protocols)
-            connection.WS_PROTOCOLS.update(sockets)
+            server.should_exit = server.force_exit = True
+            await task
 
     return asyncio.run(run())
 

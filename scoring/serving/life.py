@@ -44,24 +44,20 @@ def stand_back(threads: str = "") -> None:
 
 
 class Drain:
-    """Puts a pause between "not ready" and the end, in which whoever asks for readiness goes elsewhere.
+    """Puts a pause between "not ready" and the end, in which whoever asks for readiness goes elsewhere."""
 
-    Parameters
-    ----------
-    seconds : float
-        Length of the pause. A second SIGTERM ends it.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self._is_on = False
 
     def is_on(self) -> bool:
         """Say whether this process is about to end."""
         return self._is_on
 
-    def attend(self) -> None:
-        """Stand before the server's own handler of SIGTERM; needs the running loop of the main thread."""
+    def attend(self, seconds: float) -> None:
+        """Stand before the server's own handler of SIGTERM; needs the running loop of the main thread.
+
+        ``seconds``: length of the pause. A second SIGTERM ends it.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         loop, end = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
@@ -69,13 +65,17 @@ class Drain:
             return
 
         def begin(number: int, frame: FrameType | None) -> None:
-            if self._is_on or not self.seconds:
+            if self._is_on or not seconds:
                 end(number, frame)
             else:
                 self._is_on = True
-                loop.call_soon_threadsafe(loop.call_later, self.seconds, end, number, None)
+                loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
 
         signal.signal(signal.SIGTERM, begin)
+
+
+DRAIN = Drain()
+"""Of this process, which ends once."""
 
 
 def at_hangup(act: Callable[[], None]) -> None:

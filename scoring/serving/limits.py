@@ -35,6 +35,11 @@ class Limits:
         """Largest body that a table may have."""
         return max(self.body_bytes, self.arrow_rows * self.arrow_row_bytes)
 
+    @property
+    def last_s(self) -> float:
+        """When BentoML may give a request up: its own deadline stands behind the door's."""
+        return 2 * self.arrow_s + self.body_s
+
 
 USUAL = Limits()
 

@@ -14,6 +14,11 @@ from scoring.serving.forwarded import Networks
 from scoring.serving.limits import USUAL, Limits
 
 MIB, KIB = 2**20, 2**10
+NAME = "credit_scoring"
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = ROOT.parent / "bento.yaml"  # there when this file runs from a bento
+IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
+HOME = Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"  # a bento's export would carry a log away
 
 
 class SettingError(ValueError):
@@ -83,7 +88,7 @@ class Settings:
     limits: Limits
 
     @classmethod
-    def read(cls, environment: Mapping[str, str], root: Path, home: Path) -> Settings:
+    def read(cls, environment: Mapping[str, str], root: Path = ROOT, home: Path = HOME) -> Settings:
         """Read the environment.
 
         Parameters

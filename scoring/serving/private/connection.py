@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, ClassVar
+from http import HTTPStatus
+from typing import ClassVar
 
 import httptools
-from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from scoring.serving.asgi import App
 from scoring.serving.crowd import Crowd
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Refusal
@@ -25,21 +23,9 @@ from scoring.serving.problem import Refusal
 LINGER_S = 1.0  # in which what a refused client still sends is thrown away
 
 
-def install(
-    limits: Limits,
-    is_draining: Callable[[], bool],
-    gate: Callable[[App], App] = lambda app: app,
-    most: int = 0,
-) -> None:
-    """Have uvicorn, which BentoML starts, speak HTTP through `Connection`, and no websockets.
-
-    ``gate`` wraps the application: it comes before everything that BentoML puts around ours. ``most``: see
-    `Crowd`.
-    """
-    members = {"limits": limits, "drains": (is_draining,), "gates": (gate,), "crowd": Crowd(most)}
-    # uvicorn takes classes here as well as their names, and BentoML leaves it the choice ("auto")
-    HTTP_PROTOCOLS["auto"] = type("Connection", (Connection,), members)  # type: ignore[assignment]
-    WS_PROTOCOLS["auto"] = None
+def connection(limits: Limits, is_draining: Callable[[], bool], most: int = 0) -> type[Connection]:
+    """Return the class of the connections of a process; ``most``: see `Crowd`."""
+    return type("Bounded", (Connection,), {"limits": limits, "drains": (is_draining,), "crowd": Crowd(most)})
 
 
 class Connection(HttpToolsProtocol):
@@ -47,7 +33,6 @@ class Connection(HttpToolsProtocol):
 
     limits: ClassVar[Limits]
     drains: ClassVar[tuple[Callable[[], bool]]]  # in a tuple: a bare function would be a method
-    gates: ClassVar[tuple[Callable[[App], App]]]
     crowd: ClassVar[Crowd]
 
     _timer: asyncio.TimerHandle | None = None  # of a head
@@ -60,13 +45,6 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0  # that have come since the last of these
     _refusal: Refusal | None = None
     _last_words: bytes | None = None  # for when the answers before are out
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        app: Any = self.app
-        if isinstance(app, ProxyHeadersMiddleware):  # it believes whatever any process of this machine says
-            app = app.app
-        self.app = self.gates[0](app)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a first request, if there is room for one more client."""
@@ -242,7 +220,9 @@ class Connection(HttpToolsProtocol):
             "connection": "close",
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
-        words = b"".join([STATUS_LINE[refusal.status], *lines, b"\r\n", body])
+        status = HTTPStatus(refusal.status)
+        first = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+        words = b"".join([first, *lines, b"\r\n", body])
         if not self._is_answering():
             self._close(words)
         elif not self._is_in_body:

@@ -52,6 +52,8 @@ def prompt(
             finally:
                 words.disabled = False
             self._failed = 0
+            self._fault: Exception | None = None
+            self._is_over = False
             self._one_renewal = threading.Lock()
             for watcher in self.watchers:
                 place = watcher.args.index("--backlog") + 1
@@ -59,6 +61,12 @@ def prompt(
                 watcher.respawn = True
                 watcher.hooks["after_reap"] = self._reaped
             signal.signal(signal.SIGCHLD, self._child)
+
+        def start(self, cb: Callable[[Any], Any] | None = None) -> None:
+            """Watch over the workers until the end, and say what it was if it was none that was asked for."""
+            super().start(cb)
+            if self._fault is not None:
+                raise self._fault
 
         def reload(self, graceful: bool = True, sequential: bool = False) -> None:  # noqa: ARG002
             """Let the workers take up what is new; none of them ends.
@@ -69,7 +77,7 @@ def prompt(
 
         def _renew(self) -> None:
             with self._one_renewal:
-                if not self._stopping and renew():
+                if not self._is_over and renew():
                     self.loop.add_callback(self._tell)
 
         def _tell(self) -> None:
@@ -79,6 +87,7 @@ def prompt(
 
         def stop(self) -> Any:
             """End; circus forgets a SIGTERM that comes while it is busy with a worker."""
+            self._is_over = True
             try:
                 return super().stop()
             except ConflictError:
@@ -97,7 +106,7 @@ def prompt(
             self.loop.add_callback_from_signal(self._look)
 
         def _look(self) -> None:
-            if self._stopping:
+            if self._is_over:
                 return
             try:
                 self.manage_watchers()
@@ -107,12 +116,12 @@ def prompt(
         def _reaped(self, exit_code: int | None = None, **_: object) -> bool:
             """Count the starts that fail; one that is killed (a negative code) is simply replaced."""
             self._failed = self._failed + 1 if exit_code is not None and exit_code > 0 else 0
-            if self._failed >= STARTS and not self._stopping:
-                self._exception = failure(
+            if self._failed >= STARTS and not self._is_over:
+                self._fault = failure(
                     f"a worker ended {STARTS} times in a row with exit code {exit_code}; see the lines above."
                 )
                 self.loop.add_callback(self.stop)
-            elif not self._stopping:
+            elif not self._is_over:
                 logger.warning("a worker is gone (exit code %s); another takes its place", exit_code)
             return True
 

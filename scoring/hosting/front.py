@@ -1,0 +1,128 @@
+"""What stands around BentoML's application in each worker: our connections, the gate, the door, the pages."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TypeVar
+
+import bentoml
+from starlette.responses import JSONResponse
+
+from scoring.hosting import start
+from scoring.serving import pages, private
+from scoring.serving.access import HEALTH, PAGES
+from scoring.serving.asgi import App, among, nowhere
+from scoring.serving.documents import Document, Documents
+from scoring.serving.door import Door
+from scoring.serving.forwarded import Forwarded
+from scoring.serving.job import Job
+from scoring.serving.life import DRAIN, end_with
+from scoring.serving.limits import Route
+from scoring.serving.problem import Refusal
+from scoring.serving.rate import Rate
+from scoring.serving.reading import DECODER
+from scoring.serving.settings import Settings
+
+SCHEMA = "/schema.json"  # BentoML's own clients ask for it
+
+T = TypeVar("T")
+
+
+class Hosted(bentoml.Service[T]):  # type: ignore[misc]  # bentoml offers it without its type
+    """A BentoML service behind the project's own front.
+
+    BentoML asks it for the application once in each worker, before it starts uvicorn: that is when what this
+    process needs is put in place.
+    """
+
+    def to_asgi(self, is_main: bool = True) -> App:
+        """Return the application, with all that stands before it."""
+        with start.startable():
+            private.demand()
+            settings = start.settings()
+            front = Front(settings, self)
+            if start.PARENT in os.environ and bentoml.server_context.worker_index:
+                end_with(int(os.environ[start.PARENT]))
+            from scoring.serving.private.connection import connection  # here: it needs what was looked for
+
+            private.speak_through(connection(settings.limits, DRAIN.is_on))
+            self.middlewares[:] = [(front.entrance, {})]
+            return front.gate(private.without_timeouts(super().to_asgi(is_main)))
+
+
+def routes(settings: Settings) -> dict[str, Route]:
+    """Return the endpoints that take applications."""
+    return {
+        "/score": Route(settings.rows, is_quick=True, bulk="/score/bulk", arrow="/score/table"),
+        "/explain": Route(settings.explain_rows, concurrent=settings.explain_concurrent),
+    }
+
+
+class Front:
+    """What every request comes to: the gate first, and the door behind BentoML's own metrics.
+
+    Parameters
+    ----------
+    settings : Settings
+    service : bentoml.Service
+        Whose endpoints they are; its ``worker`` is there when the first request comes.
+    """
+
+    def __init__(self, settings: Settings, service: bentoml.Service[Any]) -> None:
+        self.settings = settings
+        self.service = service
+        self.routes = routes(settings)
+        self.guard = start.guard(settings)
+        self.rate = Rate(settings.rate, workers=settings.workers) if settings.rate else None
+
+    def gate(self, app: App) -> App:
+        """Return what every request comes to first.
+
+        bentoml 1.4.39 counts every path that is asked for under a label of its own, before it asks any
+        middleware: who makes up paths would fill memory and disk. So those that are none are answered before.
+        """
+        strangers = Door(nowhere, {}, DECODER, self.settings.limits, self.guard, self.rate)
+        app = among({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
+        return Forwarded(app, self.settings.proxies) if self.settings.proxies else app
+
+    def entrance(self, app: App) -> App:
+        """Return the door, with the pages behind it."""
+        made = {"/": self._landing, "/model": self._model, "/docs.json": self._openapi, SCHEMA: self._schema}
+        return Door(
+            Documents(app, made, lambda: str(_worker().decider.model)),
+            self.routes,
+            DECODER,
+            self.settings.limits,
+            self.guard,
+            self.rate,
+            _at_once,
+        )
+
+    def _landing(self, prefix: str) -> Document:
+        page = pages.landing(_worker().decider.model, prefix).encode()
+        return Document(page, "text/html; charset=utf-8", pages.LANDING_HEADERS)
+
+    def _model(self, _: str) -> Document:
+        decider = _worker().decider
+        return _json(pages.model(decider.scorer, decider.model, self.routes))
+
+    def _openapi(self, prefix: str) -> Document:
+        generated = self.service.openapi_spec.asdict()
+        model = _worker().decider.model
+        return _json(pages.openapi(generated, model, self.routes, prefix))
+
+    def _schema(self, _: str) -> Document:
+        return _json(pages.schema(self.service.schema(), self.routes))
+
+
+def _json(content: dict[str, Any]) -> Document:
+    return Document(bytes(JSONResponse(content).body))
+
+
+def _worker() -> Any:
+    return bentoml.get_current_service().worker
+
+
+async def _at_once(job: Job) -> bytes | Refusal:
+    answer: bytes | Refusal = await _worker().answer_at_once(job)
+    return answer

@@ -1,0 +1,96 @@
+"""Which model is served: chosen by the parent, tried in a process of its own, taken up by the workers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import bentoml
+import yaml
+from bentoml.exceptions import BentoMLException, NotFound
+
+from scoring.decider import Decider
+from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.serving.settings import IS_BENTO, MANIFEST, NAME
+from scoring.trial import try_out
+
+SERVED = f"_{NAME}_served"  # tells a worker which file names the model that its parent chose
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
+
+
+def chosen(asked: str) -> str:
+    """Return the exact tag to serve: the one that the parent chose, or `newest`."""
+    if SERVED in os.environ:
+        return Path(os.environ[SERVED]).read_text(encoding="ascii")
+    return newest(asked)
+
+
+def newest(asked: str) -> str:
+    """Return the exact tag of the bento's own model, else of the newest that was asked for ("" for any)."""
+    if IS_BENTO:
+        manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+        models = manifest.get("models") or [
+            model for item in manifest["services"] for model in item["models"]
+        ]
+        return str(models[0]["tag"])
+    asked = asked or f"{NAME}:latest"
+    try:
+        return str(bentoml.models.get(asked).tag)
+    except NotFound:
+        remedy = "train one with `python train.py --demo 20000` and import it with `python import_model.py`"
+        raise BentoMLException(f"There is no model {asked} in the BentoML model store; {remedy}.") from None
+
+
+def folder(tag: str) -> Path:
+    """Return where the model store keeps a model."""
+    return Path(bentoml.models.get(tag).path)
+
+
+def load(tag: str) -> Decider:
+    """Load a scorer and prove that it decides here as it did in training.
+
+    Raises
+    ------
+    ScorerError
+        If it reads other features than this code makes, or its golden examples score otherwise.
+    """
+    place = folder(tag)
+    decider, examples = Decider(Scorer.load(place), tag), read_examples(place)
+    decider.check(examples)
+    decider.warm(examples)
+    return decider
+
+
+def choose(served: Path, tag: str) -> None:
+    """Write down, in one step, which model the workers serve, those too that start later."""
+    draft = served.with_suffix(".draft")
+    draft.write_text(tag, encoding="ascii")
+    draft.replace(served)
+    os.environ[SERVED] = str(served)
+
+
+def renew(asked: str) -> bool:
+    """Choose anew, for the parent: what cannot serve never reaches a worker. Say whether it changed.
+
+    The new model is tried in a process of its own, so that nothing in it can end this one.
+    """
+    served = Path(os.environ[SERVED])
+    try:
+        tag = newest(asked)
+        if tag == served.read_text(encoding="ascii"):
+            logger.info("reload: %s is the newest model; nothing changes", tag)
+            return False
+        try_out(folder(tag), tag)
+    except Exception as error:  # whatever is wrong with the new one, the old one is right
+        logger.error("reload refused: %s The model from before goes on.", why(error))
+        return False
+    choose(served, tag)
+    logger.info("reload: the workers take up %s", tag)
+    return True
+
+
+def why(error: Exception) -> str:
+    """Return what may be logged of a model that cannot be taken up."""
+    return str(error) if isinstance(error, ScorerError | BentoMLException) else type(error).__name__

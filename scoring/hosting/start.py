@@ -1,0 +1,81 @@
+"""What the parent does before it has workers: whatever would stop them stops it, with one sentence."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from bentoml.exceptions import BentoMLException
+
+from scoring import language
+from scoring.hosting import models
+from scoring.hosting.worker import open_log
+from scoring.inference_log import LogError
+from scoring.scorer import ScorerError
+from scoring.serving import private
+from scoring.serving.access import AccessError, Guard, KeyRing
+from scoring.serving.crowd import backlog, take_descriptors
+from scoring.serving.settings import NAME, SettingError, Settings
+from scoring.trial import try_out
+
+PARENT = f"_{NAME}_parent"  # tells a worker who its parent is
+
+FAULTS = (SettingError, AccessError, ScorerError, LogError, language.LanguageError, private.PartGone)
+
+
+@contextmanager
+def startable() -> Iterator[None]:
+    """Turn what stops the start into the error that BentoML writes as one sentence."""
+    try:
+        yield
+    except FAULTS as error:
+        raise BentoMLException(f"The service cannot start: {error}") from None
+
+
+def settings() -> Settings:
+    """Read the settings of this process."""
+    with startable():
+        return Settings.read(os.environ)
+
+
+def guard(settings: Settings) -> Guard:
+    """Return the guard that the settings ask for."""
+    keys = KeyRing(settings.api_keys, settings.api_key_file)
+    return Guard(keys, settings.hosts, settings.origins, settings.are_pages_private)
+
+
+def prepare(settings: Settings, tag: str) -> None:
+    """Try the start-up once in the parent: it stops at a fault, a worker would be restarted for ever."""
+    import scoring.bulk  # noqa: F401 - if it cannot be had, that is found now
+
+    if "BENTOML_API_WORKERS" in os.environ or any(word.startswith("--api-workers") for word in sys.argv):
+        raise BentoMLException(
+            "The service cannot start: BentoML 1.4.39 takes --api-workers (BENTOML_API_WORKERS) and "
+            "starts one worker all the same; set CREDIT_SCORING_WORKERS instead."
+        )
+    with startable():
+        private.demand()
+        private.keep_quiet()
+        language.load()
+        guard(settings)
+        try_out(models.folder(tag), tag)
+        log = open_log(settings, "start-up", tag, ())
+        if log is not None:
+            log.check()
+    limit = take_descriptors()
+    place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    models.choose(place / "model", tag)
+    os.environ[PARENT] = str(os.getpid())
+
+    from scoring.serving.private.supervisor import prompt  # here: no worker needs circus, and it takes 0.1 s
+
+    renew = partial(models.renew, settings.model)
+    private.supervise(lambda arbiter: prompt(arbiter, renew, BentoMLException, backlog(limit)))

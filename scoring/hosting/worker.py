@@ -1,0 +1,151 @@
+"""One process that answers: its model, its log, and the threads of large requests."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import bentoml
+from prometheus_client import Gauge
+
+from scoring import language
+from scoring.decider import Decider
+from scoring.hosting import models
+from scoring.inference_log import InferenceLog, heads_folder, log_key
+from scoring.scorer import Scorer
+from scoring.serving.access import KeyRing
+from scoring.serving.job import BulkJob, Job
+from scoring.serving.life import DRAIN, at_hangup, stand_back
+from scoring.serving.problem import Refusal
+from scoring.serving.settings import Settings
+from scoring.serving.turns import Turns
+
+if TYPE_CHECKING:
+    from scoring.bulk import Bulk
+
+# How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
+# score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
+TURN_S = 1e-4
+LARGE = 16  # threads of large requests: more than may be large at once, for small ones with a key beside them
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
+
+# A gauge that is always 1, since several processes cannot share one of prometheus' own info metrics.
+ENGINE = Gauge(
+    "credit_scoring_engine_info",
+    "Who computes scores: native (the fast engine) or lightgbm; numpy for a linear model.",
+    ["engine", "family", "model"],
+    multiprocess_mode="livemax",
+)
+
+
+def open_log(settings: Settings, worker: str, model: str, categories: Sequence[str]) -> InferenceLog | None:
+    """Open the inference log for one worker process; None if nothing is to be recorded."""
+    if settings.log is None:
+        return None
+    heads = settings.log_heads or heads_folder(settings.log)
+    return InferenceLog(
+        settings.log,
+        worker,
+        log_key(settings.key_file, settings.log, heads),
+        model,
+        categories,
+        heads,
+        keep_days=settings.log_days,
+        announce=logger.info,
+    )
+
+
+class Worker:
+    """Decides, explains and records; takes up another model while it does.
+
+    Parameters
+    ----------
+    settings : Settings
+    tag : str
+        Exact tag of the model to begin with.
+    """
+
+    def __init__(self, settings: Settings, tag: str) -> None:
+        sys.setswitchinterval(TURN_S)
+        self.settings = settings
+        language.load()
+        decider = models.load(tag)
+        name = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
+        self.log = open_log(settings, name, tag, list(decider.scorer.categories))
+        self.large = ThreadPoolExecutor(LARGE, "large", stand_back)  # behind all others, and in turns
+        self.turns = Turns()  # of this process, whatever model it serves
+        self.serve(decider)
+        stand_back("polars-")  # who has one application decided does not need them
+        DRAIN.attend(settings.drain_s)
+        at_hangup(self.take_up)
+
+    def serve(self, decider: Decider) -> None:
+        """Decide with this model from now on; what is being decided is finished by the one before."""
+        scorer, tag = decider.scorer, decider.model
+        log = self.log.under(tag, scorer.categories) if self.log is not None else None
+        # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
+        gc.collect()
+        gc.freeze()
+        self.decider = Decider(scorer, tag, log)
+        self.tables = self.large.submit(self._tables, scorer, tag, log)
+        ENGINE.labels(scorer.engine, scorer.family, tag).set(1)
+        keys = len(KeyRing(self.settings.api_keys, self.settings.api_key_file))
+        logger.info(
+            "serving %s: %s, engine %s%s, %d features, threshold %.4f, log %s, %s",
+            tag,
+            scorer.family,
+            scorer.engine,
+            f" ({reason})" if (reason := scorer.without_native) else "",
+            len(scorer.feature_names),
+            scorer.threshold,
+            self.settings.log or "off: NO DECISION IS RECORDED",
+            f"{keys} API keys" if keys else "no API key: answering on this machine only",
+        )
+
+    def _tables(self, scorer: Scorer, tag: str, log: InferenceLog | None) -> Bulk:
+        """Return what decides tables."""
+        from scoring.bulk import Bulk  # here: a worker answers its first application 0.2 s sooner without it
+
+        return Bulk(scorer, tag, log, self.settings.limits.arrow_rows, turns=self.turns)
+
+    def take_up(self) -> None:
+        """Load the model that the parent chose beside the one that serves, and let it serve."""
+        before = self.decider
+        tag = models.chosen(self.settings.model)
+        if tag == before.model:
+            return
+        try:
+            decider = models.load(tag)
+        except Exception as error:
+            logger.error("reload refused: %s %s goes on.", models.why(error), before.model)
+        else:
+            self.serve(decider)
+            ENGINE.labels(before.scorer.engine, before.scorer.family, before.model).set(0)
+
+    async def answer_at_once(self, job: Job) -> bytes | Refusal:
+        """Answer a lone request without the batch."""
+        return await self.decider.answer_at_once(job)
+
+    async def answer_large(self, job: BulkJob) -> bytes | Refusal:
+        """Answer a large request, beside others of its kind: they work in turns, a slice each."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.large, lambda: self.tables.result().answer(job))
+
+    def is_ready(self) -> bool:
+        """Say whether decisions can be given: the scorer is loaded and checked, the log can be written.
+
+        Not so while the process is about to end: whoever looks goes elsewhere.
+        """
+        return not DRAIN.is_on() and (self.log is None or self.log.is_healthy())
+
+    def close(self) -> None:
+        """Close the log."""
+        if self.log is not None:
+            self.log.close()

@@ -1,0 +1,151 @@
+"""What is used of other libraries without being offered is there, does what it did, and is listed."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import small
+from running import bentoml as command
+from running import environment, free_port, put_in_store
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from test_architecture import IMPORTS
+
+from scoring.serving import private
+from scoring.serving.private import PARTS, Part, PartGone
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    place = tmp_path_factory.mktemp("private")
+    put_in_store(small.save(place / "scorer"), place)
+    return place
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_each_part_is_there_in_the_version_that_was_read(part: Part) -> None:
+    part.find()
+    library, written_for = part.written_for
+    assert version(library) == written_for, f"read {part.name} again, then name the new version"
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [("bentoml._internal.gone:It", ()), ("bentoml:gone", ()), ("bentoml:IODescriptor", ("gone",))],
+)
+def test_a_part_that_is_gone_is_named_with_what_is_lost_and_what_to_install(name, members) -> None:
+    part = Part(name, private.BENTOML, "do what a promise needs", members)
+    with pytest.raises(PartGone, match=r"bentoml .* has no .* used to do what .* Install bentoml 1\.4\.39"):
+        private.demand([part])
+
+
+def test_the_list_in_the_documents_has_each_part_once() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([\w.:]+)` \| (\S+ \S+) \|", text, re.MULTILINE)
+    ours = [(part.name, " ".join(part.written_for)) for part in PARTS]
+    assert [row for row in listed if row[1].split()[0] in ("bentoml", "uvicorn")] == ours
+
+
+def test_only_the_one_room_reaches_into_the_libraries_below_the_service() -> None:
+    reaching = {
+        name
+        for name, targets in IMPORTS.items()
+        for target in targets
+        if re.match(r"uvicorn\.|httptools|circus|_bentoml|bentoml\._", target)
+    }
+    assert {name for name in reaching if "scoring.serving.private" not in name} == {"import_model"}
+
+
+# What the libraries still do as they come: where one stops, its part may go.
+
+
+def test_bentoml_as_it_comes_leaves_the_timer_of_an_answered_request() -> None:
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def timers() -> int:
+        async def send(_message):
+            pass
+
+        await private.TIMEOUTS.find()(app, timeout=9)({"type": "http"}, None, send)
+        return len(asyncio.get_running_loop()._scheduled)
+
+    assert asyncio.run(timers()) == 1
+
+
+def test_the_timeouts_are_left_out_and_nothing_else() -> None:
+    other = Middleware(Starlette)
+    app = Starlette(middleware=[other, Middleware(private.TIMEOUTS.find(), timeout=9)])
+    assert private.without_timeouts(app).user_middleware == [other]
+    with pytest.raises(PartGone, match="no TimeoutMiddleware"):
+        private.without_timeouts(app)
+
+
+def test_bentoml_as_it_comes_looks_for_lost_workers_every_ten_seconds() -> None:
+    from bentoml._internal.utils import circus
+
+    arbiter = circus.create_standalone_arbiter([])
+    assert type(arbiter) is private.ARBITER.find() and arbiter.check_delay == 10
+
+
+def test_uvicorn_as_it_comes_speaks_through_the_class_that_is_named() -> None:
+    """In a process of its own, as in a worker."""
+    code = (
+        "import asyncio, uvicorn\n"
+        "from scoring.serving import private\n"
+        "class Mine(asyncio.Protocol): pass\n"
+        "private.speak_through(Mine)\n"
+        "config = uvicorn.Config(lambda: None, log_config=None); config.load()\n"
+        "assert config.http_protocol_class is Mine\n"
+        "assert '127.0.0.1' not in config.loaded_app.trusted_hosts\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+IMPORTED = """
+import os, signal, sys
+import bentoml, uvicorn.config, prometheus_client, polars
+from bentoml._internal.server.http import traffic
+from bentoml._internal.utils import circus
+def state():
+    return (dict(os.environ), [signal.getsignal(n) for n in signal.valid_signals()], sys.getswitchinterval(),
+            dict(uvicorn.config.HTTP_PROTOCOLS), traffic.TimeoutMiddleware, circus.Arbiter)
+before = state()
+import service
+print(before == state())
+"""
+
+
+def test_importing_the_service_changes_nothing_in_the_process(home) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED], cwd=ROOT, env=environment(home), capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1:] == ["True"], done.stdout + done.stderr
+
+
+@pytest.mark.served
+def test_nothing_is_reported_to_the_maker_of_bentoml_though_nobody_said_so(home) -> None:
+    """BentoML's own switch lets it write what it would send instead of sending it."""
+    settings = environment(home, __BENTOML_DEBUG_USAGE="true", PYTHONUNBUFFERED="1")
+    del settings["BENTOML_DO_NOT_TRACK"]
+    assert "DO_NOT_TRACK" in os.environ  # of another library, it does not help
+    arguments = ("serve", "service:CreditScoring", "--host", "127.0.0.1", "--port", str(free_port()))
+    server = command(*arguments, env=settings)
+    said = []
+    try:
+        for line in server.stdout:
+            said.append(line)
+            if "Service credit_scoring initialized" in line:
+                break
+        server.terminate()
+        said += server.communicate(timeout=60)[0].splitlines()
+    finally:
+        server.kill()
+    assert any("initialized" in line for line in said) and not any("Tracking" in line for line in said), said
