@@ -12,8 +12,8 @@ from scoring.hosting import models, start
 from scoring.hosting.front import Hosted
 from scoring.hosting.worker import Worker
 from scoring.schema import Decision, Explanation, ScoreRequest
-from scoring.serving.head import ARROW
 from scoring.serving.job import ArrowJob, Job, JsonJob
+from scoring.serving.media import ARROW
 from scoring.serving.private import AsBytes, HandedOn, Reply
 from scoring.serving.problem import Refusal
 from scoring.serving.settings import NAME

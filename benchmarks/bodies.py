@@ -19,9 +19,10 @@ from rich.table import Table
 
 from benchmarks.results import record
 from scoring.bulk.records import RECORDS
+from scoring.features.checks import DECODER
 from scoring.schema import Application, columns
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, OUTLINER, parse
+from scoring.serving.reading import OUTLINER, parse
 from tests import small
 from tests.torture import nasty
 

@@ -38,9 +38,9 @@ from rich.table import Table
 
 from benchmarks.results import record
 from scoring import features, tables
-from scoring.bulk.check import as_request
 from scoring.client import score_file
 from scoring.client.batch import ROWS
+from scoring.features.checks import as_request
 from scoring.schema import ApplicationRequest
 from scoring.scorer import BOOSTER, Scorer, read_examples
 from scoring.scorer.model import Boosted

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks.bulk import ARROW, Server, applications, arrow, p, polled, send
 from benchmarks.results import record
-from scoring.bulk.check import as_request
+from scoring.features.checks import as_request
 
 SMALL = 100  # rows
 

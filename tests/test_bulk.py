@@ -23,18 +23,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import features
-from scoring.bulk import ANSWER, RULES, Bulk, Checker, Table
+from scoring.bulk import ANSWER, Bulk, Table
 from scoring.bulk.plain import Checked
 from scoring.decider import Decider
+from scoring.features.checks import DECODER, RULES, Checker
 from scoring.inference_log import InferenceLog, heads_folder, read, verify, writer
 from scoring.schema import Decision
 from scoring.scorer import remarks
 from scoring.serving.door import Door
-from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, JsonJob
 from scoring.serving.limits import Limits, Route
+from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, parse
+from scoring.serving.reading import parse
 from scoring.serving.turns import Turns
 
 TAG = "credit_scoring:tested"

@@ -30,6 +30,8 @@ from scoring.serving.job import ArrowJob
 from scoring.serving.problem import Refusal
 from scoring.tables import partitions
 
+ROOT = Path(__file__).parent.parent
+
 
 def problem(status: int, detail: str, errors: list | None = None) -> tuple[int, dict, dict]:
     return status, {"title": "t", "status": status, "detail": detail, "errors": errors or []}, {}
@@ -96,6 +98,21 @@ def serving(respond):
 
 def rows(n: int) -> list[dict]:
     return [{"SK_ID_CURR": number} for number in range(n)]
+
+
+def test_the_client_loads_nothing_of_the_service():
+    """A lender's machine needs neither a model nor a server to ask one."""
+    code = "import scoring.client, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    names = loaded.stdout.split()
+    foreign = {name.split(".")[0] for name in names}
+    assert not foreign & {"lightgbm", "bentoml", "starlette", "uvicorn", "sklearn", "scipy", "pandas"}
+    rooms = {".".join(name.split(".")[:2]) for name in names if name.startswith("scoring.")}
+    needed = {"client", "decision", "features", "language", "schema", "serving", "spreadsheet", "tables"}
+    assert rooms == {f"scoring.{room}" for room in needed}
+    assert [name for name in names if name.startswith("scoring.serving.")] == ["scoring.serving.media"]
 
 
 def test_decisions_come_typed_and_in_order():

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from scoring import features, tables
+from scoring.features.checks import DECODER
 from scoring.schema import HISTORY, Application, ApplicationRequest, ScoreRequest, columns, repeated_keys
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, parse
+from scoring.serving.reading import parse
 
 ODD = (
     r'null|true|0|-0|-0.0|0.0|1|1.0|5.5|1e0|10e-1|1e999|-1e999|1E5|NaN|Infinity|-Infinity|"40"|"nan"|""|{}'

@@ -11,7 +11,7 @@ from running import problem, put_in_store, running
 from test_bulk import stream
 
 from scoring.inference_log import pseudonym_key, read, verify
-from scoring.serving.head import ARROW
+from scoring.serving.media import ARROW
 
 pytestmark = pytest.mark.served
 TABLE = stream(pl.DataFrame({"SK_ID_CURR": range(40)}))

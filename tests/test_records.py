@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from test_decode import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
 
 from scoring import features
-from scoring.bulk import RULES
-from scoring.bulk.check import as_request
 from scoring.bulk.records import RECORDS, Records
 from scoring.engine import Key, Reader, native
 from scoring.engine import build as building
-from scoring.serving.reading import DECODER, parse
+from scoring.features.checks import DECODER, RULES, as_request
+from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
 
 

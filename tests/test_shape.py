@@ -10,9 +10,10 @@ from test_decode import bodies
 
 from scoring import engine
 from scoring.bulk import Table
+from scoring.features.checks import DECODER
 from scoring.serving import reading
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, JUDGED, LONGEST, PIECE, parse
+from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
 from tests.torture import nasty
 
 SIZE = 3 * 2**20  # several pieces, and more than an application may have

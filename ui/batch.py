@@ -10,9 +10,8 @@ from typing import Any
 import polars as pl
 
 from scoring import tables
-from scoring.bulk import RULES
-from scoring.bulk.check import as_request
 from scoring.client.files import RESULT
+from scoring.features.checks import RULES, as_request
 from scoring.schema import KEY, ApplicationRequest, Decision
 from scoring.spreadsheet import harmless
 from ui.figures import Language, number, quoted

@@ -7,11 +7,12 @@ import uuid
 from pathlib import Path
 
 from scoring.decider import Decider
+from scoring.features.checks import DECODER
 from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import DECODER, parse
+from scoring.serving.reading import parse
 
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
 

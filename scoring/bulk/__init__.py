@@ -5,8 +5,7 @@ aggregates (`features.HISTORY_FEATURES`) as columns under theirs: lower case, so
 the door accepts and refuses is what `schema.ApplicationRequest` does, value by value; null is missing.
 """
 
-from scoring.bulk.check import RULES, Checker
-from scoring.bulk.decide import ANSWER, Bulk, check, explain
+from scoring.bulk.decide import ANSWER, Bulk, check
 from scoring.bulk.stream import Table
 
-__all__ = ["ANSWER", "RULES", "Bulk", "Checker", "Table", "check", "explain"]
+__all__ = ["ANSWER", "Bulk", "Table", "check"]

@@ -17,16 +17,16 @@ import pyarrow as pa
 from polars.exceptions import PanicException
 
 from scoring import features
-from scoring.bulk.check import Checker, as_request, checker_of
 from scoring.bulk.records import RECORDS
 from scoring.bulk.stream import Table
+from scoring.features.checks import DECODER, Checker, checker_of, explain
 from scoring.inference_log import InferenceLog, event_ids
 from scoring.inference_log import Table as Record
 from scoring.schema import FieldError
 from scoring.scorer import Scorer, remarks
 from scoring.serving.job import BulkJob, JsonJob
 from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, refusal_of
-from scoring.serving.reading import DECODER, errors_of, slices
+from scoring.serving.reading import slices
 from scoring.serving.turns import Once, Turns
 from scoring.tables import Portfolio, concat, from_requests
 
@@ -231,16 +231,6 @@ def check(table: Table, checker: Checker, pause: Callable[[], None] = lambda: No
         pause()
     if count:
         raise faulty(count, errors)
-
-
-def explain(row: dict[str, object], columns: list[str], position: int) -> list[FieldError]:
-    """Return what is wrong with some columns of a row, in the words of the JSON door."""
-    named = errors_of(as_request(row), position, DECODER)
-    said = {fault.field.removeprefix("history_features."): fault.detail for fault in named}
-    return [
-        FieldError(row=position, field=name, detail=said.get(name, "Input should be a finite number or null"))
-        for name in columns
-    ]
 
 
 def _arrow(parts: Iterator[tuple[pl.DataFrame, pl.DataFrame]]) -> bytes:

@@ -13,11 +13,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from scoring.bulk.check import READ, RULES, Rule
 from scoring.bulk.stream import SLICE
 from scoring.engine import Absent, Key, Reader
 from scoring.engine import Records as Slice
 from scoring.features import HISTORY_FEATURES
+from scoring.features.checks import READ, RULES, Rule
 from scoring.schema import KEY
 from scoring.schema.columns import INT32_MAX
 from scoring.tables import DTYPES, Portfolio

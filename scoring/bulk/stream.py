@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import pyarrow as pa
 
-from scoring.bulk.check import RULES
 from scoring.bulk.plain import WORD_BYTES, Checked, fault_of, is_shared, made
+from scoring.features.checks import RULES
 from scoring.schema import KEY, FieldError
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 

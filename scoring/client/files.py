@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from scoring import features, tables
-from scoring.bulk import ANSWER, RULES, Checker, explain
-from scoring.schema import KEY
+from scoring.features.checks import RULES, Checker, explain
+from scoring.schema import KEY, Decision
 from scoring.tables import LABEL
 
 REJECTED: dict[str, pl.DataType] = {
@@ -29,7 +29,7 @@ REJECTED: dict[str, pl.DataType] = {
 """Columns of rejected rows: row in the file from 1, client number, what is wrong and where."""
 
 PART_ROWS = 10_000  # applicants of a portfolio whose records are in memory at a time, if a chunk has fewer
-RESULT = ("row", *(name for name in ANSWER.names if name != KEY), "error")
+RESULT = ("row", *(name for name in Decision.model_fields if name != KEY), "error")
 """Columns of an earlier result, of this client or of the page: a file that was scored is scored anew."""
 
 

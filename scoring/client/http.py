@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from scoring.schema import Decision, Explanation, Problem
-from scoring.serving.head import ARROW
+from scoring.serving.media import ARROW
 
 URL = "http://127.0.0.1:3000"
 CHUNK = 250  # applications a request: a few megabytes with their histories

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import bentoml
 from starlette.responses import JSONResponse
 
+from scoring.features.checks import DECODER
 from scoring.hosting import start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
@@ -20,7 +21,6 @@ from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
-from scoring.serving.reading import DECODER
 from scoring.serving.settings import Settings
 
 SCHEMA = "/schema.json"  # BentoML's own clients ask for it

@@ -21,9 +21,9 @@ from scoring.schema import Decoder, Request
 from scoring.serving import head
 from scoring.serving.access import HEALTH
 from scoring.serving.asgi import App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
-from scoring.serving.head import ARROW
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
+from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal, refusal_of
 from scoring.serving.rate import Rate, Returns, of_address
 from scoring.serving.reading import parse

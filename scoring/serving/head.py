@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 from scoring.serving.problem import Refusal
 
-ARROW = "application/vnd.apache.arrow.stream"
 # What is read here, or by a proxy before, as one value: of two, each reader could take another.
 SINGLE = frozenset(
     b"host content-length content-type content-encoding transfer-encoding idempotency-key x-request-id "

@@ -11,8 +11,8 @@ from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
 from scoring.schema import Problem
 from scoring.scorer import Scorer
-from scoring.serving.head import ARROW
 from scoring.serving.limits import Route
+from scoring.serving.media import ARROW
 
 ERRORS = {
     400: "The body is not JSON, or a header is sent twice",

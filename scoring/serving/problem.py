@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
-from pydantic import ValidationError
-
 from scoring.inference_log import LogError
-from scoring.schema import FieldError, Location, Problem
+from scoring.schema import FieldError, Problem
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 PROBLEM_TYPE = b"application/problem+json"
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
 UNRECORDED = "Decisions cannot be recorded now, so none are given."
-WORDS = {  # where pydantic speaks of Python
-    "extra_forbidden": "No such field; GET /docs.json lists them",
-    "missing": "This field is required",
-    "model_type": "Input should be an object",
-}
-
-NAN = "NaN is not JSON; send null for what is not known (pandas: df.astype(object).where(df.notna(), None))"
 
 
 class Refusal(Exception):
@@ -85,40 +76,3 @@ def faulty(count: int, errors: Sequence[FieldError], is_all: bool = True) -> Ref
         faults = "" if is_all else "at least "
         faults += "1 fault" if count == 1 else f"{count} faults"
     return Refusal(422, f"The request has {faults}; nothing was decided.", errors[:ERRORS_NAMED])
-
-
-def field_errors(error: ValidationError, start: int, above: Location = ()) -> list[FieldError]:
-    """Return what pydantic found, in our words.
-
-    ``start`` is the row of the first application or, where a list of records was judged, the position of the
-    first of them, and ``above`` the place of the list.
-    """
-    found = []
-    for fault in error.errors(include_url=False, include_context=False):
-        place, detail = fault["loc"], WORDS.get(fault["type"], fault["msg"])
-        if is_nan(fault["input"]):  # of what was sent, nothing else is told
-            detail = NAN
-        if above:
-            position, *rest = place
-            place = (*above, start + int(position), *rest)
-        found.append(field_error(place, detail, 0 if above else start))
-    return found
-
-
-def is_nan(value: object) -> bool:
-    """Say whether a value is the NaN that Python, but not JSON, has."""
-    return isinstance(value, float) and value != value
-
-
-def field_error(location: Location, detail: str, start: int) -> FieldError:
-    """Split ``("applications", 3, "history", "bureau", 0)`` into the row and the path in it."""
-    match location:
-        case ("applications", int(row), *rest):
-            return FieldError(row=start + row, field=_path(rest) or "applications", detail=detail)
-        case _:
-            return FieldError(row=None, field=_path(location) or "(body)", detail=detail)
-
-
-def _path(steps: Iterable[int | str]) -> str:
-    """Write ``history.bureau[0].STATUS``; a name that a client made up is cut short."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step[:100]}" for step in steps).lstrip(".")

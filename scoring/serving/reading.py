@@ -17,7 +17,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from scoring.engine import Absent, NotJson, Outliner
-from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES
 from scoring.schema import (
     HISTORY,
     ApplicationRequest,
@@ -26,9 +25,11 @@ from scoring.schema import (
     Record,
     Request,
     ScoreRequest,
+    field_error,
+    field_errors,
     repeated_keys,
 )
-from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, field_error, field_errors
+from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty
 
 MIB = 2**20
 PIECE = MIB // 8  # bytes of a body that are read at a stretch
@@ -42,9 +43,6 @@ _RECORDS: Mapping[str, TypeAdapter[list[Record]]] = {
     table: TypeAdapter(list[record])  # type: ignore[valid-type]
     for table, record in HISTORY.items()
 }
-
-DECODER = Decoder({name: FEATURE_BY_NAME[name].kind for name in HISTORY_FEATURES})
-"""Reads applications with any of the aggregates that the features declare."""
 
 
 def parse(body: bytes | bytearray, rows: int, decoder: Decoder) -> list[Request]:
@@ -225,15 +223,6 @@ def _record_faults(application: Any, row: int) -> Iterator[FieldError]:
                     yield from field_errors(error, start, ("applications", row, "history", table))
     if not is_right:
         del application["history"]
-
-
-def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:
-    """Return what is wrong with one application, as `parse` would say it."""
-    try:
-        (valid,) = ScoreRequest.model_validate({"applications": [application]}).applications
-    except ValidationError as error:
-        return field_errors(error, row)
-    return [FieldError(row=row, field=name, detail=detail) for name, detail in decoder.faults(valid)]
 
 
 def _too_many(rows: int) -> Refusal:

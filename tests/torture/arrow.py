@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 
-from scoring.serving.head import ARROW
+from scoring.serving.media import ARROW
 from tests.torture.arrow_tables import attack, drawn
 from tests.torture.run import Run
 from tests.torture.served import Home, served

@@ -24,8 +24,8 @@ from typing import Any
 import pyarrow as pa
 
 from scoring import features
-from scoring.bulk import RULES, Table, check
-from scoring.bulk.check import checker_of
+from scoring.bulk import Table, check
+from scoring.features.checks import RULES, checker_of
 from scoring.schema import KEY
 from scoring.serving.problem import Refusal
 

@@ -14,7 +14,14 @@ from typing import Any
 import polars as pl
 
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES, READS
-from scoring.schema import KEY, Application, columns
+from scoring.schema import (
+    KEY,
+    Application,
+    Decoder,
+    FieldError,
+    columns,
+    errors_of,
+)
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName
 from scoring.tables import DTYPES, Portfolio
 
@@ -35,6 +42,9 @@ RULES: dict[str, Rule] = {
     **{name: Rule(FEATURE_BY_NAME[name].kind) for name in HISTORY_FEATURES},
 }
 """Column of a bulk table -> its rule: raw columns in capitals, aggregates of the history under their name."""
+
+DECODER = Decoder({name: FEATURE_BY_NAME[name].kind for name in HISTORY_FEATURES})
+"""Reads applications with any of the aggregates that the features declare."""
 
 _EXACT = 2**53  # above it a float cannot tell neighbouring whole numbers apart
 
@@ -150,3 +160,13 @@ def as_request(row: Mapping[str, Any]) -> dict[str, Any]:
     }
     aggregates = {name: row[name] for name in HISTORY_FEATURES if row.get(name) is not None}
     return request | {"history_features": aggregates} if aggregates else request
+
+
+def explain(row: dict[str, object], columns: list[str], position: int) -> list[FieldError]:
+    """Return what is wrong with some columns of a row, in the words of the JSON door."""
+    named = errors_of(as_request(row), position, DECODER)
+    said = {fault.field.removeprefix("history_features."): fault.detail for fault in named}
+    return [
+        FieldError(row=position, field=name, detail=said.get(name, "Input should be a finite number or null"))
+        for name in columns
+    ]
