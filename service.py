@@ -75,7 +75,7 @@ class CreditScoring:
     )
     def score(self, applications: list[Job]) -> list[bytes | Refusal]:
         """Decide applications, in the order asked; each decision is in the log before it leaves."""
-        return self.worker.decider.answer(applications)
+        return self.worker.batches.answer(applications)
 
     @bentoml.api(
         batchable=True,
@@ -86,7 +86,7 @@ class CreditScoring:
     )
     def explain(self, applications: list[Job]) -> list[bytes | Refusal]:
         """Decide applications and say why: every feature's contribution, and up to four reasons in words."""
-        return self.worker.decider.answer(applications, is_explained=True)
+        return self.worker.batches.answer(applications, is_explained=True)
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
     async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Refusal]:

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import record
-from scoring.bulk.records import RECORDS
 from scoring.features.checks import DECODER
 from scoring.schema import Application, columns
+from scoring.serving.large.records import RECORDS
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import OUTLINER, parse
 from tests import small

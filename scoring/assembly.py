@@ -11,9 +11,9 @@ import polars as pl
 from scoring.candidates import Candidate, Progress, TrainingSet, fit
 from scoring.decision import COSTS, POINTS, decide
 from scoring.evaluation import Evaluation
-from scoring.inference_log import COLUMNS
 from scoring.scorer import Scorer
 from scoring.scorer.model import Vector
+from scoring.tables.decisions import COLUMNS
 
 REFERENCE_ROWS = 20_000  # enough for a drift test of two decimals, small enough to ship with each model
 EXPLAINED_ROWS = 2_000  # exact contributions cost milliseconds a row

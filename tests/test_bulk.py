@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -23,15 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring import features
-from scoring.bulk import ANSWER, Bulk, Table
-from scoring.bulk.plain import Checked
-from scoring.decider import Decider
+from scoring.decider import Asked, Decider
 from scoring.features.checks import DECODER, RULES, Checker
 from scoring.inference_log import InferenceLog, heads_folder, read, verify, writer
 from scoring.schema import Decision
-from scoring.scorer import remarks
 from scoring.serving.door import Door
 from scoring.serving.job import JOB, ArrowJob, JsonJob
+from scoring.serving.large import ANSWER, Large, Table
+from scoring.serving.large.plain import Checked
 from scoring.serving.limits import Limits, Route
 from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal
@@ -81,6 +80,12 @@ def odd(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def alone_each(scorer, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Decide applications as a few are decided."""
+    body = json.dumps({"applications": requests}).encode()
+    return Decider(scorer, TAG).decide(Asked("r", parse(body, len(requests), DECODER)))
+
+
 @pytest.fixture(scope="module")
 def scorer():
     return small.scorer()[0]
@@ -88,7 +93,7 @@ def scorer():
 
 @pytest.fixture(scope="module")
 def bulk(scorer):
-    return Bulk(scorer, TAG, None, ROWS)
+    return Large(Decider(scorer, TAG), ROWS)
 
 
 def decisions(answer: bytes | Refusal) -> pl.DataFrame:
@@ -101,7 +106,7 @@ def decisions(answer: bytes | Refusal) -> pl.DataFrame:
 def test_a_table_is_decided_like_its_applications_bit_for_bit(scorer, bulk):
     requests = odd(small.applications(500, seed=11))
     decided = Decider(scorer, TAG).decide(
-        parse(json.dumps({"applications": requests}).encode(), 500, DECODER), ["r"] * 500
+        Asked("r", parse(json.dumps({"applications": requests}).encode(), 500, DECODER))
     )
     alone = [Decision.model_validate(decision) for decision in decided]
     table = decisions(bulk.answer(job(flat(requests))))
@@ -117,7 +122,7 @@ def test_a_client_that_accepts_json_gets_what_the_json_door_gives(scorer, bulk):
     requests = odd(small.applications(80, seed=5))
     answer = bulk.answer(job(flat(requests), is_json=True))
     decided = Decider(scorer, TAG).decide(
-        parse(json.dumps({"applications": requests}).encode(), 80, DECODER), ["r"] * 80
+        Asked("r", parse(json.dumps({"applications": requests}).encode(), 80, DECODER))
     )
     alone = [Decision.model_validate(decision) for decision in decided]
     found = [Decision.model_validate(row) for row in json.loads(answer)]
@@ -151,18 +156,6 @@ def test_slices_batches_and_types_of_the_stream_change_nothing(bulk):
     expected = decisions(bulk.answer(job(table))).drop("event_id")
     for other in (as_dictionary, in_parts, wide, backwards):
         assert decisions(bulk.answer(job(other))).drop("event_id").equals(expected)
-
-
-def test_marks_are_the_warnings_without_words(scorer):
-    table = features.build(small.portfolio(odd(small.applications(300, seed=9))))
-    encoding = scorer.model.encoding
-    listed = remarks.on(encoding, scorer.ranges, table)
-    marks = remarks.marks(encoding, scorer.ranges, table)
-    found: list[list[Any]] = [[] for _ in range(300)]
-    for row, feature, number, word in marks.iter_rows():
-        found[row].append(remarks.words(scorer.ranges, feature, number, word))
-    order = lambda remark: remark["feature"]  # noqa: E731
-    assert [sorted(row, key=order) for row in found] == [sorted(row, key=order) for row in listed]
 
 
 VALUES = st.one_of(
@@ -457,7 +450,7 @@ def test_no_flipped_byte_brings_the_service_down(place, value):
 
 
 def test_a_table_has_most_rows(scorer):
-    refused = Bulk(scorer, TAG, None, 10).answer(job(pl.DataFrame({"SK_ID_CURR": range(11)})))
+    refused = Large(Decider(scorer, TAG), 10).answer(job(pl.DataFrame({"SK_ID_CURR": range(11)})))
     assert isinstance(refused, Refusal) and "More than 10 applications" in str(refused)
 
 
@@ -467,7 +460,7 @@ def logged(folder, scorer) -> InferenceLog:
 
 def test_a_key_sent_again_gives_the_same_decisions_and_one_record_each(tmp_path, scorer):
     log = logged(tmp_path / "log", scorer)
-    bulk = Bulk(scorer, TAG, log, ROWS, clock=lambda: datetime(2026, 11, 21, tzinfo=UTC))
+    bulk = Large(Decider(scorer, TAG, log), ROWS)
     table, other = flat(small.applications(30)), flat(small.applications(30, seed=4))
     first, again = (decisions(bulk.answer(job(table, key="job-1:0"))) for _ in range(2))
     assert again.equals(first)
@@ -483,7 +476,7 @@ def test_a_key_sent_again_gives_the_same_decisions_and_one_record_each(tmp_path,
 
 def test_a_table_whose_record_fails_is_recorded_whole_when_it_comes_again(tmp_path, scorer, monkeypatch):
     log = logged(tmp_path / "log", scorer)
-    bulk = Bulk(scorer, TAG, log, ROWS)
+    bulk = Large(Decider(scorer, TAG, log), ROWS)
     table = flat(small.applications(50))
 
     def fails(*_):
@@ -508,7 +501,7 @@ def in_threads(*work: Callable[[], Any]) -> list[Any]:
 
 
 def test_a_small_table_does_not_wait_for_a_large_one_to_end(scorer):
-    bulk, ends = Bulk(scorer, TAG, None, ROWS), []
+    bulk, ends = Large(Decider(scorer, TAG), ROWS), []
     is_begun = threading.Event()
 
     def ask(name: str, rows: int) -> bytes | Refusal:
@@ -534,7 +527,7 @@ def test_a_small_table_does_not_wait_for_a_large_one_to_end(scorer):
 
 def test_tables_that_are_decided_in_turns_are_recorded_each_under_its_own_request(tmp_path, scorer):
     log = logged(tmp_path / "log", scorer)
-    bulk = Bulk(scorer, TAG, log, ROWS)
+    bulk = Large(Decider(scorer, TAG, log), ROWS)
     tables = [pl.DataFrame({"SK_ID_CURR": range(first, first + 5_000)}) for first in (0, 100_000, 200_000)]
     answers = in_threads(
         *(partial(bulk.answer, job(table, request_id=f"r{i}")) for i, table in enumerate(tables))
@@ -552,7 +545,7 @@ def test_tables_that_are_decided_in_turns_are_recorded_each_under_its_own_reques
 
 def test_a_key_sent_twice_at_the_same_time_is_recorded_once(tmp_path, scorer):
     log = logged(tmp_path / "log", scorer)
-    bulk = Bulk(scorer, TAG, log, ROWS)
+    bulk = Large(Decider(scorer, TAG, log), ROWS)
     table = pl.DataFrame({"SK_ID_CURR": range(8_000)})
     answers = in_threads(*[lambda: decisions(bulk.answer(job(table, key="k")))] * 3)
     log.close()
@@ -572,7 +565,7 @@ def test_a_table_that_nobody_waits_for_is_left_after_the_slice_in_work(tmp_path,
             asked.is_abandoned = self.turns == 6  # reading, checking twice, and three slices
 
     leaves = Leaves()
-    refused = Bulk(scorer, TAG, log, ROWS, turns=leaves).answer(asked)
+    refused = Large(Decider(scorer, TAG, log), ROWS, turns=leaves).answer(asked)
     log.close()
     assert isinstance(refused, Refusal) and refused.status == 504 and leaves.turns == 6
     assert not list((tmp_path / "log").glob("*.arrow")) and read(tmp_path / "log").table.is_empty()
@@ -592,10 +585,10 @@ def test_many_rows_of_json_are_decided_like_a_few_and_in_their_order(tmp_path, s
         request["history_features"] = {n: row[n] for n in features.HISTORY_FEATURES if row[n] is not None}
     requests += flat_ones
     log = logged(tmp_path / "log", scorer)
-    answer = json.loads(Bulk(scorer, TAG, log, ROWS).answer(as_json(requests)))
+    answer = json.loads(Large(Decider(scorer, TAG, log), ROWS).answer(as_json(requests)))
     log.close()
     alone = Decider(scorer, TAG).decide(
-        parse(json.dumps({"applications": requests}).encode(), 5_000, DECODER), ["r"] * len(requests)
+        Asked("r", parse(json.dumps({"applications": requests}).encode(), 5_000, DECODER))
     )
     for one, other in zip(answer, alone, strict=True):
         told = json.loads(json.dumps(other))
@@ -619,7 +612,7 @@ def test_many_rows_of_json_with_a_fault_are_refused_in_the_words_of_a_few(bulk):
 def test_the_log_holds_what_the_decision_was_made_of(tmp_path, scorer):
     log = logged(tmp_path / "log", scorer)
     requests = small.applications(40, seed=8)
-    answer = decisions(Bulk(scorer, TAG, log, ROWS).answer(job(flat(requests))))
+    answer = decisions(Large(Decider(scorer, TAG, log), ROWS).answer(job(flat(requests))))
     log.close()
     inputs = features.build(small.portfolio(requests))
     found = answer.select("event_id").join(read(tmp_path / "log").table, on="event_id", maintain_order="left")
@@ -631,7 +624,7 @@ def test_without_a_log_no_table_is_decided(tmp_path, scorer):
     log = logged(tmp_path / "log", scorer)
     (tmp_path / "log").chmod(0o500)
     (tmp_path / "log").rename(tmp_path / "away")
-    refused = Bulk(scorer, TAG, log, ROWS).answer(job(flat(small.applications(3))))
+    refused = Large(Decider(scorer, TAG, log), ROWS).answer(job(flat(small.applications(3))))
     assert isinstance(refused, Refusal) and refused.status == 503 and refused.retry_after_s
 
 

@@ -20,13 +20,14 @@ import small
 from typer.testing import CliRunner
 
 from scoring import features
-from scoring.bulk import Bulk
 from scoring.client import Client, FileError, JobError, Refused, ServiceError, files, score_file
 from scoring.client.__main__ import app
 from scoring.client.files import Source
+from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import Decision
 from scoring.serving.job import ArrowJob
+from scoring.serving.large import Large
 from scoring.serving.problem import Refusal
 from scoring.tables import partitions
 
@@ -275,7 +276,7 @@ class Tables:
     """
 
     def __init__(self, scorer, log=None) -> None:
-        self.bulk = Bulk(scorer, "credit_scoring:m", log, 100_000)
+        self.bulk = Large(Decider(scorer, "credit_scoring:m", log), 100_000)
         self.script: list = []
         self.keys: list[str] = []
         self.api_key: str | None = None

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 import small
+from polars.exceptions import PanicException
 
 from scoring import features
-from scoring.decider import GIVE_WAY_MS, Decider
+from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.serving.batches import GIVE_WAY_MS, Batches
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal
+from scoring.trial import check
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -26,10 +29,10 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def decider(folder, tmp_path):
+def batches(folder, tmp_path):
     scorer = Scorer.load(folder)
     log = InferenceLog(tmp_path / "log", "w1", bytes(32), "m", scorer.categories)
-    yield Decider(scorer, "m", log, clock=lambda: NOON)
+    yield Batches(Decider(scorer, "m", log, clock=lambda: NOON))
     log.close()
 
 
@@ -38,95 +41,95 @@ def jobs(sizes: list[int]) -> list[Job]:
     return [Job(f"r{i}", [next(requests) for _ in range(size)]) for i, size in enumerate(sizes)]
 
 
-def test_merged_requests_get_their_own_answers(decider):
+def test_merged_requests_get_their_own_answers(batches):
     merged = jobs([2, 1, 3])
-    answers = [json.loads(answer) for answer in decider.answer(merged)]
+    answers = [json.loads(answer) for answer in batches.answer(merged)]
     assert [[d["SK_ID_CURR"] for d in answer] for answer in answers] == [[1, 2], [3], [4, 5, 6]]
-    logged = {row["event_id"]: row["request_id"] for row in read(decider.log.folder).table.to_dicts()}
+    logged = {row["event_id"]: row["request_id"] for row in read(batches.decider.log.folder).table.to_dicts()}
     for i, answer in enumerate(answers):
         assert {logged[decision["event_id"]] for decision in answer} == {f"r{i}"}
-    alone = [json.loads(decider.answer([job])[0]) for job in merged]
+    alone = [json.loads(batches.answer([job])[0]) for job in merged]
     assert [[d["probability_of_default"] for d in a] for a in alone] == [
         [d["probability_of_default"] for d in a] for a in answers
     ]
 
 
-def test_what_is_given_up_while_it_is_decided_is_not_recorded(decider, monkeypatch):
+def test_what_is_given_up_while_it_is_decided_is_not_recorded(batches, monkeypatch):
     stays, gone = jobs([1, 1])
-    judge = decider._judge
+    judge = batches.decider.judge
 
     def slow(*arguments):
         judged = judge(*arguments)
         gone.is_abandoned = True
         return judged
 
-    monkeypatch.setattr(decider, "_judge", slow)
-    answer, refused = decider.answer([stays, gone])
+    monkeypatch.setattr(batches.decider, "judge", slow)
+    answer, refused = batches.answer([stays, gone])
     assert isinstance(refused, Refusal) and refused.status == 504
-    assert read(decider.log.folder).table["request_id"].to_list() == [stays.request_id]
+    assert read(batches.decider.log.folder).table["request_id"].to_list() == [stays.request_id]
     assert len(json.loads(answer)) == 1
 
 
-def test_a_request_decided_at_once_gets_what_the_batch_would_give_it(decider, monkeypatch):
+def test_a_request_decided_at_once_gets_what_the_batch_would_give_it(batches, monkeypatch):
     merged = jobs([1, 2, 1])
-    at_once = [json.loads(asyncio.run(decider.answer_at_once(job))) for job in merged]
-    logged = read(decider.log.folder).table
+    at_once = [json.loads(asyncio.run(batches.answer_at_once(job))) for job in merged]
+    logged = read(batches.decider.log.folder).table
     assert set(logged["event_id"]) == {d["event_id"] for answer in at_once for d in answer}
-    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
-    batched = [json.loads(answer) for answer in decider.answer(merged)]
+    monkeypatch.setattr("scoring.judge.ONE_BY_ONE", 0)
+    batched = [json.loads(answer) for answer in batches.answer(merged)]
     for answer in at_once + batched:
         for decision in answer:
             del decision["event_id"]
     assert at_once == batched
 
 
-def test_what_cannot_be_recorded_or_done_at_once_is_refused(decider, monkeypatch):
-    decider.log.folder.rmdir()
-    refused = asyncio.run(decider.answer_at_once(jobs([1])[0]))
+def test_what_cannot_be_recorded_or_done_at_once_is_refused(batches, monkeypatch):
+    batches.decider.log.folder.rmdir()
+    refused = asyncio.run(batches.answer_at_once(jobs([1])[0]))
     assert isinstance(refused, Refusal) and refused.status == 503
     monkeypatch.setattr(features, "one", None)
-    refused = asyncio.run(decider.answer_at_once(jobs([1])[0]))
+    refused = asyncio.run(batches.answer_at_once(jobs([1])[0]))
     assert isinstance(refused, Refusal) and refused.status == 500
 
 
-def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(decider, monkeypatch):
+def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(batches, monkeypatch):
     asked = jobs([8, 12])
-    each = [json.loads(answer) for answer in decider.answer(asked, is_explained=True)]
-    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
-    table = [json.loads(answer) for answer in decider.answer(asked, is_explained=True)]
+    each = [json.loads(answer) for answer in batches.answer(asked, is_explained=True)]
+    monkeypatch.setattr("scoring.judge.ONE_BY_ONE", 0)
+    table = [json.loads(answer) for answer in batches.answer(asked, is_explained=True)]
     for answer in each + table:
         for decision in answer:
             del decision["event_id"]
     assert each == table
 
 
-def test_an_explanation_lets_scores_pass_but_not_for_ever(decider, monkeypatch):
+def test_an_explanation_lets_scores_pass_but_not_for_ever(batches, monkeypatch):
     slept = []
-    monkeypatch.setattr("scoring.decider.sleep", slept.append)
-    decider.answer(jobs([2]), is_explained=True)
+    monkeypatch.setattr("scoring.serving.batches.sleep", slept.append)
+    batches.answer(jobs([2]), is_explained=True)
     assert not slept
-    decided = decider.log.record
+    decided = batches.decider.log.record
 
     def record(entries, now):  # what is decided at once waits for the disk
-        monkeypatch.setattr(decider.log, "record", decided)
-        decider.answer(jobs([2]), is_explained=True)
+        monkeypatch.setattr(batches.decider.log, "record", decided)
+        batches.answer(jobs([2]), is_explained=True)
         decided(entries, now)
 
-    monkeypatch.setattr(decider.log, "record", record)
-    assert isinstance(asyncio.run(decider.answer_at_once(jobs([1])[0])), bytes)
+    monkeypatch.setattr(batches.decider.log, "record", record)
+    assert isinstance(asyncio.run(batches.answer_at_once(jobs([1])[0])), bytes)
     assert len(slept) == 2 * 2 * GIVE_WAY_MS  # two applications, in two halves each
     slept.clear()
-    decider.answer(jobs([2]), is_explained=True)
+    batches.answer(jobs([2]), is_explained=True)
     assert not slept
 
 
 def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypatch):
-    decider, order = Decider(Scorer.load(folder), "m"), []
+    batches, order = Batches(Decider(Scorer.load(folder), "m")), []
     one = features.one
     monkeypatch.setattr(features, "one", lambda *parts: order.append("decided") or one(*parts))
 
     async def busy():
-        asked = [asyncio.ensure_future(decider.answer_at_once(job)) for job in jobs([1, 1, 1])]
+        asked = [asyncio.ensure_future(batches.answer_at_once(job)) for job in jobs([1, 1, 1])]
         while not all(task.done() for task in asked):
             order.append("seen")
             await asyncio.sleep(0)
@@ -137,54 +140,55 @@ def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypat
     assert ["decided", "decided"] not in [order[i : i + 2] for i in range(len(order))]
 
 
-def test_a_word_that_looks_like_no_number_is_explained_like_any_other(decider):
+def test_a_word_that_looks_like_no_number_is_explained_like_any_other(batches):
     (job,) = jobs([20])
     for application in job.applications:
         application.OCCUPATION_TYPE = "x:NaN"
-    (answer,) = decider.answer([job], is_explained=True)
+    (answer,) = batches.answer([job], is_explained=True)
     assert b"x:NaN" in answer and any(decision["reasons"] for decision in json.loads(answer))
 
 
-def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(decider, monkeypatch, caplog):
+@pytest.mark.parametrize("kind", [RuntimeError, PanicException])  # polars' own is no exception of Python's
+def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(batches, monkeypatch, caplog, kind):
     build = features.build
 
     def fragile(portfolio):
         if 3 in portfolio.applications["SK_ID_CURR"]:
-            raise RuntimeError("a client called Marie Curie broke it")
+            raise kind("a client called Marie Curie broke it")
         return build(portfolio)
 
     monkeypatch.setattr(features, "build", fragile)
-    monkeypatch.setattr("scoring.decider.ONE_BY_ONE", 0)
+    monkeypatch.setattr("scoring.judge.ONE_BY_ONE", 0)
     with caplog.at_level(logging.ERROR):
-        answers = decider.answer(jobs([2, 1, 3]))
+        answers = batches.answer(jobs([2, 1, 3]))
     assert isinstance(answers[1], Refusal) and answers[1].status == 500
     assert [len(json.loads(answers[i])) for i in (0, 2)] == [2, 3]
-    assert read(decider.log.folder).table.height == 5
-    assert "RuntimeError at" in caplog.text and "Curie" not in caplog.text
+    assert read(batches.decider.log.folder).table.height == 5
+    assert f"{kind.__name__} at" in caplog.text and "Curie" not in caplog.text
 
 
-def test_nobody_is_decided_who_waits_no_more(decider):
+def test_nobody_is_decided_who_waits_no_more(batches):
     first, second = jobs([1, 1])
     first.is_abandoned = True
-    gone, answer = decider.answer([first, second])
+    gone, answer = batches.answer([first, second])
     assert isinstance(gone, Refusal) and gone.status == 504
-    assert len(json.loads(answer)) == 1 and read(decider.log.folder).table.height == 1
+    assert len(json.loads(answer)) == 1 and read(batches.decider.log.folder).table.height == 1
 
 
-def test_what_cannot_be_recorded_is_not_decided(decider):
-    decider.log.folder.rmdir()
-    answers = decider.answer(jobs([1, 2]))
+def test_what_cannot_be_recorded_is_not_decided(batches):
+    batches.decider.log.folder.rmdir()
+    answers = batches.answer(jobs([1, 2]))
     assert [(answer.status, answer.retry_after_s) for answer in answers] == [(503, 5)] * 2
 
 
 def test_without_a_log_decisions_are_given_all_the_same(folder):
-    answers = Decider(Scorer.load(folder), "m").answer(jobs([2]))
+    answers = Batches(Decider(Scorer.load(folder), "m")).answer(jobs([2]))
     assert len(json.loads(answers[0])) == 2
 
 
 def test_golden_examples_are_scored_as_in_training(folder):
-    decider, examples = Decider(Scorer.load(folder), "m"), read_examples(folder)
-    decider.check(examples)
+    scorer, examples = Scorer.load(folder), read_examples(folder)
+    check(scorer, examples)
     examples[3]["probability_of_default"] += 1e-6
     with pytest.raises(ScorerError, match="golden example 4: training gave"):
-        decider.check(examples)
+        check(scorer, examples)

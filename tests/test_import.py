@@ -16,9 +16,9 @@ from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
-from scoring.decider import Decider
 from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
 from scoring.scorer import Scorer, ScorerError, read_examples
+from scoring.trial import check
 from training import registry, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -192,13 +192,13 @@ def test_a_scorer_that_decides_otherwise_is_refused(client, saved, uri, tmp_path
 def test_a_difference_below_a_billionth_is_none(saved):
     scorer, examples = Scorer.load(saved), read_examples(saved)
     examples[0]["probability_of_default"] += 1e-12
-    Decider(scorer, "m").check(examples)
+    check(scorer, examples)
 
 
 def test_a_scorer_of_other_features_is_refused(saved, monkeypatch):
     monkeypatch.setattr("scoring.features.names", lambda _: ["AMT_CREDIT"])
     with pytest.raises(ScorerError, match="the model reads"):
-        Decider(Scorer.load(saved), "m").check(read_examples(saved))
+        check(Scorer.load(saved), read_examples(saved))
 
 
 def test_a_damaged_scorer_is_refused(client, saved, uri, tmp_path):

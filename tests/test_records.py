@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from test_decode import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
 
 from scoring import features
-from scoring.bulk.records import RECORDS, Records
 from scoring.engine import Key, Reader, native
 from scoring.engine import build as building
 from scoring.features.checks import DECODER, RULES, as_request
+from scoring.serving.large.records import RECORDS, Records
 from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
 
@@ -188,7 +188,7 @@ def test_a_word_is_the_same_however_it_is_escaped(records, text):
 
 def test_slices_join_to_the_whole(records, monkeypatch):
     requests = flat(50, seed=8)
-    monkeypatch.setattr("scoring.bulk.records.SLICE", 7)
+    monkeypatch.setattr("scoring.serving.large.records.SLICE", 7)
     parts = records.read(body_of(requests), 50)
     assert parts is not None and [len(part) for part in parts] == [7] * 7 + [1]
     assert check(records, body_of(requests), 50)

@@ -9,12 +9,11 @@ import pytest
 import small
 from typer.testing import CliRunner
 
-from scoring.decider import Decider
+from scoring.decider import Asked, Decider
 from scoring.inference_log import InferenceLog, find
 from scoring.replay import ReplayError, app, replay
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer
-from scoring.serving.job import Job
 from scoring.store import StoreError, stored
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -39,8 +38,8 @@ def log(tmp_path_factory, scorer) -> Path:
     log = InferenceLog(folder, "w1", bytes(32), TAG, scorer.categories)
     decider = Decider(scorer, TAG, log, clock=lambda: NOON, new_id=iter(f"e{i}" for i in range(99)).__next__)
     requests = [ApplicationRequest.model_validate(r) for r in small.applications(40, seed=5)]
-    decider.answer([Job("r1", requests[:30])])
-    decider.answer([Job("r2", requests[30:], operator="desk")], is_explained=True)
+    decider.decide(Asked("r1", requests[:30]))
+    decider.decide(Asked("r2", requests[30:], operator="desk"), is_explained=True)
     log.close()
     return folder
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from test_decode import bodies
 
 from scoring import engine
-from scoring.bulk import Table
 from scoring.features.checks import DECODER
 from scoring.serving import reading
+from scoring.serving.large import Table
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
 from tests.torture import nasty

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import train
 from scoring import features, synthetic
 from scoring.candidates import COMPARISONS
-from scoring.decider import Decider
+from scoring.decider import Asked, Decider
 from scoring.evaluation.checks import LeakSuspected
 from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
@@ -152,7 +152,7 @@ def test_an_mlflow_model_decides_as_the_service_bit_for_bit(folder, mlflow_model
     requests = [example["request"] for example in read_examples(folder)]
     decider = Decider(Scorer.load(folder), "credit_scoring:tested")
     asked = [ApplicationRequest.model_validate_json(json.dumps(request)) for request in requests]
-    served = decider.decide(asked, ["x"] * len(asked))
+    served = decider.decide(Asked("x", asked))
     frame = pd.DataFrame(requests)  # gaps turn whole numbers to floats
     for given in (
         frame,

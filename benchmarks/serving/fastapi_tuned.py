@@ -6,9 +6,9 @@ import gc
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from ours import decider, job, text
+from ours import batches, job, text
 
-decide = decider()
+ours = batches()
 app = FastAPI()
 gc.collect()
 gc.freeze()
@@ -23,5 +23,5 @@ def ready() -> dict[str, Any]:
 @app.post("/score")
 async def score(request: Request) -> Response:
     """Decide applications."""
-    answer = await decide.answer_at_once(job(await request.body()))
+    answer = await ours.answer_at_once(job(await request.body()))
     return Response(text(answer), media_type="application/json")

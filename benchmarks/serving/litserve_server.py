@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 import litserve
-from ours import decider, job, text
+from ours import batches, job, text
 
 BATCH = int(os.environ.get("BENCH_BATCH", "1"))
 
@@ -15,7 +15,7 @@ class Scoring(litserve.LitAPI):
 
     def setup(self, _: str) -> None:
         """Load the model in the worker."""
-        self.decider = decider()
+        self.batches = batches()
 
     def decode_request(self, request):  # LitServe takes an annotation for a query parameter
         """Check the request; LitServe has parsed its JSON."""
@@ -32,8 +32,8 @@ class Scoring(litserve.LitAPI):
     def predict(self, x: Any) -> Any:
         """Decide one job, or a batch of them."""
         if BATCH == 1:
-            return text(self.decider.answer([x])[0])
-        return [text(answer) for answer in self.decider.answer(x)]
+            return text(self.batches.answer([x])[0])
+        return [text(answer) for answer in self.batches.answer(x)]
 
     def encode_response(self, output: bytes) -> Any:
         """Return JSON values, which LitServe writes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlserver import MLModel
 from mlserver.codecs import StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
-from ours import decider, job, text
+from ours import batches, job, text
 
 
 class Scoring(MLModel):
@@ -13,12 +13,12 @@ class Scoring(MLModel):
 
     async def load(self) -> bool:
         """Load the model."""
-        self.decider = decider()
+        self.batches = batches()
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """Decide the jobs of a request, or of the requests that MLServer merged."""
         jobs = [job(body.encode()) for body in StringCodec.decode_input(payload.inputs[0])]
-        answers = [text(answer).decode() for answer in self.decider.answer(jobs)]
+        answers = [text(answer).decode() for answer in self.batches.answer(jobs)]
         output = StringCodec.encode_output("decisions", answers)
         return InferenceResponse(model_name=self.name, outputs=[output])

@@ -10,6 +10,7 @@ from scoring.decider import Decider
 from scoring.features.checks import DECODER
 from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
+from scoring.serving.batches import Batches
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import parse
@@ -17,11 +18,12 @@ from scoring.serving.reading import parse
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
 
 
-def decider() -> Decider:
+def batches() -> Batches:
     """Load the model and open a log of this process."""
     scorer = Scorer.load(MODEL)
     worker = f"w{uuid.uuid4().hex[:8]}"
-    return Decider(scorer, "bench", InferenceLog(LOG, worker, bytes(32), "bench", list(scorer.categories)))
+    log = InferenceLog(LOG, worker, bytes(32), "bench", list(scorer.categories))
+    return Batches(Decider(scorer, "bench", log))
 
 
 def job(body: bytes) -> Job:

@@ -6,7 +6,7 @@ import os
 import time
 
 import ray
-from ours import decider, job, text
+from ours import batches, job, text
 from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,11 +17,11 @@ class Scoring:
     """Decides applications."""
 
     def __init__(self) -> None:
-        self.decider = decider()
+        self.batches = batches()
 
     async def __call__(self, request: Request) -> Response:
         """Decide one request."""
-        answer = await self.decider.answer_at_once(job(await request.body()))
+        answer = await self.batches.answer_at_once(job(await request.body()))
         return Response(text(answer), media_type="application/json")
 
 

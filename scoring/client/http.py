@@ -143,7 +143,7 @@ class Client:
         Returns
         -------
         polars.DataFrame
-            One row per row of the table, in order, with the columns ``scoring.bulk.ANSWER``.
+            One row per row of the table, in order, with a column for each field of `Decision`.
         """
         whole = table.to_arrow() if isinstance(table, pl.DataFrame) else table
         sink = io.BytesIO()

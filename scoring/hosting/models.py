@@ -13,7 +13,7 @@ from bentoml.exceptions import BentoMLException, NotFound
 from scoring.decider import Decider
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving.settings import IS_BENTO, MANIFEST, NAME
-from scoring.trial import try_out
+from scoring.trial import check, try_out, warm
 
 SERVED = f"_{NAME}_served"  # tells a worker which file names the model that its parent chose
 
@@ -57,10 +57,10 @@ def load(tag: str) -> Decider:
         If it reads other features than this code makes, or its golden examples score otherwise.
     """
     place = folder(tag)
-    decider, examples = Decider(Scorer.load(place), tag), read_examples(place)
-    decider.check(examples)
-    decider.warm(examples)
-    return decider
+    scorer, examples = Scorer.load(place), read_examples(place)
+    check(scorer, examples)
+    warm(scorer, examples)
+    return Decider(scorer, tag)
 
 
 def choose(served: Path, tag: str) -> None:

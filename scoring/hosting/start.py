@@ -53,7 +53,7 @@ def guard(settings: Settings) -> Guard:
 
 def prepare(settings: Settings, tag: str) -> None:
     """Try the start-up once in the parent: it stops at a fault, a worker would be restarted for ever."""
-    import scoring.bulk  # noqa: F401 - if it cannot be had, that is found now
+    import scoring.serving.large  # noqa: F401 - if it cannot be had, that is found now
 
     if "BENTOML_API_WORKERS" in os.environ or any(word.startswith("--api-workers") for word in sys.argv):
         raise BentoMLException(

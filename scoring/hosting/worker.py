@@ -18,8 +18,8 @@ from scoring import language
 from scoring.decider import Decider
 from scoring.hosting import models
 from scoring.inference_log import InferenceLog, heads_folder, log_key
-from scoring.scorer import Scorer
 from scoring.serving.access import KeyRing
+from scoring.serving.batches import Batches
 from scoring.serving.job import BulkJob, Job
 from scoring.serving.life import DRAIN, at_hangup, stand_back
 from scoring.serving.problem import Refusal
@@ -27,7 +27,7 @@ from scoring.serving.settings import Settings
 from scoring.serving.turns import Turns
 
 if TYPE_CHECKING:
-    from scoring.bulk import Bulk
+    from scoring.serving.large import Large
 
 # How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
 # score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
@@ -94,7 +94,8 @@ class Worker:
         gc.collect()
         gc.freeze()
         self.decider = Decider(scorer, tag, log)
-        self.tables = self.large.submit(self._tables, scorer, tag, log)
+        self.batches = Batches(self.decider)
+        self.tables = self.large.submit(self._tables, self.decider)
         ENGINE.labels(scorer.engine, scorer.family, tag).set(1)
         keys = len(KeyRing(self.settings.api_keys, self.settings.api_key_file))
         logger.info(
@@ -109,11 +110,11 @@ class Worker:
             f"{keys} API keys" if keys else "no API key: answering on this machine only",
         )
 
-    def _tables(self, scorer: Scorer, tag: str, log: InferenceLog | None) -> Bulk:
-        """Return what decides tables."""
-        from scoring.bulk import Bulk  # here: a worker answers its first application 0.2 s sooner without it
+    def _tables(self, decider: Decider) -> Large:
+        """Return what answers large requests."""
+        from scoring.serving.large import Large  # here: a worker answers its first one 0.2 s sooner without
 
-        return Bulk(scorer, tag, log, self.settings.limits.arrow_rows, turns=self.turns)
+        return Large(decider, self.settings.limits.arrow_rows, self.turns)
 
     def take_up(self) -> None:
         """Load the model that the parent chose beside the one that serves, and let it serve."""
@@ -131,7 +132,7 @@ class Worker:
 
     async def answer_at_once(self, job: Job) -> bytes | Refusal:
         """Answer a lone request without the batch."""
-        return await self.decider.answer_at_once(job)
+        return await self.batches.answer_at_once(job)
 
     async def answer_large(self, job: BulkJob) -> bytes | Refusal:
         """Answer a large request, beside others of its kind: they work in turns, a slice each."""

@@ -28,12 +28,13 @@ from scoring.inference_log.anchor import Anchor, heads_folder
 from scoring.inference_log.chain import Fault, Verdict, purge, verify
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
-from scoring.inference_log.record import COLUMNS, SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
+from scoring.inference_log.record import SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import Table
 from scoring.inference_log.renewal import log_key, renew
 from scoring.inference_log.table import event_ids
 from scoring.inference_log.together import Together
 from scoring.inference_log.writer import InferenceLog
+from scoring.tables.decisions import COLUMNS
 
 __all__ = [
     "COLUMNS",

@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from scoring.inference_log.disk import IrregularError, lines, named, open_regular, seek_last
-from scoring.inference_log.record import COLUMNS, LogError, Row, parse
+from scoring.inference_log.record import LogError, Row, parse
 from scoring.inference_log.table import Slice, records
+from scoring.tables.decisions import COLUMNS
 
 NAMED = 10_000  # lines that are set aside by name
 BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns

@@ -10,24 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import polars as pl
 from pydantic_core import to_json, to_jsonable_python
 
 from scoring.inference_log.disk import is_too_long
+from scoring.tables.decisions import COLUMNS
 
 SCHEMA_VERSION = 1
 Row = dict[str, Any]
-COLUMNS: dict[str, pl.DataType] = {
-    "event_id": pl.String(),
-    "time": pl.Datetime("us", "UTC"),
-    "model": pl.String(),
-    "applicant": pl.String(),
-    "request_id": pl.String(),
-    "probability_of_default": pl.Float64(),
-    "threshold": pl.Float64(),
-    "decision": pl.String(),
-}
-"""The columns that stand before the model's input features, in the log and in a scorer's reference."""
 
 
 class LogError(RuntimeError):

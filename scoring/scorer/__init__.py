@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring.decision import GRANTED, REFUSED, Costs, Points, decide
-from scoring.inference_log import COLUMNS
 from scoring.scorer import calibration as calibrated
 from scoring.scorer import description, remarks
 from scoring.scorer.calibration import Affine, Calibration
 from scoring.scorer.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
 from scoring.scorer.scorecard import Scorecard
+from scoring.tables.decisions import COLUMNS
 
 FORMAT = 1
 FAMILIES: dict[type, str] = {Boosted: "lightgbm", Scorecard: "scorecard", Linear: "linear"}
@@ -130,16 +131,21 @@ class Scorer:
 
     def decide(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return probability_of_default, score (points), threshold and decision, one row per application."""
-        default = self.probability(features)
+        said = self.say(self.probability(features))
+        words = {name: pl.String for name, column in said.items() if column.dtype.kind == "U"}
         return pl.DataFrame(
-            {
-                "probability_of_default": default,
-                "score": self.points.of(default),
-                "threshold": np.full(len(default), self.threshold),
-                "decision": decide(default, self.threshold).tolist(),
-            },
-            schema_overrides={"decision": pl.String},
+            {name: column.tolist() if name in words else column for name, column in said.items()},
+            schema_overrides=words,
         )
+
+    def say(self, default: Vector) -> dict[str, NDArray[Any]]:
+        """Return what is said of probabilities of default: fields of `schema.Decision`, one row for each."""
+        return {
+            "probability_of_default": default,
+            "score": self.points.of(default),
+            "threshold": np.full(len(default), self.threshold),
+            "decision": decide(default, self.threshold),
+        }
 
     def warnings(self, features: pl.DataFrame) -> list[list[remarks.Remark]]:
         """Return, per application, the values that training never saw; they are scored all the same.
@@ -147,7 +153,9 @@ class Scorer:
         Each is a dict with the keys of ``schema.InputWarning``: feature, problem (``"unseen category"`` or
         ``"outside range"``), value, text (by language).
         """
-        return remarks.on(self.model.encoding, self.ranges, features)
+        marks = remarks.marks(self.model.encoding, self.ranges, features)
+        listed = remarks.listed(self.ranges, marks)
+        return [listed.get(row, []) for row in range(features.height)]
 
     def check_features(self, declared: Sequence[str]) -> None:
         """Check that the code computes all that the model reads, in the model's order.

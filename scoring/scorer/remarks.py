@@ -22,10 +22,10 @@ UNSEEN = Text("warning.unseen", "{feature}: the model never saw “{value}”, w
 OUTSIDE = Text("warning.outside", "{feature}: {value}, outside the values of training ({least} to {most}).")
 
 
-def on(
+def marks(
     encoding: Encoding, ranges: Mapping[str, tuple[float, float]], features: pl.DataFrame
-) -> list[list[Remark]]:
-    """Return, per application, what its model never saw, with the keys of ``schema.InputWarning``.
+) -> pl.DataFrame:
+    """Return what a model never saw in applications, without words.
 
     Parameters
     ----------
@@ -34,25 +34,6 @@ def on(
     ranges : mapping of str to (float, float)
         Lowest and highest value of each number in training; a number without one is not judged.
     features : polars.DataFrame of shape (n_applications, n_features)
-    """
-    codes = encoding.codes(features)
-    unknown = (np.nan, np.nan)
-    low, high = np.array([ranges.get(name, unknown) for name in encoding.names]).reshape(-1, 2).T
-    found: list[list[Remark]] = [[] for _ in range(len(codes))]
-    for row, column in np.argwhere((codes < low) | (codes > high)):
-        name = encoding.names[column]
-        found[row].append(_outside(name, float(codes[row, column]), *ranges[name]))
-    for name in encoding.levels:
-        gaps = np.isnan(codes[:, encoding.names.index(name)])
-        for row in np.flatnonzero(gaps & features[name].is_not_null().to_numpy()):
-            found[row].append(_unseen(name, str(features[name][int(row)])))
-    return found
-
-
-def marks(
-    encoding: Encoding, ranges: Mapping[str, tuple[float, float]], features: pl.DataFrame
-) -> pl.DataFrame:
-    """Return the same as `on` for many applications at once, and without words.
 
     Returns
     -------
@@ -85,6 +66,14 @@ def marks(
         "word": pl.Series([v if w else None for v, w in zip(flat, is_word, strict=True)], dtype=pl.String),
     }
     return pl.DataFrame(columns).sort("row", maintain_order=True)
+
+
+def listed(ranges: Mapping[str, tuple[float, float]], marks: pl.DataFrame) -> dict[int, list[Remark]]:
+    """Return the `marks` in words by row, with the keys of ``schema.InputWarning``."""
+    found: dict[int, list[Remark]] = {}
+    for row, feature, number, word in marks.iter_rows():
+        found.setdefault(row, []).append(words(ranges, feature, number, word))
+    return found
 
 
 def words(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from scoring.decision import decide
 from scoring.scorer import Scorer
 from scoring.scorer.model import Vector, probability
 from scoring.scorer.remarks import Remark, words
@@ -69,15 +68,9 @@ class Single:
 
     def decide(self, row: Vector) -> dict[str, Any]:
         """Return what the scorer decides on a row."""
-        scorer = self.scorer
-        raw = scorer.model.function.raw(row.reshape(1, -1))
-        default = probability(scorer.calibration.of(raw))
-        return {
-            "probability_of_default": float(default[0]),
-            "score": int(scorer.points.of(default)[0]),
-            "threshold": scorer.threshold,
-            "decision": str(decide(default, scorer.threshold)[0]),
-        }
+        raw = self.scorer.model.function.raw(row.reshape(1, -1))
+        said = self.scorer.say(probability(self.scorer.calibration.of(raw)))
+        return {name: column[0].item() for name, column in said.items()}
 
     def _only(self, features: Mapping[str, Value]) -> tuple[Value]:
         """Return the one value of a model of one feature: itemgetter would give it without its tuple."""

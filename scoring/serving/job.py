@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from scoring.schema import Request
+from scoring.decider import Asked
 
 JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the door
 
 
 @dataclass
-class Job:
-    """A request that passed the door.
+class Job(Asked):
+    """A request that passed the door; ``is_abandoned``: nobody waits for the answer any more."""
 
-    ``is_abandoned``: nobody waits for the answer any more; ``operator``: name of the API key it came with.
-    """
-
-    request_id: str
-    applications: list[Request]
     is_abandoned: bool = field(default=False, compare=False)
-    operator: str | None = None
 
 
 @dataclass

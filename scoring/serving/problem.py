@@ -53,7 +53,12 @@ class Refusal(Exception):
         return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close, **allow}
 
 
-def refusal_of(error: Exception) -> Refusal:
+def late() -> Refusal:
+    """Return the refusal of a request whose answer nobody waits for any more."""
+    return Refusal(504, "The time for this request is over.")
+
+
+def refusal_of(error: BaseException) -> Refusal:
     """Return what a client is told of an exception, and log what its own words do not say.
 
     The message of a fault of ours could quote an applicant, so only its kind and place are logged.

@@ -24,9 +24,9 @@ from typing import Any
 import pyarrow as pa
 
 from scoring import features
-from scoring.bulk import Table, check
 from scoring.features.checks import RULES, checker_of
 from scoring.schema import KEY
+from scoring.serving.large import Table, check
 from scoring.serving.problem import Refusal
 
 ROOT = Path(__file__).resolve().parents[2]

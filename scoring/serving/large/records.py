@@ -13,13 +13,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from scoring.bulk.stream import SLICE
 from scoring.engine import Absent, Key, Reader
 from scoring.engine import Records as Slice
 from scoring.features import HISTORY_FEATURES
 from scoring.features.checks import READ, RULES, Rule
 from scoring.schema import KEY
 from scoring.schema.columns import INT32_MAX
+from scoring.serving.large.stream import SLICE
 from scoring.tables import DTYPES, Portfolio
 
 INNER = "history_features"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import polars as pl
 import pyarrow as pa
 
-from scoring.bulk.plain import WORD_BYTES, Checked, fault_of, is_shared, made
 from scoring.features.checks import RULES
 from scoring.schema import KEY, FieldError
+from scoring.serving.large.plain import WORD_BYTES, Checked, fault_of, is_shared, made
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 
 SLICE = 1_700  # rows decided at a stretch: bounds the memory, and other threads get their turn in between

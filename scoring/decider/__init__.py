@@ -1,0 +1,10 @@
+"""Decide and record: the one path from applications to decisions that may be given.
+
+A few applications, or slices of a table, come in; decisions under the names of `schema.Decision` come out, as
+dictionaries or as frames. What carries them, and who asks by which means, is known above.
+"""
+
+from scoring.decider.few import Asked, Decided, Decider
+from scoring.decider.slices import Part, Slices
+
+__all__ = ["Asked", "Decided", "Decider", "Part", "Slices"]

@@ -1,0 +1,17 @@
+"""Tables of decisions that were taken."""
+
+from __future__ import annotations
+
+import polars as pl
+
+COLUMNS: dict[str, pl.DataType] = {
+    "event_id": pl.String(),
+    "time": pl.Datetime("us", "UTC"),
+    "model": pl.String(),
+    "applicant": pl.String(),
+    "request_id": pl.String(),
+    "probability_of_default": pl.Float64(),
+    "threshold": pl.Float64(),
+    "decision": pl.String(),
+}
+"""The columns that stand before the model's input features, in the log and in a scorer's reference."""
