@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,8 +18,7 @@ from scoring.tables import Portfolio
 ONE_BY_ONE = 128  # applications; from here on a table of them is made faster than each alone
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """What is said of one application.
 
     Attributes
@@ -35,8 +33,7 @@ class Judged:
     inputs: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedTable:
+class JudgedTable(NamedTuple):
     """What is said of the applications of a table, one row for each, in their order.
 
     Attributes
@@ -88,7 +85,9 @@ class Judge:
 
     def _judge(self, application: Request | ApplicationRequest) -> Judged:
         row, warnings, values = self._single.read(features.one(*tables.parts(application, features.READS)))
-        return Judged({**self._single.decide(row), "warnings": warnings}, values)
+        said = self._single.decide(row)
+        said["warnings"] = warnings
+        return Judged(said, values)
 
     def _explain(self, application: Request | ApplicationRequest, pause: Callable[[], None]) -> Judged:
         pause()

@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from scoring.schema import Decision
+
 MODEL = "credit_scoring:stand-in"
 THRESHOLD = 0.0909
 BASE = -2.4
@@ -46,7 +48,8 @@ def explain(application: dict[str, Any]) -> dict[str, Any]:
     raw = BASE + sum(contributions)
     p = 1 / (1 + math.exp(-raw))
     values = [outside, credit, None]
-    return {
+    examples = {name: field.examples[0] for name, field in Decision.model_fields.items() if field.examples}
+    return examples | {
         "event_id": f"event-{application['SK_ID_CURR']}",
         "SK_ID_CURR": application["SK_ID_CURR"],
         "probability_of_default": p,
@@ -102,8 +105,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         answers = [explain(application) for application in applications]
         if self.path == "/score":
-            kept = list(answers[0])[:8]
-            answers = [{name: answer[name] for name in kept} for answer in answers]
+            answers = [{name: answer[name] for name in Decision.model_fields} for answer in answers]
         self._send(200, answers)
 
     def _problem(self, status: int, detail: str, errors: list[dict[str, Any]]) -> None:

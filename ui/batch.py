@@ -20,16 +20,10 @@ from ui.words import say
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
 MOST_BYTES = 2**28  # of an upload, unpacked
 ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the progress moves
-ANSWERS = (
-    "probability_of_default",
-    "score",
-    "threshold",
-    "decision",
-    "model",
-    "event_id",
-    "warnings",
-    "error",
-)
+LAST = ("event_id", "warnings")
+ANSWERS = (*(name for name in Decision.model_fields if name not in (KEY, *LAST)), *LAST, "error")
+"""Columns of a decision in the file: its fields, those last that a person reads last."""
+TYPES = {int: pl.Int64, float: pl.Float64}  # of fields; all others are texts
 
 Score = Callable[[list[dict[str, Any]]], Sequence[Decision | str]]
 """Asks the service; per application a decision, or a sentence that says why there is none."""
@@ -195,7 +189,7 @@ def score(
     for start in range(0, len(upload.table), ROWS_A_REQUEST):
         answers += _score_part(upload, start, ask, lang)
         progress(len(answers), len(upload.table))
-    types = {"probability_of_default": pl.Float64, "score": pl.Int64, "threshold": pl.Float64}
+    types = {name: TYPES.get(field.annotation, pl.String) for name, field in Decision.model_fields.items()}
     answered = pl.DataFrame(answers, schema={name: types.get(name, pl.String) for name in ANSWERS})
     return Scored(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
 
@@ -229,5 +223,5 @@ def _check(row: dict[str, Any], faults: dict[str, str], lang: Language) -> tuple
 
 def _columns(decision: Decision, lang: Language) -> dict[str, Any]:
     said = [warning.text[lang] for warning in decision.warnings]
-    kept = {name: getattr(decision, name) for name in ANSWERS[:6]}
+    kept = {name: getattr(decision, name) for name in ANSWERS[:-1]}
     return kept | {"warnings": " ".join(said) or None, "error": None}

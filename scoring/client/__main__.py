@@ -34,7 +34,7 @@ from scoring.client.batch import ROWS, JobError, score_file
 from scoring.client.files import FileError
 from scoring.client.http import URL, Client, Refused, ServiceError
 from scoring.language import languages
-from scoring.schema import Explanation
+from scoring.schema import KEY, Decision, Explanation
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 err = Console(stderr=True)
@@ -168,7 +168,7 @@ def _run(
         start = time.perf_counter()
         with _bar() as bar, draft.open("w", newline="", encoding="utf-8") as file:
             task = bar.add_task(f"{path.name}", total=rows)
-            writer = csv.DictWriter(file, ["SK_ID_CURR", *_explanation(None), "error"], restval="")
+            writer = csv.DictWriter(file, [KEY, *_explanation(None), "error"], restval="")
             writer.writeheader()
             answers = client.explain_many(
                 _requests(portfolio, rows, chunk), chunk, parallel, lambda n: bar.advance(task, n)
@@ -176,7 +176,7 @@ def _run(
             for client_id, answer in zip(ids, answers, strict=True):
                 refused += isinstance(answer, Refused)
                 found = {"error": answer.detail} if isinstance(answer, Refused) else _explanation(answer)
-                writer.writerow({"SK_ID_CURR": client_id, **found})
+                writer.writerow({KEY: client_id, **found})
         seconds = time.perf_counter() - start
         draft.replace(out)
     except (tables.TableError, ServiceError, OSError) as error:
@@ -199,7 +199,7 @@ def _requests(portfolio: tables.Partitions, rows: int, chunk: int) -> Iterator[d
 
 def _explanation(answer: Explanation | None) -> dict[str, Any]:
     """Give the columns of an explanation: the decision's, and its reasons in every language."""
-    names = ("event_id", "probability_of_default", "score", "threshold", "decision", "model", "warnings")
+    names = [name for name in Decision.model_fields if name != KEY]
     reasons = {f"reason_{i + 1}_{language}": "" for i in range(4) for language in languages()}
     if answer is None:
         return dict.fromkeys(names) | reasons

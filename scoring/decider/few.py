@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from scoring.decider.slices import Slices
 from scoring.inference_log import Entry, InferenceLog, Together
@@ -18,6 +18,8 @@ from scoring.schema import KEY, ApplicationRequest, Decision, Explanation, Reque
 from scoring.scorer import Scorer
 
 EVENTS_KEPT = 1_000  # requests of many rows that are known to be recorded; a client asks again within seconds
+
+DECIDED, EXPLAINED = tuple(Decision.model_fields), tuple(Explanation.model_fields)
 
 utc_now = partial(datetime.now, UTC)
 
@@ -39,8 +41,7 @@ class Asked:
     operator: str | None = None
 
 
-@dataclass(frozen=True)
-class Decided:
+class Decided(NamedTuple):
     """The decisions on one request, with what the record must say of them; void until they are recorded."""
 
     decisions: list[Answer]
@@ -146,13 +147,13 @@ class Decider:
             self._recorded.popitem(last=False)
 
     def _decided(self, request: Asked, judged: Iterable[Judged], is_explained: bool) -> Decided:
-        names = Explanation.model_fields if is_explained else Decision.model_fields
+        names = EXPLAINED if is_explained else DECIDED
         decisions: list[Answer] = []
         entries: list[Entry] = []
         for application, verdict in zip(request.applications, judged, strict=True):
             event, number, said = self._new_id(), application.SK_ID_CURR, verdict.said
-            whole = {**said, "event_id": event, KEY: number, "model": self.model}
-            decisions.append({name: whole[name] for name in names})
+            said |= {"event_id": event, KEY: number, "model": self.model}
+            decisions.append({name: said[name] for name in names})
             entries.append(
                 Entry(
                     event_id=event,

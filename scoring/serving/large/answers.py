@@ -54,7 +54,7 @@ def as_arrow(parts: Iterable[Part]) -> bytes:
 
 
 def as_json(parts: Iterable[Part], ranges: Mapping[str, tuple[float, float]]) -> bytes:
-    """Return decisions as JSON, as the same applications would get it a few at a time."""
+    """Return decisions as JSON, as a few applications get it."""
     pieces: list[str] = []
     for decisions, marks in parts:
         warned = {row: json.dumps(warnings) for row, warnings in remarks.listed(ranges, marks).items()}
