@@ -86,7 +86,7 @@ def read_reference(path: Path, model: str | None = None) -> Reference:
         raise InputError(f"there is no reference {file}; give a scorer's folder, or import a model first.")
     try:
         table = pl.read_parquet(file)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise InputError(f"the reference {file} is not Parquet; import the model again.") from error
     lacking = [name for name in inference_log.COLUMNS if name not in table.columns]
     if lacking or table.is_empty():

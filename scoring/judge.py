@@ -79,7 +79,7 @@ class Judge:
 
     def table(self, portfolio: Portfolio) -> JudgedTable:
         """Return the verdicts on a portfolio."""
-        inputs = features.build(portfolio).select(self.scorer.feature_names)
+        inputs = features.build(portfolio)[self.scorer.feature_names]
         marks = remarks.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
         return JudgedTable(self.scorer.decide(inputs), marks, inputs)
 

@@ -104,7 +104,7 @@ def test_the_readme_shows_every_field_of_a_decision():
 DECLARED = """    risk_grade: Literal["A", "B"] = Field(description="How safe, in a letter.", examples=["A"])
     threshold: float"""
 SAID = """            "risk_grade": np.where(default < 0.2, "A", "B"),
-            "threshold": np"""
+            "threshold": self"""
 OUTPUTS = """
 import json, sys
 sys.path.insert(0, "tests")
@@ -148,7 +148,7 @@ def outputs(home: Path) -> dict[str, list[str]]:
     shutil.copy(ROOT / "service.py", home)
     for file, before, after in (
         ("scoring/schema/answers.py", "    threshold: float", DECLARED),
-        ("scoring/scorer/__init__.py", '            "threshold": np', SAID),
+        ("scoring/scorer/__init__.py", '            "threshold": self', SAID),
     ):
         source = (home / file).read_text()
         assert source.count(before) == 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from polars.exceptions import PanicException
 
 from scoring.client import ServiceError
 from scoring.schema import KEY, Explanation
@@ -57,7 +58,7 @@ class Desk:
     def __init__(self, lang: Language, service: Service, clients: Clients) -> None:
         self.lang, self.service, self.clients = lang, service, clients
 
-    def trouble(self, error: Exception) -> str:
+    def trouble(self, error: BaseException) -> str:
         """Return the sentence for something that went wrong, as HTML."""
         if isinstance(error, ServiceError):
             return result.trouble(sentence(error, self.service.api, self.lang), details(error, self.lang))
@@ -200,7 +201,10 @@ def guarded(desk: Desk, handler: Callable[..., list[Any]], outputs: int) -> Call
     def handle(*inputs: Any) -> list[Any]:
         try:
             return handler(*inputs)
-        except Exception as error:  # the border of the page: logged once, told in a sentence
+        except (
+            Exception,
+            PanicException,
+        ) as error:  # the border: logged once, told in a sentence
             return [desk.trouble(error), *[gr.skip()] * (outputs - 1)]
 
     return handle

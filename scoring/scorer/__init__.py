@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars.exceptions import PanicException
 
 from scoring.decision import GRANTED, REFUSED, Costs, Points, decide
 from scoring.scorer import calibration as calibrated
@@ -131,19 +132,20 @@ class Scorer:
 
     def decide(self, features: pl.DataFrame) -> pl.DataFrame:
         """Return probability_of_default, score (points), threshold and decision, one row per application."""
-        said = self.say(self.probability(features))
+        default = self.probability(features)
+        said = {name: np.broadcast_to(value, len(default)) for name, value in self.say(default).items()}
         words = {name: pl.String for name, column in said.items() if column.dtype.kind == "U"}
         return pl.DataFrame(
             {name: column.tolist() if name in words else column for name, column in said.items()},
             schema_overrides=words,
         )
 
-    def say(self, default: Vector) -> dict[str, NDArray[Any]]:
-        """Return what is said of probabilities of default: fields of `schema.Decision`, one row for each."""
+    def say(self, default: Vector) -> dict[str, NDArray[Any] | float]:
+        """Return fields of `schema.Decision`: one value for each probability of default, or one for all."""
         return {
             "probability_of_default": default,
             "score": self.points.of(default),
-            "threshold": np.full(len(default), self.threshold),
+            "threshold": self.threshold,
             "decision": decide(default, self.threshold),
         }
 
@@ -269,7 +271,7 @@ def read_reference(folder: Path) -> pl.DataFrame:
     file = folder / REFERENCE
     try:
         table = pl.read_parquet(file)
-    except Exception as error:  # polars raises a dozen types over bytes that are no Parquet
+    except (Exception, PanicException) as error:  # polars raises a dozen types over what is no Parquet
         raise ScorerError(f"{file} cannot be read: it is not Parquet; import the model again.") from error
     if lacking := [name for name in COLUMNS if name not in table.columns]:
         raise ScorerError(f"{file} lacks the column {lacking[0]!r}; import the model again.")

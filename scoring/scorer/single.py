@@ -70,7 +70,7 @@ class Single:
         """Return what the scorer decides on a row."""
         raw = self.scorer.model.function.raw(row.reshape(1, -1))
         said = self.scorer.say(probability(self.scorer.calibration.of(raw)))
-        return {name: column[0].item() for name, column in said.items()}
+        return {name: value if isinstance(value, float) else value[0].item() for name, value in said.items()}
 
     def _only(self, features: Mapping[str, Value]) -> tuple[Value]:
         """Return the one value of a model of one feature: itemgetter would give it without its tuple."""
