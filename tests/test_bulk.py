@@ -34,7 +34,7 @@ from scoring.serving.large.plain import Checked
 from scoring.serving.limits import Limits, Route
 from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal
-from scoring.serving.reading import parse
+from scoring.serving.reading import OUTLINER, parse
 from scoring.serving.turns import Turns
 
 TAG = "credit_scoring:tested"
@@ -576,7 +576,7 @@ def as_json(requests: list[dict[str, Any]], **changes: Any) -> JsonJob:
     return JsonJob(**{"request_id": "r", "body": body, "is_json": True, "key": "", "rows": 5_000} | changes)
 
 
-@pytest.mark.xfail(reason="a process of few cores refuses it: to be found out", strict=False)
+@pytest.mark.skipif(OUTLINER is None, reason="bodies above 1 MiB need the engine: python -m scoring.engine")
 def test_many_rows_of_json_are_decided_like_a_few_and_in_their_order(tmp_path, scorer):
     requests = odd(small.applications(2_300, seed=6))
     flat_ones = json.loads(json.dumps(requests[:50]))
