@@ -212,8 +212,9 @@ def test_a_catalogue_that_cannot_be_used_stops_the_start_with_a_sentence(further
 
 def test_a_service_with_such_a_catalogue_does_not_start(tmp_path):
     catalogue(tmp_path, "de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein"')
+    code = "from scoring.hosting import start; start.prepare(start.settings(), 'credit_scoring:none')"
     started = subprocess.run(
-        [sys.executable, "-c", "import service"],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         env=os.environ | {"CREDIT_SCORING_LANGUAGES": str(tmp_path)},
         capture_output=True,
