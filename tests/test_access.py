@@ -107,6 +107,16 @@ def test_a_page_is_ours_by_scheme_and_host_and_port(scheme, host, origin, is_our
     [
         *("forwarded", "via", "x_real_ip", "x_forwarded_for", "x_forwarded_host", "x_forwarded_anything"),
         *("x_client_ip", "true_client_ip", "cf_connecting_ip", "cdn_loop", "x_envoy_external_address"),
+        *("x_cluster_client_ip", "fastly_client_ip", "x_original_forwarded_for", "x_amzn_trace_id", "cf_ray"),
+        *(
+            "fly_client_ip",
+            "x_forwarded",
+            "forwarded_for",
+            "x_azure_clientip",
+            "x_arr_log_id",
+            "x_remote_addr",
+        ),
+        *("x_appengine_user_ip", "x_cloud_trace_context", "x_akamai_edgescape", "x_nf_client_connection_ip"),
     ],
 )
 def test_without_keys_what_shows_a_proxy_is_refused_though_it_calls_this_machine_by_name(header):

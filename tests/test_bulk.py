@@ -728,6 +728,7 @@ def test_tables_on_their_way_in_never_take_more_memory_than_they_may():
     ("headers", "options", "status"),
     [
         ({"idempotency-key": "a b"}, {}, 400),
+        ({"idempotency-key": ""}, {}, 400),
         ({"content-encoding": "gzip"}, {}, 415),
         ({}, {"path": "/explain"}, 415),
         ({}, {"path": "/table"}, 404),

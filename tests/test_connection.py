@@ -211,7 +211,7 @@ def test_who_does_not_take_an_answer_is_cut_though_more_requests_follow():
 
 
 def test_a_head_that_comes_in_pieces_may_be_as_large_as_one_that_does_not():
-    head = b"GET /%s HTTP/1.1\r\n%s\r\n" % (
+    head = b"GET /%s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (
         b"u" * 400,
         b"".join(b"A%d: %s\r\n" % (i, b"b" * 90) for i in range(15)),
     )
@@ -242,11 +242,13 @@ def test_while_the_service_drains_each_answer_closes_its_connection(monkeypatch)
 def test_stalled_clients_do_not_delay_the_others():
     async def talk(port):
         stalled = [asyncio.ensure_future(exchange(port, b"POST /score HT")) for _ in range(100)]
-        body = b"POST /score HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        body = (
+            b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+        )
         stalled += [asyncio.ensure_future(exchange(port, body)) for _ in range(100)]
         await asyncio.sleep(0.1)
         good = await asyncio.gather(
-            *(exchange(port, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n") for _ in range(20))
+            *(exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") for _ in range(20))
         )
         return await asyncio.gather(*stalled), good
 
@@ -348,7 +350,7 @@ def test_every_byte_around_the_bodies_is_counted_as_it_comes(raw, piece):
 
 def test_a_head_may_have_as_many_bytes_as_its_limit_and_not_one_more():
     for size, status in ((LIMITS.head_bytes, 200), (LIMITS.head_bytes + 1, 431)):
-        head = b"GET / HTTP/1.1\r\nConnection: close\r\nA: %b\r\n\r\n"
+        head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: %b\r\n\r\n"
         head %= b"a" * (size - len(head) + 2)
         for parts in ([head], [head[:100], head[100:]]):
             answer, _ = serve(lambda port, parts=parts: exchange(port, *parts, pause=0.02))
@@ -424,3 +426,32 @@ def test_who_waits_longest_makes_way_for_who_comes(caplog):
     assert gone == [True, True, True]
     assert problem(over).status == 503 and b"retry-after: 1" in over
     assert len(caplog.records) == 1 and "ulimit -n" in caplog.text
+
+
+@pytest.mark.parametrize("path", [b"/", b"/livez", b"/readyz", b"/score", b"/nothing"])
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        b"",
+        b"Host: x\r\nHost: x\r\n",
+        b"Host: a b\r\n",
+        b"Host: x/y\r\n",
+        b"Host: u@x\r\n",
+        b"Host: x:1:2\r\n",
+    ],
+)
+def test_a_request_without_the_one_host_that_it_must_have_is_refused_on_every_path(path, hosts):
+    for wish in (b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"):
+        raw = b"GET %b HTTP/1.1\r\n%b%b\r\n" % (path, hosts, wish)
+        answer, _ = serve(lambda port, raw=raw: exchange(port, raw))
+        found = problem(answer)
+        assert found.status == 400 and found.detail.startswith("Send one header Host")
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"x", b"a_b.example:443", b"[::1]:3000", b"127.0.0.1:", b"xn--bcher-kva.example"]
+)
+def test_every_host_that_can_be_one_is_let_in(host):
+    raw = b"GET / HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % host
+    answer, _ = serve(lambda port: exchange(port, raw))
+    assert answer.startswith(b"HTTP/1.1 200 ")

@@ -139,12 +139,17 @@ def test_a_stone_is_not_written_through_a_link(folder, tmp_path, key):
 def test_folders_and_key_are_closed_to_others_whatever_the_umask(tmp_path, umask):
     before = os.umask(umask)
     try:
-        key = pseudonym_key(tmp_path / "pseudonym.key")
-        write(tmp_path / "log", key, records=1).close()
+        key = pseudonym_key(tmp_path / "keys" / "of this log" / "pseudonym.key")
+        write(tmp_path / "logs" / "log", key, records=1).close()
+        run("export", "--log", str(tmp_path / "logs" / "log"), "--out", str(tmp_path / "all.parquet"))
     finally:
         os.umask(before)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in sorted(tmp_path.rglob("*"))}
     assert {path.name: mode for path, mode in modes.items()} == {
+        "all.parquet": 0o640,
+        "keys": 0o750,
+        "of this log": 0o750,
+        "logs": 0o750,
         "log": 0o750,
         NAME: 0o640,
         "log-heads": 0o750,

@@ -22,8 +22,9 @@ class IrregularError(OSError):
 
 
 def make_folder(place: Path) -> None:
-    """Make a folder that others cannot enter, whatever the umask; one that is there is left as it is."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    """Make a folder, and those above, that others cannot enter, whatever the umask; what is there stays."""
+    if not place.parent.exists():
+        make_folder(place.parent)
     try:
         place.mkdir(FOLDER_MODE)
     except FileExistsError:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from scoring.inference_log.disk import FILE_MODE
 from scoring.inference_log.reader import Quarantined, add_types
 from scoring.inference_log.record import LogError
 from scoring.spreadsheet import harmless
@@ -69,6 +70,7 @@ def export(
                 source.sink_csv(draft)
             else:
                 source.sink_parquet(draft, row_group_size=GROUP_ROWS)
+            draft.chmod(FILE_MODE)
             draft.rename(out)
     except OSError as error:
         raise LogError(f"{out} cannot be written: {error.strerror or error}.") from error

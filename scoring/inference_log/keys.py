@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from scoring.inference_log.disk import open_regular, sync_folder, write_new
+from scoring.inference_log.disk import make_folder, open_regular, sync_folder, write_new
 from scoring.inference_log.record import LogError
 
 KEY_BYTES = 32  # as long as the digest of HMAC-SHA-256: RFC 2104 asks for no less
@@ -46,7 +46,7 @@ def pseudonym_key(path: Path, is_new_allowed: bool = True) -> bytes:
 
 def _make(path: Path) -> None:
     """Write a new key unless there is one: beside and linked into place, so that nobody reads a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

@@ -28,10 +28,15 @@ HEALTH = frozenset({"/livez", "/readyz", "/healthz"})  # for probes, which know 
 PAGES = frozenset({"/", "/model", "/docs.json", "/metrics"})
 # What proxies add. One that adds none of these and speaks HTTP/1.1, as a forwarded port, cannot be told.
 PROXIED = frozenset(
-    b"forwarded via x-real-ip x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip "
-    b"cdn-loop".split()
+    b"forwarded forwarded-for via cdn-loop x-real-ip x-client-ip client-ip true-client-ip x-true-client-ip "
+    b"x-cluster-client-ip x-remote-ip x-remote-addr x-originating-ip x-proxyuser-ip proxy-client-ip "
+    b"wl-proxy-client-ip incap-client-ip ali-cdn-real-ip do-connecting-ip x-sucuri-clientip x-nginx-proxy "
+    b"x-varnish x-cloud-trace-context x-url-scheme front-end-https".split()
 )
-PROXIED_PREFIXES = (b"x-forwarded-", b"x-envoy-", b"x-original-")
+PROXIED_PREFIXES = tuple(
+    b"x-forward cf- fastly- fly- x-envoy- x-original- x-amzn- x-amz-cf- x-azure- x-arr- x-appengine- "
+    b"x-akamai- akamai- x-vercel- x-nf- x-bluecoat- x-traefik-".split()
+)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,64}):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})")

@@ -66,11 +66,14 @@ def told(headers: Mapping[bytes, str]) -> int:
 
 
 def idempotency_key(headers: Mapping[bytes, str]) -> str:
-    """Return the client's Idempotency-Key, "" without one, or refuse it."""
-    key = headers.get(b"idempotency-key", "")
-    if key and not _SAFE_ID.fullmatch(key):
+    """Return the client's Idempotency-Key, "" without one, or refuse it.
+
+    An empty one is refused: who sends it means to be protected from deciding twice, and would not be.
+    """
+    key = headers.get(b"idempotency-key")
+    if key is not None and not _SAFE_ID.fullmatch(key):
         raise Refusal(400, "The Idempotency-Key is not 1 to 128 letters, digits and ._:+/=- signs.")
-    return key
+    return key or ""
 
 
 def request_id(headers: Mapping[bytes, str]) -> str:

@@ -31,7 +31,7 @@ _GROUPED_BY_POINT = r"^[+-]?\d{1,3}((\.\d{3})+,\d*|(\.\d{3}){2,})$"
 _DOUBTFUL_COMMA = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _DOUBTFUL_POINT = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_SHORTENED = r"^\d[.,]\d{5}[eE]\+?1\d$"  # how a spreadsheet shows, and exports, more than eleven digits
+_POWERED = r"^\+?(\d+)(?:[.,](\d*))?[eE]\+?(\d{1,3})$"  # of three digits no spreadsheet writes more
 
 YES_NO = {
     name: tuple(sorted(column.levels, key=str.casefold, reverse=True))
@@ -233,7 +233,7 @@ def _identifiers(column: pl.Series, decimal: str) -> tuple[pl.Series, pl.Series 
         through = pl.when(is_exact).then(value).cast(pl.Int64, strict=False)
         found = pl.coalesce(pl.when(code.is_null()).then(whole), through)
         said = (
-            pl.when(text.str.contains(_SHORTENED))
+            pl.when(_is_rounded(text))
             .then(pl.lit("shortened"))
             .when(code.is_in(["comma", "point"]))
             .then(code)
@@ -243,6 +243,17 @@ def _identifiers(column: pl.Series, decimal: str) -> tuple[pl.Series, pl.Series 
         return pl.when(said.is_null()).then(found), said
 
     return _mended(number, column, odd, read)
+
+
+def _is_rounded(text: pl.Expr) -> pl.Expr:
+    """Tell whether a number with a power of ten shows fewer decimals than the power asks for.
+
+    So spreadsheets show what is longer than its cell, and export what they show. Whoever wrote 1.00E+05, be
+    it 100000 or 100001, the digits that are not there cannot be told from zeros.
+    """
+    decimals = text.str.extract(_POWERED, 2).str.len_chars().fill_null(0)
+    power = text.str.extract(_POWERED, 3).cast(pl.Int64, strict=False)
+    return (power > decimals).fill_null(False)
 
 
 def _mended(

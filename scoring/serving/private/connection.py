@@ -9,6 +9,7 @@ connection, so that the next request of that client goes elsewhere.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import ClassVar
@@ -20,6 +21,7 @@ from scoring.serving.crowd import Crowd
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Refusal
 
+_HOST = re.compile(rb"(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(?::\d*)?")  # RFC 3986, section 3.2.2
 LINGER_S = 1.0  # in which what a refused client still sends is thrown away
 
 
@@ -129,8 +131,7 @@ class Connection(HttpToolsProtocol):
             self._is_upgrade = True
             return
         self._is_in_body = True
-        if not self.url.startswith(b"/"):
-            self._check_target()
+        self._check_host()
         super().on_headers_complete()
         if self.drains[0]() and self.cycle is not None:
             self.cycle.keep_alive = False
@@ -192,13 +193,22 @@ class Connection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
         self.parser.feed_data(b"".join([b"%b %b HTTP/%b\r\n" % target, *fields, b"\r\n"]))
 
-    def _check_target(self) -> None:
-        """Refuse a target with a Host of its own, if the header Host, which is looked at, is another."""
-        target = httptools.parse_url(self.url)
-        port = b"" if target.port is None else b":%d" % target.port
+    def _check_host(self) -> None:
+        """Refuse a head without the one Host that it must have (RFC 9112, section 3.2), on any path.
+
+        A target may have a Host of its own: then the header, which is looked at, must say the same.
+        """
         named = [value.lower() for name, value in self.headers if name == b"host"]
-        if target.host is None or named != [target.host.lower() + port]:
-            self._refusal = Refusal(400, "The request's target and its header Host name two hosts.")
+        if not named and self.parser.get_http_version() == "1.0":
+            named = [b""]
+        if len(named) != 1 or not _HOST.fullmatch(named[0]):
+            self._refusal = Refusal(400, "Send one header Host, with the name or address of the service.")
+        elif not self.url.startswith(b"/"):
+            target = httptools.parse_url(self.url)
+            port = b"" if target.port is None else b":%d" % target.port
+            if target.host is None or named != [target.host.lower() + port]:
+                self._refusal = Refusal(400, "The request's target and its header Host name two hosts.")
+        if self._refusal is not None:
             raise ValueError(self._refusal.detail)
 
     def _is_between(self) -> bool:
