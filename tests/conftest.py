@@ -70,3 +70,21 @@ def third(third_folder):
     language.use(third_folder)
     yield third.THIRD
     language.use(None)
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    import databases
+
+    with databases.postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """Where an index goes: a file of SQLite, then a real PostgreSQL."""
+    import databases
+
+    if request.param == "sqlite":
+        return str(tmp_path / "index.sqlite")
+    return databases.fresh(request.getfixturevalue("postgres_url"))
