@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from running import free_port, wait_until
+
+from tests.support.running import free_port, wait_until
 
 PROGRAMS = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
 
