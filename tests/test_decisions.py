@@ -13,7 +13,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 from sqlalchemy import select
-from test_log_tables import decided
 from typer.testing import CliRunner
 
 from scoring.decisions import (
@@ -31,6 +30,7 @@ from scoring.decisions import (
 )
 from scoring.decisions.__main__ import app
 from scoring.inference_log import Entry, InferenceLog, at, audit_table, heads_folder, identity, purge, read
+from tests.support.logs import decided
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 from typer.testing import CliRunner
 
 from scoring.inference_log import (
@@ -35,3 +36,13 @@ def lines(folder: Path) -> list[bytes]:
 
 def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.DataFrame]:
+    numbers = [(first + i) / 7 for i in range(rows)]
+    verdict = pl.DataFrame(
+        {"probability_of_default": numbers, "threshold": [0.09] * rows, "decision": ["refused"] * rows},
+        schema_overrides={"probability_of_default": pl.Float64},
+    ).with_columns(pl.col("probability_of_default") / 100)
+    inputs = pl.DataFrame({"ext_mean": [*numbers[:-1], None], "income_type": ["Working"] * rows})
+    return [700_000 + first + i for i in range(rows)], verdict, inputs
