@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,11 +36,18 @@ from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import OUTLINER, parse
 from scoring.serving.turns import Turns
-from tests.support import small
-from tests.support.arrow import stream
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000
+
+
+def stream(table: pa.Table | pl.DataFrame, **options: Any) -> bytearray:
+    """Write a table as an Arrow stream."""
+    arrow = table.to_arrow() if isinstance(table, pl.DataFrame) else table
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, arrow.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(arrow)
+    return bytearray(sink.getvalue())
 
 
 def job(table: pa.Table | pl.DataFrame | bytearray, **changes: Any) -> ArrowJob:
@@ -227,7 +235,7 @@ def test_the_first_fifty_of_many_faults_are_named(bulk):
     refused = bulk.answer(
         job(pl.DataFrame({"SK_ID_CURR": range(20_000), "AMT_CREDIT": [float("nan")] * 20_000}))
     )
-    assert "more than 50 faults (the first 50 are named)" in str(refused)
+    assert "at least 51 faults, and 50 of them named" in str(refused)
     assert [error.row for error in refused.errors] == list(range(50))
 
 
@@ -238,7 +246,7 @@ def test_the_first_fifty_of_many_faults_are_named(bulk):
         ({"SK_ID_CURR": [1], "history": [None]}, "history", "aggregates"),
         ({"AMT_CREDIT": [1.0]}, "SK_ID_CURR", "required"),
         ({"SK_ID_CURR": [1], "bureau_count": ["x"]}, "bureau_count", "finite number"),
-        ({"SK_ID_CURR": [1], "previous_last_status": [1.0]}, "previous_last_status", "valid string"),
+        ({"SK_ID_CURR": [1], "previous_last_status": [1.0]}, "previous_last_status", "must be a text"),
         ({"SK_ID_CURR": [1], "AMT_CREDIT": [datetime(2026, 1, 1)]}, "AMT_CREDIT", "type timestamp is not"),
         ({"SK_ID_CURR": [1], "AMT_CREDIT": [[1.0]]}, "AMT_CREDIT", "write it as int64 or float64"),
         ({"SK_ID_CURR": [1], "CODE_GENDER": [b"F"]}, "CODE_GENDER", "type binary is not"),
@@ -397,7 +405,7 @@ def test_a_column_that_stands_twice_is_refused(bulk):
         [pa.array([1]), pa.array([1.0]), pa.array([2.0])], ["SK_ID_CURR", "AMT_CREDIT", "AMT_CREDIT"]
     )
     refused = bulk.answer(job(table))
-    assert isinstance(refused, Refusal) and refused.errors[0].detail == "The column stands twice"
+    assert isinstance(refused, Refusal) and refused.errors[0].code == "repeated_column"
 
 
 WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
@@ -594,9 +602,7 @@ def test_many_rows_of_json_with_a_fault_are_refused_in_the_words_of_a_few(bulk):
     requests = [*small.applications(60), {"SK_ID_CURR": 1, "AMT_CREDIT": "much"}]
     refused = bulk.answer(as_json(requests))
     assert isinstance(refused, Refusal) and refused.status == 422
-    assert [(e.row, e.field, e.detail) for e in refused.errors] == [
-        (60, "AMT_CREDIT", "Input should be a valid number")
-    ]
+    assert [(e.row, e.field, e.code) for e in refused.errors] == [(60, "AMT_CREDIT", "not_a_number")]
     too_many = bulk.answer(as_json(requests, rows=60))
     assert isinstance(too_many, Refusal) and "More than 60 applications" in str(too_many)
 

@@ -6,6 +6,7 @@ import json
 import httpx
 import pytest
 
+from scoring.schema import Decoder, Problem
 from scoring.serving.asgi import nowhere
 from scoring.serving.door import Door
 from scoring.serving.job import JOB
@@ -13,9 +14,20 @@ from scoring.serving.limits import Limits, Route
 from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
-from tests.support.asgi import DECODER, JSON, body, echo, problem
 
 ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
+JSON = {"content-type": "application/json"}
+
+
+DECODER = Decoder({"bureau_count": "number"})
+
+
+async def echo(scope, _, send):
+    """Answer with what the door handed on."""
+    job = scope.get(JOB)
+    said = [scope["path"], job.request_id, len(getattr(job, "applications", ()))] if job else [scope["path"]]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
 def with_kind(headers) -> dict | list:
@@ -41,6 +53,17 @@ def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]
             )
 
     return asyncio.run(run())
+
+
+def body(rows: int, **fields) -> bytes:
+    return json.dumps({"applications": [{"SK_ID_CURR": i} | fields for i in range(rows)]}).encode()
+
+
+def problem(response: httpx.Response) -> Problem:
+    assert response.headers["content-type"] == "application/problem+json"
+    found = Problem.model_validate_json(response.content)
+    assert found.status == response.status_code
+    return found
 
 
 def test_a_valid_request_goes_through_with_its_id():
@@ -70,7 +93,7 @@ def test_one_small_application_is_decided_at_once_and_the_others_go_into_the_bat
 
 def test_an_answer_at_once_is_refused_and_given_up_as_any_other():
     async def refuse(_):
-        return Refusal(503, "Not now.", retry_after_s=5)
+        return Refusal("not-ready", retry_after_s=5)
 
     async def late(_):
         await asyncio.sleep(1)
@@ -145,7 +168,7 @@ def test_who_is_refused_and_who_asks_for_nothing_that_is_here_counts_against_the
     def admit(scope):
         if (b"x-api-key", b"right") in scope["headers"]:
             return "desk"
-        raise Refusal(401, "Send an API key that is valid.")
+        raise Refusal("no-valid-key")
 
     async def run(*calls):
         rate = Rate(3, Clock())
@@ -241,7 +264,7 @@ def test_rows_are_counted_through_the_whole_request():
 
 
 def test_only_the_first_faults_are_named():
-    with pytest.raises(Refusal, match="more than 50 faults") as caught:
+    with pytest.raises(Refusal, match="at least 51 faults, and 50 of them named") as caught:
         parse(body(120, FOO=1), 120, DECODER)
     assert len(caught.value.errors) == 50
 

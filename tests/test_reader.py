@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from test_client import workbook
 
 from scoring import tables
 from scoring.client import FileError
 from scoring.client.files import Source
 from scoring.schema import Application, columns
 from scoring.tables import TableError, lines
-from tests.support.workbook import workbook
 from ui import batch
 
 DOC = (Path(__file__).parent.parent / "docs" / "FILES.md").read_text()
@@ -74,7 +74,7 @@ def client(path: Path, size: int = 2, **options: object) -> tuple[dict[int, dict
         for chunk in chunks
         for row, values in zip(chunk.rows.to_list(), chunk.table.to_dicts(), strict=True)
     }
-    named = {row: detail for chunk in chunks for row, _, _, detail in chunk.rejected.rows()}
+    named = {row: detail for chunk in chunks for row, *_, detail in chunk.rejected.rows()}
     assert source.rows == len(good) + len(named)
     return good, named
 

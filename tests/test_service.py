@@ -10,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import small
+from running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 from scoring import features
 from scoring.client import Client, ServiceError
@@ -17,8 +19,6 @@ from scoring.explanation import NEVER
 from scoring.inference_log import pseudonym
 from scoring.schema import EXAMPLE, Decision, Explanation
 from scoring.scorer import Scorer
-from tests.support import small
-from tests.support.running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 pytestmark = pytest.mark.served
 
@@ -144,16 +144,16 @@ def test_a_table_is_answered_like_the_same_applications_in_json(served, scorer_f
 @pytest.mark.parametrize(
     ("change", "field", "detail"),
     [
-        ({"FOO": 1}, "FOO", "No such field"),
-        ({"AMT_CREDIT": "40"}, "AMT_CREDIT", "valid number"),
-        ({"AMT_CREDIT": True}, "AMT_CREDIT", "valid number"),
-        ({"AMT_CREDIT": -1.0}, "AMT_CREDIT", "greater than or equal to 0"),
+        ({"FOO": 1}, "FOO", "there is no such field"),
+        ({"AMT_CREDIT": "40"}, "AMT_CREDIT", "must be a number"),
+        ({"AMT_CREDIT": True}, "AMT_CREDIT", "must be a number"),
+        ({"AMT_CREDIT": -1.0}, "AMT_CREDIT", "must be at least 0"),
         (
             {"history": {"bureau": [{"SK_ID_BUREAU": 1, "DAYS_CREDIT": "x"}]}},
             "history.bureau[0].DAYS_CREDIT",
             "",
         ),
-        ({"history_features": {"foo": 1.0}}, "history_features.foo", "Not a history aggregate"),
+        ({"history_features": {"foo": 1.0}}, "history_features.foo", "is no aggregate of the history"),
         ({"history_features": {}, "history": {}}, "applications", "both given"),
     ],
 )
@@ -196,7 +196,7 @@ def test_only_json_is_taken(served, kind):
 
 def test_a_request_has_its_limits(served):
     rows = [{"SK_ID_CURR": 1}]
-    assert "More than 10000 applications" in problem(served.post("/score", rows * 10_001), 422).detail
+    assert "More than 10,000 applications" in problem(served.post("/score", rows * 10_001), 422).detail
     assert "More than 100 applications" in problem(served.post("/explain", rows * 101), 422).detail
     chunks = (b" " * 2**20 for _ in range(9))
     problem(served.http.post("/score", content=chunks, headers={"content-type": "application/json"}), 413)

@@ -7,11 +7,13 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from string import Formatter
+from time import monotonic
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stand_in import DESCRIPTION, REFUSED_NUMBER, StandIn, serving
 from typer.testing import CliRunner
 
 from scoring import synthetic
@@ -19,11 +21,10 @@ from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.features import wording
 from scoring.metrics import MEASURES
-from scoring.schema import Application, Explanation, columns
+from scoring.problems import Fault
+from scoring.schema import Application, Explanation, columns, fault_at
 from scoring.scorer import FAMILIES
-from scoring.serving.problem import UNRECORDED
 from scoring.spreadsheet import harmless
-from tests.support.stand_in import DESCRIPTION, REFUSED_NUMBER, StandIn, serving
 from ui import about, batch, charts, figures, form, result
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
@@ -426,43 +427,45 @@ def test_a_service_in_trouble_is_a_sentence(stand_in: StandIn, status: int, en: 
 
 
 @pytest.mark.parametrize(
-    ("status", "says", "retry_after", "en", "fr"),
+    ("status", "kind", "retry_after", "en", "fr"),
     [
-        (503, UNRECORDED, "5", "cannot record decisions", "ne peut pas enregistrer de décision"),
-        (429, "Too many.", "10", "too much to do just now", "trop sollicité"),
+        (503, "unrecorded", "5", "cannot record decisions", "ne peut pas enregistrer de décision"),
+        (429, "too-many-requests", "10", "too much to do just now", "trop sollicité"),
     ],
 )
 def test_a_service_that_wants_to_be_asked_later_is_told_at_once_and_left_alone(
-    stand_in: StandIn, status: int, says: str, retry_after: str, en: str, fr: str
+    stand_in: StandIn, status: int, kind: str, retry_after: str, en: str, fr: str
 ) -> None:
-    stand_in.be_in_trouble(status, says, retry_after)
+    stand_in.be_in_trouble(status, retry_after=retry_after, kind=kind)
+    start = monotonic()
     for lang, sentence in (("en", en), ("fr", fr)):
         assert sentence in desk(lang, Service(stand_in.url)).open_new()[0]
     assert (stand_in.turned_away, stand_in.asked) == (2, 0)
+    assert monotonic() - start < 2, "the page's own patience is 4.5 s"
 
 
 def test_what_the_service_refuses_is_told_in_the_language_of_the_page(stand_in: StandIn) -> None:
-    details = {
-        "DAYS_BIRTH": "Input should be greater than or equal to -2147483647",
-        "CNT_CHILDREN": "Input should be less than or equal to 2147483647",
-        "OCCUPATION_TYPE": "String should have at most 100 characters",
-        "AMT_CREDIT": "Input should be a valid number",
-        "FLAG_MOBIL": "Input should be a valid integer, got a number with a fractional part",
-        "EXT_SOURCE_1": "Extra inputs are not permitted",
+    found = {
+        "DAYS_BIRTH": Fault("below_minimum", {"minimum": -2147483647}),
+        "CNT_CHILDREN": Fault("above_maximum", {"maximum": 2147483647}),
+        "OCCUPATION_TYPE": Fault("too_long", {"maximum": 100}),
+        "AMT_CREDIT": Fault("not_a_number"),
+        "FLAG_MOBIL": Fault("not_whole"),
+        "EXT_SOURCE_1": Fault("not_accepted"),
     }
-    faults = [{"row": 0, "field": field, "detail": detail} for field, detail in details.items()]
+    faults = [fault_at(0, field, fault).model_dump() for field, fault in found.items()]
     stand_in.be_in_trouble(422, "The request has 6 faults.", faults=faults)
     told = unescape(desk("fr", Service(stand_in.url)).open_new()[0])
     for sentence in (
         f"Âge : doit valoir au moins -2{NARROW}147",
         f"doit valoir au plus 2{NARROW}147",
         "doit avoir au plus 100 caractères",
-        "Montant du prêt : écrivez un nombre",
-        "écrivez un nombre entier",
+        "Montant du prêt : doit être un nombre",
+        "doit être un nombre entier (de 32 bits)",
         "le service n'accepte pas cette valeur",
     ):
         assert spaced(sentence) in told
-    assert "should" not in told
+    assert "must" not in told
 
 
 def test_a_service_that_is_down_is_a_sentence() -> None:
@@ -556,10 +559,10 @@ def test_a_wrong_row_has_its_error_and_harms_no_other(tmp_path: Path, service: S
     assert done.table["decision"].to_list() == ["granted", None, None, None, None, "refused"]
     assert done.table["error"].to_list() == [
         None,
-        "AMT_CREDIT: not a number",
-        "AMT_CREDIT: is not accepted",
-        "EXT_SOURCE_2: not an allowed value",
-        "SK_ID_CURR: required",
+        "AMT_CREDIT: must be a number",
+        "AMT_CREDIT: the service does not accept this value",
+        "EXT_SOURCE_2: must be at most 1",
+        "SK_ID_CURR: this field is required",
         None,
     ]
     assert (done.count("granted"), done.count("refused"), done.faulty) == (1, 1, 4)
@@ -579,7 +582,7 @@ def test_an_amount_that_may_be_read_in_two_ways_is_refused_with_the_remedy(
 
 def test_one_endless_cell_costs_its_own_row_only(tmp_path: Path, service: Service) -> None:
     (tmp_path / "a.csv").write_text("SK_ID_CURR,CNT_CHILDREN\n1,1e999\n2,1e300\n3,1\n")
-    errors = ["CNT_CHILDREN: not a number", "CNT_CHILDREN: not an allowed value", None]
+    errors = ["CNT_CHILDREN: must be a number", "CNT_CHILDREN: must be a whole number (of 32 bits)", None]
     assert scored(tmp_path / "a.csv", service).table["error"].to_list() == errors
 
 

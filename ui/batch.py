@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 
 from scoring import tables
+from scoring.client import Refused
 from scoring.client.files import RESULT
-from scoring.features.checks import RULES, as_request
-from scoring.schema import KEY, ApplicationRequest, Decision
+from scoring.features.checks import DECODER, RULES, as_request
+from scoring.schema import KEY, Decision, errors_of
 from scoring.spreadsheet import harmless
 from ui.figures import Language, number, quoted
 from ui.words import say
@@ -25,7 +26,7 @@ ANSWERS = (*(name for name in Decision.model_fields if name not in (KEY, *LAST))
 """Columns of a decision in the file: its fields, those last that a person reads last."""
 TYPES = {int: pl.Int64, float: pl.Float64}  # of fields; all others are texts
 
-Score = Callable[[list[dict[str, Any]]], Sequence[Decision | str]]
+Score = Callable[[list[dict[str, Any]]], Sequence[Decision | Refused]]
 """Asks the service; per application a decision, or a sentence that says why there is none."""
 
 
@@ -147,7 +148,7 @@ def _read(raw: tables.Raw, lang: Language, keep_unknown: bool) -> Upload:
     for fault in pl.concat(faults).iter_rows(named=True):
         row, column = fault["row"] - 1, fault["column"] or ""
         sentence = raw.say(fault, lang)
-        if fault["code"] == "comma":
+        if fault["code"] == "unclear_comma":
             bare = "".join(str(table[column][row]).split())
             sentence = say("cell_unclear", lang, text=quoted(bare), plain=quoted(bare.replace(",", "")))
         said.setdefault(row, {})[column] = sentence
@@ -201,6 +202,8 @@ def _score_part(upload: Upload, start: int, ask: Score, lang: Language) -> Itera
     decided = iter(ask(sound) if sound else ())
     for _, error in checked:
         answer = error or next(decided)
+        if isinstance(answer, Refused):
+            answer = "; ".join(_cell(fault.field, fault.say(lang), lang) for fault in answer.faults)
         yield {"error": answer} if isinstance(answer, str) else _columns(answer, lang)
 
 
@@ -208,17 +211,17 @@ def _check(row: dict[str, Any], faults: dict[str, str], lang: Language) -> tuple
     """Return a row as an application, and a sentence if it is none."""
     if "" in faults:
         return {}, faults[""]
-    errors = [say("cell", lang, column=column, sentence=sentence) for column, sentence in faults.items()]
+    errors = [_cell(column, sentence, lang) for column, sentence in faults.items()]
     application = as_request(row)
-    try:
-        ApplicationRequest.model_validate(application)
-    except ValueError as error:
-        for fault in error.errors(include_input=False):  # type: ignore[attr-defined]  # pydantic's own error
-            name = str(fault["loc"][-1]) if fault["loc"] else KEY
-            if name not in faults:
-                key = "cell_required" if fault["type"] == "missing" else "cell_value"
-                errors.append(say("cell", lang, column=name, sentence=say(key, lang)))
+    for fault in errors_of(application, 0, DECODER):
+        name = fault.field.rpartition(".")[2]
+        if name not in faults:
+            errors.append(_cell(name, fault.say(lang), lang))
     return application, "; ".join(errors)
+
+
+def _cell(column: str, sentence: str, lang: Language) -> str:
+    return say("cell", lang, column=column, sentence=sentence)
 
 
 def _columns(decision: Decision, lang: Language) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from typing import Any, TypeVar
 
 from scoring.client import Client, Refused, ServiceError
 from scoring.decision import Points
+from scoring.problems import type_of
 from scoring.schema import Decision, Explanation, FieldError
-from scoring.serving.problem import UNRECORDED
 from ui import form
-from ui.figures import Language, number
+from ui.figures import Language
 from ui.words import say
 
 Answer = TypeVar("Answer")
@@ -27,14 +26,6 @@ SENTENCES = {
     "refused": "service_refuses",
     "failed": "service_fails",
 }
-# What the service says of a field, in pydantic's English, and the page's own words for it.
-FAULTS = (
-    (r"greater than or equal to (-?[\d.e+]+)", "fault_low"),
-    (r"less than or equal to (-?[\d.e+]+)", "fault_high"),
-    (r"at most (\d+) characters?", "fault_long"),
-    (r"integer|whole number", "fault_whole"),
-    (r"number", "fault_number"),
-)
 
 
 @dataclass(frozen=True)
@@ -88,10 +79,9 @@ class Service:
         """Return the decision on one application, explained."""
         return self._in_time(lambda: self._client.explain([application])[0])
 
-    def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision | str]:
+    def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision | Refused]:
         """Return decisions in order; where the service refuses a row, what is wrong with it."""
-        answers = self._in_time(lambda: list(self._client.score_many(applications)))
-        return [answer.detail if isinstance(answer, Refused) else answer for answer in answers]
+        return self._in_time(lambda: list(self._client.score_many(applications)))
 
     def model(self, tag: str | None = None) -> Model:
         """Return the model in service; with the tag of a decision, asked again only when it changed."""
@@ -122,7 +112,7 @@ class Service:
 
 def sentence(error: ServiceError, api: str, lang: Language) -> str:
     """Return what an officer is told when the service gives no decision."""
-    if error.problem and error.problem.detail == UNRECORDED:
+    if error.problem and error.problem.type == type_of("unrecorded"):
         return say("service_unrecorded", lang)
     return say(SENTENCES[error.kind], lang, api=api)
 
@@ -137,11 +127,4 @@ def _fault(fault: FieldError, lang: Language) -> str:
     """Put a fault into the words that the page has for its own."""
     column = form.fields().get(fault.field)
     fact = form.label(column, lang) if column else fault.field
-    for pattern, key in FAULTS:
-        if found := re.search(pattern, fault.detail):
-            bound = number(float(found[1]), lang, 2, trim=True) if found.re.groups else ""
-            told = say(key, lang, bound=bound, example=number(1234.5, lang, 1))
-            break
-    else:
-        told = say("fault_other", lang)
-    return say("fault", lang, fact=fact, sentence=told)
+    return say("fault", lang, fact=fact, sentence=fault.say(lang))

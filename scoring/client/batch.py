@@ -146,7 +146,7 @@ def _score(client: Client, chunk: Chunk, key: str) -> tuple[pl.DataFrame, pl.Dat
         except ServiceError as error:
             named = error.problem.errors if error.problem else []
             details = [
-                (rows[fault.row], str(table[KEY][fault.row]), fault.field, fault.detail)
+                (rows[fault.row], str(table[KEY][fault.row]), fault.field, fault.code, fault.detail)
                 for fault in named
                 if fault.row is not None
             ]

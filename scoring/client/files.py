@@ -17,6 +17,7 @@ import polars as pl
 
 from scoring import features, tables
 from scoring.features.checks import RULES, Checker, explain
+from scoring.problems import Fault
 from scoring.schema import KEY, Decision
 from scoring.tables import LABEL
 
@@ -24,9 +25,10 @@ REJECTED: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     KEY: pl.String(),
     "field": pl.String(),
+    "code": pl.String(),
     "detail": pl.String(),
 }
-"""Columns of rejected rows: row in the file from 1, client number, what is wrong and where."""
+"""Columns of rejected rows: row in the file from 1, client number, where something is wrong, and what."""
 
 PART_ROWS = 10_000  # applicants of a portfolio whose records are in memory at a time, if a chunk has fewer
 RESULT = ("row", *(name for name in Decision.model_fields if name != KEY), "error")
@@ -197,7 +199,7 @@ class Source:
         lost = last - first + 1 - rows.len() - faults["row"].filter(faults["column"].is_null()).n_unique()
         if lost:
             raise FileError(f"{self.path.name}: {lost} of the rows {first} to {last} were lost; report this.")
-        said = [(f["row"], f["column"], self._raw.say(f)) for f in faults.iter_rows(named=True)]
+        said = [(f["row"], f["column"], self._raw.fault(f)) for f in faults.iter_rows(named=True)]
         return _checked(number, rows, table, kept, said)
 
     def _nothing(self) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -227,16 +229,16 @@ def _checked(
     rows: pl.Series,
     table: pl.DataFrame,
     carried: pl.DataFrame,
-    said: list[tuple[int, str | None, str]],
+    said: list[tuple[int, str | None, Fault]],
 ) -> Chunk:
     """Part the rows that the service accepts from those that it would refuse."""
     wrong: dict[int, list[str]] = {}
     for row, name in Checker(dict(table.schema)).faults(table).iter_rows():
         wrong.setdefault(rows[row], []).append(name)
-    told: dict[int, dict[str | None, str]] = {}
-    for row, column, detail in said:
-        told.setdefault(row, {})[column] = detail
-    details: list[tuple[int, str | None, str | None, str]] = []
+    told: dict[int, dict[str | None, tuple[str, str]]] = {}
+    for row, column, fault in said:
+        told.setdefault(row, {})[column] = fault.code, fault.say()
+    details: list[tuple[int, str | None, str | None, str, str]] = []
     for row in sorted(wrong.keys() | told.keys()):
         named = told.get(row, {})
         client = None
@@ -245,8 +247,9 @@ def _checked(
             values = table.row(at, named=True)
             client = None if values[KEY] is None else str(values[KEY])
             asked = [name for name in wrong.get(row, ()) if name not in named]
-            named |= {fault.field: fault.detail for fault in explain(values, asked, at)} if asked else {}
-        details += [(row, client, name, detail) for name, detail in named.items()]
+            wrong_here = explain(values, asked, at) if asked else []
+            named |= {fault.field: (fault.code, fault.detail) for fault in wrong_here}
+        details += [(row, client, name, *words) for name, words in named.items()]
     rejected = pl.DataFrame(details, schema=REJECTED, orient="row")
     rows = rows.alias("row")
     if not details:

@@ -17,7 +17,7 @@ import httpx
 import polars as pl
 import pyarrow as pa
 
-from scoring.schema import Decision, Explanation, Problem
+from scoring.schema import Decision, Explanation, FieldError, Problem
 from scoring.serving.media import ARROW
 
 URL = "http://127.0.0.1:3000"
@@ -60,9 +60,14 @@ class ServiceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Refused:
-    """An application of a batch that the service did not accept: what is wrong, field by field."""
+    """An application of a batch that the service did not accept, and what is wrong with it."""
 
-    detail: str
+    faults: tuple[FieldError, ...]
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, field by field."""
+        return "; ".join(f"{fault.field}: {fault.detail}" for fault in self.faults)
 
 
 class Client:
@@ -271,14 +276,14 @@ def _each(
         try:
             found = ask([rows[place] for place in places])
         except ServiceError as error:
-            faults: dict[int, list[str]] = {}
+            faults: dict[int, list[FieldError]] = {}
             for fault in error.problem.errors if error.problem else ():
                 if fault.row is not None and fault.row < len(places):
-                    faults.setdefault(fault.row, []).append(f"{fault.field}: {fault.detail}")
+                    faults.setdefault(fault.row, []).append(fault)
             if not faults:
                 raise
-            for row, details in faults.items():
-                answers[places[row]] = Refused("; ".join(details))
+            for row, found_wrong in faults.items():
+                answers[places[row]] = Refused(tuple(found_wrong))
             places = [place for row, place in enumerate(places) if row not in faults]
         else:
             for place, answer in zip(places, found, strict=True):
@@ -297,6 +302,7 @@ def _error(url: str, response: httpx.Response) -> ServiceError:
             title=response.reason_phrase,
             status=max(response.status_code, 400),
             detail=f"it answered {response.status_code} {response.reason_phrase}.",
+            params={},
             errors=[],
         )
     kind: Kind = "failed"

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from scoring.features import FEATURE_BY_NAME, HISTORY_FEATURES, READS
+from scoring.problems import Fault
 from scoring.schema import (
     KEY,
     Application,
@@ -21,6 +22,7 @@ from scoring.schema import (
     FieldError,
     columns,
     errors_of,
+    fault_at,
 )
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName
 from scoring.tables import DTYPES, Portfolio
@@ -165,8 +167,10 @@ def as_request(row: Mapping[str, Any]) -> dict[str, Any]:
 def explain(row: dict[str, object], columns: list[str], position: int) -> list[FieldError]:
     """Return what is wrong with some columns of a row, in the words of the JSON door."""
     named = errors_of(as_request(row), position, DECODER)
-    said = {fault.field.removeprefix("history_features."): fault.detail for fault in named}
+    said = {fault.field.removeprefix("history_features."): fault for fault in named}
     return [
-        FieldError(row=position, field=name, detail=said.get(name, "Input should be a finite number or null"))
+        said[name].model_copy(update={"field": name})
+        if name in said
+        else fault_at(position, name, Fault("not_finite"))
         for name in columns
     ]

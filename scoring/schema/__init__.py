@@ -17,7 +17,7 @@ from scoring.schema.answers import (
 from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
 from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys, values
-from scoring.schema.faults import errors_of, field_error, field_errors
+from scoring.schema.faults import errors_of, fault_at, field_error, field_errors
 from scoring.schema.history import (
     HISTORY,
     Bureau,
@@ -65,6 +65,7 @@ __all__ = [
     "ScoreRequest",
     "columns",
     "errors_of",
+    "fault_at",
     "field_error",
     "field_errors",
     "repeated_keys",

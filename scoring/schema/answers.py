@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scoring.problems import FAULTS, Fault, places, type_of
+
 REASON = {"en": "Past instalments were paid late or in part."}
 WARNING = {"en": "Occupation: the model never saw “Astronaut”, which counts as unknown."}
 
@@ -68,18 +70,35 @@ class Explanation(Decision):
 
 
 class FieldError(Answer):
-    """One refused value of a request."""
+    """One faulty value of a request."""
 
     row: int | None = Field(None, description="Position of the application in the request, from 0.", ge=0)
     field: str = Field(description="Path of the field in the application.", examples=["AMT_CREDIT"])
-    detail: str = Field(description="What is wrong with it.", examples=["Input should be a valid number"])
+    code: str = Field(
+        description="What is wrong with it, as docs/PROBLEMS.md lists.", examples=["above_maximum"]
+    )
+    params: dict[str, int | float | str] = Field(
+        {}, description="With which figures.", examples=[{"maximum": 1}]
+    )
+    detail: str = Field(description="The same in words.", examples=["must be at most 1"])
+
+    def say(self, language: str) -> str:
+        """Return what is wrong, in words; of another version's code, as it was said there."""
+        text = FAULTS.get(self.code)
+        is_known = text is not None and places(text) == self.params.keys()
+        return Fault(self.code, self.params).say(language) if is_known else self.detail
 
 
 class Problem(Answer):
     """An error, after RFC 9457 (Problem Details for HTTP APIs)."""
 
-    type: str = Field("about:blank", description="Identifier of the kind of problem.")
-    title: str = Field(description="The kind of problem in a few words.", examples=["Invalid request"])
+    type: str = Field(
+        "about:blank",
+        description="Its kind, as docs/PROBLEMS.md lists.",
+        examples=[type_of("invalid-request")],
+    )
+    title: str = Field(description="Its kind in a few words.", examples=["Invalid request"])
     status: int = Field(description="HTTP status.", ge=400, le=599, examples=[422])
     detail: str = Field(description="This problem, with its remedy.")
-    errors: list[FieldError] = Field([], description="The refused values, if any.")
+    params: dict[str, int | float | str] = Field({}, description="Its figures.", examples=[{"n": 1}])
+    errors: list[FieldError] = Field([], description="The faulty values, if any.")

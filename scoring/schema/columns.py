@@ -18,6 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from scoring.language import Text, by_language, say
+from scoring.problems import FAULTS
 
 KindName = Literal["id", "integer", "number", "flag", "category"]
 
@@ -63,8 +64,8 @@ class Kind:
             )
             return core_schema.custom_error_schema(
                 core_schema.union_schema([whole, written_as_float], mode="left_to_right"),
-                custom_error_type="identifier",
-                custom_error_message=f"Input should be a whole number from 0 to {INT64_MAX}",
+                custom_error_type="not_an_identifier",
+                custom_error_message=FAULTS["not_an_identifier"].en,
             )
         # A strict float takes 5 and 5.0 but neither "5" nor true; the integer behind it refuses 5.5.
         low, high = self._whole_bounds()
@@ -119,8 +120,8 @@ class _OneError:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.custom_error_schema(
             handler(source),
-            custom_error_type="aggregate",
-            custom_error_message="Input should be a finite number, a category or null",
+            custom_error_type="not_an_aggregate",
+            custom_error_message=FAULTS["not_an_aggregate"].en,
         )
 
 

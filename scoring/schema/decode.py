@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import astuple
 
+from scoring.problems import Fault
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX, INT64_MAX, KindName, Record, columns
 from scoring.schema.history import HISTORY
 from scoring.schema.request import ApplicationRequest, History, ScoreRequest
@@ -123,15 +124,14 @@ class Decoder:
             aggregates = self._aggregates(**{n: v for n, v in aggregates.items() if v is not None})
         return self._row(**values, history=history, history_features=aggregates)  # type: ignore[return-value]
 
-    def faults(self, application: ApplicationRequest) -> Iterator[tuple[str, str]]:
-        """Give (field, detail) for what the type of an application cannot tell: aggregates of no feature."""
+    def faults(self, application: ApplicationRequest) -> Iterator[tuple[str, Fault]]:
+        """Give (field, fault) for what the type of an application cannot tell: aggregates of no feature."""
         for name, value in (application.history_features or {}).items():
             kind = self._kinds.get(name)
             if kind is None:
-                yield f"history_features.{name[:100]}", "Not a history aggregate; GET /model lists them"
+                yield f"history_features.{name[:100]}", Fault("unknown_aggregate")
             elif value is not None and isinstance(value, str) != (kind == "category"):
-                detail = "a valid string" if kind == "category" else "a finite number"
-                yield f"history_features.{name}", f"Input should be {detail} or null"
+                yield f"history_features.{name}", Fault("not_text" if kind == "category" else "not_finite")
 
     def _settle(self, rows: Sequence[Any]) -> int:
         """Check what concerns several fields, write None for what is absent; return the colons seen."""

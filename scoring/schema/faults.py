@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a request, in our words and by the row and the field of the application."""
+"""What pydantic finds wrong with a request, by our codes and by the row and the field of the application."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from scoring.problems import FAULTS, Fault
 from scoring.schema.answers import FieldError
 from scoring.schema.decode import Decoder, Location
-from scoring.schema.request import ScoreRequest
+from scoring.schema.request import PLACE, ScoreRequest
 
-WORDS = {  # where pydantic speaks of Python
-    "extra_forbidden": "No such field; GET /docs.json lists them",
-    "missing": "This field is required",
-    "model_type": "Input should be an object",
+CODES = {
+    "extra_forbidden": "unknown_field",
+    "missing": "required",
+    "model_type": "not_an_object",
+    "dict_type": "not_an_object",
+    "list_type": "not_a_list",
+    "too_short": "no_applications",
+    "float_type": "not_a_number",
+    "finite_number": "not_finite",
+    "int_type": "not_whole",
+    "int_from_float": "not_whole",
+    "int_parsing_size": "not_whole",
+    "string_type": "not_text",
+    "string_too_long": "too_long",
+    "greater_than_equal": "below_minimum",
+    "less_than_equal": "above_maximum",
 }
-
-NAN = "NaN is not JSON; send null for what is not known (pandas: df.astype(object).where(df.notna(), None))"
+"""What pydantic calls a fault -> what we call it; the faults that this house declares have our codes."""
+PARAMS = {"ge": "minimum", "le": "maximum", "max_length": "maximum"}
 
 
 def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:
@@ -26,25 +40,32 @@ def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> lis
         (valid,) = ScoreRequest.model_validate({"applications": [application]}).applications
     except ValidationError as error:
         return field_errors(error, row)
-    return [FieldError(row=row, field=name, detail=detail) for name, detail in decoder.faults(valid)]
+    return [fault_at(row, name, fault) for name, fault in decoder.faults(valid)]
 
 
 def field_errors(error: ValidationError, start: int, above: Location = ()) -> list[FieldError]:
-    """Return what pydantic found, in our words.
+    """Return what pydantic found, by our codes.
 
     ``start`` is the row of the first application or, where a list of records was judged, the position of the
     first of them, and ``above`` the place of the list.
     """
     found = []
-    for fault in error.errors(include_url=False, include_context=False):
-        place, detail = fault["loc"], WORDS.get(fault["type"], fault["msg"])
-        if is_nan(fault["input"]):  # of what was sent, nothing else is told
-            detail = NAN
+    for wrong in error.errors(include_url=False):
+        place = (*wrong["loc"], *wrong.get("ctx", {}).get(PLACE, ()))
         if above:
             position, *rest = place
             place = (*above, start + int(position), *rest)
-        found.append(field_error(place, detail, 0 if above else start))
+        found.append(field_error(place, fault_of(wrong), 0 if above else start))
     return found
+
+
+def fault_of(wrong: ErrorDetails) -> Fault:
+    """Return a fault of pydantic's as ours."""
+    if is_nan(wrong["input"]):  # of what was sent, nothing else is told
+        return Fault("nan")
+    code = CODES.get(wrong["type"], wrong["type"])
+    params = {PARAMS[name]: value for name, value in wrong.get("ctx", {}).items() if name in PARAMS}
+    return Fault(code, params) if code in FAULTS else Fault("not_accepted")
 
 
 def is_nan(value: object) -> bool:
@@ -52,13 +73,18 @@ def is_nan(value: object) -> bool:
     return isinstance(value, float) and value != value
 
 
-def field_error(location: Location, detail: str, start: int) -> FieldError:
+def fault_at(row: int | None, field: str, fault: Fault) -> FieldError:
+    """Return a fault with its place, as answers name it."""
+    return FieldError(row=row, field=field, code=fault.code, params=dict(fault.params), detail=fault.say())
+
+
+def field_error(location: Location, fault: Fault, start: int = 0) -> FieldError:
     """Split ``("applications", 3, "history", "bureau", 0)`` into the row and the path in it."""
     match location:
         case ("applications", int(row), *rest):
-            return FieldError(row=start + row, field=_path(rest) or "applications", detail=detail)
+            return fault_at(start + row, _path(rest) or "applications", fault)
         case _:
-            return FieldError(row=None, field=_path(location) or "(body)", detail=detail)
+            return fault_at(None, _path(location) or "(body)", fault)
 
 
 def _path(steps: Iterable[int | str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from scoring.problems import FAULTS
 from scoring.schema.application import Application
 from scoring.schema.columns import Aggregate, Record
 from scoring.schema.history import (
@@ -16,6 +17,8 @@ from scoring.schema.history import (
     PosCashBalance,
     PreviousApplication,
 )
+
+PLACE = "place"  # in the context of an error of pydantic's: where in the application it lies
 
 
 class History(Record):
@@ -47,30 +50,24 @@ class ApplicationRequest(Application):
         if self.history is None:
             return self
         if self.history_features is not None:
-            raise PydanticCustomError(
-                "two_histories", "history and history_features are both given; give one of the two"
-            )
+            raise _wrong("two_histories")
         for table in HISTORY:
             if table == "bureau_balance":
                 continue
             for position, record in enumerate(getattr(self.history, table)):
                 if record.SK_ID_CURR is not None and record.SK_ID_CURR != self.SK_ID_CURR:
-                    raise PydanticCustomError(
-                        "other_applicant",
-                        "history.{table}[{position}].SK_ID_CURR is not the SK_ID_CURR of the application; "
-                        "leave it out, or send the record with its own application",
-                        {"table": table, "position": position},
-                    )
+                    raise _wrong("other_applicant", "history", table, position, "SK_ID_CURR")
         known = {record.SK_ID_BUREAU for record in self.history.bureau}
         for position, month in enumerate(self.history.bureau_balance):
             if month.SK_ID_BUREAU not in known:
-                raise PydanticCustomError(
-                    "unknown_bureau_credit",
-                    "history.bureau_balance[{position}].SK_ID_BUREAU is not among history.bureau; "
-                    "send the credit with its months",
-                    {"position": position},
-                )
+                place = ("history", "bureau_balance", position, "SK_ID_BUREAU")
+                raise _wrong("unknown_bureau_credit", *place)
         return self
+
+
+def _wrong(code: str, *place: int | str) -> PydanticCustomError:
+    """Return the error that an application has a fault, at a place of its own."""
+    return PydanticCustomError(code, FAULTS[code].en, {PLACE: place})
 
 
 EXAMPLE: dict[str, Any] = {

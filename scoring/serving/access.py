@@ -174,9 +174,7 @@ class Guard:
         if scope["path"] in HEALTH:
             return None
         if not self.keys and (sign := proxied(scope)):
-            raise Refusal(
-                403, f"This service has no API keys, and {sign} shows a proxy. Behind one it needs API keys."
-            )
+            raise Refusal("proxy-without-keys", {"sign": sign})
         self._check_host(scope)
         owner = self.keys.owner(_header(scope, b"x-api-key"))
         if owner is not None:
@@ -184,20 +182,16 @@ class Guard:
         if not self.keys:
             if _is_local(scope.get("server")):
                 return None
-            raise Refusal(401, "This service has no API keys, so it answers on its own machine only.")
+            raise Refusal("local-only")
         if scope["path"] in PAGES and scope["method"] in ("GET", "HEAD") and not self.are_pages_private:
             return None
-        raise Refusal(401, "Send an API key that is valid, in the header X-API-Key.")
+        raise Refusal("no-valid-key")
 
     def _check_host(self, scope: Scope) -> None:
         if (self.hosts or not self.keys) and not is_known_host(scope, self.hosts):
-            raise Refusal(
-                403, "The service is not known by this Host; CREDIT_SCORING_HOSTS names those it has."
-            )
+            raise Refusal("unknown-host")
         if not is_known_origin(scope, self.origins, scope.get("scheme", "http")):
-            raise Refusal(
-                403, "Pages of this Origin may not ask; CREDIT_SCORING_ORIGINS names those that may."
-            )
+            raise Refusal("unknown-origin")
 
 
 def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:
@@ -225,7 +219,7 @@ def proxied(scope: Scope) -> str:
         return "HTTP/1.0"
     for name, _ in scope["headers"]:
         if name in PROXIED or name.startswith(PROXIED_PREFIXES):
-            return f"the header {name.decode('latin-1').title()[:50]}"
+            return str(name.decode("latin-1").title()[:50])
     return ""
 
 

@@ -20,17 +20,12 @@ SAFE_HEADERS = [
     (b"cache-control", b"no-store"),
 ]
 PIECE = 2**16
-_ANY = "The service could not answer; its log says why."
-_DETAILS = {
-    404: "There is nothing here; GET / lists the endpoints.",
-    405: "This endpoint does not take this method; GET / lists the endpoints.",
-    503: "The service is not ready or overloaded; try again shortly.",
-}
+_KINDS = {404: "not-found", 405: "method-not-allowed", 503: "not-ready"}
 
 
 async def nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Be the application that has no page."""
-    raise Refusal(404, _DETAILS[404])
+    raise Refusal("not-found")
 
 
 def among(paths: Collection[str], elsewhere: App, app: App) -> App:
@@ -61,7 +56,8 @@ class Uniform:
         if status >= 400 and (b"content-type", PROBLEM_TYPE) not in message["headers"]:
             self._is_replaced = True
             allow = dict(message["headers"]).get(b"allow", b"").decode("latin-1")
-            await refuse(self.send, Refusal(status, _DETAILS.get(status, _ANY), allow=allow))
+            kind = _KINDS.get(status, "unanswered")
+            await refuse(self.send, Refusal(kind, allow=allow, status=status))
         else:
             await self.send(message)
 

@@ -57,7 +57,7 @@ class Documents:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD"):
-            raise Refusal(405, "This page can only be read.", allow="GET, HEAD")
+            raise Refusal("read-only", allow="GET, HEAD")
         document = await self._document(scope["path"], scope.get(PREFIX, ""))
         tag = document.tag.encode()
         known = [value for name, value in scope["headers"] if name == b"if-none-match"]

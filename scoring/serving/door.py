@@ -104,7 +104,7 @@ class Door:
         try:
             operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
             if scope["path"] in self._twins:
-                raise Refusal(404, "There is nothing here; GET / lists the endpoints.")
+                raise Refusal("not-found")
             if route is None or scope["method"] != "POST":
                 return await self.app(scope, receive, Uniform(send))
             with self._inside(scope["path"], route):
@@ -127,7 +127,7 @@ class Door:
         head.check(headers, "application/json", most_bytes)
         key = head.idempotency_key(headers)
         if key and route.bulk is None:
-            raise Refusal(400, f"POST {visit.scope['path']} takes no Idempotency-Key: ask without one.")
+            raise Refusal("key-not-taken", {"path": visit.scope["path"]})
         # A chunked body does not say that it is large; it may have fewer bytes for that.
         is_large = route.bulk is not None and head.told(headers) > limits.bulk_bytes
         with self._kept() if is_large else self._together(head.told(headers)) as count:
@@ -207,16 +207,14 @@ class Door:
             task.add_done_callback(_seen)
 
     def _late(self, answer_s: float) -> Refusal:
-        detail = f"No answer within {answer_s:g} seconds; send fewer applications at a time."
-        return Refusal(504, detail, retry_after_s=self.limits.retry_after_s)
+        return Refusal("no-answer-in-time", {"seconds": answer_s}, retry_after_s=self.limits.retry_after_s)
 
     @contextmanager
     def _inside(self, path: str, route: Route) -> Iterator[None]:
         """Count a request while it is inside; one too many is told to come back."""
         most = self.limits.concurrent
         if self._counts.total() >= most or self._counts[path] >= (route.concurrent or most):
-            detail = "Too many requests at once; try again shortly."
-            raise Refusal(429, detail, retry_after_s=self._returns.after_s())
+            raise Refusal("too-many-requests", retry_after_s=self._returns.after_s())
         self._counts[path] += 1
         try:
             yield
@@ -230,8 +228,8 @@ class Door:
 
         def check(more: int) -> None:
             if self._bytes + more > limits.bodies_bytes:
-                detail = f"The requests inside take {limits.bodies_bytes // 2**20} MiB; try again shortly."
-                raise Refusal(503, detail, retry_after_s=limits.retry_after_s)
+                taken = {"mib": limits.bodies_bytes // 2**20}
+                raise Refusal("memory-full", taken, retry_after_s=limits.retry_after_s)
 
         def count(more: int) -> None:
             nonlocal mine
@@ -257,8 +255,7 @@ class Door:
         def count(more: int) -> None:
             nonlocal mine
             if self._large_bytes + more > limits.large_concurrent * limits.arrow_bytes:
-                detail = "The large requests inside take all the memory for them; try again shortly."
-                raise Refusal(503, detail, retry_after_s=limits.retry_after_s)
+                raise Refusal("large-memory-full", retry_after_s=limits.retry_after_s)
             self._large_bytes += more
             mine += more
 
@@ -279,8 +276,7 @@ class Door:
 
     def _check_large(self) -> None:
         if self._large >= self.limits.large_concurrent:
-            detail = "Too many large requests at once; try again shortly."
-            raise Refusal(429, detail, retry_after_s=self.limits.retry_after_s)
+            raise Refusal("too-many-large-requests", retry_after_s=self.limits.retry_after_s)
 
     async def _body(self, visit: _Visit, most_bytes: int, most_s: float, count: Count) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
@@ -294,7 +290,7 @@ class Door:
                 async with asyncio.timeout_at(min(end, clock() + pause_s)):
                     message = await visit.receive()
                 if message["type"] == "http.disconnect":
-                    raise Refusal(400, "The request ended before its body did.")
+                    raise Refusal("body-cut-off")
                 part = message.get("body", b"")
                 count(len(part))
                 body += part
@@ -303,8 +299,7 @@ class Door:
                 if not message.get("more_body", False):
                     return body
         except TimeoutError:
-            detail = f"The body did not arrive within {most_s:g} seconds, with no pause of {pause_s:g}."
-            raise Refusal(408, detail) from None
+            raise Refusal("body-late", {"seconds": most_s, "pause": pause_s}) from None
 
     def _admitted(self, scope: Scope, is_doubled: bool) -> str | None:
         """Return the name of the API key, or refuse; who is refused has asked too."""
@@ -320,8 +315,7 @@ class Door:
 
     def _check_rate(self, rate: Rate, operator: str | None, scope: Scope) -> None:
         if wait_s := rate.wait_s(operator or of_address(str((scope.get("client") or ("",))[0]))):
-            detail = f"More than {rate.per_s:g} requests a second; slow down."
-            raise Refusal(429, detail, retry_after_s=ceil(wait_s))
+            raise Refusal("too-fast", {"rate": rate.per_s}, retry_after_s=ceil(wait_s))
 
 
 def _seen(task: asyncio.Future[None]) -> None:

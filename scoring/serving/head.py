@@ -30,7 +30,7 @@ def check_single(headers: Iterable[tuple[bytes, bytes]]) -> None:
     seen: set[bytes] = set()
     for name, _ in headers:
         if name in seen and name in SINGLE:
-            raise Refusal(400, f"The header {name.decode().title()} is sent twice; send it once.")
+            raise Refusal("repeated-header", {"header": name.decode().title()})
         seen.add(name)
 
 
@@ -42,21 +42,19 @@ def content_type(headers: Mapping[bytes, str]) -> str:
 def check(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> None:
     """Refuse a body of another kind, a compressed one, and one that says that it is too large."""
     if content_type(headers) != kind:
-        raise Refusal(415, f"Send the applications as Content-Type: {kind}.")
+        raise Refusal("wrong-content-type", {"type": kind})
     if headers.get(b"content-encoding", "identity").lower() != "identity":
-        raise Refusal(415, "Send the body without Content-Encoding.")
+        raise Refusal("content-encoded")
     if headers.get(b"transfer-encoding", "chunked").lower() != "chunked":
-        raise Refusal(415, "Send the body without a Transfer-Encoding other than chunked.")
+        raise Refusal("transfer-encoded")
     if told(headers) > most_bytes:
         raise too_large(most_bytes)
 
 
 def too_large(most_bytes: int, is_told: bool = True) -> Refusal:
     """Return the refusal of a body, one whose headers told its length or one that did not."""
-    kind = "" if is_told else " without Content-Length"
-    return Refusal(
-        413, f"The body{kind} is larger than {most_bytes // 2**20} MiB; send fewer applications at a time."
-    )
+    kind = "body-too-large" if is_told else "unmeasured-body-too-large"
+    return Refusal(kind, {"mib": most_bytes // 2**20})
 
 
 def told(headers: Mapping[bytes, str]) -> int:
@@ -72,7 +70,7 @@ def idempotency_key(headers: Mapping[bytes, str]) -> str:
     """
     key = headers.get(b"idempotency-key")
     if key is not None and not _SAFE_ID.fullmatch(key):
-        raise Refusal(400, "The Idempotency-Key is not 1 to 128 letters, digits and ._:+/=- signs.")
+        raise Refusal("key-malformed")
     return key or ""
 
 

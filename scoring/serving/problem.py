@@ -5,41 +5,64 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Sequence
-from http import HTTPStatus
 
 from scoring.inference_log import LogError
+from scoring.language import ENGLISH, say
+from scoring.problems import KINDS, Params
 from scoring.schema import FieldError, Problem
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 PROBLEM_TYPE = b"application/problem+json"
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
-UNRECORDED = "Decisions cannot be recorded now, so none are given."
 
 
 class Refusal(Exception):
-    """A request that gets a problem for an answer."""
+    """A request that gets a problem for an answer.
+
+    Parameters
+    ----------
+    name : str
+        Its kind, a key of `scoring.problems.KINDS`.
+    params : mapping, optional
+        What fills the places of the kind's sentence.
+    errors : sequence of FieldError
+        The faults of its values, as far as they are named.
+    retry_after_s : int, optional
+        When to ask again.
+    allow : str
+        The methods that would do, of a 405.
+    status : int, optional
+        Another status than the kind's.
+    """
 
     def __init__(
         self,
-        status: int,
-        detail: str,
+        name: str,
+        params: Params | None = None,
         errors: Sequence[FieldError] = (),
         retry_after_s: int | None = None,
         allow: str = "",
+        status: int | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
+        self.kind = KINDS[name]
+        self.params = params or {}
+        self.detail = self.kind.say(self.params)
+        super().__init__(self.detail)
+        self.status = status or self.kind.status
         self.errors = errors
         self.retry_after_s = retry_after_s
-        self.allow = allow  # the methods that would do, of a 405
+        self.allow = allow
 
     def body(self) -> bytes:
         """Give the problem as JSON."""
-        title = HTTPStatus(self.status).phrase
         problem = Problem(
-            type="about:blank", title=title, status=self.status, detail=self.detail, errors=list(self.errors)
+            type=self.kind.type,
+            title=say(self.kind.title, ENGLISH),
+            status=self.status,
+            detail=self.detail,
+            params=dict(self.params),
+            errors=list(self.errors),
         )
         return problem.model_dump_json().encode()
 
@@ -55,7 +78,7 @@ class Refusal(Exception):
 
 def late() -> Refusal:
     """Return the refusal of a request whose answer nobody waits for any more."""
-    return Refusal(504, "The time for this request is over.")
+    return Refusal("time-over")
 
 
 def refusal_of(error: BaseException) -> Refusal:
@@ -67,17 +90,15 @@ def refusal_of(error: BaseException) -> Refusal:
         return error
     if isinstance(error, LogError):
         logger.error("nothing is decided: %s", error)
-        return Refusal(503, UNRECORDED, retry_after_s=5)
+        return Refusal("unrecorded", retry_after_s=5)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-    return Refusal(500, "The service failed on this request; its log says where.")
+    return Refusal("failed")
 
 
 def faulty(count: int, errors: Sequence[FieldError], is_all: bool = True) -> Refusal:
     """Return the refusal of a request with at least so many faults, the first of which are named."""
-    if count > ERRORS_NAMED:
-        faults = f"more than {ERRORS_NAMED} faults (the first {ERRORS_NAMED} are named)"
-    else:
-        faults = "" if is_all else "at least "
-        faults += "1 fault" if count == 1 else f"{count} faults"
-    return Refusal(422, f"The request has {faults}; nothing was decided.", errors[:ERRORS_NAMED])
+    errors = errors[:ERRORS_NAMED]
+    if count > ERRORS_NAMED or not is_all:
+        return Refusal("more-faults", {"n": min(count, ERRORS_NAMED + 1), "named": len(errors)}, errors)
+    return Refusal("invalid-request", {"n": count}, errors)

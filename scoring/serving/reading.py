@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from scoring.engine import Absent, NotJson, Outliner
+from scoring.problems import Fault
 from scoring.schema import (
     HISTORY,
     ApplicationRequest,
@@ -25,6 +26,7 @@ from scoring.schema import (
     Record,
     Request,
     ScoreRequest,
+    fault_at,
     field_error,
     field_errors,
     repeated_keys,
@@ -38,7 +40,7 @@ FULLEST = 40_000  # values in an application, or read at a stretch: some 10,000 
 JUDGED = MIB  # bytes in which pydantic looks for more faults; what msgspec takes does not count
 TOGETHER, TOGETHER_BYTES = 1_000, 4 * MIB  # applications, and bytes of them, that are given at a time
 SLICE = 50  # applications or records validated at a stretch: other threads get their turn in between
-TWICE = "The key stands twice; send it once"
+TWICE = Fault("repeated_key")
 _RECORDS: Mapping[str, TypeAdapter[list[Record]]] = {
     table: TypeAdapter(list[record])  # type: ignore[valid-type]
     for table, record in HISTORY.items()
@@ -65,10 +67,8 @@ def slices(body: bytes | bytearray, rows: int, decoder: Decoder) -> Iterator[lis
     size = judged = 0
     for start, piece in _pieces(body, rows):
         if piece is None:
-            detail = (
-                f"More than {LONGEST // MIB} MiB or {FULLEST:,} values; send fewer records of its history"
-            )
-            errors.append(field_error(("applications", start), detail, 0))
+            fault = Fault("too_large", {"mib": LONGEST // MIB, "values": FULLEST})
+            errors.append(field_error(("applications", start), fault))
         elif (decoded := decoder.decode(piece, rows)) is not None:
             ready += decoded
         else:
@@ -99,21 +99,19 @@ def _pieces(body: bytes | bytearray, rows: int) -> Iterator[tuple[int, bytes | b
         yield 0, body
         return
     if OUTLINER is None:
-        detail = f"Without the engine (`python -m scoring.engine`) a body has at most {LONGEST // MIB} MiB"
-        raise Refusal(413, f"{detail}; send fewer applications at a time, or an Arrow table.")
+        raise Refusal("engine-missing", {"mib": LONGEST // MIB})
     try:
         outline = OUTLINER(body, rows)
     except NotJson as error:
-        raise _not_json(str(error)) from None
+        raise _not_json(error) from None
     first, last = outline.start, outline.end
     if outline.keys > 1:
-        raise faulty(1, [field_error(("applications",), TWICE, 0)], is_all=False)
+        raise faulty(1, [field_error(("applications",), TWICE)], is_all=False)
     if first < 0:
-        detail = "This field is required, as a list"
-        raise faulty(1, [field_error(("applications",), detail, 0)], is_all=False)
+        raise faulty(1, [field_error(("applications",), Fault("not_a_list"))], is_all=False)
     if first + len(body) - last > PIECE:
-        detail = f"More than {PIECE // 2**10} KiB beside the applications"
-        raise faulty(1, [field_error((), detail, 0)], is_all=False)
+        fault = Fault("too_much_beside", {"kib": PIECE // 2**10})
+        raise faulty(1, [field_error((), fault)], is_all=False)
     if outline.count > rows:
         raise _too_many(rows)
     before, behind = body[: first + 1], body[last - 1 :]
@@ -140,8 +138,7 @@ def _judged(
         document = from_json(body)
         _prune(document, decoder.names)
     except ValueError as error:
-        place = re.search(r"line \d+ column \d+", str(error))  # the other words could quote the body
-        raise _not_json(place.group() if place else "") from None
+        raise _not_json(error) from None
     given = document.get("applications") if isinstance(document, dict) else None
     if isinstance(given, list) and len(given) > rows:
         raise _too_many(rows)
@@ -198,8 +195,8 @@ def _judge(
             yield from _judge({**document, "applications": [application]}, row, decoder, valid)
         return
     for row, application in enumerate(applications, start):
-        for name, detail in decoder.faults(application):
-            yield FieldError(row=row, field=name, detail=detail)
+        for name, fault in decoder.faults(application):
+            yield fault_at(row, name, fault)
     valid += applications
 
 
@@ -226,11 +223,14 @@ def _record_faults(application: Any, row: int) -> Iterator[FieldError]:
 
 
 def _too_many(rows: int) -> Refusal:
-    return Refusal(422, f"More than {rows} applications in one request; send fewer at a time.")
+    return Refusal("too-many-applications", {"most": rows})
 
 
-def _not_json(place: str) -> Refusal:
-    return Refusal(400, f"The body is not JSON: {f'see {place}' if place else 'it cannot be read'}.")
+def _not_json(error: ValueError) -> Refusal:
+    """Say where a body is no JSON; the other words of the error could quote it."""
+    if place := re.search(r"line (\d+) column (\d+)", str(error)):
+        return Refusal("not-json", {"line": int(place[1]), "column": int(place[2])})
+    return Refusal("unreadable-json")
 
 
 def _outliner() -> Outliner | None:

@@ -184,7 +184,7 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
         found._is_windows = True
     elif other:
         found._whole = [0] * len(found._whole)
-        faults += [(record, "encoding", None) for record in other]
+        faults += [(record, "other_encoding", None) for record in other]
     faults = list({fault[0]: fault for fault in reversed(faults)}.values())[::-1]
     found.faults = pl.DataFrame(
         {
@@ -314,13 +314,13 @@ def _faults(part: Part, separator: str, width: int) -> Iterator[tuple[str, Posit
         is_right = np.where(opens, np.isin(behind, edge), np.isin(signs[quotes + 1], edge))
         is_odd = np.diff(before, append=quotes.size) % 2 == 1
         wrong = np.unique(np.concatenate([line[~is_right], np.flatnonzero(is_odd)]))
-        yield "quote", wrong, counts[wrong]
+        yield "unpaired_quote", wrong, counts[wrong]
         opening = np.flatnonzero(opens & ~is_odd[line])
         separators = places[signs[places] != ord("\n")]
         inside = np.diff(np.searchsorted(separators, quotes[opening[:, None] + [0, 1]]), axis=1)[:, 0]
         counts -= np.bincount(line[opening], inside, counts.size).astype(np.int64)
     wrong = np.flatnonzero(counts != width)
-    yield "fields", wrong, counts[wrong]
+    yield "wrong_field_count", wrong, counts[wrong]
 
 
 def _strange(part: Part) -> tuple[list[int], bool]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,9 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from scoring.problems import Fault
 from scoring.tables import lines, values
 from scoring.tables.dialect import matched
-from scoring.tables.faults import TableError, no_faults, sentence
+from scoring.tables.faults import WHOLE_LINE, TableError, no_faults
 from scoring.tables.unpack import PACKED, plain, too_large
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -120,18 +122,19 @@ class Raw:
             return f"line {int(self._sheet['line'][record - 1])}"
         return f"row {record}"
 
-    def say(self, fault: Mapping[str, object], lang: str = "en") -> str:
+    def fault(self, found: Mapping[str, Any]) -> Fault:
+        """Return what is wrong with a record or a cell, one of the rows of a table of faults."""
+        if found["code"] not in WHOLE_LINE:
+            return Fault(found["code"])
+        assert self._lines is not None
+        params = {"line": self._lines.line(found["row"])}
+        if found["code"] == "wrong_field_count":
+            params |= {"found": found["found"], "width": len(self._lines.dialect.names)}
+        return Fault(found["code"], params)
+
+    def say(self, found: Mapping[str, Any], lang: str = "en") -> str:
         """Return what is wrong with a record or a cell, as a sentence without its end."""
-        line = self._lines.line(int(str(fault["row"]))) if self._lines is not None else 0
-        width = len(self._lines.dialect.names) if self._lines is not None else 0
-        found = fault["found"]
-        return sentence(
-            str(fault["code"]),
-            "fr" if lang == "fr" else "en",
-            line,
-            None if found is None else int(str(found)),
-            width,
-        )
+        return self.fault(found).say(lang)
 
     def batches(
         self, kinds: Mapping[str, str], keep: Collection[str] = (), rows: int = ROWS

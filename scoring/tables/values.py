@@ -20,6 +20,7 @@ MISSING = ("", ".", "na", "n/a", "nan", "nat", "null", "none", "#n/a", "#na", "#
 
 TRUE, FALSE = ("true", "vrai", "wahr"), ("false", "faux", "falsch")
 WHOLE = ("id", "integer", "flag")
+MISFITS = {"number": "not_finite", "id": "not_an_identifier"}  # of a typed column; others are not whole
 
 SPACES = " \u00a0\u202f\u2009'\u2019"  # between thousands
 _EXACT = 2**53  # above it a float cannot tell neighbouring whole numbers apart
@@ -90,7 +91,7 @@ def narrow(
     if tests:
         is_any = frame.select(test.any().alias(name) for name, test in tests.items()).row(0, named=True)
         for name in (name for name, is_wrong in is_any.items() if is_wrong):
-            code = {"number": "number", "id": "id"}.get(kinds[name], "integer")
+            code = MISFITS.get(kinds[name], "not_whole")
             faults.append(_as_faults(records, name, _coded(frame.select(tests[name]).to_series(), code)))
     other = {name: DTYPES[kind] for name, kind in kinds.items() if schema[name] != DTYPES[kind]}
     return frame.select(*kinds).cast(other, strict=False), pl.concat(faults)  # type: ignore[arg-type]
@@ -152,7 +153,7 @@ def _column(column: pl.Series, kind: str, decimal: str) -> tuple[pl.Series, pl.S
         if kind == "flag":
             return column.cast(pl.Int32), None
         return pl.Series(column.name, [None] * column.len(), DTYPES[kind]), _coded(
-            column.is_not_null(), "number"
+            column.is_not_null(), "not_a_number"
         )
     if kind == "flag":
         low = column.str.to_lowercase()
@@ -211,11 +212,11 @@ def _odd_numbers(cells: pl.Series, decimal: str) -> tuple[pl.Expr, pl.Expr]:
     number = plain.cast(pl.Float64, strict=False)
     code = (
         pl.when(is_doubtful_comma)
-        .then(pl.lit("comma"))
+        .then(pl.lit("unclear_comma"))
         .when(is_doubtful_point)
-        .then(pl.lit("point"))
+        .then(pl.lit("unclear_point"))
         .when(~number.is_finite().fill_null(False))
-        .then(pl.lit("number"))
+        .then(pl.lit("not_a_number"))
     )
     return pl.when(code.is_null()).then(number), code
 
@@ -234,11 +235,11 @@ def _identifiers(column: pl.Series, decimal: str) -> tuple[pl.Series, pl.Series 
         found = pl.coalesce(pl.when(code.is_null()).then(whole), through)
         said = (
             pl.when(_is_rounded(text))
-            .then(pl.lit("shortened"))
-            .when(code.is_in(["comma", "point"]))
+            .then(pl.lit("rounded_identifier"))
+            .when(code.is_in(["unclear_comma", "unclear_point"]))
             .then(code)
             .when(found.is_null())
-            .then(pl.lit("id"))
+            .then(pl.lit("not_an_identifier"))
         )
         return pl.when(said.is_null()).then(found), said
 

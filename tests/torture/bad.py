@@ -125,9 +125,11 @@ def _structures() -> Iterator[Bad]:
         field="history_features.AMT_CREDIT",
     )
     other = {"bureau": [{"SK_ID_CURR": 2, "SK_ID_BUREAU": 1}]}
-    yield Bad("the history of somebody else", request(history=other), field="applications")
+    yield Bad("the history of somebody else", request(history=other), field="history.bureau[0].SK_ID_CURR")
     alone = {"bureau_balance": [{"SK_ID_BUREAU": 5, "MONTHS_BALANCE": -1}]}
-    yield Bad("months of an unknown credit", request(history=alone), field="applications")
+    yield Bad(
+        "months of an unknown credit", request(history=alone), field="history.bureau_balance[0].SK_ID_BUREAU"
+    )
     yield Bad("history as a list", request(history=[]), field="history")
     yield Bad("aggregates as a list", request(history_features=[]), field="history_features")
     many = json.dumps({"applications": [{"SK_ID_CURR": i} for i in range(10_001)]}).encode()

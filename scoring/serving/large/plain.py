@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
+from scoring.problems import Fault
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, KindName
 
 WORD_BYTES = 4 * CATEGORY_MAX_LENGTH  # in UTF-8; what takes more has more letters than any word may have
@@ -25,19 +26,16 @@ _TOO_LONG = b"x" * (CATEGORY_MAX_LENGTH + 1)  # stands for it: a few bytes in a 
 _INT64_DIGITS = 18  # that every whole number of 64 bits has room for
 
 
-def fault_of(kind: pa.DataType, of: KindName) -> str:
-    """Return why no column of this kind may have this type, with the remedy, "" if it may."""
+def fault_of(kind: pa.DataType, of: KindName) -> Fault | None:
+    """Return why no column of this kind may have this type, None if it may."""
     if types.is_boolean(kind) and of == "flag":
-        return ""
+        return None
     if types.is_null(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return ""
+        return None
     if _is_text(kind) or (types.is_dictionary(kind) and _is_text(kind.value_type)):
-        return ""
-    name = " of ".join(
-        _name(part) for part in ([kind, kind.value_type] if types.is_dictionary(kind) else [kind])
-    )
-    other = "string (a dictionary of them too)" if of == "category" else "int64 or float64"
-    return f"A column of type {name} is not read here; write it as {other}"
+        return None
+    name = f"dictionary<{_name(kind.value_type)}>" if types.is_dictionary(kind) else _name(kind)
+    return Fault("category_column_type" if of == "category" else "number_column_type", {"type": name})
 
 
 def _name(kind: pa.DataType) -> str:

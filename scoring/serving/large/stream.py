@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from scoring.features.checks import RULES
-from scoring.schema import KEY, FieldError
+from scoring.problems import Fault
+from scoring.schema import KEY, FieldError, fault_at
 from scoring.serving.large.plain import WORD_BYTES, Checked, fault_of, is_shared, made
 from scoring.serving.problem import ERRORS_NAMED, Refusal
 
@@ -94,19 +95,18 @@ def _read(body: bytes | bytearray, most: int, pause: Callable[[], None]) -> tupl
         for batch in reader:
             rows += batch.num_rows
             if rows > most:
-                raise Refusal(422, f"More than {most} applications in one request; send fewer at a time.")
+                raise Refusal("too-many-applications", {"most": most})
             stays, columns = checked.columns(batch)
             final.append(stays)
             other.append(pa.record_batch(columns, names))
             pause()
         if not rows:
-            raise Refusal(422, "The stream has no row; send at least one application.")
+            raise Refusal("no-rows")
         whole = pa.Table.from_batches(final)
         # The names alone: polars panics at metadata that is no UTF-8.
         return pa.table(whole.columns, whole.column_names), pa.Table.from_batches(other)
     except (pa.ArrowException, ValueError, OSError, struct.error):
-        detail = "The body is not a whole Arrow IPC stream of valid columns."
-        raise Refusal(400, detail) from None
+        raise Refusal("not-arrow") from None
 
 
 def _check_schema(schema: pa.Schema) -> None:
@@ -116,28 +116,26 @@ def _check_schema(schema: pa.Schema) -> None:
     seen: set[str] = set()
     for field in fields:
         name = field.name
-        if name in seen:
-            detail = "The column stands twice"
-        else:
-            detail = fault_of(field.type, _KINDS[name]) if name in RULES else _unknown(name)
+        fault: Fault | None = Fault("repeated_column")
+        if name not in seen:
+            fault = fault_of(field.type, _KINDS[name]) if name in RULES else _unknown(name)
         seen.add(name)
-        if detail:
-            errors.append(FieldError(row=None, field=name[:100], detail=detail))
+        if fault is not None:
+            errors.append(fault_at(None, name[:100], fault))
         if len(errors) == ERRORS_NAMED:
             break
     else:
         if KEY not in seen:
-            errors.append(FieldError(row=None, field=KEY, detail="This field is required"))
+            errors.append(fault_at(None, KEY, Fault("required")))
     if errors:
-        detail = "The columns are not those of an application; nothing was decided."
-        raise Refusal(422, detail, errors[:ERRORS_NAMED])
+        raise Refusal("wrong-columns", errors=errors[:ERRORS_NAMED])
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> Fault:
     if name in ("history", "history_features"):
-        return "Send the aggregates of the history as columns under their names; raw history goes as JSON"
+        return Fault("history_as_columns")
     close = difflib.get_close_matches(name[:100], RULES, n=1)
-    return f"No such field{f'; is it {close[0]}?' if close else '; GET /docs.json lists them'}"
+    return Fault("misspelt_field", {"close": close[0]}) if close else Fault("unknown_field")
 
 
 def _check_messages(body: bytes | bytearray) -> None:
@@ -156,21 +154,21 @@ def _check_messages(body: bytes | bytearray) -> None:
         table = _child(view, struct.unpack_from("<I", view)[0], _HEADER)
         if message.type == "schema":
             if len(view) > MOST_SCHEMA_BYTES:
-                raise Refusal(422, "The schema is too large; send the columns without metadata.")
+                raise Refusal("schema-too-large")
             if (place := _field(view, table, _ENDIANNESS)) and view[place]:
-                raise Refusal(422, "The stream is big-endian; write it little-endian.")
+                raise Refusal("big-endian")
             continue
         if message.type == "dictionary":
             dictionaries += 1
             if (place := _field(view, table, _IS_DELTA)) and view[place]:
-                raise Refusal(422, "A dictionary comes in parts; write each one whole.")
+                raise Refusal("dictionary-in-parts")
             table = _child(view, table, _DICTIONARY_DATA)
         else:
             batches += 1
         if batches > MOST_BATCHES or dictionaries > MOST_DICTIONARIES:
-            raise Refusal(422, f"More than {MOST_BATCHES} record batches; send larger ones.")
+            raise Refusal("too-many-batches", {"most": MOST_BATCHES})
         if _field(view, table, _COMPRESSION):
-            raise Refusal(422, "The stream is compressed; write it without compression.")
+            raise Refusal("compressed")
 
 
 def _field(view: memoryview, table: int, position: int) -> int:

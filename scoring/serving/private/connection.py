@@ -55,8 +55,7 @@ class Connection(HttpToolsProtocol):
             self.crowd.waits(self)
             self._expect(self.limits.head_s, self._late)
         else:
-            detail = "Too many connections at once; try again shortly."
-            self._refuse(Refusal(503, detail, retry_after_s=self.limits.retry_after_s))
+            self._refuse(Refusal("too-many-connections", retry_after_s=self.limits.retry_after_s))
             self.transport.close()  # at once: there is no room to wait in
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -93,7 +92,7 @@ class Connection(HttpToolsProtocol):
                 continue
             self._head_bytes += len(piece)
             if self._head_bytes >= most and not self._is_over:
-                self._refuse(Refusal(431, f"The headers are larger than {most // 2**10} KiB."))
+                self._refuse(Refusal("headers-too-large", {"kib": most // 2**10}))
         if self._timer is None and not self._is_over and (self._is_in_head or self._is_between()):
             self._expect(self.limits.head_s, self._late)
 
@@ -115,9 +114,8 @@ class Connection(HttpToolsProtocol):
             return
         super().on_header(name, value)
         if len(self.headers) > self.limits.head_lines:
-            detail = f"There are more than {self.limits.head_lines} headers."
-            self._refusal = Refusal(431, detail)
-            raise ValueError(detail)  # the parser stops
+            self._refusal = Refusal("too-many-headers", {"most": self.limits.head_lines})
+            raise ValueError(self._refusal.detail)  # the parser stops
 
     def on_headers_complete(self) -> None:
         """Hand the request on, or read it again as one that asks for no other protocol."""
@@ -126,7 +124,7 @@ class Connection(HttpToolsProtocol):
         self._stop_timer()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                self._refusal = Refusal(405, "This is no proxy.", allow="GET, HEAD, POST")
+                self._refusal = Refusal("not-a-proxy", allow="GET, HEAD, POST")
                 raise ValueError(self._refusal.detail)
             self._is_upgrade = True
             return
@@ -182,7 +180,7 @@ class Connection(HttpToolsProtocol):
                 else:
                     return
         except httptools.HttpParserError:
-            self._refuse(self._refusal or Refusal(400, "This is not HTTP/1.1 as RFC 9112 has it."))
+            self._refuse(self._refusal or Refusal("not-http"))
 
     def _read_again(self) -> None:
         """Read a head without its wish for another protocol, of which the parser takes the body to be."""
@@ -202,12 +200,12 @@ class Connection(HttpToolsProtocol):
         if not named and self.parser.get_http_version() == "1.0":
             named = [b""]
         if len(named) != 1 or not _HOST.fullmatch(named[0]):
-            self._refusal = Refusal(400, "Send one header Host, with the name or address of the service.")
+            self._refusal = Refusal("no-host")
         elif not self.url.startswith(b"/"):
             target = httptools.parse_url(self.url)
             port = b"" if target.port is None else b":%d" % target.port
             if target.host is None or named != [target.host.lower() + port]:
-                self._refusal = Refusal(400, "The request's target and its header Host name two hosts.")
+                self._refusal = Refusal("two-hosts")
         if self._refusal is not None:
             raise ValueError(self._refusal.detail)
 
@@ -258,8 +256,7 @@ class Connection(HttpToolsProtocol):
         if self._is_answering():  # the answer may take longer than a head
             self._expect(self.limits.head_s, self._late)
         elif self._is_in_head or self._head_bytes:
-            detail = f"The headers did not arrive within {self.limits.head_s:g} seconds."
-            self._refuse(Refusal(408, detail))
+            self._refuse(Refusal("headers-late", {"seconds": self.limits.head_s}))
         else:  # not a byte came
             self.transport.close()
 

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from scoring.schema import Decision
+from scoring.problems import Fault, type_of
+from scoring.schema import Decision, fault_at
 
 MODEL = "credit_scoring:stand-in"
 THRESHOLD = 0.0909
@@ -100,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked += len(applications)
         wrong = [row for row, a in enumerate(applications) if a["SK_ID_CURR"] == REFUSED_NUMBER]
         if wrong:
-            faults = [{"row": row, "field": "AMT_CREDIT", "detail": "is not accepted"} for row in wrong]
+            faults = [fault_at(row, "AMT_CREDIT", Fault("not_accepted")).model_dump() for row in wrong]
             self._problem(422, "1 application is refused.", faults)
             return
         answers = [explain(application) for application in applications]
@@ -109,10 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(200, answers)
 
     def _problem(self, status: int, detail: str, errors: list[dict[str, Any]]) -> None:
-        self._send(
-            status,
-            {"type": "about:blank", "title": "x", "status": status, "detail": detail, "errors": errors},
-        )
+        kind = type_of(self.server.kind)
+        self._send(status, {"type": kind, "title": "x", "status": status, "detail": detail, "errors": errors})
 
     def _send(self, status: int, answer: object) -> None:
         body = json.dumps(answer).encode()
@@ -141,8 +140,10 @@ class StandIn(ThreadingHTTPServer):
         says: str = "Traceback (most recent call last)",
         retry_after: str = "",
         faults: list[dict[str, Any]] | None = None,
+        kind: str = "failed",
     ) -> None:
         """Answer everything with this status, or with decisions again after 0."""
+        self.kind = kind
         self.trouble, self.says, self.retry_after, self.faults = status, says, retry_after, faults or []
         self.turned_away = 0
 

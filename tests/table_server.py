@@ -38,7 +38,9 @@ class Tables:
                     ours.api_key = self.headers.get("x-api-key")
                     turn = ours.script.pop(0) if ours.script else None
                     if isinstance(turn, int):
-                        self.send(turn, Refusal(turn, "Busy.").body(), {"retry-after": "0"})
+                        self.send(
+                            turn, Refusal("too-many-requests", status=turn).body(), {"retry-after": "0"}
+                        )
                         return
                     time.sleep(ours.pause_s)
                     answer = ours.bulk.answer(ArrowJob("r", body, False, key))
