@@ -23,7 +23,7 @@ from scoring.schema import Application, columns
 from scoring.serving.large.records import RECORDS
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import OUTLINER, parse
-from tests import small
+from tests.support import small
 from tests.torture import nasty
 
 WORD, ROWS, SMALL = "Employé / retraité", 2_000, 200

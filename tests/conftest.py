@@ -1,5 +1,8 @@
 """Settings of the whole suite: quiet libraries, two threads, no network, laws that repeat exactly."""
 
+import ctypes
+import logging
+import mmap
 import os
 import shutil
 import sys
@@ -25,7 +28,7 @@ settings.register_profile("repeat", deadline=None, derandomize=True, database=No
 settings.register_profile("search", deadline=None, max_examples=1_000)
 settings.load_profile("repeat")
 
-pytest.register_assert_rewrite("running", "small", "stand_in", "third")  # they assert for the tests
+pytest.register_assert_rewrite("tests.support")  # it asserts for the tests
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -55,7 +58,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def third_folder(tmp_path_factory):
-    import third
+    from tests.support import third
 
     return third.write(tmp_path_factory.mktemp("languages"))
 
@@ -63,10 +66,53 @@ def third_folder(tmp_path_factory):
 @pytest.fixture
 def third(third_folder):
     """Speak a third language beside English and French, for one test."""
-    import third
-
     from scoring import language
+    from tests.support import third
 
     language.use(third_folder)
     yield third.THIRD
     language.use(None)
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    from tests.support import databases
+
+    with databases.postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    """Where an index goes: a file of SQLite, then a real PostgreSQL."""
+    from tests.support import databases
+
+    if request.param == "sqlite":
+        return str(tmp_path / "index.sqlite")
+    return databases.fresh(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    """Give a function that puts a body right before memory that kills whoever reads it."""
+    page, pages = mmap.PAGESIZE, 64
+    memory = mmap.mmap(-1, (pages + 1) * page)
+    libc, start = ctypes.CDLL(None), ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert libc.mprotect(ctypes.c_void_p(start + pages * page), page, 0) == 0
+
+    def put(body: bytes) -> memoryview:
+        place = pages * page - len(body)
+        memory[place : pages * page] = body
+        return memoryview(memory)[place : pages * page]
+
+    yield put
+    libc.mprotect(ctypes.c_void_p(start + pages * page), page, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.fixture(autouse=True)
+def loggers_stay_on():
+    """Turn on again what the logging of a library has turned off: bentoml's, for one, disables all others."""
+    yield
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False

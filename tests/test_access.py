@@ -10,9 +10,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import small
-from running import ROOT, needs_nginx, nginx, problem, put_in_store, running
-from running import environment as service_environment
 from typer.testing import CliRunner
 
 from scoring.inference_log import audit_table, find
@@ -23,8 +20,11 @@ from scoring.serving.access import AccessError, Guard, KeyRing, parse_keys
 from scoring.serving.door import Door
 from scoring.serving.limits import Route
 from scoring.serving.problem import Refusal
+from tests.support import small
+from tests.support.keys import LOCKED, NEW, OLD, OPEN, OTHER
+from tests.support.running import ROOT, needs_nginx, nginx, problem, put_in_store, running
+from tests.support.running import environment as service_environment
 
-OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
 LOCAL, OUTSIDE = ("127.0.0.1", 3000), ("10.0.0.7", 3000)
 
 
@@ -42,9 +42,6 @@ def status(guard: Guard, asked: dict) -> int:
     except Refusal as refusal:
         return refusal.status
     return 200
-
-
-OPEN, LOCKED = Guard(KeyRing()), Guard(KeyRing(f"desk:{OLD}, {OTHER}"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from running import environment, put_in_store
 
 from scoring.decider import Decider
 from scoring.decision import COSTS, POINTS
@@ -25,6 +24,7 @@ from scoring.serving.batches import Batches
 from scoring.serving.job import ArrowJob, Job, JsonJob
 from scoring.serving.large import ANSWER, Large
 from scoring.serving.reading import parse
+from tests.support.running import environment, put_in_store
 
 ROOT = Path(__file__).parent.parent
 FROZEN = Path(__file__).parent / "answers.json"

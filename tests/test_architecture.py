@@ -4,14 +4,22 @@ import ast
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 import yaml
 
 from deploy import group
-
-ROOT = Path(__file__).parent.parent
+from tests.support.house import (
+    EDGES,
+    IMPORTS,
+    MODULES,
+    OURS,
+    ROOT,
+    imports,
+    is_defined,
+    room,
+    used,
+)
 
 # From the ground up; a room stands on those named before it, and may import no other.
 FLOORS = {
@@ -29,7 +37,7 @@ FLOORS = {
     "tables": ["scoring.tables", "scoring.synthetic"],
     "features": ["scoring.features"],
     "model": ["scoring.scorer", "scoring.explanation", "scoring.judge", "scoring.trial"],
-    "record": ["scoring.inference_log", "scoring.replay"],
+    "record": ["scoring.inference_log", "scoring.decisions", "scoring.replay"],
     "decide": ["scoring.decider"],
     "HTTP": ["scoring.serving", "scoring.client", "scoring.hosting"],
     "programs": ["service", "training", "train", "import_model", "ui", "monitoring", "validation", "run"],
@@ -57,6 +65,7 @@ COMMAND_LINES = {
     "scoring.client",
     "scoring.download",
     "scoring.inference_log",
+    "scoring.decisions",
     "scoring.replay",
     "scoring.engine",
     "scoring.language",
@@ -86,6 +95,7 @@ DOORS = {
     "msgspec": {"scoring.schema"},
     "starlette": {"scoring.hosting", "scoring.serving"},
     "prometheus_client": {"scoring.hosting"},
+    "sqlalchemy": {"scoring.decisions"},
     "yaml": {"scoring.hosting"},
     "pyarrow": {"scoring.client", "scoring.serving", "scoring.tables"},
     "matplotlib": {"scoring.evidence"},
@@ -107,73 +117,6 @@ INSTALLED_BY = {
     "prometheus_client": "prometheus-client",
 }
 BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
-
-
-def modules() -> dict[str, ast.Module]:
-    """Every module of the project by its dotted name; tests are not part of the house."""
-    packages = ("scoring", "training", "ui", "monitoring", "validation")
-    files = [*ROOT.glob("*.py"), *(file for package in packages for file in (ROOT / package).rglob("*.py"))]
-    return {
-        ".".join(f.relative_to(ROOT).with_suffix("").parts): ast.parse(f.read_text(), str(f))
-        for f in sorted(files)
-    }
-
-
-MODULES = modules()
-NAMED = {name.removesuffix(".__init__"): tree for name, tree in MODULES.items()}
-OURS = {"scoring"} | {name.split(".")[0] for name in MODULES}
-
-
-def used(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Every name that a module takes from one of ours: from it, or as an attribute of it."""
-    held: dict[str, str] = {}  # the name in this module -> ours
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module in NAMED and not node.level:
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                if inner in NAMED:
-                    held[alias.asname or alias.name] = inner
-                else:
-                    yield node.module, alias.name
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in held:
-            yield held[node.value.id], node.attr
-
-
-def is_defined(module: str, name: str) -> bool:
-    """Whether a module binds a name, or another module lies in it."""
-    if f"{module}.{name}" in NAMED:
-        return True
-    return any(
-        name in (getattr(node, "name", None), getattr(node, "asname", None), getattr(node, "id", None))
-        for node in ast.walk(NAMED[module])
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.alias | ast.Name)
-    )
-
-
-def room(module: str) -> str:
-    """`scoring.features.bureau` lies in `scoring.features`, `ui.form` in `ui`."""
-    parts = module.removesuffix(".__init__").removesuffix(".__main__").split(".")
-    return ".".join(parts[:2]) if parts[0] == "scoring" else parts[0]
-
-
-def imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Dotted names of all that is imported, wherever it stands, functions and type checks included."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            up = package.split(".")[: -node.level] if node.level else []
-            base = ".".join([*up, *filter(None, [node.module])])
-            # `from scoring import schema` names a room; `from scoring.schema import Column` does not
-            inner = [f"{base}.{alias.name}" for alias in node.names]
-            yield from inner if base == "scoring" else [base, *(name for name in inner if name in NAMED)]
-
-
-IMPORTS = {name: sorted(set(imports(tree, name))) for name, tree in MODULES.items()}
-EDGES = sorted(
-    (name, target) for name, targets in IMPORTS.items() for target in targets if target.split(".")[0] in OURS
-)
 
 
 def test_every_room_stands_on_a_floor() -> None:
@@ -319,3 +262,13 @@ def test_the_bento_speaks_every_language() -> None:
 )
 def test_no_spelling_of_an_import_escapes(source: str, expected: list[str]) -> None:
     assert list(imports(ast.parse(source), "scoring.features.bureau")) == expected
+
+
+def test_tests_share_what_stands_in_their_support_and_never_each_other() -> None:
+    taken = [
+        f"{file.name} imports {name}"
+        for file in (ROOT / "tests").rglob("*.py")
+        for name in imports(ast.parse(file.read_text()), "tests")
+        if any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert not taken

@@ -18,7 +18,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,18 +35,11 @@ from scoring.serving.media import ARROW
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import OUTLINER, parse
 from scoring.serving.turns import Turns
+from tests.support import small
+from tests.support.arrow import stream
 
 TAG = "credit_scoring:tested"
 ROWS = 100_000
-
-
-def stream(table: pa.Table | pl.DataFrame, **options: Any) -> bytearray:
-    """Write a table as an Arrow stream."""
-    arrow = table.to_arrow() if isinstance(table, pl.DataFrame) else table
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, arrow.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
-        writer.write_table(arrow)
-    return bytearray(sink.getvalue())
 
 
 def job(table: pa.Table | pl.DataFrame | bytearray, **changes: Any) -> ArrowJob:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import small
 from polars.exceptions import PanicException
 
 from scoring import features
@@ -19,6 +18,7 @@ from scoring.serving.batches import GIVE_WAY_MS, Batches
 from scoring.serving.job import Job
 from scoring.serving.problem import Refusal
 from scoring.trial import check
+from tests.support import small
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

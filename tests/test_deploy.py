@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import small
 import yaml
-from running import bentoml, environment, put_in_store
+
+from tests.support import small
+from tests.support.running import bentoml, environment, put_in_store
 
 ROOT = Path(__file__).parent.parent
 

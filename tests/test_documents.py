@@ -4,10 +4,10 @@ import asyncio
 import threading
 
 import httpx
-from test_door import DECODER, echo, problem
 
 from scoring.serving.documents import Document, Documents
 from scoring.serving.door import Door
+from tests.support.asgi import DECODER, echo, problem
 
 MODEL = {"tag": "m:1"}
 made: list[str] = []

@@ -6,7 +6,6 @@ import json
 import httpx
 import pytest
 
-from scoring.schema import Decoder, Problem
 from scoring.serving.asgi import nowhere
 from scoring.serving.door import Door
 from scoring.serving.job import JOB
@@ -14,20 +13,9 @@ from scoring.serving.limits import Limits, Route
 from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
+from tests.support.asgi import DECODER, JSON, body, echo, problem
 
 ROUTES = {"/score": Route(rows=120, is_quick=True, bulk="/bulk"), "/explain": Route(rows=2)}
-JSON = {"content-type": "application/json"}
-
-
-DECODER = Decoder({"bureau_count": "number"})
-
-
-async def echo(scope, _, send):
-    """Answer with what the door handed on."""
-    job = scope.get(JOB)
-    said = [scope["path"], job.request_id, len(getattr(job, "applications", ()))] if job else [scope["path"]]
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": json.dumps(said).encode()})
 
 
 def with_kind(headers) -> dict | list:
@@ -53,17 +41,6 @@ def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]
             )
 
     return asyncio.run(run())
-
-
-def body(rows: int, **fields) -> bytes:
-    return json.dumps({"applications": [{"SK_ID_CURR": i} | fields for i in range(rows)]}).encode()
-
-
-def problem(response: httpx.Response) -> Problem:
-    assert response.headers["content-type"] == "application/problem+json"
-    found = Problem.model_validate_json(response.content)
-    assert found.status == response.status_code
-    return found
 
 
 def test_a_valid_request_goes_through_with_its_id():

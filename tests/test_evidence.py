@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from small import applications, portfolio, scorer
 
 from scoring import features as declared
 from scoring.candidates import LIGHTGBM, TrainingSet, fit
@@ -32,6 +31,7 @@ from scoring.metrics import Measured
 from scoring.scorer.calibration import Affine, Beta
 from scoring.scorer.model import probability
 from scoring.scorer.scorecard import Scorecard, Term
+from tests.support.small import applications, portfolio, scorer
 
 RANDOM = np.random.default_rng(2)
 NARROW = [  # of each block, and of each protected attribute

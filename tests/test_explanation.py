@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-import small
 
 from scoring.explanation import NEVER, TINY, explain, reasons
 from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS
 from scoring.features.wording import in_words, written
+from tests.support import small
 
 NO_BREAK, NARROW = "\u00a0", "\u202f"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import small
-from running import problem, put_in_store, running
-from test_bulk import stream
 
 from scoring.inference_log import pseudonym_key, read, verify
 from scoring.serving.media import ARROW
+from tests.support import small
+from tests.support.arrow import stream
+from tests.support.running import problem, put_in_store, running
 
 pytestmark = pytest.mark.served
 TABLE = stream(pl.DataFrame({"SK_ID_CURR": range(40)}))

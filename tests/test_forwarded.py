@@ -5,13 +5,13 @@ from ipaddress import ip_network
 
 import httpx
 import pytest
-from running import needs_nginx, nginx, problem
-from test_connection import echo, serve
 
 from scoring.serving.access import Guard, KeyRing
 from scoring.serving.forwarded import PREFIX, Forwarded
 from scoring.serving.limits import Limits
 from scoring.serving.rate import Rate
+from tests.support.connection import echo, serve
+from tests.support.running import needs_nginx, nginx, problem
 
 PROXIES = (ip_network("127.0.0.2"), ip_network("10.1.0.0/16"))
 FIRST = "location / {{ proxy_pass http://127.0.0.1:{port}; }}"  # as the manual has it

@@ -10,7 +10,6 @@ import mlflow
 import numpy as np
 import polars as pl
 import pytest
-import small
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
@@ -19,6 +18,7 @@ import import_model
 from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import check
+from tests.support import small
 from training import registry, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

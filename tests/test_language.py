@@ -8,14 +8,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import small
 from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
-from third import other_words, swapped
 from typer.testing import CliRunner
 
 from scoring import language
@@ -29,6 +27,8 @@ from scoring.language.catalogues import DECLARED
 from scoring.schema import FORM_GROUPS, Application, columns
 from scoring.scorer import remarks
 from scoring.serving import pages
+from tests.support import small
+from tests.support.third import other_words, swapped
 
 ROOT = Path(__file__).parent.parent
 ROOM = ROOT / "scoring" / "language"

@@ -7,14 +7,14 @@ import threading
 from itertools import pairwise
 
 import httpx
-from test_access import LOCKED, OLD
-from test_door import DECODER, JSON, body, echo, problem
 
 from scoring.serving.door import Door
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
+from tests.support.asgi import DECODER, JSON, body, echo, problem
+from tests.support.keys import LOCKED, OLD
 
 ROUTES = {"/score": Route(rows=5), "/explain": Route(rows=5, concurrent=2)}
 

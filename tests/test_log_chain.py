@@ -8,10 +8,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 from scoring.inference_log import (
-    Entry,
     InferenceLog,
     LogError,
     audit_table,
@@ -21,27 +19,10 @@ from scoring.inference_log import (
     read,
     verify,
 )
-from scoring.inference_log.__main__ import app
 from scoring.inference_log.anchor import Anchor
 from scoring.inference_log.chain import first_hash, link
+from tests.support.logs import NAME, NOON, entry, lines, run, write
 from tests.torture.log import mutations
-
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-NAME = "2026-11-21.w1.jsonl"
-
-
-def entry(number: int, **changes) -> Entry:
-    features = {"ext_mean": number / 7, "income_type": "Working"}
-    values = {"event_id": f"e{number}", "applicant": 700_000 + number, "request_id": "r"}
-    scored = {"probability_of_default": 0.25, "threshold": 0.09, "decision": "refused", "features": features}
-    return Entry(**(values | scored | changes))
-
-
-def write(folder: Path, key: bytes, records: int = 12, now: datetime = NOON, worker: str = "w1", **options):
-    log = InferenceLog(folder, worker, key, "credit_scoring:abc", ("income_type",), **options)
-    for number in range(records):
-        log.record([entry(number, event_id=f"{worker}-{now:%d}-{number}")], now)
-    return log
 
 
 @pytest.fixture
@@ -53,10 +34,6 @@ def key(tmp_path) -> bytes:
 def folder(tmp_path, key) -> Path:
     write(tmp_path / "log", key).close()
     return tmp_path / "log"
-
-
-def lines(folder: Path) -> list[bytes]:
-    return (folder / NAME).read_bytes().splitlines(keepends=True)
 
 
 def faults(folder: Path, key: bytes) -> list[tuple[str, int | None]]:
@@ -326,10 +303,6 @@ def test_a_worker_that_slept_through_the_purge_leaves_the_stone_alone(tmp_path, 
 def test_a_log_is_kept_for_one_day_at_least(tmp_path, key):
     with pytest.raises(ValueError, match="0 days"):
         InferenceLog(tmp_path, "w1", key, "m", keep_days=0)
-
-
-def run(*arguments: object):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def test_the_command_verifies_and_names_the_line(folder, tmp_path):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_log_chain import NAME, NOON, entry, lines, run, write
 
 from scoring.inference_log import (
     InferenceLog,
@@ -30,6 +29,7 @@ from scoring.inference_log import (
 )
 from scoring.inference_log.disk import LINE_BYTES
 from scoring.inference_log.reader import BATCH_BYTES
+from tests.support.logs import NAME, NOON, entry, lines, run, write
 
 ROOT = Path(__file__).parent.parent
 OTHER = "2026-11-20.w9.jsonl"

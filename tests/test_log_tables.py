@@ -22,21 +22,12 @@ from scoring.inference_log import (
     verify,
     writer,
 )
+from tests.support.logs import decided
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STEM = "0123456789abcdef01234567"
 ROWS = 9
-
-
-def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.DataFrame]:
-    numbers = [(first + i) / 7 for i in range(rows)]
-    verdict = pl.DataFrame(
-        {"probability_of_default": numbers, "threshold": [0.09] * rows, "decision": ["refused"] * rows},
-        schema_overrides={"probability_of_default": pl.Float64},
-    ).with_columns(pl.col("probability_of_default") / 100)
-    inputs = pl.DataFrame({"ext_mean": [*numbers[:-1], None], "income_type": ["Working"] * rows})
-    return [700_000 + first + i for i in range(rows)], verdict, inputs
 
 
 def fill(log: InferenceLog, stem: str = STEM, now: datetime = NOON) -> None:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
-from test_decode import bodies
-from test_records import guarded  # noqa: F401 - a fixture
 
 from scoring.engine import NotJson, Outliner, native
 from scoring.engine import build as building
+from tests.support.json_bodies import bodies
 from tests.torture import sanitized
 
 
@@ -113,7 +112,7 @@ def test_the_deepest_that_is_read_is_as_deep_as_with_pydantic(outliner):
             check(outliner, b'{"a":' * depth + inner + b"}" * depth)
 
 
-def test_no_body_that_ends_early_is_read_beyond_its_end(outliner, guarded):  # noqa: F811
+def test_no_body_that_ends_early_is_read_beyond_its_end(outliner, guarded):
     whole = json.dumps({"applications": [{"a": "é\U0001f600/", "b": [1.5e3, True, None]}]})
     for body in (whole.encode(), json.dumps(json.loads(whole), ensure_ascii=False).encode()):
         for end in range(1, len(body)):

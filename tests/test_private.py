@@ -9,15 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-import small
-from running import bentoml as command
-from running import environment, free_port, put_in_store
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from test_architecture import IMPORTS
 
 from scoring.serving import private
 from scoring.serving.private import PARTS, Part, PartGone
+from tests.support import small
+from tests.support.house import IMPORTS
+from tests.support.running import bentoml as command
+from tests.support.running import environment, free_port, put_in_store
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from third import other_words
 
 from scoring.problems import FAULTS, KINDS, Fault, places, type_of
 from scoring.problems.__main__ import document
 from scoring.schema import FieldError, Problem, errors_of, fault_at
 from scoring.schema.faults import CODES
 from scoring.serving.problem import Refusal, faulty
+from tests.support.third import other_words
 
 ROOT = Path(__file__).parent.parent
 TREES = [

@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from test_client import workbook
 
 from scoring import tables
 from scoring.client import FileError
 from scoring.client.files import Source
 from scoring.schema import Application, columns
 from scoring.tables import TableError, lines
+from tests.support.workbook import workbook
 from ui import batch
 
 DOC = (Path(__file__).parent.parent / "docs" / "FILES.md").read_text()

@@ -1,8 +1,6 @@
 """Large JSON read in C: what it takes pydantic takes too, as the same bits; nothing beyond is read."""
 
-import ctypes
 import json
-import mmap
 import random
 import struct
 from collections.abc import Sequence
@@ -10,10 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 import pytest
-import small
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_decode import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
 
 from scoring import features
 from scoring.engine import Key, Reader, native
@@ -22,6 +18,8 @@ from scoring.features.checks import DECODER, RULES, as_request
 from scoring.serving.large.records import RECORDS, Records
 from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
+from tests.support import small
+from tests.support.json_bodies import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
 
 
 @pytest.fixture(scope="module")
@@ -197,23 +195,6 @@ def test_slices_join_to_the_whole(records, monkeypatch):
 @pytest.mark.parametrize("body", [body for body, _ in TWICE])
 def test_a_key_that_stands_twice_is_left_to_those_who_name_it(records, body):
     assert records.read(body.encode(), 10) is None
-
-
-@pytest.fixture(scope="module")
-def guarded():
-    """Give a function that puts a body right before memory that kills whoever reads it."""
-    page, pages = mmap.PAGESIZE, 64
-    memory = mmap.mmap(-1, (pages + 1) * page)
-    libc, start = ctypes.CDLL(None), ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    assert libc.mprotect(ctypes.c_void_p(start + pages * page), page, 0) == 0
-
-    def put(body: bytes) -> memoryview:
-        place = pages * page - len(body)
-        memory[place : pages * page] = body
-        return memoryview(memory)[place : pages * page]
-
-    yield put
-    libc.mprotect(ctypes.c_void_p(start + pages * page), page, mmap.PROT_READ | mmap.PROT_WRITE)
 
 
 WHOLE = with_escapes(flat(3, seed=1))[0]

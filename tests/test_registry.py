@@ -11,12 +11,12 @@ import mlflow
 import numpy as np
 import polars as pl
 import pytest
-import small
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models.model import ModelStore
 from typer.testing import CliRunner
 
 import import_model
+from tests.support import small
 from training import registry, tracking, worth
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import small
-from running import put_in_store, running, wait_until, workers
 
 from scoring.inference_log import pseudonym_key, verify
+from tests.support import small
+from tests.support.running import put_in_store, running, wait_until, workers
 from tests.torture import scorers
 
 pytestmark = pytest.mark.served

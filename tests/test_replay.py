@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import small
 from typer.testing import CliRunner
 
 from scoring.decider import Asked, Decider
@@ -15,6 +14,7 @@ from scoring.replay import ReplayError, app, replay
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer
 from scoring.store import StoreError, stored
+from tests.support import small
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TAG = "credit_scoring:first"

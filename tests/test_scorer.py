@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import small
 
 from scoring import features
 from scoring.candidates import LOGISTIC_REGRESSION, TrainingSet, fit
@@ -16,6 +15,7 @@ from scoring.decision import Costs, Points
 from scoring.scorer import Scorer, ScorerError, read_examples, read_reference, remarks
 from scoring.scorer.calibration import Affine, Beta, Isotonic
 from scoring.scorer.model import Encoding, Linear, Model, probability
+from tests.support import small
 
 
 @pytest.fixture(scope="module")

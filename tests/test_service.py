@@ -10,8 +10,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import small
-from running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 from scoring import features
 from scoring.client import Client, ServiceError
@@ -19,6 +17,8 @@ from scoring.explanation import NEVER
 from scoring.inference_log import pseudonym
 from scoring.schema import EXAMPLE, Decision, Explanation
 from scoring.scorer import Scorer
+from tests.support import small
+from tests.support.running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 pytestmark = pytest.mark.served
 

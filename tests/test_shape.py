@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
-from test_decode import bodies
 
 from scoring import engine
 from scoring.features.checks import DECODER
@@ -14,6 +13,7 @@ from scoring.serving import reading
 from scoring.serving.large import Table
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
+from tests.support.json_bodies import bodies
 from tests.torture import nasty
 
 SIZE = 3 * 2**20  # several pieces, and more than an application may have

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import small
 
 from scoring import features, tables
 from scoring.schema import ApplicationRequest, Decoder
 from scoring.scorer.model import Encoding, Linear, Model
 from scoring.scorer.single import Single
+from tests.support import small
 
 ODD = [  # what a table engine and plain Python could read differently
     {},

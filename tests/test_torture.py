@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from stand_in import StandIn, serving
-from test_door import DECODER
 
 from scoring import features
 from scoring.schema import HISTORY
 from scoring.serving.problem import Refusal
 from scoring.serving.reading import parse
+from tests.support.asgi import DECODER
+from tests.support.stand_in import StandIn, serving
 from tests.torture import arrow_tables, bad, inputs, report, wires
 from tests.torture.__main__ import main
 from tests.torture.arrow import READ

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from stand_in import serving
 
+from tests.support.stand_in import serving
 from tests.torture import page as attack
 
 pytestmark = [pytest.mark.served, pytest.mark.xdist_group("ui")]

@@ -13,9 +13,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import httpx
 import pytest
-from stand_in import serving
 
 from scoring import synthetic
+from tests.support.stand_in import serving
 from ui.words import spaced
 
 ROOT = Path(__file__).parent.parent

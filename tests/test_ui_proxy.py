@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from stand_in import serving
 
+from tests.support.stand_in import serving
 from tests.torture import page as attack
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -9,8 +9,6 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
-from small import scorer
-from third import other_words
 from typer.testing import CliRunner
 
 from benchmarks.validated import figures
@@ -22,6 +20,8 @@ from scoring.evidence.card import Card, Line
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.metrics import Measured
+from tests.support.small import scorer
+from tests.support.third import other_words
 from training import tracking
 from validation import __main__ as program
 from validation import curves, people

@@ -16,6 +16,9 @@ monitoring needs, ``python -m scoring.inference_log export`` writes either strea
 The decisions of a request of many rows lie in tables beside, each bound into the chain by one line: see
 `scoring.inference_log.table`. Who reads the log sees no difference.
 
+What is recorded beside decisions, that somebody looked or reviewed, is a note: see
+`scoring.inference_log.note`. Who follows the log as it grows does so by `scoring.inference_log.following`.
+
 The applicant's pseudonym needs the key, but the inputs beside it describe a person: a few amounts are enough
 to name one. The log is pseudonymous, with or without its key, and never anonymous.
 
@@ -26,7 +29,19 @@ lost is put aside on the record: see `scoring.inference_log.renewal`.
 
 from scoring.inference_log.anchor import Anchor, heads_folder
 from scoring.inference_log.chain import Fault, Verdict, purge, verify
+from scoring.inference_log.following import (
+    SETTLED_S,
+    BrokenError,
+    Line,
+    Place,
+    anchor_of,
+    at,
+    files,
+    follow,
+    identity,
+)
 from scoring.inference_log.keys import pseudonym, pseudonym_key
+from scoring.inference_log.note import Note
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import Table
@@ -39,20 +54,30 @@ from scoring.tables.decisions import COLUMNS
 __all__ = [
     "COLUMNS",
     "SCHEMA_VERSION",
+    "SETTLED_S",
     "Anchor",
+    "BrokenError",
     "Entry",
     "Fault",
     "InferenceLog",
+    "Line",
     "Log",
     "LogError",
+    "Note",
+    "Place",
     "Quarantined",
     "Table",
     "Together",
     "Verdict",
+    "anchor_of",
+    "at",
     "audit_table",
     "event_ids",
+    "files",
     "find",
+    "follow",
     "heads_folder",
+    "identity",
     "inputs_hash",
     "log_key",
     "pseudonym",

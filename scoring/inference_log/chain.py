@@ -63,6 +63,31 @@ def link(seq: int, prev: str, body: bytes) -> tuple[bytes, str]:
     return b'%s,"hash":"%s"}\n' % (start, digest.encode()), digest
 
 
+def next_hash(line: bytes, seq: int, head: str) -> str:
+    """Return the hash of a line that follows a record.
+
+    Parameters
+    ----------
+    line : bytes
+        With its end.
+    seq, head
+        Number and hash of the record above it.
+
+    Raises
+    ------
+    ValueError
+        If it does not follow; it says why.
+    """
+    record = _LINE.fullmatch(line)
+    if record is None:
+        raise ValueError("the line is no record of the chain")
+    if hashlib.sha256(line[: record.start(3) - len(b',"hash":"')]).hexdigest().encode() != record[3]:
+        raise ValueError("the record was changed")
+    if int(record[1]) != seq + 1 or record[2].decode() != head:
+        raise ValueError("the record does not follow the one above it")
+    return record[3].decode()
+
+
 def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
     """Check every record against its chain and every file against its anchor.
 

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from scoring.inference_log.disk import IrregularError, lines, named, open_regular, seek_last
+from scoring.inference_log.note import Note
 from scoring.inference_log.record import LogError, Row, parse
 from scoring.inference_log.table import Slice, records
 from scoring.tables.decisions import COLUMNS
@@ -198,6 +199,8 @@ def find(folder: Path, event_id: str) -> Row | None:
                 if any(needle in line for needle in needles):
                     try:
                         parsed = parse(line)
+                        if "kind" in parsed:  # it speaks of the event, and is not its decision
+                            continue
                         is_table = "table" in parsed
                         record = _row(folder, Slice.of(parsed), event_id) if is_table else parsed
                     except ValueError:
@@ -258,6 +261,9 @@ def _pieces_of(path: Path, file: BufferedReader, set_aside: SetAside) -> Iterato
     for number, line in enumerate(lines(file), start=1):
         try:
             record = parse(line)
+            if "kind" in record:
+                Note.of(record)
+                continue
             if "table" in record:
                 part = Slice.of(record)
                 table = part.read(path.parent)

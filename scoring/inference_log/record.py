@@ -81,7 +81,7 @@ def inputs_hash(inputs: Mapping[str, Any]) -> str:
 
 
 def parse(line: bytes) -> dict[str, Any]:
-    """Return the record of a line, its time as a datetime; a line that speaks of a table as it is.
+    """Return the record of a line, its time as a datetime; one that speaks of a table, or a note, as it is.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def parse(line: bytes) -> dict[str, Any]:
         raise ValueError("not JSON") from None
     if b"\\u" in line and not _is_text(record):
         raise ValueError("a word has half a character")
-    if isinstance(record, dict) and "table" in record:
+    if isinstance(record, dict) and ("table" in record or "kind" in record):
         return record
     _check(record)
     record["time"] = datetime.fromisoformat(record["time"])

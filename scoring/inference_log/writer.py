@@ -7,19 +7,21 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from scoring.inference_log.anchor import heads_folder
 from scoring.inference_log.chain import purge
 from scoring.inference_log.chained_file import ChainedFile
 from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
 from scoring.inference_log.keys import pseudonym
+from scoring.inference_log.note import Kind, Note
 from scoring.inference_log.record import Entry, LogError, body
 from scoring.inference_log.recording import Table
 from scoring.inference_log.renewal import check_key
@@ -159,6 +161,23 @@ class InferenceLog:
         """
         about = {"events": events, "request_id": request_id, "operator": operator, "time": _utc(now)}
         return Table(self.folder, self._key, self.model, self._files._keep, self._put, about)
+
+    def note(self, kind: Kind, about: Mapping[str, Any], now: datetime) -> None:
+        """Write a note to the disk and return when it is there.
+
+        Raises
+        ------
+        LogError, ValueError
+            As `record`.
+        """
+        body = Note(kind, _utc(now), about).body()
+        if len(body) > RECORD_BYTES:
+            raise ValueError(f"the {kind} has {len(body)} bytes, more than {RECORD_BYTES}: none is read.")
+        self._put([body], _utc(now))
+
+    def pseudonym(self, applicant: int) -> str:
+        """Return the pseudonym under which this log has a client."""
+        return pseudonym(self._key, applicant)
 
     def _put(self, bodies: list[bytes], time: datetime) -> None:
         batch = _Batch(bodies, time)

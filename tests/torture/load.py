@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import polars as pl
 
-from tests import small
+from tests.support import small
 from tests.torture import traffic
 from tests.torture.run import ROOT, Run
 from tests.torture.served import Home, Server, served, stock, stock_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from tests import small
+from tests.support import small
 
 MIB = 2**20
 BUREAU = b'{"SK_ID_BUREAU":1,"DAYS_CREDIT":-1}'

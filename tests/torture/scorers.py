@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scoring.scorer import BOOSTER, DESCRIPTION, EXAMPLES, REFERENCE
-from tests import small
+from tests.support import small
 
 ROOT = Path(__file__).parents[2]
 BATCH_S = 600.0  # of one process; one input takes 0.1 s

@@ -21,7 +21,7 @@ import psutil
 from scoring import features
 from scoring.inference_log import pseudonym_key, verify
 from scoring.scorer import Scorer, ScorerError
-from tests import small
+from tests.support import small
 from tests.torture.run import ROOT
 
 TAG = "credit_scoring:tortured"

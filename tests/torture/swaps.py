@@ -10,7 +10,7 @@ import signal
 import time
 
 from scoring import features
-from tests import small
+from tests.support import small
 from tests.torture import scorers, traffic
 from tests.torture.run import Run
 from tests.torture.served import Home, put_model, served

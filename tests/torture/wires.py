@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from scoring.schema import EXAMPLE
-from tests import small
+from tests.support import small
 from tests.torture.served import Server
 
 SEEDS: list[dict[str, Any]] = [EXAMPLE, *({"applications": [one]} for one in small.applications(12, seed=13))]

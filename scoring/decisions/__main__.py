@@ -1,0 +1,172 @@
+"""The index of decisions: ``python -m scoring.decisions status``, ``follow``, ``rebuild``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy import func, select
+
+from scoring.decisions import schema
+from scoring.decisions.follower import Follower
+from scoring.decisions.index import Index, IndexFault, place_of
+from scoring.decisions.lookup import LateError, as_of
+from scoring.inference_log import LogError, heads_folder, identity, pseudonym_key
+
+FAULTY, BAD_INPUT = 1, 2
+LOOK_S = 0.2  # between two looks at the log: so old is what was decided when it can be looked up
+AGAIN_S = 2.0  # after a fault
+NICE = 10  # decisions go first
+
+LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar="CREDIT_SCORING_LOG")]
+Heads = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar="CREDIT_SCORING_LOG_HEADS"),
+]
+KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar="CREDIT_SCORING_KEY_FILE")]
+Place = Annotated[
+    str,
+    typer.Option(
+        "--index",
+        help="A file of SQLite, or postgresql://USER:PASSWORD@HOST/DATABASE; LOG-index.sqlite by default.",
+        envvar="CREDIT_SCORING_INDEX",
+        show_envvar=True,
+    ),
+]
+LOG, KEY_FILE = Path("var/log"), Path("var/pseudonym.key")
+
+console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what a user can mend in one line, and end with code 2."""
+    try:
+        yield
+    except (IndexFault, LogError) as error:
+        errors.print(f"[bold red]Not done:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+@contextmanager
+def _follower(log: Path, heads: Path | None, key_file: Path, place: str) -> Iterator[Follower]:
+    key = pseudonym_key(key_file, is_new_allowed=False)
+    index = Index(place_of(place, log), identity(key))
+    try:
+        yield Follower(index, log, heads or heads_folder(log), key)
+    finally:
+        index.close()
+
+
+@app.command(epilog="Example: python -m scoring.decisions follow --log var/log")
+def follow(
+    log: LogFolder = LOG,
+    heads: Heads = None,
+    key_file: KeyFile = KEY_FILE,
+    place: Place = "",
+    is_once: Annotated[bool, typer.Option("--once", help="End when the index is up to the log.")] = False,
+    parent: Annotated[int, typer.Option(hidden=True)] = 0,
+) -> None:
+    """Bring the index up to the log, and keep it there until the end. The service does this by itself.
+
+    It may be killed at any time: what is in the index is there once, and the next one goes on from there.
+
+    Exit codes: 0 done, 2 no such log, or the index cannot be used.
+    """
+    if is_once:
+        with _told(), _follower(log, heads, key_file, place) as follower:
+            console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    os.nice(NICE)
+    told = ""
+    while not parent or os.getppid() == parent:
+        try:
+            with _follower(log, heads, key_file, place) as follower:
+                while not parent or os.getppid() == parent:
+                    if not follower.step():
+                        time.sleep(LOOK_S)
+                    told = ""
+        except (IndexFault, LogError) as error:
+            if str(error) != told:
+                told = str(error)
+                errors.print(f"The index waits, decisions go on: {escape(told)}", highlight=False)
+            time.sleep(AGAIN_S)
+
+
+def _all(follower: Follower) -> int:
+    """Follow until there is no more; say how far it is where somebody looks on."""
+    count = 0
+    with errors.status("Following the log"):
+        while more := follower.step():
+            count += more
+    for _ in range(5):  # what is doubtful is looked at again
+        count += follower.step()
+    return count
+
+
+@app.command(epilog="Example: python -m scoring.decisions rebuild --log var/log")
+def rebuild(
+    log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+) -> None:
+    """Empty the index and fill it again from the log. Look-ups say that it is late until that is done.
+
+    Exit codes: 0 done, 2 no such log, or the index cannot be used.
+    """
+    with _told(), _follower(log, heads, key_file, place) as follower:
+        if not log.is_dir():
+            raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
+        follower.index.remake()
+        console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
+
+
+@app.command(epilog="Example: python -m scoring.decisions status --log var/log")
+def status(
+    log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+) -> None:
+    """Say what the index holds, how far behind the log it is, and what could not be followed.
+
+    Exit codes: 0 all is well, 1 it is late or a file could not be followed, 2 no such log or index.
+    """
+    late = ""
+    with _told(), _follower(log, heads, key_file, place) as follower:
+        index = follower.index
+        with index.begin() as connection:
+            about = connection.execute(select(schema.about)).mappings().one()
+            decided = connection.scalar(select(func.count()).select_from(schema.decisions))
+            reviewed = connection.scalar(
+                select(func.count()).select_from(schema.reviews).where(schema.reviews.c.is_recorded)
+            )
+            found = connection.execute(select(schema.files).order_by(schema.files.c.name)).mappings().all()
+            try:
+                then = as_of(connection, index, datetime.now(UTC))
+            except LateError as error:
+                late = str(error)
+    console.print(f"Index {escape(str(index))}")
+    console.print(f"{decided} decisions, {reviewed} reviews, {len(found)} files of {escape(str(log))}.")
+    for name in ("duplicates", "set_aside"):
+        if about[name]:
+            console.print(f"note: {about[name]} records are left out: {_WHY[name]}.")
+    broken = [file for file in found if file["state"] == "broken"]
+    for file in broken:
+        console.print(f"[red]{escape(file['name'])}[/] is followed no further: {escape(file['fault'])}.")
+    console.print(f"[bold red]Late[/]: {escape(late)}" if late else f"Up to the log at {then:%H:%M:%S} UTC.")
+    if broken or late:
+        raise typer.Exit(FAULTY)
+
+
+_WHY = {"duplicates": "their event was there already", "set_aside": "they are no records that are known"}
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,411 @@
+"""Following the log into the index: each record once, whatever is killed, and whenever.
+
+What a batch of records adds, and how far its file is followed then, is one transaction. So a follower that
+is killed leaves the index at the end of a batch, and the next one goes on from there; of two at once, one
+finds that the other was there, and begins again from what it finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from scoring.decisions import schema
+from scoring.decisions.index import Index, OtherLogError
+from scoring.decisions.schema import packed
+from scoring.inference_log import SETTLED_S, BrokenError, Line, Note, Place, anchor_of, files, follow
+
+BATCH = 500  # decisions in a transaction; a table has more, and is one
+DOUBTS = 5  # looks in a row: an anchor that is being written can be read in two halves
+BEAT_S = 1.0  # how often it is written down that nothing is missing
+DELETED = 20_000  # rows in a transaction: others write in between
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class _Overtaken(Exception):
+    """Another follower was there."""
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a time as the index keeps it."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def waits(purpose: str, decision: str) -> str:
+    """Return the state of a decision's review before anybody reviewed it: who is refused may ask for one."""
+    return "waiting" if purpose == "decision" and decision == "refused" else "none"
+
+
+@dataclass
+class _File:
+    """A file as the index has it, and how it stood when it was looked at last."""
+
+    id: int
+    place: Place
+    state: str
+    seen: tuple[int, ...] = ()
+
+
+@dataclass
+class _Batch:
+    """What was read and is not in the index yet."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    reviews: list[tuple[Note, int]] = field(default_factory=list)
+    set_aside: int = 0
+    after: Place | None = None
+
+
+class Follower:
+    """Brings an index up to a log.
+
+    Parameters
+    ----------
+    index : Index
+    folder, heads : Path
+        The log and its anchors.
+    key : bytes
+        The log's key, which signed the anchors.
+    clock : callable
+        The time as `time.time` gives it.
+
+    Notes
+    -----
+    One thread. Another follower of the same index, in whatever process, does no harm.
+    """
+
+    def __init__(
+        self, index: Index, folder: Path, heads: Path, key: bytes, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.index = index
+        self.folder = folder
+        self.heads = heads
+        self._key = key
+        self._clock = clock
+        self._files: dict[str, _File] | None = None  # None: to be read from the index
+        self._kinds: dict[tuple[str, ...], int] = {}
+        self._names: dict[str, int] = {}
+        self._early: dict[bytes, str] = {}  # reviews of decisions that are not there yet
+        self._doubts: dict[str, int] = {}
+        self._next = 0
+        self._beaten = 0.0
+
+    def step(self) -> int:
+        """Bring into the index what the log has more; return how many records that were.
+
+        Raises
+        ------
+        IndexFault
+            If the index cannot be used, or is that of another log.
+        LogError
+            If the log cannot be read.
+        """
+        there, count, began = files(self.folder), 0, self._clock()
+        try:
+            known = self._load(set(there))
+            for name in dict.fromkeys([*there, *sorted(known)]):
+                count += self._one(name)
+            if abs(began - self._beaten) >= BEAT_S:
+                self._beaten = began
+                with self.index.begin(is_writing=True) as connection:
+                    connection.execute(update(schema.about).values(followed=int(began * 1e6)))
+        except _Overtaken:
+            self._files = None
+        except BaseException:
+            self._files = None  # what is remembered may not be what was committed
+            raise
+        return count
+
+    def _load(self, there: set[str]) -> dict[str, _File]:
+        if self._files is not None:
+            return self._files
+        with self.index.begin(is_made=True) as connection:
+            about = connection.execute(select(schema.about)).mappings().one()
+            rows = connection.execute(select(schema.files)).mappings().all()
+            kinds = connection.execute(select(schema.kinds)).all()
+            names = connection.execute(select(schema.names.c.name, schema.names.c.id)).all()
+            waiting = select(schema.reviews.c.event, schema.reviews.c.verdict).where(
+                schema.reviews.c.is_recorded, ~schema.reviews.c.is_applied
+            )
+            self._early = {bytes(event): verdict for event, verdict in connection.execute(waiting).all()}
+        self._next = about["next"]
+        self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
+        self._names = {row[0]: row[1] for row in names}
+        found = {
+            row["name"]: _File(row["id"], Place(row["seq"], row["offset"], row["head"]), row["state"])
+            for row in rows
+        }
+        if found and not any(name in there or self._is_anchored(name) for name in found):
+            raise OtherLogError(
+                f"the index {self.index} is that of another log: {self.folder} has none of its "
+                f"{len(found)} files; give CREDIT_SCORING_INDEX a place of its own, or make it again for "
+                "this one: `python -m scoring.decisions rebuild`."
+            )
+        self._files = found
+        return found
+
+    def _is_anchored(self, name: str) -> bool:
+        try:
+            return anchor_of(self.heads, name, self._key) is not None
+        except BrokenError:
+            return True
+
+    def _one(self, name: str) -> int:
+        """Follow a file as far as it goes."""
+        assert self._files is not None
+        file = self._files.get(name)
+        if file is not None and file.state in ("purged", "broken"):
+            return 0
+        seen = self._look(name)
+        if file is not None and file.seen == seen and not self._has_settled(file, seen):
+            return 0
+        try:
+            anchor = anchor_of(self.heads, name, self._key)
+            if anchor is not None and anchor.state == "purged":
+                return self._purge(name)
+            if not seen[0] and file is not None:
+                raise BrokenError(f"the file is gone, with {file.place.seq} records")
+            if not seen[0] or (anchor is None and not self._has_settled(None, seen)):
+                return 0  # it is being begun
+            if file is not None and file.state == "whole":
+                return 0
+            file = file or self._begin(name)
+            count = 0
+            for batch in self._batches(file.id, follow(self.folder, name, anchor, file.place, self._clock())):
+                count += self._commit(file, batch)
+            if anchor is not None and anchor.state == "closed" and file.place.seq == anchor.seq:
+                self._mark(file, "whole")
+            file.seen = seen
+            self._doubts.pop(name, None)
+        except FileNotFoundError:  # purged meanwhile: its anchor says so at the next look
+            return 0
+        except BrokenError as error:
+            self._doubts[name] = self._doubts.get(name, 0) + 1
+            if self._doubts[name] < DOUBTS:
+                return 0
+            if file is None:
+                file = self._begin(name)
+            self._mark(file, "broken", f"{error}; run `python -m scoring.inference_log verify`"[:500])
+            return 0
+        return count
+
+    def _look(self, name: str) -> tuple[int, ...]:
+        """Return what changes when a file or its anchor does: it begins with 0 if there is no file."""
+        state: list[int] = []
+        for path in (self.folder / name, self.heads / f"{name}.head"):
+            try:
+                found = path.stat()
+            except OSError:
+                state += [0, 0, 0]
+            else:
+                state += [found.st_ino, found.st_size, found.st_mtime_ns]
+        return tuple(state)
+
+    def _has_settled(self, file: _File | None, seen: tuple[int, ...]) -> bool:
+        """Say whether there is something behind the anchor of a file that nobody writes to any more."""
+        is_behind = file is None or (file.state == "open" and file.place.offset < seen[1])
+        return is_behind and self._clock() - seen[2] / 1e9 > SETTLED_S
+
+    def _begin(self, name: str) -> _File:
+        assert self._files is not None
+        start = Place.start(name)
+        row = {"name": name, "seq": 0, "offset": 0, "head": start.head, "state": "open"}
+        with self.index.begin(is_writing=True) as connection:
+            if connection.scalar(select(schema.files.c.id).where(schema.files.c.name == name)) is not None:
+                raise _Overtaken
+            made = connection.execute(insert(schema.files).values(**row).returning(schema.files.c.id))
+            file = self._files[name] = _File(int(made.scalar_one()), start, "open")
+        return file
+
+    def _mark(self, file: _File, state: str, fault: str | None = None) -> None:
+        with self.index.begin(is_writing=True) as connection:
+            where = schema.files.c.id == file.id
+            connection.execute(update(schema.files).where(where).values(state=state, fault=fault))
+        file.state = state
+
+    def _batches(self, file: int, lines: Iterator[Line]) -> Iterator[_Batch]:
+        batch = _Batch()
+        try:
+            for line in lines:
+                self._add(batch, file, line)
+                batch.after = line.after
+                if len(batch.rows) + len(batch.reviews) >= BATCH:
+                    yield batch
+                    batch = _Batch()
+        except BrokenError:
+            if batch.after is not None:  # what came before is as it was written
+                yield batch
+            raise
+        if batch.after is not None:
+            yield batch
+
+    def _add(self, batch: _Batch, file: int, line: Line) -> None:
+        content = line.content
+        if isinstance(content, str):
+            batch.set_aside += 1
+        elif isinstance(content, Note):
+            if content.kind == "review":
+                batch.reviews.append((content, line.start))
+        elif isinstance(content, dict):
+            batch.rows.append(
+                {
+                    **_said(content, content["audit"]),
+                    "event": packed(content["event_id"]),
+                    "time": microseconds(content["time"]),
+                    "applicant": packed(content["audit"]["applicant"]),
+                    "file": file,
+                    "start": line.start,
+                    "row": None,
+                }
+            )
+        else:
+            part, table = content
+            names = ("event_id", "applicant", "probability_of_default", "threshold", "decision")
+            about = {
+                "model": part.model,
+                "operator": part.operator,
+                "purpose": getattr(part, "purpose", "decision"),
+            }
+            moment = microseconds(part.time)
+            for row, said in enumerate(table.select(names).iter_rows(named=True)):
+                batch.rows.append(
+                    {
+                        **_said({**said, **about}, about),
+                        "event": packed(said["event_id"]),
+                        "time": moment,
+                        "applicant": packed(said["applicant"]),
+                        "file": file,
+                        "start": line.start,
+                        "row": row,
+                    }
+                )
+
+    def _commit(self, file: _File, batch: _Batch) -> int:
+        """Bring a batch into the index, with the place behind it."""
+        assert batch.after is not None
+        count = batch.after.seq - file.place.seq
+        with self.index.begin(is_writing=True) as connection:
+            place = {"seq": batch.after.seq, "offset": batch.after.offset, "head": batch.after.head}
+            ids = (self._next, self._next + len(batch.rows) - 1)
+            own, whole = schema.files.c, schema.about.c
+            if batch.rows:
+                place["first"] = func.coalesce(own.first, ids[0])
+                place["last"] = ids[1]
+            moved = connection.execute(
+                update(schema.files)
+                .where(own.id == file.id, own.seq == file.place.seq, own.head == file.place.head)
+                .values(place)
+            )
+            kept = connection.execute(
+                update(schema.about)
+                .where(whole.next == self._next)
+                .values(next=ids[1] + 1, set_aside=whole.set_aside + batch.set_aside)
+            )
+            if moved.rowcount != 1 or kept.rowcount != 1:
+                raise _Overtaken
+            for number, row in enumerate(batch.rows, start=ids[0]):
+                row["id"] = number
+                row["kind"] = self._kind(connection, row.pop("about"))
+                row["operator"] = self._name(connection, row["operator"])
+            if batch.rows:
+                connection.execute(_once(self.index, schema.decisions), batch.rows)
+                there = select(func.count()).where(schema.decisions.c.id.between(*ids))  # not all drivers say
+                if doubled := len(batch.rows) - (connection.scalar(there) or 0):
+                    connection.execute(update(schema.about).values(duplicates=whole.duplicates + doubled))
+            for note, start in batch.reviews:
+                self._review(connection, note, file.id, start)
+            if self._early:
+                self._apply(connection, {row["event"] for row in batch.rows})
+        file.place = batch.after
+        self._next = ids[1] + 1
+        return count
+
+    def _kind(self, connection: Connection, kind: tuple[str, ...]) -> int:
+        if kind not in self._kinds:
+            columns = dict(zip(("model", "purpose", "decision", "review"), kind, strict=True))
+            made = connection.execute(insert(schema.kinds).values(**columns).returning(schema.kinds.c.id))
+            self._kinds[kind] = int(made.scalar_one())
+        return self._kinds[kind]
+
+    def _name(self, connection: Connection, name: str | None) -> int:
+        if name is None:
+            return 0
+        if name not in self._names:
+            made = connection.execute(insert(schema.names).values(name=name).returning(schema.names.c.id))
+            self._names[name] = int(made.scalar_one())
+        return self._names[name]
+
+    def _review(self, connection: Connection, note: Note, file: int, start: int) -> None:
+        """Keep a review; of two that two machines recorded, the first one counts."""
+        about, table = note.about, schema.reviews
+        event, moment = packed(str(about.get("event_id"))), microseconds(note.time)
+        said = {name: about.get(name) for name in ("verdict", "decision", "reason", "operator")}
+        row = {"time": moment, "file": file, "start": start, "is_recorded": True, "is_applied": False, **said}
+        before = connection.execute(select(table).where(table.c.event == event)).mappings().one_or_none()
+        if before is None:
+            connection.execute(insert(table).values(event=event, claim="", claimed=moment, **row))
+        elif not before["is_recorded"] or moment < before["time"]:
+            connection.execute(update(table).where(table.c.event == event).values(**row))
+        else:
+            connection.execute(update(schema.about).values(duplicates=schema.about.c.duplicates + 1))
+            return
+        self._early[event] = str(said["verdict"])
+        self._apply(connection, {event})
+
+    def _apply(self, connection: Connection, events: set[bytes]) -> None:
+        """Give the decisions that were reviewed the state of their review."""
+        kinds = {number: kind for kind, number in self._kinds.items()}
+        for event in events & self._early.keys():
+            table = schema.decisions
+            found = connection.scalar(select(table.c.kind).where(table.c.event == event))
+            if found is None:
+                continue  # its file is followed later
+            kind = self._kind(connection, (*kinds[found][:3], self._early.pop(event)))
+            connection.execute(update(table).where(table.c.event == event).values(kind=kind))
+            done = update(schema.reviews).where(schema.reviews.c.event == event)
+            connection.execute(done.values(is_applied=True))
+
+    def _purge(self, name: str) -> int:
+        """Remove what the log has purged: its retention is that of the index."""
+        assert self._files is not None
+        file = self._files.get(name)
+        if file is None:
+            return 0  # it was never here
+        with self.index.begin() as connection:
+            ends = select(schema.files.c.first, schema.files.c.last).where(schema.files.c.id == file.id)
+            first, last = connection.execute(ends).one()
+        own = schema.decisions.c
+        for low in range(first, last + 1, DELETED) if first is not None else ():
+            some = (own.id >= low, own.id < low + DELETED, own.file == file.id)
+            with self.index.begin(is_writing=True) as connection:
+                connection.execute(delete(schema.decisions).where(*some))
+        with self.index.begin(is_writing=True) as connection:
+            connection.execute(delete(schema.reviews).where(schema.reviews.c.file == file.id))
+        self._mark(file, "purged")
+        return 0
+
+
+def _once(index: Index, table: Any) -> Any:
+    """Return the insertion of rows of which those that are there already are left out."""
+    dialect = sqlite if index.is_sqlite else postgresql
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def _said(record: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a decision says of itself; ``about`` is the kind that it is of."""
+    purpose = audit.get("purpose") or record.get("purpose") or "decision"
+    decision = record["decision"]
+    return {
+        "about": (record["model"], purpose, decision, waits(purpose, decision)),
+        "operator": audit.get("operator"),
+        "probability_of_default": record["probability_of_default"],
+        "threshold": record["threshold"],
+    }

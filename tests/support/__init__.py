@@ -1,0 +1,1 @@
+"""What several tests share: made-up data, running servers, bodies and files. Nothing here is a test."""

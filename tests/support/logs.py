@@ -1,0 +1,48 @@
+"""A small log, its lines, and its command."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from typer.testing import CliRunner
+
+from scoring.inference_log import (
+    Entry,
+    InferenceLog,
+)
+from scoring.inference_log.__main__ import app
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NAME = "2026-11-21.w1.jsonl"
+
+
+def entry(number: int, **changes) -> Entry:
+    features = {"ext_mean": number / 7, "income_type": "Working"}
+    values = {"event_id": f"e{number}", "applicant": 700_000 + number, "request_id": "r"}
+    scored = {"probability_of_default": 0.25, "threshold": 0.09, "decision": "refused", "features": features}
+    return Entry(**(values | scored | changes))
+
+
+def write(folder: Path, key: bytes, records: int = 12, now: datetime = NOON, worker: str = "w1", **options):
+    log = InferenceLog(folder, worker, key, "credit_scoring:abc", ("income_type",), **options)
+    for number in range(records):
+        log.record([entry(number, event_id=f"{worker}-{now:%d}-{number}")], now)
+    return log
+
+
+def lines(folder: Path) -> list[bytes]:
+    return (folder / NAME).read_bytes().splitlines(keepends=True)
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.DataFrame]:
+    numbers = [(first + i) / 7 for i in range(rows)]
+    verdict = pl.DataFrame(
+        {"probability_of_default": numbers, "threshold": [0.09] * rows, "decision": ["refused"] * rows},
+        schema_overrides={"probability_of_default": pl.Float64},
+    ).with_columns(pl.col("probability_of_default") / 100)
+    inputs = pl.DataFrame({"ext_mean": [*numbers[:-1], None], "income_type": ["Working"] * rows})
+    return [700_000 + first + i for i in range(rows)], verdict, inputs
