@@ -46,6 +46,20 @@ def test_a_killed_worker_is_replaced_at_once_and_nothing_acknowledged_is_lost(ho
         assert "another takes its place" in service.stdout()
 
 
+def test_a_spare_worker_takes_the_place_of_one_that_ends_and_another_stands_by(home):
+    (request,) = small.applications(1, seed=3)
+    with running(home, CREDIT_SCORING_SPARE="1") as service:
+        for time in (1, 2):
+            wait_until(lambda time=time: service.stdout().count("waiting to take the place") == time, 60)
+            both, (holder,) = workers(service.pid), service.holders()
+            assert len(both) == 2 and holder in both
+            os.kill(holder, signal.SIGKILL)
+            wait_until(lambda: service.holders() and is_ready(service.url))
+            assert service.holders() == both - {holder}  # no new one: there was no time to load it
+            assert service.post("/score", [request]).status_code == 200
+    assert service.stdout().count("taking the place of a worker that has ended") == 2
+
+
 def test_at_sigterm_the_service_says_not_ready_finishes_and_ends_with_0(home):
     (request,) = small.applications(1, seed=3)
     with running(home, CREDIT_SCORING_DRAIN_SECONDS="1") as service:

@@ -9,7 +9,7 @@ import bentoml
 from starlette.responses import JSONResponse
 
 from scoring.features.checks import DECODER
-from scoring.hosting import start
+from scoring.hosting import spare, start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
 from scoring.serving.asgi import App, among, nowhere
@@ -47,7 +47,7 @@ class Hosted(bentoml.Service[T]):  # type: ignore[misc]  # bentoml offers it wit
 
             private.speak_through(connection(settings.limits, DRAIN.is_on))
             self.middlewares[:] = [(front.entrance, {})]
-            return front.gate(private.without_timeouts(super().to_asgi(is_main)))
+            return spare.until_needed(front.gate(private.without_timeouts(super().to_asgi(is_main))))
 
 
 def routes(settings: Settings) -> dict[str, Route]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bentoml.exceptions import BentoMLException
 
 from scoring import language
-from scoring.hosting import models
+from scoring.hosting import models, spare
 from scoring.hosting.worker import open_log
 from scoring.inference_log import LogError
 from scoring.scorer import ScorerError
@@ -73,9 +73,14 @@ def prepare(settings: Settings, tag: str) -> None:
     place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     models.choose(place / "model", tag)
+    spare.make(place / "places", settings.workers)
     os.environ[PARENT] = str(os.getpid())
 
     from scoring.serving.private.supervisor import prompt  # here: no worker needs circus, and it takes 0.1 s
 
     renew = partial(models.renew, settings.model)
-    private.supervise(lambda arbiter: prompt(arbiter, renew, BentoMLException, backlog(limit)))
+    private.supervise(
+        lambda arbiter: prompt(
+            arbiter, renew, BentoMLException, backlog(limit), settings.spare, spare.are_taken
+        )
+    )

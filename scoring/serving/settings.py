@@ -40,6 +40,8 @@ class Settings:
         Tag in the BentoML model store, "" for the newest.
     workers : int
         Processes that answer.
+    spare : int
+        Processes that are loaded beside them, and take the place of one that ends.
     log : Path or None
         Folder of the inference log; None for a pure demo.
     log_heads : Path or None
@@ -69,6 +71,7 @@ class Settings:
 
     model: str
     workers: int
+    spare: int
     log: Path | None
     log_heads: Path | None
     log_days: int | None
@@ -147,6 +150,7 @@ class Settings:
         return cls(
             model=text("CREDIT_SCORING_MODEL"),
             workers=whole("CREDIT_SCORING_WORKERS", 1, 64),
+            spare=whole("CREDIT_SCORING_SPARE", 1, 8, low=0),
             log=None if log == "off" else root / log,
             log_heads=path("CREDIT_SCORING_LOG_HEADS"),
             log_days=whole("CREDIT_SCORING_LOG_DAYS", 1, 36_500) if text("CREDIT_SCORING_LOG_DAYS") else None,

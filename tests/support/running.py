@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -28,6 +28,7 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
         "CREDIT_SCORING_LOG": str(home / "log"),
         "CREDIT_SCORING_KEY_FILE": str(home / "pseudonym.key"),
         "CREDIT_SCORING_DRAIN_SECONDS": "0",  # nobody but the test asks
+        "CREDIT_SCORING_SPARE": "0",  # a process that a test does not need
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     return os.environ | ours | changes
@@ -56,6 +57,10 @@ class Served:
 
     def post(self, path: str, applications: list, **options) -> httpx.Response:
         return self.http.post(path, json={"applications": applications}, **options)
+
+    def holders(self) -> set[int]:
+        """Which workers have the place of one that answers: the kernel says who holds the lock."""
+        return {pid for pid in workers(self.pid) if holds_a_place(pid)}
 
     def log(self):
         found = read(self.home / "log")
@@ -141,6 +146,18 @@ def nginx(folder: Path, *locations: str) -> Iterator[list[str]]:
 def workers(parent: int) -> set[int]:
     listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout
     return {int(pid) for pid in listed.split()}
+
+
+def holds_a_place(pid: int) -> bool:
+    """Say whether a worker is one of those that answer: not so if it is gone, or stands by."""
+    descriptors: list[Path] = []
+    with suppress(OSError):
+        descriptors = list(Path(f"/proc/{pid}/fd").iterdir())
+    for descriptor in descriptors:
+        with suppress(OSError):
+            if "/places/" in str(descriptor.readlink()):
+                return "lock:" in Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text()
+    return False
 
 
 def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:

@@ -7,10 +7,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psutil
 
+from tests.support.running import holds_a_place
 from tests.torture import traffic
 from tests.torture.load import pool, stock_pool, warm
 from tests.torture.run import Run
@@ -125,15 +126,36 @@ class Gaps:
         self.last = now
 
 
-def starts_of(server: Server) -> int:
-    """Count the workers of ours that have said that they serve."""
-    return server.said().count("serving ")
+STANDS_BY = "waiting to take the place"
+AT_ONCE = 5  # every so many kills a worker is killed before another spare is loaded
+
+
+def serving(server: Server) -> list[psutil.Process]:
+    """Return the workers that have a place among those that answer."""
+    return [worker for worker in server.workers() if holds_a_place(worker.pid)]
+
+
+def is_replaced(server: Server, before: Sequence[psutil.Process]) -> bool:
+    """Say whether as many serve as before, and not the same."""
+    now = serving(server)
+    return len(now) == len(before) and set(now) != set(before)
+
+
+async def within(seconds: float, is_so: Callable[[], bool]) -> float:
+    """Wait until something is so; return how long it took."""
+    began = time.monotonic()
+    while not is_so() and time.monotonic() - began < seconds:
+        await asyncio.sleep(0.01)
+    return time.monotonic() - began
 
 
 def killed_workers(
-    server: Server, asked: Pool, kills: int, is_back: Callable[[int], bool], tell: Callable[[int], None]
-) -> tuple[Tally, list[float], Gaps]:
-    """Kill one of the workers again and again under load; return what clients saw and how long each took."""
+    server: Server, asked: Pool, kills: int, tell: Callable[[int], None]
+) -> tuple[Tally, list[tuple[bool, float]], Gaps]:
+    """Kill one of the workers again and again under load; return what clients saw and how long each took.
+
+    Now and then, by `AT_ONCE`, before another spare is loaded.
+    """
     gaps, back = Gaps(), []
 
     async def scenario() -> Tally:
@@ -151,13 +173,15 @@ def killed_workers(
             )
         )
         for turn in range(kills):
-            await asyncio.sleep(0.3)
-            workers = server.workers()
-            workers[turn % len(workers)].kill()
-            began = time.monotonic()
-            while not is_back(turn) and time.monotonic() - began < 30:
-                await asyncio.sleep(0.02)
-            back.append(time.monotonic() - began)
+            is_spared = turn % AT_ONCE != AT_ONCE - 1
+            if is_spared:
+                spared = sum(was_spared for was_spared, _ in back)
+                await within(30, lambda spared=spared: server.said().count(STANDS_BY) > spared)
+                await asyncio.sleep(0.3)
+            before = serving(server)
+            before[turn % len(before)].kill()
+            took = await within(30, lambda before=before: is_replaced(server, before))
+            back.append((is_spared, took))
             tell(turn + 1)
         await asyncio.sleep(1)
         is_over = True
@@ -170,16 +194,14 @@ def workers(run: Run) -> None:
     """Kill -9 of one of two workers, fifty times, under load."""
     home, kills = Home(run.folder / "home"), run.count(50, least=2)
     asked = pool(home)
-    with served(home, workers=2) as server:
-        end = time.monotonic() + 30
-        while starts_of(server) < 2 and time.monotonic() < end:
-            time.sleep(0.05)
+    with served(home, workers=2, CREDIT_SCORING_SPARE="1") as server:
+        asyncio.run(within(60, lambda: STANDS_BY in server.said()))
         warm(server, asked)
-        first, before = starts_of(server), home.ids().keys()
+        before = home.ids().keys()
         tell = lambda done: run.progress(done, kills, "kills")  # noqa: E731
-        tally, back, gaps = killed_workers(
-            server, asked, kills, lambda turn: starts_of(server) > first + turn, tell
-        )
+        tally, took, gaps = killed_workers(server, asked, kills, tell)
+        back = [seconds for is_spared, seconds in took if is_spared]
+        unspared = [seconds for is_spared, seconds in took if not is_spared]
     missing = set(tally.event_ids) - home.ids().keys()
     unanswered = len(home.ids().keys() - before - set(tally.event_ids))
     with stock(Home(run.folder / "peer"), workers=2) as peer:
@@ -205,6 +227,8 @@ def workers(run: Run) -> None:
         stock=f"{their_back:.1f}",
     )
     run.figure("until the killed worker serves again, median", round(sorted(back)[len(back) // 2], 2), "s")
+    if unspared:
+        run.figure("killed again before a spare is loaded, worst", round(max(unspared), 2), "s")
     run.figure("longest time without an answer from either", round(gaps.longest, 2), "s", "<= 3")
     run.figure("answers that differ from offline scoring", tally.wrong, "requests", "= 0")
     run.figure("in the log, but the answer was lost with the worker", unanswered, "decisions")

@@ -73,6 +73,7 @@ class Home:
         ours = {
             "BENTOML_HOME": str(self.folder / "bentoml"),
             "CREDIT_SCORING_MODEL": self.tag,
+            "CREDIT_SCORING_SPARE": "0",  # but where a row is about it: others count processes and memory
             "CREDIT_SCORING_LOG": str(self.log),
             "CREDIT_SCORING_LOG_HEADS": str(self.heads),
             "CREDIT_SCORING_KEY_FILE": str(self.key),

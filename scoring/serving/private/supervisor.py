@@ -19,10 +19,16 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 
 STARTS = 3  # a worker that ends by itself so often in a row will not start at the next try either
 AGAIN_S = 0.1
+SPARE_S = 0.5  # between two looks whether all serve
 
 
 def prompt(
-    arbiter: type[Any], renew: Callable[[], bool], failure: Callable[[str], Exception], backlog: int
+    arbiter: type[Any],
+    renew: Callable[[], bool],
+    failure: Callable[[str], Exception],
+    backlog: int,
+    spare: int,
+    are_serving: Callable[[], bool],
 ) -> type[Any]:
     """Return BentoML's arbiter with a shorter delay and a longer memory.
 
@@ -37,6 +43,10 @@ def prompt(
         Makes the exception that ends the server when it, or no worker, can start.
     backlog : int
         Clients that may wait to be accepted.
+    spare : int
+        Processes that are started besides, once all workers serve: before, they would only be in their way.
+    are_serving : callable
+        Says whether all workers serve.
     """
 
     class Supervisor(arbiter):  # type: ignore[misc]
@@ -61,6 +71,8 @@ def prompt(
                 watcher.respawn = True
                 watcher.hooks["after_reap"] = self._reaped
             signal.signal(signal.SIGCHLD, self._child)
+            if spare:
+                self.loop.add_callback(self._add_spare)
 
         def start(self, cb: Callable[[Any], Any] | None = None) -> None:
             """Watch over the workers until the end, and say what it was if it was none that was asked for."""
@@ -112,6 +124,16 @@ def prompt(
                 self.manage_watchers()
             except ConflictError:  # it is busy with the last one
                 self.loop.call_later(AGAIN_S, self._look)
+
+        def _add_spare(self) -> None:
+            if self._is_over:
+                return
+            if not are_serving():
+                self.loop.call_later(SPARE_S, self._add_spare)
+                return
+            for watcher in self.watchers:
+                watcher.numprocesses += spare
+            self._look()
 
         def _reaped(self, exit_code: int | None = None, **_: object) -> bool:
             """Count the starts that fail; one that is killed (a negative code) is simply replaced."""
