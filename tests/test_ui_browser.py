@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from scoring import synthetic
+from tests.support.browser import upload
 from tests.support.stand_in import serving
 from ui.words import spaced
 
@@ -151,9 +152,8 @@ def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n1,abc\n")
     page = visit("fr")
     page.get_by_role("tab", name="Fichier").click()
-    page.get_by_text("Déposez un fichier").wait_for()  # the part is there before its file is given
-    page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
-    page.get_by_text("mine.csv").wait_for()
+    page.get_by_text("Déposez un fichier").wait_for()
+    upload(page, tmp_path / "mine.csv")
     page.get_by_role("button", name="Évaluer le fichier").click()
     page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
     with page.expect_download() as download:

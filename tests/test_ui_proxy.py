@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.browser import upload
 from tests.support.stand_in import serving
 from tests.torture import page as attack
 
@@ -148,8 +149,7 @@ def test_an_officer_works_below_the_path(chromium, front: str, prefix: str, tmp_
     assert page.url == f"{front}{prefix}/fr/"
     page.get_by_role("tab", name="Fichier").click()
     page.get_by_text("Déposez un fichier").wait_for()
-    page.locator(".upload input[type=file]").set_input_files(tmp_path / "mine.csv")
-    page.get_by_text("mine.csv").wait_for()
+    upload(page, tmp_path / "mine.csv")
     page.get_by_role("button", name="Évaluer le fichier").click()
     page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
     with page.expect_download() as download:
