@@ -106,14 +106,15 @@ DECLARED = """    risk_grade: Literal["A", "B"] = Field(description="How safe, i
 SAID = """            "risk_grade": np.where(default < 0.2, "A", "B"),
             "threshold": self"""
 OUTPUTS = """
-import json, sys
-sys.path.insert(0, "tests")
-import polars as pl, pyarrow as pa, stand_in, table_server, test_answers
+import json
+import polars as pl, pyarrow as pa
 from pathlib import Path
 from scoring.client import Client, score_file
 from scoring.client.__main__ import _explanation
 from scoring.schema import Decision
 from scoring.serving import pages
+from tests import test_answers
+from tests.support import stand_in, table_server
 from ui import batch
 import service
 from scoring.hosting.front import routes
