@@ -22,7 +22,7 @@ from tests.torture.proxy import Proxy, pressed
 from tests.torture.rows import ROWS
 from tests.torture.run import Figure, Result, Row, Run
 from ui.clients import Clients
-from ui.desk import Desk
+from ui.handlers import Handlers
 from ui.service import Service
 
 ROOT = Path(__file__).parent.parent
@@ -108,8 +108,8 @@ def test_a_bad_wire_ends_in_a_sentence_on_the_page(fault, tmp_path):
     with serving() as server, Proxy(server.server_port) as proxy:
         proxy.fault = fault
         service = Service(f"http://127.0.0.1:{proxy.port}", patience_s=0.3)
-        for state, press in pressed(Desk("fr", service, Clients(None)), upload):
-            assert any(isinstance(part, str) and part.strip() for part in press()), state
+        for state, press in pressed(Handlers("fr", service, Clients(None)), upload):
+            assert any(isinstance(part, str) and part.strip() for part in press().values()), state
         service.close()
 
 

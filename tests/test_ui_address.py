@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ui.__main__ import app
-from ui.address import AddressError, Place, loopback, networks, prefix
-from ui.guard import Guard
+from ui.address import AddressError, PageAccess, loopback, networks, prefix
+from ui.guard import PageGuard
 
-LISTED = Place("/desk", networks(["10.0.0.1", "192.0.2.0/24"]))
+LISTED = PageAccess("/desk", networks(["10.0.0.1", "192.0.2.0/24"]))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1", "127.1"])
@@ -65,10 +65,10 @@ def test_root_paths_and_networks_are_read() -> None:
     assert [str(found) for found in LISTED.proxies] == ["10.0.0.1/32", "192.0.2.0/24"]
 
 
-def arrive(place: Place, path: str = "/en/", client: str = "10.0.0.1", **told: str) -> dict | None:
+def resolve(access: PageAccess, path: str = "/en/", client: str = "10.0.0.1", **told: str) -> dict | None:
     headers = {"host": "127.0.0.1:7860", **{name.replace("_", "-"): value for name, value in told.items()}}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    return place.arrive(
+    return access.resolve(
         {
             "type": "http",
             "path": path,
@@ -82,10 +82,10 @@ def arrive(place: Place, path: str = "/en/", client: str = "10.0.0.1", **told: s
 
 @pytest.mark.parametrize("path", ["/en/", "/desk/en/"])
 def test_a_prefix_stands_before_the_path_whether_the_proxy_takes_it_off_or_not(path: str) -> None:
-    found = arrive(LISTED, path)
+    found = resolve(LISTED, path)
     assert (found["root_path"], found["path"]) == ("/desk", "/desk/en/")
-    assert arrive(LISTED, "/desk")["path"] == "/desk/"
-    assert arrive(LISTED, "/desktop")["path"] == "/desk/desktop"
+    assert resolve(LISTED, "/desk")["path"] == "/desk/"
+    assert resolve(LISTED, "/desktop")["path"] == "/desk/desktop"
 
 
 def test_a_listed_proxy_says_how_the_page_was_called() -> None:
@@ -95,7 +95,7 @@ def test_a_listed_proxy_says_how_the_page_was_called() -> None:
         "x_forwarded_prefix": "/credit/",
     }
     for client in ("10.0.0.1", "192.0.2.9", "::ffff:10.0.0.1"):
-        found = arrive(LISTED, client=client, x_forwarded_for="203.0.113.1", **told)
+        found = resolve(LISTED, client=client, x_forwarded_for="203.0.113.1", **told)
         assert (found["scheme"], found["root_path"], found["path"]) == ("https", "/credit", "/credit/en/")
         assert found["headers"] == [(b"host", b"desk.example")]
 
@@ -104,7 +104,7 @@ def test_a_listed_proxy_says_how_the_page_was_called() -> None:
     "named", ["//evil.example", "/a/../b", "https://evil.example", '/"><script>', "/a\r\nb", "a"]
 )
 def test_a_prefix_that_is_no_path_is_not_used(named: str) -> None:
-    assert arrive(LISTED, x_forwarded_prefix=named)["root_path"] == "/desk"
+    assert resolve(LISTED, x_forwarded_prefix=named)["root_path"] == "/desk"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_prefix_that_is_no_path_is_not_used(named: str) -> None:
 )
 @pytest.mark.parametrize("client", ["127.0.0.1", "10.0.0.2", "", "::1"])
 def test_what_an_unknown_proxy_brings_is_refused_with_the_remedy(name: str, client: str) -> None:
-    assert arrive(LISTED, client=client, **{name: "x"}) is None
+    assert resolve(LISTED, client=client, **{name: "x"}) is None
     sent = []
 
     async def send(message: dict) -> None:
@@ -134,11 +134,11 @@ def test_what_an_unknown_proxy_brings_is_refused_with_the_remedy(name: str, clie
         "headers": [(b"host", b"localhost"), (name.encode(), b"x")],
         "client": (client, 5),
     }
-    asyncio.run(Guard(None, place=LISTED)(scope, None, send))
+    asyncio.run(PageGuard(None, LISTED)(scope, None, send))
     assert sent[0]["status"] == 403
     assert sent[1]["body"].decode().count("CREDIT_SCORING_PROXIES") == 2
 
 
 def test_what_gradio_would_build_addresses_from_does_not_reach_it() -> None:
-    found = arrive(Place(), x_gradio_server="http://evil.example", range="bytes=1-2-3", cookie="a=b")
+    found = resolve(PageAccess(), x_gradio_server="http://evil.example", range="bytes=1-2-3", cookie="a=b")
     assert found["headers"] == [(b"host", b"127.0.0.1:7860")]

@@ -17,7 +17,6 @@ import pytest
 from scoring import synthetic
 from tests.support.browser import upload
 from tests.support.stand_in import serving
-from ui.words import spaced
 
 ROOT = Path(__file__).parent.parent
 pytestmark = [pytest.mark.browser, pytest.mark.served, pytest.mark.xdist_group("ui")]
@@ -161,7 +160,7 @@ def test_a_file_comes_back_scored(visit, tmp_path: Path) -> None:
     download.value.save_as(tmp_path / "back.csv")
     rows = (tmp_path / "back.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [row.split(",")[0] for row in rows] == ["SK_ID_CURR", "2", "1"]
-    assert rows[2].endswith(spaced("AMT_CREDIT : n'est pas un nombre"))
+    assert rows[2].endswith("AMT_CREDIT\u00a0: doit être un nombre")
 
 
 def test_the_page_fits_a_phone(visit) -> None:

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from ui.figures import LANGUAGES
-from ui.guard import HEADERS, Guard
+from scoring.language import languages
+from ui.address import PageAccess
+from ui.guard import HEADERS, PageGuard
 
 OURS = "127.0.0.1:7860"
 
@@ -36,7 +37,7 @@ def ask(
 
     pairs = [(name.encode(), value.encode()) for name, value in ({"host": OURS} | headers).items()]
     scope = {"type": kind, "path": path, "method": method, "headers": pairs}
-    asyncio.run(Guard(app, **(options or {}))(scope, receive, send))
+    asyncio.run(PageGuard(app, PageAccess(**(options or {})))(scope, receive, send))
     return sent, len(received)
 
 
@@ -85,7 +86,7 @@ def test_a_socket_of_a_strange_page_is_closed() -> None:
     assert ask(kind="websocket", host="evil.example")[0] == [{"type": "websocket.close", "code": 1008}]
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", languages())
 def test_the_page_says_its_language_before_any_script_runs(lang: str) -> None:
     sent, _ = ask(f"/{lang}/", method="GET")
     assert sent[1]["body"] == f'<html\n\tlang="{lang}"><p lang="en">Hi</p>'.encode()
@@ -124,7 +125,7 @@ def test_a_call_is_read_whole_up_to_its_limit_and_passed_on_without_the_rest(mes
 
     headers = [(b"host", OURS.encode())]
     scope = {"type": "http", "path": "/en/gradio_api/queue/join", "method": "POST", "headers": headers}
-    asyncio.run(Guard(handler)(scope, receive, send))
+    asyncio.run(PageGuard(handler, PageAccess())(scope, receive, send))
     assert [message["status"] for message in sent if "status" in message] == statuses
     if statuses == [200]:
         assert passed == [b'{"fn_index": 0, "session_hash": "a", "data": [1]}']
@@ -142,7 +143,7 @@ def test_a_failure_inside_is_a_sentence_and_its_words_stay_inside(caplog) -> Non
         sent.append(message)
 
     scope = {"type": "http", "path": "/fr/config", "method": "GET", "headers": [(b"host", OURS.encode())]}
-    asyncio.run(Guard(fails)(scope, None, send))
+    asyncio.run(PageGuard(fails, PageAccess())(scope, None, send))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[0]["status"] == 422
     assert sent[1]["body"].decode().startswith("La page ne prend pas")

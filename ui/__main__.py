@@ -8,27 +8,20 @@ import signal
 import socket
 import sys
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from scoring.language import LanguageError, languages, load
 from scoring.serving.settings import names
-from ui.address import AddressError, Place, loopback, networks, prefix
+from ui.address import AddressError, PageAccess, loopback, networks, prefix
 
 PORTFOLIO = Path("var/demo")
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-
-
-class Languages(StrEnum):
-    """The languages of the page."""
-
-    EN = "en"
-    FR = "fr"
 
 
 @app.command()
@@ -45,9 +38,9 @@ def serve(
     root_path: Annotated[
         str, typer.Option(help="Path of the page behind a proxy, as /desk; CREDIT_SCORING_PROXIES names it.")
     ] = "",
-    lang: Annotated[Languages | None, typer.Option(help="First language; else the browser's.")] = None,
+    lang: Annotated[str | None, typer.Option(help="First language; else the browser's.")] = None,
 ) -> None:
-    """Serve the officer's page, in English and French.
+    """Serve the officer's page, in every language that has a catalogue.
 
     It has no login, so it answers on this machine only: on a loopback address, or to a proxy that
     CREDIT_SCORING_PROXIES names and that asks who is there.
@@ -60,9 +53,13 @@ def serve(
     if portfolio != PORTFOLIO and not portfolio.exists():
         _stop(f"--portfolio {portfolio} does not exist; make one with python -m scoring.synthetic.")
     try:
+        load()
+        if lang is not None and lang not in languages():
+            _stop(f"--lang {lang!r} has no catalogue; choose one of {', '.join(languages())}.")
         address = loopback(host)
-        place = Place(prefix(root_path), networks(names(os.environ, "CREDIT_SCORING_PROXIES")))
-    except AddressError as error:
+        root = prefix(root_path)
+        proxies = networks(names(os.environ, "CREDIT_SCORING_PROXIES"))
+    except (AddressError, LanguageError) as error:
         _stop(str(error))
     is_six = ":" in address
     with socket.socket(socket.AF_INET6 if is_six else socket.AF_INET) as probe:
@@ -84,13 +81,12 @@ def serve(
 
         service = Service(api, os.environ.get("CREDIT_SCORING_API_KEY"))
         hosts, origins = (names(os.environ, f"CREDIT_SCORING_{what}") for what in ("HOSTS", "ORIGINS"))
-        chosen = None if lang is None else lang.value
         shown = f"[{address}]" if is_six else address
         try:
-            web = page(service, Clients(portfolio), chosen, (*hosts, shown), origins, place)
+            web = page(service, Clients(portfolio), lang, PageAccess(root, proxies, (*hosts, shown), origins))
         except SealError as error:
             _stop(str(error))
-        err.print(f"The page is on http://{shown}:{port}{place.root} and asks {api}. Stop it with Ctrl-C.")
+        err.print(f"The page is on http://{shown}:{port}{root} and asks {api}. Stop it with Ctrl-C.")
         # Who brings a request is judged in `ui.address`, so uvicorn keeps out of it; the page has no sockets.
         uvicorn.run(
             web,

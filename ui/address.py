@@ -1,4 +1,4 @@
-"""Where the page is: the address that it listens on, and the one by which a proxy makes it known."""
+"""Where the page is and who may reach it: the address that it listens on, and the proxies before it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Network = IPv4Network | IPv6Network
 
 # What a proxy says of whom it asks for. A page without a login is for its own machine, so only a proxy that
 # the administrator named may bring others here.
-TOLD_BY_PROXIES = re.compile(rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|via")
+PROXY_HEADERS = re.compile(rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|via")
 # What the page itself never reads: Gradio would build addresses from some, and serve parts of files.
-UNREAD = re.compile(rb"x-.+|forwarded|via|range|cookie|authorization")
+IGNORED_HEADERS = re.compile(rb"x-.+|forwarded|via|range|cookie|authorization")
 PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 
 
@@ -84,8 +84,8 @@ def networks(listed: Sequence[str]) -> tuple[Network, ...]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """What is known of how the page is reached.
+class PageAccess:
+    """How the page is reached, and by whom.
 
     Attributes
     ----------
@@ -93,25 +93,29 @@ class Place:
         Path before every address of the page; a listed proxy may name another.
     proxies : collection of networks
         Who may say by which name, scheme and path the page was called.
+    hosts, origins : collection of str
+        Names of the page beside the loopback names; web origins that may ask beside the page itself.
     """
 
     root: str = ""
     proxies: Collection[Network] = ()
+    hosts: Collection[str] = ()
+    origins: Collection[str] = ()
 
-    def arrive(self, scope: dict[str, Any]) -> dict[str, Any] | None:
-        """Return a request as the page itself was asked it; None if an unknown proxy brings it.
+    def resolve(self, scope: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a request as it was sent to the first proxy; None if an unknown one passes it on.
 
         The path keeps the prefix in front, whether the proxy takes it off or not: what is mounted below
         counts on it.
         """
-        told = {name: value for name, value in scope["headers"] if TOLD_BY_PROXIES.fullmatch(name)}
-        if told and not self._is_listed(scope.get("client")):
+        forwarded = {name: value for name, value in scope["headers"] if PROXY_HEADERS.fullmatch(name)}
+        if forwarded and not self._is_listed(scope.get("client")):
             return None
-        headers = [(name, value) for name, value in scope["headers"] if not UNREAD.fullmatch(name)]
-        if host := told.get(b"x-forwarded-host"):
+        headers = [(name, value) for name, value in scope["headers"] if not IGNORED_HEADERS.fullmatch(name)]
+        if host := forwarded.get(b"x-forwarded-host"):
             headers = [(b"host", host), *((name, value) for name, value in headers if name != b"host")]
-        scheme = told.get(b"x-forwarded-proto", b"").decode("latin-1").lower()
-        named = told.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
+        scheme = forwarded.get(b"x-forwarded-proto", b"").decode("latin-1").lower()
+        named = forwarded.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
         root = named if named and PREFIX.fullmatch(named) else self.root
         path = scope["path"]
         inner = path[len(root) :] if path == root or path.startswith(f"{root}/") else path

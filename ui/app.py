@@ -3,157 +3,149 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from ui import form, result
 from ui.clients import EXAMPLES, Clients
-from ui.desk import OPENED, Desk, guarded
-from ui.figures import Language
-from ui.frame import header
+from ui.handlers import EXAMPLE_NAMES, OPENED, Handlers, Updates, guarded
+from ui.header import masthead
+from ui.rendering import render
 from ui.sealed import Sealed
 from ui.service import Service
 from ui.uploads import KEEP_S
 from ui.words import say
 
-TIDY_S = 600
+CLEAN_S = 600  # between two looks for files to delete
 FILE_TYPES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".ods", ".gz", ".zip")
+EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
 plain = functools.partial(gr.HTML, apply_default_css=False)  # Gradio's own styles for texts are not ours
 
 
-def build(lang: Language, service: Service, clients: Clients) -> Sealed:
+def build(lang: str, service: Service, clients: Clients) -> Sealed:
     """Return the page in one language."""
-    desk = Desk(lang, service, clients)
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
+    handlers = Handlers(lang, service, clients)
+    page: Sealed
     with Sealed(
-        title=say("title", lang), analytics_enabled=False, delete_cache=(TIDY_S, KEEP_S), fill_width=True
+        title=say("title", lang), analytics_enabled=False, delete_cache=(CLEAN_S, KEEP_S), fill_width=True
     ) as page:
         page.refusal = say("not_taken", lang)
         opened = gr.State(None, time_to_live=KEEP_S)
         texts = gr.JSON(visible=False)
-        head = plain(header(lang, ""))
+        head = plain(masthead(lang))
         with gr.Tabs():
             with gr.Tab(say("tab_client", lang)):
-                client = _client_tab(desk)
+                client = _client_tab(handlers)
             with gr.Tab(say("tab_batch", lang)):
-                upload = _batch_tab(desk)
+                _batch_tab(handlers)
             with gr.Tab(say("tab_about", lang)):
                 card = plain()
-        plain(f'<footer class="foot">{escape(say("footer", lang))}</footer>')
+        plain(render("footer", lang))
 
-        whole = [client.message, client.heading, client.form, client.result, opened, client.number]
-        open_typed: dict[str, Any] = {
-            "fn": guarded(desk, desk.open, OPENED),
-            "inputs": client.number,
-            "outputs": whole,
-            **quiet,
-        }
-        client.open.click(**open_typed)
-        client.number.submit(**open_typed)
-        client.any.click(guarded(desk, desk.open_any, OPENED), None, whole, **quiet)
-        client.new.click(guarded(desk, desk.open_new, OPENED), None, whole, **quiet)
-        for example in client.examples:
-            example.click(guarded(desk, desk.open, OPENED), example, whole, **quiet)
-        client.score.click(
-            guarded(desk, desk.score, 3),
+        parts = client.parts | {"opened": opened, "masthead": head, "model": card}
+
+        def on(
+            event: Callable[..., Any],
+            handler: Callable[..., Updates],
+            inputs: Any,
+            changed: Iterable[str],
+            js: str | None = None,
+        ) -> Any:
+            handle = by_component(guarded(handlers, handler), parts)
+            return event(handle, inputs, [parts[name] for name in changed], js=js, **EVENT)
+
+        number = parts["number"]
+        on(client.open.click, handlers.open, number, OPENED)
+        on(number.submit, handlers.open, number, OPENED)
+        on(client.random.click, handlers.open_random, None, OPENED)
+        on(client.new.click, handlers.open_new, None, OPENED)
+        for name in EXAMPLE_NAMES:
+            on(parts[name].click, handlers.open, parts[name], OPENED)
+        scored = on(
+            client.score.click,
+            handlers.score,
             [opened, texts],
-            [client.message, client.result, opened],
+            ("message", "result", "opened"),
             js="(opened) => [opened, window.applicationTexts()]",
-            **quiet,
-        ).then(None, None, None, js="() => window.showResult()")
-        client.undo.click(None, None, None, js="() => window.undoChanges()")
-        given = [upload.file, upload.keep]
-        upload.score.click(upload.handler, given, [upload.summary, upload.download], **quiet)
-        page.load(guarded(desk, desk.greet, 2 + EXAMPLES), None, [head, card, *client.examples], **quiet)
-        page.load(
-            guarded(desk, desk.arrive, OPENED),
-            client.number,
-            whole,
-            js="() => [window.arrivingClient()]",
-            **quiet,
         )
+        scored.then(None, None, None, js="() => window.showResult()")
+        client.undo.click(None, None, None, js="() => window.undoChanges()")
+        on(page.load, handlers.load, None, ("message", "masthead", "model", *EXAMPLE_NAMES))
+        on(page.load, handlers.open_linked, number, OPENED, js="() => [window.linkedClient()]")
     return page
+
+
+def by_component(
+    handler: Callable[..., Updates], parts: Mapping[str, Any]
+) -> Callable[..., dict[Component, Any]]:
+    """Return a handler as Gradio takes it: what changes, by component."""
+
+    @functools.wraps(handler)
+    def handle(*inputs: Any) -> dict[Component, Any]:
+        return {parts[name]: value for name, value in handler(*inputs).items()}
+
+    return handle
 
 
 @dataclass(frozen=True)
 class ClientTab:
-    """The components of the first tab that do something."""
+    """The components of the first tab that do something.
 
-    number: gr.Textbox
+    Attributes
+    ----------
+    open, random, new, score, undo : gradio.Button
+        What is pressed.
+    parts : dict of str to gradio component
+        What changes, by the names that the handlers use.
+    """
+
     open: gr.Button
-    any: gr.Button
+    random: gr.Button
     new: gr.Button
-    examples: list[gr.Button]
-    message: gr.HTML
-    heading: gr.HTML
-    form: gr.HTML
-    result: gr.HTML
     score: gr.Button
     undo: gr.Button
+    parts: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class BatchTab:
-    """The components of the second tab that do something."""
-
-    file: gr.File
-    keep: gr.Checkbox
-    score: gr.Button
-    summary: gr.HTML
-    download: gr.DownloadButton
-    handler: Callable[..., Iterator[list[Any]]]
-
-
-def _client_tab(desk: Desk) -> ClientTab:
+def _client_tab(handlers: Handlers) -> ClientTab:
     """Lay out the first tab: opening above, the result beside the form."""
-    lang = desk.lang
+    lang = handlers.lang
     with gr.Column(elem_classes="box"):
-        with gr.Row(elem_classes="opener"):
-            typed = gr.Textbox(label=say("client_number", lang), max_lines=1, scale=3, min_width=200)
+        with gr.Row(elem_classes="opening"):
+            number = gr.Textbox(label=say("client_number", lang), max_lines=1, scale=3, min_width=200)
             open_button = gr.Button(say("open", lang), variant="primary", scale=1, min_width=120)
-            any_button = gr.Button(say("random", lang), scale=1, min_width=160)
+            random_button = gr.Button(say("random", lang), scale=1, min_width=160)
             new_button = gr.Button(say("new", lang), scale=1, min_width=160)
-        with gr.Row(elem_classes="examples", visible=desk.clients.exist):
-            plain(f"<p>{escape(say('for_example', lang))}</p>")
+        with gr.Row(elem_classes="examples", visible=handlers.clients.exist):
+            plain(_intro(lang, note="for_example"))
             examples = [gr.Button(size="sm", visible=False) for _ in range(EXAMPLES)]
-    message = plain()
-    with gr.Row(elem_classes="sheet"):
+    parts: dict[str, Any] = {"number": number, "message": plain()} | dict(
+        zip(EXAMPLE_NAMES, examples, strict=True)
+    )
+    with gr.Row(elem_classes="columns"):
         with gr.Column(scale=7, min_width=320):
-            shown = plain(result.waiting(lang))
+            parts["result"] = plain(result.waiting(lang))
         with gr.Column(scale=4, min_width=320, elem_classes="box facts-panel"):
-            title = plain(f"<h2>{escape(say('facts', lang))}</h2><p>{escape(say('facts_note', lang))}</p>")
+            parts["heading"] = plain(_intro(lang, title="facts", note="facts_note"))
             with gr.Row(elem_classes="actions"):
                 score = gr.Button(
                     say("score", lang), variant="primary", elem_id="score-again", scale=2, min_width=120
                 )
                 undo = gr.Button(say("undo", lang), scale=1, min_width=120)
-            controls = plain(form.render(form.NEW_APPLICATION, lang))
-    return ClientTab(
-        typed, open_button, any_button, new_button, examples, message, title, controls, shown, score, undo
-    )
+            parts["form"] = plain(form.html(form.NEW_APPLICATION, lang))
+    return ClientTab(open_button, random_button, new_button, score, undo, parts)
 
 
-def _batch_tab(desk: Desk) -> BatchTab:
-    """Lay out the second tab."""
-    lang = desk.lang
-
-    def handler(
-        path: str | None,
-        keep_unknown: bool,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[list[Any]]:
-        try:
-            yield from desk.score_file(path, progress, keep_unknown)
-        except Exception as error:  # the border of the page, as in `guarded`
-            yield [desk.trouble(error), gr.skip()]
-
+def _batch_tab(handlers: Handlers) -> None:
+    """Lay out the second tab, and let its button score the file."""
+    lang = handlers.lang
     with gr.Column(elem_classes="box"):
-        plain(f"<h2>{escape(say('batch_heading', lang))}</h2><p>{escape(say('batch_note', lang))}</p>")
+        plain(_intro(lang, title="batch_heading", note="batch_note"))
         with gr.Column(elem_classes="upload"):
             file = gr.File(
                 label=say("batch_file", lang), file_types=list(FILE_TYPES), type="filepath", height=170
@@ -162,4 +154,21 @@ def _batch_tab(desk: Desk) -> BatchTab:
         with gr.Row(elem_classes="narrow"):
             score = gr.Button(say("batch_score", lang), variant="primary", min_width=160)
             download = gr.DownloadButton(say("batch_download", lang), visible=False, min_width=160)
-    return BatchTab(file, keep, score, plain(), download, handler)
+    parts = {"summary": plain(), "download": download}
+
+    def handle(
+        path: str | None,
+        keep_unknown: bool,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Iterator[dict[Component, Any]]:
+        for updates in handlers.score_file(
+            path, keep_unknown, lambda share, text: progress(share, desc=text)
+        ):
+            yield {parts[name]: value for name, value in updates.items()}
+
+    score.click(handle, [file, keep], list(parts.values()), **EVENT)
+
+
+def _intro(lang: str, title: str = "", note: str = "") -> str:
+    """Return what stands above a part of the page: its title, if it has one, and a sentence."""
+    return render("intro", lang, title=title and say(title, lang), note=say(note, lang))

@@ -13,18 +13,20 @@ from scoring import tables
 from scoring.client import Refused
 from scoring.client.files import RESULT
 from scoring.features.checks import DECODER, RULES, as_request
+from scoring.language import joined, number, percent
 from scoring.schema import KEY, Decision, errors_of
 from scoring.spreadsheet import harmless
-from ui.figures import Language, number, quoted
-from ui.words import say
+from ui.rendering import render
+from ui.words import quoted, say
 
+PREVIEW_ROWS = 20
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
 MOST_BYTES = 2**28  # of an upload, unpacked
 ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the progress moves
 LAST = ("event_id", "warnings")
 ANSWERS = (*(name for name in Decision.model_fields if name not in (KEY, *LAST)), *LAST, "error")
 """Columns of a decision in the file: its fields, those last that a person reads last."""
-TYPES = {int: pl.Int64, float: pl.Float64}  # of fields; all others are texts
+TYPES: dict[object, type[pl.DataType]] = {int: pl.Int64, float: pl.Float64}  # of fields; all others are texts
 
 Score = Callable[[list[dict[str, Any]]], Sequence[Decision | Refused]]
 """Asks the service; per application a decision, or a sentence that says why there is none."""
@@ -60,7 +62,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredFile:
     """A scored file.
 
     Attributes
@@ -96,14 +98,14 @@ class Scored:
         return path
 
 
-def read(path: Path, lang: Language, keep_unknown: bool = False) -> Upload:
+def read(path: Path, lang: str, keep_unknown: bool = False) -> Upload:
     """Read a file of applications by the one reader that the command line has too.
 
     Parameters
     ----------
     path : Path
         CSV, Parquet or workbook; docs/FILES.md says what is accepted.
-    lang : {"en", "fr"}
+    lang : str
         Language of what is said of it.
     keep_unknown : bool
         Carry columns that no application has through to the answer, where they would be refused.
@@ -121,10 +123,11 @@ def read(path: Path, lang: Language, keep_unknown: bool = False) -> Upload:
         most, n = number(error.most, lang), number(error.records, lang)
         raise FileProblem(say("file_long", lang, name=name, n=n, most=most)) from None
     except tables.TableError as error:
-        raise FileProblem(error.fr if lang == "fr" else error.en) from None
+        # The reader says what is wrong in two languages so far; in any other, it is said in English.
+        raise FileProblem(getattr(error, lang, error.en)) from None
 
 
-def _read(raw: tables.Raw, lang: Language, keep_unknown: bool) -> Upload:
+def _read(raw: tables.Raw, lang: str, keep_unknown: bool) -> Upload:
     # A file that was scored before is scored anew: its old answers would stand beside the new ones.
     names = [name for name in raw.names if name not in RESULT]
     strange = [name for name in names if name not in RULES and name != tables.LABEL]
@@ -132,7 +135,7 @@ def _read(raw: tables.Raw, lang: Language, keep_unknown: bool) -> Upload:
         raise FileProblem(say("file_no_number", lang, name=raw.label))
     if strange and not keep_unknown:
         raise FileProblem(
-            say("file_columns", lang, name=raw.label, columns=", ".join(map(quoted, strange[:8])))
+            say("file_columns", lang, name=raw.label, columns=joined(map(quoted, strange[:8]), lang))
         )
     if not raw.records:
         raise FileProblem(say("file_empty", lang, name=raw.label))
@@ -172,9 +175,9 @@ def _in_order(parts: list[pl.DataFrame], rows: list[pl.Series], records: int) ->
 def score(
     upload: Upload,
     ask: Score,
-    lang: Language,
-    progress: Callable[[int, int], object] = lambda _done, _all: None,
-) -> Scored:
+    lang: str,
+    on_progress: Callable[[int, int], object] = lambda _done, _all: None,
+) -> ScoredFile:
     """Score every row of a file; a row that is wrong gets an error and harms no other.
 
     Parameters
@@ -183,19 +186,19 @@ def score(
         As `read` gives it.
     ask : callable
         Scores a list of applications that passed the schema.
-    progress : callable
+    on_progress : callable
         Called with the rows done and all rows.
     """
     answers: list[dict[str, Any]] = []
     for start in range(0, len(upload.table), ROWS_A_REQUEST):
         answers += _score_part(upload, start, ask, lang)
-        progress(len(answers), len(upload.table))
+        on_progress(len(answers), len(upload.table))
     types = {name: TYPES.get(field.annotation, pl.String) for name, field in Decision.model_fields.items()}
     answered = pl.DataFrame(answers, schema={name: types.get(name, pl.String) for name in ANSWERS})
-    return Scored(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
+    return ScoredFile(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
 
 
-def _score_part(upload: Upload, start: int, ask: Score, lang: Language) -> Iterator[dict[str, Any]]:
+def _score_part(upload: Upload, start: int, ask: Score, lang: str) -> Iterator[dict[str, Any]]:
     rows = upload.read.slice(start, ROWS_A_REQUEST).iter_rows(named=True)
     checked = [_check(row, upload.faults.get(i, {}), lang) for i, row in enumerate(rows, start)]
     sound = [application for application, error in checked if not error]
@@ -207,7 +210,7 @@ def _score_part(upload: Upload, start: int, ask: Score, lang: Language) -> Itera
         yield {"error": answer} if isinstance(answer, str) else _columns(answer, lang)
 
 
-def _check(row: dict[str, Any], faults: dict[str, str], lang: Language) -> tuple[dict[str, Any], str]:
+def _check(row: dict[str, Any], faults: dict[str, str], lang: str) -> tuple[dict[str, Any], str]:
     """Return a row as an application, and a sentence if it is none."""
     if "" in faults:
         return {}, faults[""]
@@ -220,11 +223,34 @@ def _check(row: dict[str, Any], faults: dict[str, str], lang: Language) -> tuple
     return application, "; ".join(errors)
 
 
-def _cell(column: str, sentence: str, lang: Language) -> str:
+def _cell(column: str, sentence: str, lang: str) -> str:
     return say("cell", lang, column=column, sentence=sentence)
 
 
-def _columns(decision: Decision, lang: Language) -> dict[str, Any]:
+def _columns(decision: Decision, lang: str) -> dict[str, Any]:
     said = [warning.text[lang] for warning in decision.warnings]
     kept = {name: getattr(decision, name) for name in ANSWERS[:-1]}
     return kept | {"warnings": " ".join(said) or None, "error": None}
+
+
+def summary(scored: ScoredFile, lang: str) -> str:
+    """Return how many rows were decided how, and the first of them as a table."""
+    counts = {
+        "all": len(scored.table),
+        "granted": scored.count("granted"),
+        "refused": scored.count("refused"),
+        "faulty": scored.faulty,
+    }
+    written: dict[str, Any] = {name: number(count, lang) for name, count in counts.items()}
+    done = say("batch_done", lang, **written)
+    rows = [_preview(row, lang) for row in scored.table.head(PREVIEW_ROWS).iter_rows(named=True)]
+    return render("batch", lang, done=done, counts=counts, rows=rows)
+
+
+def _preview(row: dict[str, Any], lang: str) -> list[str]:
+    """Return the cells of a scored row: number, decision, probability, points, error."""
+    client = str(row[KEY] or "")
+    if not row["decision"]:
+        return [client, "", "", "", row["error"] or ""]
+    p, score = percent(row["probability_of_default"], lang, 1), number(row["score"], lang)
+    return [client, say(f"{row['decision']}_side", lang), p, score, ""]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from scoring.language import languages
 from scoring.serving.access import is_known_host, is_known_origin
 from ui import uploads
-from ui.address import Place
-from ui.figures import LANGUAGES
+from ui.address import PageAccess
+from ui.header import tag
 from ui.words import say
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-# In Gradio's template, whatever the language of the page and wherever it lies. What takes their place is as
-# long as they are, so that the length in the headers stays right.
+# In Gradio's template, whatever the language of the page and wherever it lies. What takes their place is
+# together as long as they are, so that the length in the headers stays right.
 IN_ENGLISH = b'lang="en"'
 AT_THE_ROOT = b'<link rel="manifest" href="/manifest.json" />'
 
@@ -53,15 +54,15 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 
-class CutOff(Exception):
-    """A body is longer than the page takes, or its sender has gone: there is nobody to tell more."""
+class BodyAborted(Exception):
+    """A body is longer than the page takes, or its sender has gone: nobody is left to answer."""
 
 
-class NoCall(ValueError):
+class InvalidCall(ValueError):
     """A body is no call of a handler."""
 
 
-class Guard:
+class PageGuard:
     """Refuses what is not the page's own; lets answers leave with the headers that keep others out.
 
     Who opens the page in a browser opens others too: one that calls this machine by a name of its own (DNS
@@ -69,20 +70,12 @@ class Guard:
 
     Parameters
     ----------
-    hosts, origins : collection of str
-        Names of the page beside the loopback names; web origins that may ask beside the page itself.
-    place : Place
-        Under which path the page lies, and who may say so.
+    access : PageAccess
+        How the page is reached, and by whom.
     """
 
-    def __init__(
-        self,
-        app: App,
-        hosts: Collection[str] = (),
-        origins: Collection[str] = (),
-        place: Place = Place(),  # noqa: B008  # it cannot be changed
-    ) -> None:
-        self.app, self.hosts, self.origins, self.place = app, hosts, origins, place
+    def __init__(self, app: App, access: PageAccess) -> None:
+        self.app, self.access = app, access
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before its body is read."""
@@ -92,29 +85,31 @@ class Guard:
         if scope["type"] != "http":  # the page has no sockets
             await send({"type": "websocket.close", "code": 1008})
             return
-        arrived = self.place.arrive(scope)
-        scope = arrived or scope
-        lang, part = parted(scope["path"].removeprefix(scope.get("root_path", "")))
-        leaving = Leaving(send, lang, part)
-        if arrived is None:
-            await leaving.refuse(403, "proxy_unknown")
-        elif not is_known_host(scope, self.hosts):
-            await leaving.refuse(403, "host_unknown")
-        elif not is_known_origin(scope, self.origins):
-            await leaving.refuse(403, "origin_unknown")
-        elif (queried := self._door(scope, lang, part)) is None:
-            await leaving.refuse(404, "not_here")
+        resolved = self.access.resolve(scope)
+        scope = resolved or scope
+        lang, part = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
+        response = Response(send, lang, part)
+        if resolved is None:
+            await response.refuse(403, "proxy_unknown")
+        elif not is_known_host(scope, self.access.hosts):
+            await response.refuse(403, "host_unknown")
+        elif not is_known_origin(scope, self.access.origins):
+            await response.refuse(403, "origin_unknown")
+        elif (query := self._allowed_query(scope, lang, part)) is None:
+            await response.refuse(404, "not_here")
         elif part == UPLOAD and not uploads.has_room():
-            await leaving.refuse(503, "uploads_full")
+            await response.refuse(503, "uploads_full")
         else:
-            asked = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
-            kept = {name: value for name, value in asked if name in queried and re.fullmatch(_NAME, value)}
+            pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
+            kept = {name: value for name, value in pairs if name in query and re.fullmatch(_NAME, value)}
             scope["query_string"] = urlencode(kept).encode()
             if lang and not part:  # it is read on its way out, so it comes uncompressed
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-            await self._pass(scope, receive, leaving, part)
+            await self._pass(scope, receive, response, part)
 
-    def _door(self, scope: dict[str, Any], lang: str | None, part: str | None) -> tuple[str, ...] | None:
+    def _allowed_query(
+        self, scope: dict[str, Any], lang: str | None, part: str | None
+    ) -> tuple[str, ...] | None:
         """Return the names that a query may have where a request goes; None where nothing is."""
         if lang is None or part is None:
             return () if part in OURS and scope["method"] in ("GET", "HEAD") else None
@@ -124,31 +119,31 @@ class Guard:
             return None
         if file := _FILE.fullmatch(part):
             return () if uploads.is_upload(file[1]) else None
-        return next((queried for path, queried in _READ.items() if path.fullmatch(part)), None)
+        return next((query for path, query in _READ.items() if path.fullmatch(part)), None)
 
     async def _pass(
-        self, scope: dict[str, Any], receive: Receive, leaving: Leaving, part: str | None
+        self, scope: dict[str, Any], receive: Receive, response: Response, part: str | None
     ) -> None:
-        body = limited(receive, MOST_BYTES.get(part or "", 0), leaving)
+        body = limit_body(receive, MOST_BYTES.get(part or "", 0), response)
         try:
-            await self.app(scope, await called(body) if part == JOIN else body, leaving)
-        except CutOff:
+            await self.app(scope, await read_call(body) if part == JOIN else body, response)
+        except BodyAborted:
             pass
-        except NoCall:
-            await leaving.refuse(400, "not_taken")
+        except InvalidCall:
+            await response.refuse(400, "not_taken")
         except Exception as error:  # the border: a trace would repeat what was sent
             logger.error("the page failed: %s", type(error).__name__)
-            await leaving.refuse(500, "page_fails")
-            await leaving.end()
+            await response.refuse(500, "page_fails")
+            await response.end()
 
 
-def parted(path: str) -> tuple[str | None, str | None]:
+def split_language(path: str) -> tuple[str | None, str | None]:
     """Return the language and what stands behind it in a path; without a language the whole path."""
     lang, _, part = path.removeprefix("/").partition("/")
-    return (lang, part) if lang in LANGUAGES else (None, path)
+    return (lang, part) if lang in languages() else (None, path)
 
 
-def limited(receive: Receive, most: int, leaving: Leaving) -> Receive:
+def limit_body(receive: Receive, most: int, response: Response) -> Receive:
     """Return a receive that refuses a body of more bytes, and gives one up that breaks off."""
     read, is_whole = 0, not most
 
@@ -156,18 +151,18 @@ def limited(receive: Receive, most: int, leaving: Leaving) -> Receive:
         nonlocal read, is_whole
         message = await receive()
         if message["type"] == "http.disconnect" and not is_whole:
-            raise CutOff
+            raise BodyAborted
         is_whole = is_whole or not message.get("more_body", False)
         read += len(message.get("body", b""))
         if read > most:
-            await leaving.refuse(413, "too_large")
-            raise CutOff
+            await response.refuse(413, "too_large")
+            raise BodyAborted
         return message
 
     return counted
 
 
-async def called(receive: Receive) -> Receive:
+async def read_call(receive: Receive) -> Receive:
     """Return a receive that gives a call of a handler with what the page sends of it, and nothing else.
 
     Gradio knows more fields, as other users' events and values of other controls, and takes any text as the
@@ -175,7 +170,7 @@ async def called(receive: Receive) -> Receive:
 
     Raises
     ------
-    NoCall
+    InvalidCall
         If the body is none.
     """
     parts, is_more = [], True
@@ -187,23 +182,23 @@ async def called(receive: Receive) -> Receive:
         call = json.loads(b"".join(parts))
         number, session, data = call["fn_index"], call["session_hash"], call["data"]
     except (ValueError, RecursionError, TypeError, LookupError):
-        raise NoCall from None
+        raise InvalidCall from None
     is_named = isinstance(session, str) and re.fullmatch(_NAME, session)
     if not (is_named and type(number) is int and number >= 0 and isinstance(data, list)):
-        raise NoCall
+        raise InvalidCall
     body = json.dumps({"fn_index": number, "session_hash": session, "data": data}).encode()
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again() -> dict[str, Any]:
+    async def replay() -> dict[str, Any]:
         return waiting.pop() if waiting else await receive()
 
-    return again
+    return replay
 
 
 SENTENCES = {403: "not_here", 404: "not_here", 413: "too_large", 500: "page_fails", 503: "busy"}
 
 
-class Leaving:
+class Response:
     """A send that adds the headers, and says on the page itself in which language it is.
 
     Every failure leaves as a sentence of the page: what Gradio and its parsers say of one repeats what was
@@ -217,7 +212,7 @@ class Leaving:
 
     def __init__(self, send: Send, lang: str | None, part: str | None) -> None:
         self._send, self._lang, self._part = send, lang, part
-        self._is_whole = self._is_begun = self._is_stream = False
+        self._is_whole = self._is_started = self._is_stream = False
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Send on."""
@@ -227,12 +222,14 @@ class Leaving:
             if message["status"] >= 400:
                 await self.refuse(message["status"], SENTENCES.get(message["status"], "not_taken"))
                 return
-            self._is_begun = True
+            self._is_started = True
             self._is_stream = any(value.startswith(b"text/event-stream") for _, value in message["headers"])
             message["headers"] = [*message["headers"], *HEADERS]
         elif message["type"] == "http.response.body" and self._lang and not self._part:
-            body = message.get("body", b"").replace(IN_ENGLISH, f'lang="{self._lang}"'.encode(), 1)
-            message = message | {"body": body.replace(AT_THE_ROOT, b" " * len(AT_THE_ROOT), 1)}
+            ours, body = f'lang="{tag(self._lang)}"'.encode(), message.get("body", b"")
+            spare = len(AT_THE_ROOT) - (len(ours) - len(IN_ENGLISH) if IN_ENGLISH in body else 0)
+            body = body.replace(IN_ENGLISH, ours, 1).replace(AT_THE_ROOT, b" " * spare, 1)
+            message = message | {"body": body}
         await self._send(message)
 
     async def end(self) -> None:
@@ -243,13 +240,13 @@ class Leaving:
 
     async def refuse(self, status: int, key: str) -> None:
         """Answer with a sentence in the language of the page, or in each; nothing follows it."""
-        if self._is_whole or self._is_begun:
+        if self._is_whole or self._is_started:
             return
         self._is_whole = True
-        said = [say(key, lang) for lang in LANGUAGES if self._lang in (None, lang)]
-        body, kind = "\n".join(said).encode(), b"text/plain; charset=utf-8"
+        sentences = [say(key, lang) for lang in languages() if self._lang in (None, lang)]
+        body, kind = "\n".join(sentences).encode(), b"text/plain; charset=utf-8"
         if self._part == JOIN:  # its caller reads JSON whatever the status
-            body, kind = json.dumps({"detail": said[0]}).encode(), b"application/json"
+            body, kind = json.dumps({"detail": sentences[0]}).encode(), b"application/json"
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *HEADERS]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

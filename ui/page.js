@@ -28,7 +28,7 @@ window.showResult = () => {
 };
 
 // A client that is open stays open when the language changes; the address forgets it at once.
-window.arrivingClient = () => {
+window.linkedClient = () => {
   const number = location.hash.replace(/\D/g, "");
   if (number) history.replaceState(null, "", location.pathname);
   return number;
@@ -99,6 +99,7 @@ function correct() {
   for (const [selector, text] of Object.entries(PAGE.texts.labels)) {
     for (const element of document.querySelectorAll(selector)) {
       if (element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
+      if (element.title && element.title !== text) element.title = text;
     }
   }
 }

@@ -3,54 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
 from scoring.decision import Points
 from scoring.features.wording import written
+from scoring.language import MINUS, number, percent
 from scoring.schema import Contribution, Explanation
-from ui import form
-from ui.charts import Bar, bars, gauge
-from ui.figures import Language, digits_to_tell, number, percent
-from ui.service import Model
-from ui.words import counted, say
+from ui import charts, form
+from ui.charts import FactBar
+from ui.probabilities import digits_apart
+from ui.rendering import render
+from ui.service import ServedModel
+from ui.words import say
 
 MOST_BARS = 8  # facts drawn one by one; the others are summed in one line, so that the total is exact
 MOST_CHECKS = 5  # odd values shown at once; one absurd amount makes twenty derived ones odd too
-MARKS = {"granted": "✓", "refused": "✕"}  # a sign beside the colour
 
 
-def distance(answer: Explanation, points: Points, lang: Language) -> list[str]:
+@dataclass(frozen=True)
+class EditComparison:
+    """An edited application that was scored again: its first decision, and what was edited since."""
+
+    first: Explanation
+    edits: Sequence[str]
+
+
+def distance(answer: Explanation, points: Points, digits: int, lang: str) -> list[str]:
     """Return the sentences that say how far the application is from the threshold."""
     p, t = answer.probability_of_default, answer.threshold
-    digits = digits_to_tell(p, t)
-    key = "at" if p == t else "above" if answer.decision == "refused" else "below"
-    apart = round(abs(round(100 * p, digits) - round(100 * t, digits)), digits)  # as a reader subtracts
-    # English says "0.5 percentage points", French "1,5 point".
-    is_one = apart == 1 if lang == "en" else apart < 2
-    gap = say("gap_one" if is_one else "gap_many", lang, gap=number(apart, lang, digits))
+    written_p, written_t = percent(p, lang, digits), percent(t, lang, digits)
+    if p == t:
+        first = say("at", lang, p=written_p)
+    else:
+        apart = round(abs(round(100 * p, digits) - round(100 * t, digits)), digits)  # as a reader subtracts
+        side = "above" if answer.decision == "refused" else "below"
+        first = say(side, lang, apart, digits=digits, p=written_p, t=written_t)
     line = round(float(points.of(t)))
     more = answer.score - line
-    side = say(
-        "points_more" if more > 0 else "points_fewer" if more < 0 else "points_same", lang, n=abs(more)
-    )
-    return [
-        say(key, lang, p=percent(p, lang, digits), t=percent(t, lang, digits), gap=gap),
-        say("score_is", lang, score=number(answer.score, lang), gap=side, line=number(line, lang)),
-    ]
+    side = "score_above" if more > 0 else "score_below" if more < 0 else "score_at"
+    score = say(side, lang, abs(more), score=number(answer.score, lang), line=number(line, lang))
+    return [first, score]
 
 
-def change(first: Explanation, now: Explanation, lang: Language) -> str:
-    """Return the sentence that compares an edited application with its first score."""
+def change(first: Explanation, now: Explanation, digits: int, lang: str) -> str:
+    """Return the sentences that compare an edited application with its first score."""
     before, after = first.probability_of_default, now.probability_of_default
-    digits = digits_to_tell(before, after)
-    key = "stays" if before == after else "falls" if after < before else "rises"
-    turn = "same" if first.decision == now.decision else "turns"
-    moved = say(key, lang, first=percent(before, lang, digits), now=percent(after, lang, digits))
-    return f"{say('change', lang)}, {moved} {say(f'{turn}_{now.decision}', lang)}."
+    move = "stays" if before == after else "falls" if after < before else "rises"
+    outcome = "stays" if first.decision == now.decision else "turns"
+    moved = say(move, lang, first=percent(before, lang, digits), now=percent(after, lang, digits))
+    return f"{moved} {say(f'{outcome}_{now.decision}', lang)}"
 
 
-def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: Language) -> list[str]:
+def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: str) -> list[str]:
     """Return one line per fact that differs from the opened application."""
     return [
         say(
@@ -65,12 +70,12 @@ def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: Language) 
     ]
 
 
-def feature_label(feature: Mapping[str, Any], name: str, lang: Language) -> str:
+def feature_label(feature: Mapping[str, Any], name: str, lang: str) -> str:
     """Return the words for a feature; its name if the model has none for it."""
     return str(feature.get("label", {}).get(lang) or name)
 
 
-def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: Language) -> str:
+def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: str) -> str:
     """Return a feature's value with its unit, as the reasons quote it."""
     return written(feature.get("unit", "ratio"), value, lang)
 
@@ -113,113 +118,71 @@ def _largest_remainder(exact: Sequence[float], total: int) -> list[int]:
     return floors
 
 
-def waiting(lang: Language) -> str:
+def waiting(lang: str) -> str:
     """Return what stands in the place of the result before there is one."""
-    return (
-        f'<section class="card empty"><h2>{escape(say("waiting", lang))}</h2>'
-        f"<p>{escape(say('waiting_note', lang))}</p></section>"
+    return render("waiting", lang)
+
+
+def card(answer: Explanation, model: ServedModel, lang: str, comparison: EditComparison | None = None) -> str:
+    """Return the whole result as HTML: decision, reasons, and where the points come from."""
+    shares = [answer.probability_of_default, answer.threshold]
+    if comparison is not None:
+        shares.append(comparison.first.probability_of_default)
+    digits = digits_apart(*shares)
+    warnings = unusual(answer, lang)
+    rows, drawn = points_table(answer, model, lang)
+    return render(
+        "result",
+        lang,
+        answer=answer,
+        gauge=charts.gauge(answer, digits, lang),
+        distance=distance(answer, model.points, digits, lang),
+        change=comparison and change(comparison.first, answer, digits, lang),
+        edits=comparison.edits if comparison else [],
+        reasons=[reason.text[lang] for reason in answer.reasons],
+        warnings=warnings[:MOST_CHECKS],
+        more_warnings=warnings[MOST_CHECKS:],
+        note=contributions_note(answer, rows, drawn, lang),
+        rows=rows,
+        bars=charts.bars(drawn, lang),
+        height=charts.height(len(drawn)),
     )
 
 
-def trouble(sentence: str, details: Sequence[tuple[str, str]] = ()) -> str:
-    """Return an error as a sentence and, for each fault, a link to its fact."""
-    items = "".join(
-        f'<li><a href="#fact-{escape(name)}">{escape(text)}</a></li>' if name else f"<li>{escape(text)}</li>"
-        for name, text in details
-    )
-    listed = f"<ul>{items}</ul>" if items else ""
-    return f'<div class="card trouble" role="alert"><p>{escape(sentence)}</p>{listed}</div>'
-
-
-def render(
-    answer: Explanation,
-    lang: Language,
-    model: Model,
-    *,
-    first: Explanation | None = None,
-    changed: Sequence[str] = (),
-) -> str:
-    """Return the whole result as HTML; `first` and `changed` when an edited application was scored again."""
-    decision = _decision(answer, lang, model.points, first, changed)
-    return decision + _reasons(answer, lang) + _ledger(answer, lang, model)
-
-
-def _decision(
-    answer: Explanation, lang: Language, points: Points, first: Explanation | None, changed: Sequence[str]
-) -> str:
-    """Return the first card: the verdict, the gauge, the distance and the change."""
-    verdict = answer.decision
-    told = "".join(f"<p>{escape(sentence)}</p>" for sentence in distance(answer, points, lang))
-    compared = ""
-    if first is not None:
-        items = "".join(f"<li>{escape(line)}</li>" for line in changed)
-        compared = f'<div class="change"><p>{escape(change(first, answer, lang))}</p><ul>{items}</ul></div>'
-    drawn = gauge(answer.probability_of_default, answer.threshold, verdict, lang)
-    small = say("small_print", lang, model=answer.model, event=answer.event_id)
-    return (
-        f'<section class="card verdict {verdict}" role="status" aria-label="{escape(say("result", lang))}">'
-        f'<div class="drawn">{drawn}</div><div class="told">'
-        f'<h2><span class="mark" aria-hidden="true">{MARKS[verdict]}</span>{escape(say(verdict, lang))}</h2>'
-        f'<p class="points"><strong>{number(answer.score, lang)}</strong> {escape(say("points", lang))}</p>'
-        f'{told}{compared}</div><p class="small">{escape(small)}</p></section>'
-    )
-
-
-def _reasons(answer: Explanation, lang: Language) -> str:
-    """Return the second card: at most four reasons, and the values that training never saw."""
-    sentences = [reason.text[lang] for reason in answer.reasons]
-    body = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
-    told = f"<ol>{body}</ol>" if body else f"<p>{escape(say('no_reasons', lang))}</p>"
-    return (
-        f'<section class="card reasons"><h2>{escape(say("reasons", lang))}</h2>{told}{_odd(answer, lang)}'
-        "</section>"
-    )
-
-
-def _odd(answer: Explanation, lang: Language) -> str:
-    """Return the values that training never saw: what the officer can change first, a long rest folded."""
+def unusual(answer: Explanation, lang: str) -> list[str]:
+    """Return the values that training never saw: first what the officer can change."""
     facts = form.fields()
     ordered = sorted(answer.warnings, key=lambda warning: warning.feature not in facts)
-    checks = [f"<li>{escape(warning.text[lang])}</li>" for warning in ordered]
-    if not checks:
-        return ""
-    shown, rest = checks[:MOST_CHECKS], checks[MOST_CHECKS:]
-    title = counted("more_warnings", lang, len(rest), n=len(rest))
-    folded = f"<details><summary>{escape(title)}</summary><ul>{''.join(rest)}</ul></details>" if rest else ""
-    return f'<div class="odd"><h3>{escape(say("warnings", lang))}</h3><ul>{"".join(shown)}</ul>{folded}</div>'
+    return [warning.text[lang] for warning in ordered]
 
 
-def _ledger(answer: Explanation, lang: Language, model: Model) -> str:
-    """Return the third card: the contributions as a sentence, a chart and a table."""
+def points_table(
+    answer: Explanation, model: ServedModel, lang: str
+) -> tuple[list[tuple[str, str, str]], list[FactBar]]:
+    """Return where the points come from: every row of the table, and the facts that are drawn too."""
     base, facts, others, n_others = ledger(answer, model.points)
     drawn = []
-    for part, whole in facts:
+    for part, points in facts:
         feature = model.feature(part.feature)
         value = feature_value(feature, part.value, lang)
-        drawn.append(Bar(feature_label(feature, part.feature, lang), value, whole))
-    score = number(answer.score, lang)
-    if drawn:
-        most, effect = drawn[0].fact, number(drawn[0].points, lang, signed=True)
-        note = say("contributions_note", lang, base=number(base, lang), score=score, most=most, points=effect)
-    else:
-        note = say("no_contributions", lang)
-    rows = [(say("base", lang), "", number(base, lang))]
-    rows += [(bar.fact, bar.value, number(bar.points, lang, signed=True)) for bar in drawn]
-    rows.append(
-        (
-            counted("other_facts", lang, n_others, n=number(n_others, lang)),
-            "",
-            number(others, lang, signed=True),
-        )
-    )
-    body = "".join(
-        f'<tr><th scope="row">{escape(fact)}</th><td>{escape(value)}</td><td>{escape(effect)}</td></tr>'
-        for fact, value, effect in rows
-    )
-    total = f'<tr><th scope="row">{escape(say("total", lang))}</th><td></td><td>{score}</td></tr>'
-    head = "".join(f'<th scope="col">{escape(say(key, lang))}</th>' for key in ("fact", "value", "effect"))
-    return (
-        f'<section class="card ledger"><h2>{escape(say("contributions", lang))}</h2><p>{escape(note)}</p>'
-        f'<div class="pair"><div>{bars(drawn, note, lang)}</div>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody><tfoot>{total}</tfoot></table></div></section>"
-    )
+        drawn.append(FactBar(feature_label(feature, part.feature, lang), value, points))
+    return [
+        (say("base", lang), "", number(base, lang)),
+        *((bar.fact, bar.value, _effect(bar.points, lang)) for bar in drawn),
+        (say("other_facts", lang, n_others), "", _effect(others, lang)),
+    ], drawn
+
+
+def contributions_note(
+    answer: Explanation, rows: Sequence[tuple[str, str, str]], drawn: Sequence[FactBar], lang: str
+) -> str:
+    """Return the table in a sentence."""
+    if not drawn:
+        return say("no_contributions", lang)
+    most, points = drawn[0].fact, _effect(drawn[0].points, lang)
+    score, base = number(answer.score, lang), rows[0][-1]
+    return say("contributions_note", lang, base=base, score=score, most=most, points=points)
+
+
+def _effect(points: int, lang: str) -> str:
+    return number(points, lang, is_signed=True, minus=MINUS)

@@ -37,7 +37,7 @@ class SealError(RuntimeError):
     """Gradio is not as this module knows it, so the page could be open."""
 
 
-class Sealed(gr.Blocks):  # type: ignore[misc]  # gradio has no types
+class Sealed(gr.Blocks):
     """Blocks whose handlers get only what their components give.
 
     Attributes

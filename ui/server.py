@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
 from pathlib import Path
 
 import fastapi
 import gradio as gr
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup
 
-from ui.address import Place
+from scoring.language import ENGLISH, languages
+from ui.address import PageAccess
 from ui.app import build
 from ui.clients import Clients
-from ui.figures import LANGUAGES, Language
-from ui.frame import LOGO
-from ui.guard import Guard
+from ui.guard import PageGuard
+from ui.header import LOGO, tag
+from ui.rendering import render
 from ui.sealed import seal
 from ui.service import Service
 from ui.uploads import LARGEST
@@ -25,7 +25,6 @@ HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 OFFICERS = 8  # requests of one kind at a time; the service has its own limit
 WAITING = 256  # requests that wait for their turn
-ICON = '<link rel="icon" type="image/svg+xml" href="../favicon.ico">'  # browsers look for it at the root
 
 # Gradio names these controls in English, whatever the language.
 CONTROLS = {
@@ -35,7 +34,7 @@ CONTROLS = {
 
 
 def theme() -> gr.themes.Base:
-    """Return the quiet ground that `look.css` stands on."""
+    """Return the plain theme that `page.css` stands on."""
     return gr.themes.Base(
         primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=["ui-monospace", "monospace"]
     )
@@ -44,21 +43,17 @@ def theme() -> gr.themes.Base:
 def page(
     service: Service,
     clients: Clients,
-    lang: Language | None = None,
-    hosts: Collection[str] = (),
-    origins: Collection[str] = (),
-    place: Place = Place(),  # noqa: B008  # it cannot be changed
+    lang: str | None = None,
+    access: PageAccess = PageAccess(),  # noqa: B008  # it cannot be changed
 ) -> fastapi.FastAPI:
-    """Return the application: `/en/` and `/fr/`, and `/` that leads to one of them.
+    """Return the application: `/en/` and so on for every language, and `/` that leads to one of them.
 
     Parameters
     ----------
-    lang : {"en", "fr"}, optional
+    lang : str, optional
         Where `/` leads. None follows the browser.
-    hosts, origins : collection of str
-        Whom `Guard` admits.
-    place : Place
-        Under which path the page lies, and who may say so.
+    access : PageAccess
+        How the page is reached, and by whom.
 
     Raises
     ------
@@ -76,8 +71,7 @@ def page(
     def icon() -> fastapi.Response:
         return fastapi.Response(LOGO, media_type="image/svg+xml")
 
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("look.css", "page.js"))
-    for code in LANGUAGES:
+    for code in languages():
         blocks = build(code, service, clients)
         blocks.queue(default_concurrency_limit=OFFICERS, max_size=WAITING, api_open=False)
         gr.mount_gradio_app(
@@ -92,23 +86,28 @@ def page(
             enable_monitoring=False,
             mcp_server=False,
             theme=theme(),
-            head=f"{ICON}<style>{style}</style><script>{{const PAGE = {texts(code)};\n{script}}}</script>",
+            head=head(code),
         )
         seal(blocks)
-    app.add_middleware(Guard, hosts=hosts, origins=origins, place=place)
+    app.add_middleware(PageGuard, access=access)
     return app
 
 
-def texts(lang: Language) -> str:
-    """Return what the page's script says in Gradio's place, as JSON."""
-    labels = {selector: say(key, lang) for selector, key in CONTROLS.items()}
-    return json.dumps({"language": lang, "texts": {"drop": say("batch_drop", lang), "labels": labels}})
+def head(lang: str) -> str:
+    """Return what stands in the head of the page: its icon, its look, its script."""
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    # What the script says in Gradio's place.
+    labels = {selector: say(name, lang) for selector, name in CONTROLS.items()}
+    texts = {"drop": say("batch_drop", lang), "labels": labels}
+    page = {"language": tag(lang), "texts": texts}
+    return render("head", lang, style=Markup(style), script=Markup(script), page=page)
 
 
-def preferred(accepted: str) -> Language:
+def preferred(accepted: str) -> str:
     """Return the language of an Accept-Language header, as far as the page has it."""
     for item in accepted.split(","):
-        code = item.split(";")[0].strip()[:2].lower()
-        if code in LANGUAGES:
-            return code
-    return "en"
+        code = item.split(";")[0].strip().replace("-", "_").lower()
+        for wanted in (code, code.partition("_")[0]):
+            if found := next((name for name in languages() if name.lower() == wanted), None):
+                return found
+    return ENGLISH

@@ -13,7 +13,6 @@ from scoring.decision import Points
 from scoring.problems import type_of
 from scoring.schema import Decision, Explanation, FieldError
 from ui import form
-from ui.figures import Language
 from ui.words import say
 
 Answer = TypeVar("Answer")
@@ -29,7 +28,7 @@ SENTENCES = {
 
 
 @dataclass(frozen=True)
-class Model:
+class ServedModel:
     """What the service says of the model that decides, as `GET /model` gives it."""
 
     facts: Mapping[str, Any]
@@ -73,7 +72,7 @@ class Service:
         self._client = Client(
             api, timeout_s=patience_s, attempts=ATTEMPTS, api_key=api_key, patience_s=patience_s
         )
-        self._model: Model | None = None
+        self._model: ServedModel | None = None
 
     def explain(self, application: Mapping[str, Any]) -> Explanation:
         """Return the decision on one application, explained."""
@@ -83,10 +82,10 @@ class Service:
         """Return decisions in order; where the service refuses a row, what is wrong with it."""
         return self._in_time(lambda: list(self._client.score_many(applications)))
 
-    def model(self, tag: str | None = None) -> Model:
+    def model(self, tag: str | None = None) -> ServedModel:
         """Return the model in service; with the tag of a decision, asked again only when it changed."""
         if self._model is None or tag is None or self._model.tag != tag:
-            self._model = Model(self._in_time(self._client.model))
+            self._model = ServedModel(self._in_time(self._client.model))
         return self._model
 
     def close(self) -> None:
@@ -110,20 +109,20 @@ class Service:
             raise ServiceError("down", self.api) from None
 
 
-def sentence(error: ServiceError, api: str, lang: Language) -> str:
+def sentence(error: ServiceError, api: str, lang: str) -> str:
     """Return what an officer is told when the service gives no decision."""
     if error.problem and error.problem.type == type_of("unrecorded"):
         return say("service_unrecorded", lang)
     return say(SENTENCES[error.kind], lang, api=api)
 
 
-def details(error: ServiceError, lang: Language) -> list[tuple[str, str]]:
+def details(error: ServiceError, lang: str) -> list[tuple[str, str]]:
     """Return the fields that the service refused, each with what is wrong with it."""
     faults = error.problem.errors if error.problem and error.kind == "refused" else []
     return [(fault.field, _fault(fault, lang)) for fault in faults]
 
 
-def _fault(fault: FieldError, lang: Language) -> str:
+def _fault(fault: FieldError, lang: str) -> str:
     """Put a fault into the words that the page has for its own."""
     column = form.fields().get(fault.field)
     fact = form.label(column, lang) if column else fault.field

@@ -26,8 +26,10 @@ from scoring.language.numbers import (
     duration,
     in_digits,
     joined,
+    moment,
     name_of,
     number,
+    parse,
     percent,
 )
 
@@ -47,8 +49,10 @@ __all__ = [
     "joined",
     "languages",
     "load",
+    "moment",
     "name_of",
     "number",
+    "parse",
     "percent",
     "say",
     "texts",

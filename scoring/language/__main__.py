@@ -15,7 +15,10 @@ from babel.messages.pofile import read_po, write_po
 from scoring.language.catalogues import DECLARED, HERE, LanguageError, languages, load, parse, unsaid
 from scoring.language.numbers import is_known, name_of
 
-SPEAKING = ("scoring.problems", "scoring.explanation", "scoring.evaluation.checks", "validation.page")
+SPEAKING = (
+    *("scoring.problems", "scoring.explanation", "scoring.evaluation.checks"),
+    *("ui.words", "validation.page"),
+)
 """Modules that bring every text with them, each where it is installed."""
 HEADER = """# {name}. Each text has its key (msgctxt) and its English (msgid); what stands in braces stays.
 # `python -m scoring.language update {language}` writes this file anew, with the words that it has.

@@ -63,7 +63,7 @@ def texts(prefix: str, english: Mapping[str, str]) -> dict[str, Text]:
     return {name: Text(f"{prefix}.{name}", words) for name, words in english.items()}
 
 
-def say(text: Text, language: str, /, count: float | None = None, **values: object) -> str:
+def say(text: Text, language: str, count: float | None = None, digits: int = 0, /, **values: object) -> str:
     """Return a text in a language, its places filled.
 
     Parameters
@@ -74,6 +74,8 @@ def say(text: Text, language: str, /, count: float | None = None, **values: obje
         One of `languages`.
     count : float, optional
         Fills ``{n}``, and chooses the form of a text that has a plural.
+    digits : int
+        Decimals of the count.
     values
         Fill the other places, each already written for people.
     """
@@ -84,9 +86,9 @@ def say(text: Text, language: str, /, count: float | None = None, **values: obje
     if text.plural is None:
         pattern = catalogue.pgettext(text.key, text.en)
     else:
-        # The languages that bend a noun by its number do so by whole numbers here.
-        pattern = catalogue.npgettext(text.key, text.en, text.plural, int(count))
-    return pattern.format(n=numbers.number(count, language), **values)
+        whole = numbers.whole_of_kind(count, digits, language) if digits else int(count)
+        pattern = catalogue.npgettext(text.key, text.en, text.plural, whole)
+    return pattern.format(n=numbers.number(count, language, digits), **values)
 
 
 def by_language(make: Callable[[str], str]) -> dict[str, str]:

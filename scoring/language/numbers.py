@@ -1,11 +1,12 @@
-"""Numbers, shares, lengths of time and lists as a language writes them, by Unicode's table (CLDR)."""
+"""Numbers, shares, times and lists as a language writes them, by Unicode's table (CLDR)."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Literal, get_args
@@ -19,6 +20,8 @@ DURATIONS: tuple[Duration, ...] = get_args(Duration)
 NO_BREAK = "\u00a0"  # between a number and its unit
 NARROW = "\u202f"  # before a percent sign, where a language sets it off
 MINUS = "\u2212"
+SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)  # that people and programs put into numbers
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # What CLDR calls each, and how many days Babel takes it for.
 NAMES: dict[Duration, Literal["year", "month", "day"]] = {"years": "year", "months": "month", "days": "day"}
 DAYS = {"years": 365, "months": 30, "days": 1}
@@ -32,8 +35,8 @@ class Marks:
 
     Attributes
     ----------
-    decimal, minus, before, after : str
-        The decimal mark, the minus sign, and what stands around a percentage.
+    decimal, group, minus, before, after : str
+        The decimal mark, what stands between thousands, the minus sign, and what stands around a percentage.
     table : dict of int to str
         Python's own marks to the language's.
     pattern : str or None
@@ -41,6 +44,7 @@ class Marks:
     """
 
     decimal: str
+    group: str
     minus: str
     before: str
     after: str
@@ -84,6 +88,40 @@ def percent(
     return f"{marks.before}{text}{marks.after}"
 
 
+def parse(text: str, language: str) -> float:
+    """Return the number that a person typed: what `number` writes, and its simpler forms.
+
+    A point stands for the decimal mark too, where the language does not put it between thousands. What may
+    be read in two ways is no number: an English "0,5" is neither 5 nor a half.
+
+    Raises
+    ------
+    ValueError
+        If the text is no number in that language, or one that is too large to be held.
+    """
+    marks = _marks(language)
+    bare = text.translate(SPACES)
+    for sign in (marks.minus, MINUS):
+        bare = bare.replace(sign, "-")
+    group, decimal = re.escape(marks.group), re.escape(marks.decimal)
+    between = rf"(?:{group}\d{{{3 if marks.pattern is None else 2}}})*"
+    if re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{between}{group}\d{{3}}(?:{decimal}\d*)?", bare):
+        bare = bare.replace(marks.group, "")
+    if bare.count(marks.decimal) == 1 and (marks.decimal == "." or "." not in bare):
+        bare = bare.replace(marks.decimal, ".")
+    if not PLAIN.fullmatch(bare) or not math.isfinite(float(bare)):
+        raise ValueError(text)
+    return float(bare)
+
+
+def moment(value: datetime, language: str) -> str:
+    """Write a day and a time of day, as it is in UTC: ``Nov 21, 2026, 3:10:00 AM UTC``."""
+    # Loaded for the first moment only.
+    from babel.dates import format_datetime
+
+    return f"{format_datetime(value, 'medium', tzinfo=UTC, locale=language)} UTC"
+
+
 def duration(
     value: float, unit: Duration, language: str, digits: int = 0, *, is_trimmed: bool = False
 ) -> str:
@@ -99,6 +137,16 @@ def ago(value: float, unit: Duration, language: str, digits: int = 0, *, is_trim
 def joined(parts: Iterable[str], language: str) -> str:
     """Put the parts of a list one after the other, with nothing before the last."""
     return _separator(language).join(parts)
+
+
+def whole_of_kind(value: float, digits: int, language: str) -> int:
+    """Return a whole number of the same grammatical number as one with decimals.
+
+    ``1.5`` bends its noun like 2 in English, like 1 in French; gettext knows whole numbers only.
+    """
+    locale = Locale.parse(language)
+    kind = locale.plural_form(Decimal(f"{abs(value):.{digits}f}"))
+    return next((n for n in SAMPLES if isinstance(n, int) and locale.plural_form(n) == kind), 5)
 
 
 def decimal_mark(language: str) -> str:
@@ -145,7 +193,8 @@ def _marks(language: str) -> Marks:
     )
     table = {ord(","): symbols["group"], ord("."): symbols["decimal"], ord("-"): symbols["minusSign"]}
     pattern = None if whole.grouping == (3, 3) else whole.pattern.partition(".")[0]
-    return Marks(symbols["decimal"], symbols["minusSign"], before, after, table, pattern)
+    decimal, group, minus = (symbols[name] for name in ("decimal", "group", "minusSign"))
+    return Marks(decimal, group, minus, before, after, table, pattern)
 
 
 @cache

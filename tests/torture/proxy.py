@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from tests.torture.run import Run
 from tests.torture.served import Home, served
 from ui.clients import Clients
-from ui.desk import Desk, guarded
+from ui.handlers import Handlers, Updates, guarded
 from ui.service import Service
 
 FAULTS = (
@@ -127,15 +126,10 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-def _last(desk: Desk, upload: Path) -> list[Any]:
+def _last(handlers: Handlers, upload: Path) -> Updates:
     """Return the last thing that the tab of files shows."""
-    said: list[Any] = []
-    try:
-        for shown in desk.score_file(str(upload), lambda *_, **__: None):  # type: ignore[arg-type]
-            said = shown
-    except Exception as error:  # as the page's own border does
-        said = [desk.trouble(error)]
-    return said
+    *_, last = handlers.score_file(str(upload), False, lambda _share, _text: None)
+    return last
 
 
 def wire(run: Run) -> None:
@@ -151,8 +145,8 @@ def wire(run: Run) -> None:
         for number, fault in enumerate(FAULTS):
             for language in ("en", "fr"):
                 proxy.fault = fault
-                desk = Desk(language, Service(url), Clients(run.folder / "nowhere"))
-                for state, press in pressed(desk, upload):
+                handlers = Handlers(language, Service(url), Clients(run.folder / "nowhere"))
+                for state, press in pressed(handlers, upload):
                     began = time.monotonic()
                     try:
                         shown = press()
@@ -163,14 +157,14 @@ def wire(run: Run) -> None:
                     tried += 1
                     if took > slowest:
                         slowest, worst = took, f"{state}, {fault}"
-                    if not any(isinstance(part, str) and part.strip() for part in shown):
+                    if not any(isinstance(part, str) and part.strip() for part in shown.values()):
                         silent.append(f"{state}, {fault}")
                 if run.scale < 1:
                     break
             run.progress(number + 1, len(FAULTS), "faults")
         proxy.fault = ""
-        desk = Desk("en", Service(url), Clients(run.folder / "nowhere"))
-        cured = sum("class=" in "".join(map(str, press())) for _, press in pressed(desk, upload))
+        handlers = Handlers("en", Service(url), Clients(run.folder / "nowhere"))
+        cured = sum("class=" in "".join(map(str, press().values())) for _, press in pressed(handlers, upload))
         fell = server.said().count("Traceback")
     run.figure("faults of the wire times states of the page", tried, "cases", note=", ".join(FAULTS))
     run.figure("until the page says something, slowest", round(slowest, 1), "s", "<= 5", note=worst)
@@ -180,9 +174,9 @@ def wire(run: Run) -> None:
     run.figure("stack traces of the service", fell, "traces", "= 0")
 
 
-def pressed(desk: Desk, upload: Path) -> Iterator[tuple[str, Callable[[], list[Any]]]]:
+def pressed(handlers: Handlers, upload: Path) -> Iterator[tuple[str, Callable[[], Updates]]]:
     """Give everything on the page that asks the service, with what it shows."""
-    yield "arriving", guarded(desk, desk.greet, 2)
-    yield "a new application", guarded(desk, desk.open_new, 6)
-    yield "scoring again", lambda: guarded(desk, desk.score, 3)(None, None)
-    yield "a file", lambda: _last(desk, upload)
+    yield "loading", guarded(handlers, handlers.load)
+    yield "a new application", guarded(handlers, handlers.open_new)
+    yield "scoring again", lambda: guarded(handlers, handlers.score)(None, None)
+    yield "a file", lambda: _last(handlers, upload)
