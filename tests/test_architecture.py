@@ -97,6 +97,7 @@ DOORS = {
     "prometheus_client": {"scoring.hosting"},
     "sqlalchemy": {"scoring.decisions"},
     "yaml": {"scoring.hosting"},
+    "fastexcel": {"scoring.tables"},
     "pyarrow": {"scoring.client", "scoring.serving", "scoring.tables"},
     "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},

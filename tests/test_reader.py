@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 from random import Random
@@ -257,6 +258,8 @@ FILES = {
     "bomb.csv.zip": lambda _: declared_large(zipped({"a.csv": text().encode()})),
     "nested.parquet": lambda _: parquet(arrow(AMT_CREDIT=pa.array([[1.0], [2.0], []]))),
     "two-sheets.xlsx": lambda folder: sheets(folder, FRAME, FRAME),
+    "far-cell.xlsx": lambda folder: page_1(folder, line(1_048_576, cell("XFD1048576", "1"))).read_bytes(),
+    "twice-inside.csv.zip": lambda _: archived(("a.csv", text().encode()), ("a.csv", text().encode())),
     "broken.parquet": lambda _: parquet(arrow())[:-20],
 }
 
@@ -647,3 +650,126 @@ def test_a_formula_without_its_value_is_no_missing_value(tmp_path: Path) -> None
     files[page_1] = files[page_1].replace(b"<v/>", b"<v>225000.0</v>")
     (tmp_path / "a.xlsx").write_bytes(zipped(files))
     assert client(tmp_path / "a.xlsx")[0] == EXPECTED
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def page_1(folder: Path, rows: str) -> Path:
+    """Write a workbook whose one sheet has these rows behind its header."""
+    content = zipfile.ZipFile(io.BytesIO(sheets(folder, FRAME)))
+    files = {name: content.read(name) for name in content.namelist()}
+    header = '<row r="1"><c r="A1" t="inlineStr"><is><t>SK_ID_CURR</t></is></c>'
+    header += '<c r="B1" t="inlineStr"><is><t>AMT_CREDIT</t></is></c></row>'
+    page = f'<worksheet xmlns="{MAIN}"><sheetData>{header}{rows}</sheetData></worksheet>'
+    files["xl/worksheets/sheet1.xml"] = page.encode()
+    (folder / "a.xlsx").write_bytes(zipped(files))
+    return folder / "a.xlsx"
+
+
+def cell(place: str, value: str, kind: str = "n") -> str:
+    return f'<c r="{place}" t="{kind}"><v>{value}</v></c>'
+
+
+def line(number: int, *cells: str) -> str:
+    return f'<row r="{number}">{"".join(cells)}</row>'
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        # The reader keeps memory for every cell up to the last one, and what asked for it dies.
+        (
+            line(2, cell("A2", "7")) + line(1_048_576, cell("XFD1048576", "1")),
+            "too large when it is unpacked",
+        ),
+        (line(2, cell("ZZZZZZZ99999999999", "7")), "cannot be read as a workbook"),
+        (line(2, cell("A2", "99999999", "s")), "cannot be read as a workbook"),
+        ('<row r="2"><c r="A2"><is>' + "<a>" * 5_000, "cannot be read as a workbook"),
+    ],
+)
+def test_a_workbook_made_to_harm_ends_its_reader_and_nobody_else(
+    tmp_path: Path, rows: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(FileError, match=said):
+        Source(page_1(tmp_path, rows))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_spreadsheet_could_not_compute_is_no_missing_value(tmp_path: Path) -> None:
+    what = enumerate(("#DIV/0!", "#N/A", "#REF!"), 2)
+    rows = [line(n, cell(f"A{n}", str(n)), cell(f"B{n}", error, "e")) for n, error in what]
+    good, rejected = client(page_1(tmp_path, "".join(rows)))
+    assert list(good) == [2] and list(rejected) == [1, 3]
+    assert rejected[1] == rejected[3] and "a number" in rejected[1]
+
+
+def test_an_identifier_that_no_workbook_holds_whole_is_refused(tmp_path: Path) -> None:
+    """Numbers of a workbook are floats: above 2**53 neighbours are one."""
+    numbers = (2**53 - 1, 2**53, 2**53 + 2, 1_152_921_504_606_846_977)
+    rows = [line(n, cell(f"A{n}", str(number)), cell(f"B{n}", "5")) for n, number in enumerate(numbers, 2)]
+    good, rejected = client(page_1(tmp_path, "".join(rows)))
+    assert list(good) == [1, 2] and list(rejected) == [3, 4]
+    assert "keeps 15 digits" in rejected[3]
+
+
+def archived(*files: tuple[str, bytes], kind: int = zipfile.ZIP_DEFLATED) -> bytes:
+    whole = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(whole, "w", kind) as archive:
+        warnings.simplefilter("ignore")  # of names that stand twice
+        for name, content in files:
+            archive.writestr(zipfile.ZipInfo(name), content, kind)
+    return whole.getvalue()
+
+
+def spoilt(content: bytes, *changes: tuple[bytes, int, bytes]) -> bytes:
+    """Change an archive: behind a mark, at so many bytes."""
+    whole = bytearray(content)
+    for mark, place, new in changes:
+        start = content.index(mark) + place
+        whole[start : start + len(new)] = new
+    return bytes(whole)
+
+
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+GOOD_ZIP = archived(("a.csv", text().encode()))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (archived(("a.csv", text().encode()), ("a.csv", b"")), "twice under the same name"),
+        (archived(("x/a.csv", text().encode()), ("x\\a.csv", b"")), "twice under the same name"),
+        (spoilt(GOOD_ZIP, (LOCAL, 8, b"\x63\0"), (CENTRAL, 10, b"\x63\0")), "damaged"),
+        (spoilt(GOOD_ZIP, (LOCAL, 8, b"\x0e\0"), (CENTRAL, 10, b"\x0e\0")), "damaged"),
+        (spoilt(GOOD_ZIP, (LOCAL, 8, b"\x0c\0"), (CENTRAL, 10, b"\x0c\0")), "damaged"),
+        (spoilt(GOOD_ZIP, (LOCAL, 40, b"\xff\xff\xff")), "damaged"),
+        (spoilt(GOOD_ZIP, (CENTRAL, 24, b"\x01\0\0\0")), "damaged"),
+        (spoilt(GOOD_ZIP, (CENTRAL, 42, b"\xff\xff\0\0")), "damaged"),
+    ],
+)
+def test_a_zip_that_is_not_what_it_says_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "a.csv.zip").write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        Source(tmp_path / "a.csv.zip")
+
+
+@pytest.mark.parametrize(
+    "name", ["../../a.csv", "/etc/a.csv", "C:\\a.csv", f"{'a' * 300}.csv", "\x1b[2J\n.csv"]
+)
+def test_a_file_of_a_zip_is_read_whatever_its_path_and_written_nowhere_else(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv.zip").write_bytes(archived((name, text().encode())))
+    assert client(tmp_path / "in" / "a.csv.zip")[0] == EXPECTED
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_a_million_blank_lines_are_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text().encode() + b"\n" * 999_990)
+    assert client(path)[0] == EXPECTED
+    path.write_bytes(text().encode() + b"\n" * 1_000_001)
+    with pytest.raises(FileError, match="1,000,000 blank lines"):
+        Source(path)

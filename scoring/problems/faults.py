@@ -52,6 +52,8 @@ FAULTS: Mapping[str, Text] = texts(
         "export the file again in one encoding",
         "rounded_identifier": "a spreadsheet has rounded this identifier; "
         "show the column as a whole number and export again",
+        "unsafe_identifier": "a workbook keeps 15 digits of a number, and this identifier has more; "
+        "send it as CSV or Parquet",
         "unclear_comma": "its comma may separate thousands or decimals; "
         "leave out the comma, or write a point for decimals",
         "unclear_point": "its point may separate thousands or, unlike elsewhere in the file, decimals; "

@@ -30,6 +30,16 @@ class TableError(ValueError):
         self.en, self.fr = en, fr or en
 
 
+def unreadable(label: str) -> TableError:
+    """Return the error for a file that is damaged; a library's own words might repeat what is in it."""
+    return TableError(
+        f"{label} cannot be read: it is damaged, cut off, or not what its name says; copy or download it "
+        "again.",
+        f"{label} ne peut pas être lu : il est endommagé, coupé, ou n'est pas ce que dit son nom ; copiez-le "
+        "ou téléchargez-le de nouveau.",
+    )
+
+
 def no_faults() -> pl.DataFrame:
     """Return a table of faults that has none."""
     return pl.DataFrame(schema=FAULTS)

@@ -22,6 +22,7 @@ from scoring.tables.faults import FAULTS, TableError
 PART_BYTES = 2**24  # looked over, and read, at a time
 FEW_QUOTES = 50_000  # in a part: more are looked at together
 ALL = bytes(range(256))
+MOST_BLANK = 1_000_000  # blank lines: each is held, to number those behind it, and costs a file one byte
 MOST_FAULTS = 10_000  # a file with more wrong lines is refused as a whole
 
 Positions = npt.NDArray[np.int64]
@@ -155,6 +156,7 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
     found = Lines(path, dialect)
     decimals, width = Decimals(dialect.separator), len(dialect.names)
     faults: list[tuple[int, str, int | None]] = []
+    blanks = 0
     blank, other, is_utf8 = [], [], dialect.encoding == "utf-8"
     for part in parts(path, dialect, label):
         decimals.look(part.text)
@@ -166,6 +168,11 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
             is_blank = _blank(part, dialect.separator)
             record = before + np.cumsum(~is_blank)  # of each line; a blank one has that of the one before
             blank.append(record[is_blank])
+            if (blanks := blanks + int(is_blank.sum())) > MOST_BLANK:
+                raise TableError(
+                    f"{label}: more than {MOST_BLANK:,} blank lines; export it again without them.",
+                    f"{label} : plus d'un million de lignes vides ; exportez-le de nouveau sans elles.",
+                )
             for code, wrong, counts in _faults(part, dialect.separator, width):
                 faults += [
                     (int(record[i]), code, n)

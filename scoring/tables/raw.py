@@ -6,10 +6,6 @@ and every record or cell that could not be read, by its number. Records in are r
 
 from __future__ import annotations
 
-import re
-import warnings
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scoring.problems import Fault
-from scoring.tables import lines, values
+from scoring.tables import lines, values, workbook
 from scoring.tables.dialect import matched
-from scoring.tables.faults import WHOLE_LINE, TableError, no_faults
+from scoring.tables.faults import WHOLE_LINE, TableError, no_faults, unreadable
 from scoring.tables.unpack import PACKED, plain, too_large
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -36,9 +32,6 @@ ROWS = 65_536  # of Parquet and workbooks, read at a time
 MOST_COLUMNS = 10_000
 PANDAS_INDEX = "__index_level_0__"
 MOST_TEXT_BYTES = 2**28  # of one column in such a part: a dictionary can make little into much
-WORKBOOK_BYTES = 2**30  # unpacked
-SHEET = re.compile(r"xl/worksheets/[^/]*\.xml")
-BARE_FORMULA = re.compile(rb"</f>\s*(<v>\s*</v>|<v\s*/>)?\s*</c>")
 PARSED_AS: dict[str, pl.DataType] = {
     "id": pl.Int64(),
     "integer": pl.Float64(),  # many integers are written as floats ("-3648.0")
@@ -160,6 +153,9 @@ class Raw:
         decimal = self._lines.decimal if self._lines is not None else "."
         for frame, tidy in self._frames(names, kinds, bool(keep), rows):
             table, faults = values.typed(frame, kinds, decimal, tidy)
+            if self._sheet is not None:
+                table, more = values.exact(frame["record"], table, kinds)
+                faults = pl.concat([faults, more])
             yield Batch(frame["record"], table, frame.select(keep), faults)
 
     def _frames(
@@ -275,16 +271,6 @@ class TooLong(TableError):
     def __init__(self, label: str, records: int, most: int) -> None:
         super().__init__(f"{label} holds {records} rows, and {most} are taken here; send it in parts.")
         self.records, self.most = records, most
-
-
-def unreadable(label: str) -> TableError:
-    """Return the error for a file that is damaged; a library's own words might repeat what is in it."""
-    return TableError(
-        f"{label} cannot be read: it is damaged, cut off, or not what its name says; copy or download it "
-        "again.",
-        f"{label} ne peut pas être lu : il est endommagé, coupé, ou n'est pas ce que dit son nom ; copiez-le "
-        "ou téléchargez-le de nouveau.",
-    )
 
 
 def _columns_of(
@@ -414,87 +400,9 @@ def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series
 
 
 def _look_at_workbook(path: Path, known: Collection[str], label: str, limits: Limits) -> Raw:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if sum(info.file_size for info in archive.infolist()) > min(
-                limits.bytes or WORKBOOK_BYTES, WORKBOOK_BYTES
-            ):
-                raise too_large(label)
-            pages = [name for name in archive.namelist() if SHEET.fullmatch(name)]
-            # A program that writes a formula without its value leaves a cell that would read as missing.
-            if any(BARE_FORMULA.search(_inside(archive, name, label)) for name in pages):
-                raise TableError(
-                    f"{label} has formulas without their values; open it in a spreadsheet, and save it.",
-                    f"{label} a des formules sans leurs valeurs ; ouvrez-le dans un tableur et "
-                    "enregistrez-le.",
-                )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of empty sheets
-            sheets = pl.read_excel(
-                path,
-                sheet_id=0,
-                engine="calamine",
-                has_header=False,
-                drop_empty_rows=False,
-                drop_empty_cols=False,
-                raise_if_empty=False,
-                read_options={"dtypes": "string"},
-            )
-    except Exception as error:  # fastexcel has its own tree of errors
-        raise TableError(
-            f"{label} cannot be read as a workbook; save it again, without a password.",
-            f"{label} ne se lit pas comme un classeur ; enregistrez-le de nouveau, sans mot de passe.",
-        ) from error
-    full = {name: sheet for name, sheet in sheets.items() if not sheet.is_empty()}
-    if not full:
-        raise TableError(
-            f"{label} is empty; copy or download it again.",
-            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
-        )
-    if len(full) > 1:
-        wanted = {name.casefold() for name in known}
-        full = {
-            name: sheet
-            for name, sheet in full.items()
-            if any(str(cell).strip().casefold() in wanted for cell in _first_line(sheet))
-        } or full
-    if len(full) > 1:
-        raise TableError(
-            f"{label} has {len(full)} sheets with a table; keep the one to read.",
-            f"{label} a {len(full)} feuilles qui ont une table ; gardez celle à lire.",
-        )
-    (sheet,) = full.values()
-    sheet = sheet.rename({name: str(i) for i, name in enumerate(sheet.columns)}).select(
-        pl.all().cast(pl.String)
-    )
-    sheet = sheet.with_row_index("line", offset=1)
-    texts = pl.exclude("line")
-    sheet = sheet.filter(pl.any_horizontal(texts.str.strip_chars().str.len_bytes() > 0))
-    header = ["" if cell is None else str(cell).strip() for cell in sheet.row(0)[1:]]
-    sheet = sheet.slice(1).with_columns(record=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
-    for i, name in enumerate(header):
-        if not name and i and sheet[str(i)].drop_nulls().str.strip_chars().str.len_bytes().sum():
-            raise TableError(
-                f"{label}: column {i + 1} has values and no name; name it in the header, or remove it.",
-                f"{label} : la colonne {i + 1} a des valeurs et pas de nom ; nommez-la, ou supprimez-la.",
-            )
+    header, sheet = workbook.read(path, known, label, limits.bytes)
     names, columns = _columns_of(label, header, known)
     return Raw(label, names, sheet.height, no_faults(), ",", columns, _sheet=sheet)
-
-
-def _inside(archive: zipfile.ZipFile, name: str, label: str) -> bytes:
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise unreadable(label) from error
-
-
-def _first_line(sheet: pl.DataFrame) -> tuple[object, ...]:
-    for row in sheet.head(20).iter_rows():
-        if any(cell is not None and str(cell).strip() for cell in row):
-            return row
-    return ()
 
 
 __all__ = ["NO_LIMITS", "PACKED", "READABLE", "Batch", "Limits", "Raw", "TooLong", "look_at", "open_raw"]

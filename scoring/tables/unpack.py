@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -17,6 +19,12 @@ from scoring.tables.faults import TableError
 PACKED = (".gz", ".zip")
 MOST_DEEP = 3  # archives in one another
 SPARE_BYTES = 2**28  # left free on the disk
+LONGEST_NAME = 100  # letters of a name that are kept: its ending is among them
+BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, RuntimeError, OSError),
+)
+"""What the readers of archives raise over what is none, or packed in a way that they do not know."""
 MOST_RATIO = 2_000  # unpacked to packed; deflate reaches 1,032
 
 
@@ -24,15 +32,25 @@ def members(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return the files of a zip by their path with slashes, and the names that the zip has for them.
 
     Some programs write backslashes, and macOS adds files of its own.
+
+    Raises
+    ------
+    TableError
+        If a file is there twice: one of them would be passed over in silence.
     """
-    paths = {info.filename.replace("\\", "/"): info.filename for info in archive.infolist()}
-    return {
-        path: name
-        for path, name in paths.items()
-        if not path.endswith("/")
-        and not path.startswith("__MACOSX/")
-        and not PurePosixPath(path).name.startswith(".")
-    }
+    found: dict[str, str] = {}
+    for info in archive.infolist():
+        path = info.filename.replace("\\", "/")
+        if path.endswith("/") or path.startswith("__MACOSX/") or PurePosixPath(path).name.startswith("."):
+            continue
+        if path in found:
+            label, number = Path(archive.filename or "the zip").name, len(found) + 1
+            raise TableError(
+                f"{label} holds a file twice under the same name (file {number}); keep one of them.",
+                f"{label} contient deux fois un fichier du même nom (fichier {number}) ; n'en gardez qu'un.",
+            )
+        found[path] = info.filename
+    return found
 
 
 @contextmanager
@@ -72,9 +90,13 @@ def member(archive: zipfile.ZipFile, name: str, label: str, most_bytes: int | No
         raise too_large(label)
     base = PurePosixPath(name.replace("\\", "/")).name
     with _folder(label, info.file_size, most_bytes) as folder:
-        with archive.open(info) as source:
-            _copy(source, folder / base, label, info.file_size)
-        yield folder / base
+        target = folder / f"_{base[-LONGEST_NAME:]}"
+        try:
+            with archive.open(info) as source:
+                _copy(source, target, label, info.file_size)
+        except BROKEN as error:
+            raise damaged(label) from error
+        yield target
 
 
 @contextmanager
@@ -98,8 +120,11 @@ def plain(path: Path, label: str, most_bytes: int | None = None, depth: int = 0)
         with _folder(label, min(packed, most), None) as folder:
             target = folder / path.stem
             most = min(most, _free(folder))
-            with gzip.open(path) as source:
-                _copy(source, target, label, most)
+            try:
+                with gzip.open(path) as source:
+                    _copy(source, target, label, most)
+            except BROKEN as error:
+                raise damaged(label) from error
             with plain(target, label, most_bytes, depth + 1) as found:
                 yield found
         return
@@ -144,12 +169,9 @@ def too_large(label: str) -> TableError:
 def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, label: str, most: int) -> None:
     """Write what an archive holds, up to so many bytes."""
     left = most
-    try:
-        with target.open("wb") as copy:
-            while block := source.read(2**20):
-                left -= len(block)
-                if left < 0:
-                    raise too_large(label)
-                copy.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise damaged(label) from error
+    with target.open("wb") as copy:
+        while block := source.read(2**20):
+            left -= len(block)
+            if left < 0:
+                raise too_large(label)
+            copy.write(block)

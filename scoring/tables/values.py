@@ -80,6 +80,19 @@ def typed(
     return plain.with_columns(found).select(*kinds), pl.concat(faults)
 
 
+def exact(
+    records: pl.Series, table: pl.DataFrame, kinds: dict[str, str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the columns of a workbook, whose numbers are floats, and identifiers that these cannot hold."""
+    faults = [no_faults()]
+    for name in (name for name, kind in kinds.items() if kind == "id" and table[name].dtype.is_integer()):
+        wrong = (table[name] > _EXACT).fill_null(False)
+        if wrong.any():
+            faults.append(_as_faults(records, name, _coded(wrong, "unsafe_identifier")))
+            table = table.with_columns(pl.when(~wrong).then(pl.col(name)).alias(name))
+    return table, pl.concat(faults)
+
+
 def narrow(
     frame: pl.DataFrame, records: pl.Series, kinds: dict[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,6 +9,7 @@ from tests.torture import (
     clock,
     disk,
     doors,
+    hostile,
     inputs,
     isolation,
     kills,
@@ -83,6 +84,9 @@ _ALL = [
         1800,
     ),
     Row("page", "The page reads, fetches and repeats nothing that is not its own", page.page, 900),
+    Row(
+        "files", "No file, whatever it holds, ends or fills the page that is to read it", hostile.files, 1800
+    ),
     Row(
         "models",
         "No model from outside ends a process of the service, whatever its files hold",
