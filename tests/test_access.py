@@ -191,6 +191,16 @@ def test_a_key_that_is_too_weak_is_named_by_its_place_only(text):
     assert text not in str(refused.value)
 
 
+def test_a_name_may_have_roles_and_no_others_than_there_are():
+    ring = KeyRing(f"desk+read+review:{OLD},audit+read:{NEW},{OTHER}")
+    assert [ring.owner(key) for key in (OLD, NEW)] == ["desk", "audit"]
+    may = [(owner, role) for owner in ("desk", "audit", None, "x") for role in ("read", "review")]
+    assert [one for one in may if ring.may(*one)] == [("desk", "read"), ("desk", "review"), ("audit", "read")]
+    assert KeyRing().may(None, "read"), "without keys only this machine is admitted, and it may look"
+    with pytest.raises(AccessError, match=r"key 2 of the test has a role that is none; there are read"):
+        parse_keys(f"{OTHER},desk+write:{OLD}", "the test")
+
+
 def test_keys_are_rotated_without_a_restart(tmp_path, caplog):
     file = tmp_path / "keys"
     file.write_text(f"desk:{OLD}\n")

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scoring.serving.asgi import Scope
@@ -39,9 +39,22 @@ PROXIED_PREFIXES = tuple(
 )
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORTS = {"http": 80, "https": 443}
-_ENTRY = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]{1,64}):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})")
+ROLES = frozenset({"read", "review"})
+"""What a key may do beside asking for decisions: look recorded ones up, review them."""
 
-Keys = Mapping[bytes, str]  # SHA-256 of a key -> name of its owner
+_ENTRY = re.compile(
+    r"(?:(?P<name>[A-Za-z0-9._-]{1,64})(?P<roles>(?:\+[a-z-]{1,16})*):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})"
+)
+
+
+class Owner(NamedTuple):
+    """Whose key it is, and what it may do beside asking for decisions."""
+
+    name: str
+    roles: frozenset[str] = frozenset()
+
+
+Keys = Mapping[bytes, Owner]  # SHA-256 of a key -> its owner
 
 
 class AccessError(ValueError):
@@ -51,16 +64,18 @@ class AccessError(ValueError):
 def parse_keys(text: str, source: str) -> Keys:
     """Read keys, ``name:key`` or ``key``, one a line or between commas; ``#`` begins a comment.
 
-    An owner without a name is called by the first digits of the key's hash.
+    A name may have roles, ``name+read+review:key``. An owner without a name is called by the first digits of
+    the key's hash.
 
     Raises
     ------
     AccessError
-        If an entry is no key of 16 to 256 letters, digits and ``._~+/=-``; it is named by its position.
+        If an entry is no key of 16 to 256 letters, digits and ``._~+/=-``, or has a role that is none; it is
+        named by its position.
     """
     lines = (line.split("#")[0] for line in text.splitlines())
     entries = [entry.strip() for line in lines for entry in line.split(",") if entry.strip()]
-    keys: dict[bytes, str] = {}
+    keys: dict[bytes, Owner] = {}
     for number, entry in enumerate(entries, start=1):
         found = _ENTRY.fullmatch(entry)
         if found is None:
@@ -68,8 +83,14 @@ def parse_keys(text: str, source: str) -> Keys:
                 f"key {number} of {source} cannot be used; give 16 to 256 letters, digits and ._~+/=- signs, "
                 "as `openssl rand -hex 32` makes them, perhaps with name: in front."
             )
+        roles = frozenset((found["roles"] or "").split("+")) - {""}
+        if roles - ROLES:
+            raise AccessError(
+                f"key {number} of {source} has a role that is none; there are {', '.join(sorted(ROLES))}, as "
+                "name+read:key."
+            )
         digest = hashlib.sha256(found["key"].encode()).digest()
-        keys[digest] = found["name"] or f"key-{digest.hex()[:8]}"
+        keys[digest] = Owner(found["name"] or f"key-{digest.hex()[:8]}", roles)
     return keys
 
 
@@ -103,10 +124,16 @@ class KeyRing:
         """Return the name of a key's owner, or None; the time taken says nothing of how much is right."""
         self._refresh()
         digest, owner = hashlib.sha256(given.encode()).digest(), None
-        for known, name in self._keys.items():
+        for known, found in self._keys.items():
             if hmac.compare_digest(known, digest):
-                owner = name
+                owner = found.name
         return owner
+
+    def may(self, owner: str | None, role: str) -> bool:
+        """Say whether an owner has a role; without any key, whoever was admitted has all."""
+        return not self._keys or any(
+            found.name == owner and role in found.roles for found in self._keys.values()
+        )
 
     def _refresh(self) -> None:
         stamp = self._look()
