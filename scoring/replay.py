@@ -66,6 +66,11 @@ def replay(record: Mapping[str, Any], scorer: Scorer) -> Replay:
     ReplayError
         If the record does not hold the features that the scorer reads.
     """
+    return compare(record, scorer, inputs_of(record, scorer))
+
+
+def inputs_of(record: Mapping[str, Any], scorer: Scorer) -> pl.DataFrame:
+    """Return what the scorer read, as a table of one row; raises as `replay`."""
     numbers, categories = record["inputs"]["numbers"], record["inputs"]["categories"]
     inputs = {**numbers, **categories}
     if lost := [name for name in scorer.feature_names if name not in inputs]:
@@ -78,16 +83,29 @@ def replay(record: Mapping[str, Any], scorer: Scorer) -> Replay:
         )
     if wrong := [name for name in categories if name not in scorer.categories]:
         raise ReplayError(f"{wrong[0]!r} is a word in the record and a number to the model.")
-    table = pl.DataFrame(
+    return pl.DataFrame(
         [
             pl.Series(name, [inputs[name]], pl.String if name in scorer.categories else pl.Float64)
             for name in scorer.feature_names
         ]
     )
+
+
+def compare(
+    record: Mapping[str, Any],
+    scorer: Scorer,
+    table: pl.DataFrame,
+    explanation: Mapping[str, Any] | None = None,
+) -> Replay:
+    """Score the inputs of a record again, and compare; see `replay`.
+
+    ``explanation``: of these inputs, where it is known already.
+    """
     decided = scorer.decide(table).row(0, named=True)
     again = {name: decided[name] for name in ("probability_of_default", "threshold", "decision")}
     if record["audit"]["reasons"] is not None:
-        again["reasons"] = [reason.feature for reason in explain(scorer, table)[0]["reasons"]]
+        explanation = explanation or explain(scorer, table)[0]
+        again["reasons"] = [reason.feature for reason in explanation["reasons"]]
     logged = {name: {**record, **record["audit"]}[name] for name in again}
     differences = [
         f"{name} was {logged[name]!r} and is {again[name]!r}"

@@ -9,15 +9,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 import httpx
 import polars as pl
 import pyarrow as pa
 
-from scoring.schema import Decision, Explanation, FieldError, Problem
+from scoring.schema import Decision, Explanation, FieldError, FoundDecision, Problem, RecordedPage, Review
 from scoring.serving.media import ARROW
 
 URL = "http://127.0.0.1:3000"
@@ -25,6 +27,7 @@ CHUNK = 250  # applications a request: a few megabytes with their histories
 LONGEST_WAIT_S = 30.0  # for a busy service, whatever it asks for
 
 Kind = Literal["down", "busy", "refused", "failed"]
+Wanted = str | int | datetime | None
 Answer = TypeVar("Answer", Decision, Explanation)
 
 SENTENCES: dict[Kind, str] = {
@@ -166,6 +169,39 @@ class Client:
         """Describe the model that decides."""
         found: dict[str, Any] = self._request("GET", "/model").json()
         return found
+
+    def decisions(self, limit: int = 50, cursor: str | None = None, **wanted: Wanted) -> RecordedPage:
+        """Look recorded decisions up, the newest first; the key needs the role ``read``.
+
+        Parameters
+        ----------
+        limit : int
+            Decisions on the page.
+        cursor : str, optional
+            ``next`` of the page before.
+        **wanted
+            ``client`` (number), ``since``, ``until`` (with a zone), ``decision``, ``purpose``, ``model``,
+            ``operator``, ``review`` (``waiting`` is the queue of those to be reviewed).
+        """
+        asked = {"limit": limit, "cursor": cursor, **wanted}
+        said = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asked.items()
+            if value is not None
+        }
+        response = self._request("GET", "/decisions", is_safe=True, params=said)
+        return RecordedPage.model_validate_json(response.content)
+
+    def decision(self, event_id: str) -> FoundDecision:
+        """Look one recorded decision up, explained by the model that decided; needs the role ``read``."""
+        response = self._request("GET", f"/decisions/{quote(event_id, safe='')}", is_safe=True)
+        return FoundDecision.model_validate_json(response.content)
+
+    def review(self, event_id: str, verdict: Literal["confirmed", "otherwise"], reason: str) -> Review:
+        """Confirm a decision or decide otherwise, once and on the record; needs the role ``review``."""
+        path = f"/decisions/{quote(event_id, safe='')}/review"
+        response = self._request("POST", path, json={"verdict": verdict, "reason": reason})
+        return Review.model_validate_json(response.content)
 
     def ready(self) -> bool:
         """Say whether the service can decide; False too when it cannot be reached."""

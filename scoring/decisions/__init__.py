@@ -8,6 +8,7 @@ model: a decision that was found is read from the log.
 from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, OtherLogError, place_of
 from scoring.decisions.lookup import CursorError, Filter, Found, LateError, Page, by_event, page
+from scoring.decisions.review import ReviewError, review
 
 __all__ = [
     "CursorError",
@@ -19,7 +20,9 @@ __all__ = [
     "LateError",
     "OtherLogError",
     "Page",
+    "ReviewError",
     "by_event",
     "page",
     "place_of",
+    "review",
 ]

@@ -89,6 +89,8 @@ def follow(
             console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if parent:  # who ends the parent from a terminal ends this one with it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICE)
     told = ""
     while not parent or os.getppid() == parent:

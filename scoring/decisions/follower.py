@@ -316,7 +316,7 @@ class Follower:
                 row["kind"] = self._kind(connection, row.pop("about"))
                 row["operator"] = self._name(connection, row["operator"])
             if batch.rows:
-                connection.execute(_once(self.index, schema.decisions), batch.rows)
+                connection.execute(once(self.index, schema.decisions), batch.rows)
                 there = select(func.count()).where(schema.decisions.c.id.between(*ids))  # not all drivers say
                 if doubled := len(batch.rows) - (connection.scalar(there) or 0):
                     connection.execute(update(schema.about).values(duplicates=whole.duplicates + doubled))
@@ -393,7 +393,7 @@ class Follower:
         return 0
 
 
-def _once(index: Index, table: Any) -> Any:
+def once(index: Index, table: Any) -> Any:
     """Return the insertion of rows of which those that are there already are left out."""
     dialect = sqlite if index.is_sqlite else postgresql
     return dialect.insert(table).on_conflict_do_nothing()

@@ -13,13 +13,14 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from scoring.decisions import schema
+from scoring.inference_log import LogError
 
 BUSY_S = 5.0  # a writer of SQLite holds the others up for no longer
 CONNECT_S = 5
 SCHEMES = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
-class IndexFault(RuntimeError):
+class IndexFault(LogError):
     """The index cannot be used now; the words say why, and the remedy."""
 
 

@@ -12,13 +12,14 @@ from scoring.features.checks import DECODER
 from scoring.hosting import spare, start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
-from scoring.serving.asgi import App, among, nowhere
+from scoring.serving.asgi import App, among
 from scoring.serving.documents import Document, Documents
 from scoring.serving.door import Door
 from scoring.serving.forwarded import Forwarded
 from scoring.serving.job import Job
 from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
+from scoring.serving.lookups import Lookups
 from scoring.serving.problem import Refusal
 from scoring.serving.rate import Rate
 from scoring.serving.settings import Settings
@@ -79,9 +80,11 @@ class Front:
         """Return what every request comes to first.
 
         bentoml 1.4.39 counts every path that is asked for under a label of its own, before it asks any
-        middleware: who makes up paths would fill memory and disk. So those that are none are answered before.
+        middleware: who makes up paths would fill memory and disk. So those that are none are answered before,
+        and look-ups too, whose paths are as many as there are decisions.
         """
-        strangers = Door(nowhere, {}, DECODER, self.settings.limits, self.guard, self.rate)
+        lookups = Lookups(_records, self.guard.keys.may, self.settings.limits)
+        strangers = Door(lookups, {}, DECODER, self.settings.limits, self.guard, self.rate)
         app = among({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
         return Forwarded(app, self.settings.proxies) if self.settings.proxies else app
 
@@ -121,6 +124,10 @@ def _json(content: dict[str, Any]) -> Document:
 
 def _worker() -> Any:
     return bentoml.get_current_service().worker
+
+
+def _records() -> Any:
+    return _worker().records.result()
 
 
 async def _at_once(job: Job) -> bytes | Refusal:

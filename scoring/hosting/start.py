@@ -16,6 +16,7 @@ from bentoml.exceptions import BentoMLException
 
 from scoring import language
 from scoring.hosting import models, spare
+from scoring.hosting.following import keep_following
 from scoring.hosting.worker import open_log
 from scoring.inference_log import LogError
 from scoring.scorer import ScorerError
@@ -69,6 +70,7 @@ def prepare(settings: Settings, tag: str) -> None:
         log = open_log(settings, "start-up", tag, ())
         if log is not None:
             log.check()
+        keep_following(settings)
     limit = take_descriptors()
     place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)

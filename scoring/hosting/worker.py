@@ -28,6 +28,7 @@ from scoring.serving.turns import Turns
 
 if TYPE_CHECKING:
     from scoring.serving.large import Large
+    from scoring.serving.records import Records
 
 # How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
 # score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
@@ -82,6 +83,7 @@ class Worker:
         self.large = ThreadPoolExecutor(LARGE, "large", stand_back)  # behind all others, and in turns
         self.turns = Turns()  # of this process, whatever model it serves
         self.serve(decider)
+        self.records = self.large.submit(self._records)
         stand_back("polars-")  # who has one application decided does not need them
         DRAIN.attend(settings.drain_s)
         at_hangup(self.take_up)
@@ -115,6 +117,14 @@ class Worker:
         from scoring.serving.large import Large  # here: a worker answers its first one 0.2 s sooner without
 
         return Large(decider, self.settings.limits.arrow_rows, self.turns)
+
+    def _records(self) -> Records | None:
+        """Return what answers look-ups; None where nothing is recorded, or nothing is to be found."""
+        if self.log is None or self.settings.index == "off":
+            return None
+        from scoring.hosting.records import records  # here, as it brings SQLAlchemy: see `_tables`
+
+        return records(self.settings, self.log, lambda: self.decider)
 
     def take_up(self) -> None:
         """Load the model that the parent chose beside the one that serves, and let it serve."""

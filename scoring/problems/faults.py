@@ -38,6 +38,16 @@ FAULTS: Mapping[str, Text] = texts(
         "repeated_key": "the key stands twice; send it once",
         "too_large": "has more than {mib} MiB or {values} values; send fewer records of its history",
         "too_much_beside": "more than {kib} KiB stand beside the applications; leave them out",
+        # A look-up, a review.
+        "unknown_parameter": "there is no such parameter; GET /docs.json lists them",
+        "repeated_parameter": "stands twice; send it once",
+        "not_digits": "must be a whole number of at most 18 digits",
+        "not_a_time": "must be a time, as 2026-11-21T09:30:00Z, or a day",
+        "not_after": "must be after {other}",
+        "not_one_of": "must be one of {values}",
+        "not_a_name": "must have 1 to {maximum} printable characters",
+        "other_cursor": "is not of this index, which may have been made again; begin with the first page",
+        "empty": "must say something",
         # A history.
         "two_histories": "history and history_features are both given; give one of the two",
         "other_applicant": "is not the number of the application; "

@@ -208,6 +208,99 @@ KINDS = _kinds(
         "More than {most} record batches; send larger ones.",
     ),
     (422, "compressed", "Compressed", "The stream is compressed; write it without compression."),
+    # Recorded decisions.
+    (
+        403,
+        "no-role",
+        "Role missing",
+        "This key has not the role {role}, which this asks for; give it in the service's keys: "
+        "NAME+{role}:KEY.",
+    ),
+    (
+        404,
+        "no-such-decision",
+        "No such decision",
+        "There is no decision of this event; what was decided in the last second may come yet.",
+    ),
+    (
+        408,
+        "review-late",
+        "Review too slow",
+        "The review did not arrive within {seconds} seconds; send it again.",
+    ),
+    (
+        409,
+        "reviewed-before",
+        "Reviewed before",
+        "This decision was reviewed before, and the first review stays; GET /decisions/EVENT shows it.",
+    ),
+    (
+        409,
+        "being-reviewed",
+        "Being reviewed",
+        "Somebody is reviewing this decision at this moment; look at it again.",
+    ),
+    (
+        409,
+        "nothing-to-review",
+        "Nothing to review",
+        "This was asked for as {purpose}, which decides nothing; there is nothing to review.",
+    ),
+    (413, "review-too-large", "Review too large", "A review has at most {kib} KiB; say it in fewer words."),
+    (
+        415,
+        "review-not-json",
+        "Review not as JSON",
+        "Send the review as Content-Type: application/json.",
+    ),
+    (
+        422,
+        "wrong-parameters",
+        "Wrong parameters",
+        "{n} parameter cannot be used; nothing was looked up.",
+        "{n} parameters cannot be used; nothing was looked up.",
+    ),
+    (422, "no-parameters", "No parameters here", "GET /decisions/EVENT takes no parameters; leave them out."),
+    (
+        422,
+        "too-many-parameters",
+        "Too many parameters",
+        "There are more than {most} parameters; GET /docs.json lists those that there are.",
+    ),
+    (
+        422,
+        "invalid-review",
+        "Invalid review",
+        "The review has {n} fault; nothing was recorded.",
+        "The review has {n} faults; nothing was recorded.",
+    ),
+    (
+        503,
+        "index-late",
+        "Index late",
+        "The index is behind the record, so what was decided last cannot be found yet; decisions go on. "
+        "Try again shortly.",
+    ),
+    (
+        503,
+        "index-down",
+        "Index down",
+        "Recorded decisions cannot be looked up now; decisions go on. The service's log says why.",
+    ),
+    (
+        503,
+        "record-harmed",
+        "Record harmed",
+        "The record of this decision is not in the log as it was; `python -m scoring.inference_log verify` "
+        "says more.",
+    ),
+    (
+        503,
+        "nothing-recorded",
+        "Nothing recorded",
+        "Nothing can be found here: the service runs with CREDIT_SCORING_LOG=off or "
+        "CREDIT_SCORING_INDEX=off.",
+    ),
     # Not now.
     (
         429,

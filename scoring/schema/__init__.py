@@ -27,6 +27,16 @@ from scoring.schema.history import (
     PosCashBalance,
     PreviousApplication,
 )
+from scoring.schema.recorded import (
+    FoundDecision,
+    Purpose,
+    Recomputed,
+    RecordedDecision,
+    RecordedPage,
+    Review,
+    ReviewRequest,
+    ReviewState,
+)
 from scoring.schema.request import EXAMPLE, ApplicationRequest, History, ScoreRequest
 
 APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "application_test"}
@@ -52,6 +62,7 @@ __all__ = [
     "Decoder",
     "Explanation",
     "FieldError",
+    "FoundDecision",
     "History",
     "InputWarning",
     "InstallmentsPayment",
@@ -59,9 +70,16 @@ __all__ = [
     "PosCashBalance",
     "PreviousApplication",
     "Problem",
+    "Purpose",
     "Reason",
+    "Recomputed",
     "Record",
+    "RecordedDecision",
+    "RecordedPage",
     "Request",
+    "Review",
+    "ReviewRequest",
+    "ReviewState",
     "ScoreRequest",
     "columns",
     "errors_of",

@@ -27,11 +27,13 @@ CODES = {
     "int_parsing_size": "not_whole",
     "string_type": "not_text",
     "string_too_long": "too_long",
+    "string_too_short": "empty",
+    "literal_error": "not_one_of",
     "greater_than_equal": "below_minimum",
     "less_than_equal": "above_maximum",
 }
 """What pydantic calls a fault -> what we call it; the faults that this house declares have our codes."""
-PARAMS = {"ge": "minimum", "le": "maximum", "max_length": "maximum"}
+PARAMS = {"ge": "minimum", "le": "maximum", "max_length": "maximum", "expected": "values"}
 
 
 def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:

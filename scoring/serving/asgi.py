@@ -19,6 +19,7 @@ SAFE_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
+ASKER = "credit_scoring.asker"  # where the ASGI scope carries whose key it was, and the request's id
 PIECE = 2**16
 _KINDS = {404: "not-found", 405: "method-not-allowed", 503: "not-ready"}
 

@@ -20,7 +20,7 @@ from math import ceil
 from scoring.schema import Decoder, Request
 from scoring.serving import head
 from scoring.serving.access import HEALTH
-from scoring.serving.asgi import App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
+from scoring.serving.asgi import ASKER, App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
 from scoring.serving.media import ARROW
@@ -106,7 +106,7 @@ class Door:
             if scope["path"] in self._twins:
                 raise Refusal("not-found")
             if route is None or scope["method"] != "POST":
-                return await self.app(scope, receive, Uniform(send))
+                return await self.app({**scope, ASKER: (operator, request_id)}, receive, Uniform(send))
             with self._inside(scope["path"], route):
                 visit = _Visit(scope, headers, receive, send, request_id, operator)
                 if route.arrow is not None and head.content_type(headers) == ARROW:

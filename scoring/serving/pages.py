@@ -7,11 +7,15 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from pydantic import BaseModel
+
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
-from scoring.schema import Problem
+from scoring.schema import FoundDecision, Problem, RecordedPage, Review, ReviewRequest
+from scoring.schema.recorded import EVENT
 from scoring.scorer import Scorer
 from scoring.serving.limits import Route
+from scoring.serving.lookups import PARAMETERS
 from scoring.serving.media import ARROW
 
 ERRORS = {
@@ -121,10 +125,65 @@ def openapi(
     paths["/model"] = {
         "get": {"summary": "The model that decides", "responses": {"200": {"description": "OK"}}}
     }
+    _recorded(paths, schemas)
     words = "Decides credit applications, explains every decision and records it."
     generated["servers"] = [{"url": prefix or "."}]
     generated["info"] = {"title": "Credit scoring", "version": tag, "description": words}
     return generated
+
+
+def _asked(summary: str, role: str, answer: type[BaseModel], errors: Mapping[int, str]) -> dict[str, Any]:
+    """Describe an endpoint of recorded decisions."""
+    words = {**{status: ERRORS[status] for status in (400, 401, 408, 429, 500, 504)}, **errors}
+    refused = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model=answer.__name__)}}}
+    status = "201" if role == "review" else "200"
+    return {
+        "summary": summary,
+        "description": f"A key needs the role `{role}`. Who looks at whom is recorded.",
+        "tags": ["Recorded decisions"],
+        "parameters": [REQUEST_ID],
+        "security": [{"key": []}, {}],
+        "responses": {
+            status: {"description": "Created" if role == "review" else "OK", "content": content},
+            **{str(one): {"description": said, "content": refused} for one, said in sorted(words.items())},
+        },
+    }
+
+
+def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the endpoints of recorded decisions to a document."""
+    for one in (RecordedPage, FoundDecision, Review, ReviewRequest):
+        found = one.model_json_schema(ref_template=REFERENCE)
+        schemas |= found.pop("$defs", {}) | {one.__name__: found}
+    late = {503: "The index is late or down, or the look cannot be recorded; decisions go on"}
+    wrong = {403: "The key has not the role", 405: "Asked by another method"} | late
+    gone = wrong | {404: "There is no such decision"}
+    listed = _asked("Recorded decisions, the newest first", "read", RecordedPage, wrong)
+    listed["responses"]["422"] = {
+        "description": "A parameter cannot be used: the errors name it",
+        "content": listed["responses"]["403"]["content"],
+    }
+    listed["parameters"] = [
+        REQUEST_ID,
+        *({"name": name, "in": "query", **about} for name, about in PARAMETERS.items()),
+    ]
+    event = {"name": "event_id", "in": "path", "required": True, "description": "As it was answered."}
+    event["schema"] = {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$", "example": EVENT}
+    found = _asked("A recorded decision, explained by the model that decided", "read", FoundDecision, gone)
+    errors = gone | {
+        409: "It was reviewed before, is being reviewed, or was no decision",
+        **{status: ERRORS[status] for status in (413, 415)},
+        422: "The review cannot be used: the errors name the field",
+    }
+    review = _asked("Confirm a decision, or decide otherwise", "review", Review, errors)
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="ReviewRequest")}}}
+    review["requestBody"] = {"required": True, "content": content}
+    for endpoint in (found, review):
+        endpoint["parameters"] = [event, REQUEST_ID]
+    paths["/decisions"] = {"get": listed}
+    paths["/decisions/{event_id}"] = {"get": found}
+    paths["/decisions/{event_id}/review"] = {"post": review}
 
 
 LANDING_HEADERS = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -152,6 +211,9 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <table>
 <tr><td><code>POST /score</code><td>decide applications: <code>{"applications": [&hellip;]}</code>
 <tr><td><code>POST /explain</code><td>decide them and say why
+<tr><td><code>GET /decisions</code><td>recorded decisions, the newest first
+<tr><td><code>GET /decisions/EVENT</code><td>one of them, explained by the model that decided
+<tr><td><code>POST /decisions/EVENT/review</code><td>a person confirms it, or decides otherwise
 <tr><td><a href="model"><code>GET /model</code></a><td>what the model reads, how it decides
 <tr><td><a href="docs.json"><code>GET /docs.json</code></a><td>OpenAPI, with an example request
 <tr><td><a href="readyz"><code>GET /readyz</code></a>, <a href="livez"><code>/livez</code></a><td>health

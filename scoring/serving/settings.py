@@ -50,6 +50,8 @@ class Settings:
         Days that it is kept; None keeps all.
     key_file : Path
         Key of the pseudonyms.
+    index : str
+        Where decisions are found again: a path, a URL, "" for a file beside the log, "off" for nowhere.
     api_keys : str
     api_key_file : Path or None
     hosts, origins : tuple of str
@@ -76,6 +78,7 @@ class Settings:
     log_heads: Path | None
     log_days: int | None
     key_file: Path
+    index: str
     api_keys: str
     api_key_file: Path | None
     hosts: tuple[str, ...]
@@ -144,6 +147,16 @@ class Settings:
                     f"{name} cannot be used: {error}; give addresses or networks, as 10.0.0.7,10.1.0.0/16."
                 ) from None
 
+        def index(name: str) -> str:
+            given = text(name)
+            scheme = given.partition("://")[0].partition("+")[0] if "://" in given else ""
+            if scheme not in ("", "sqlite", "postgresql"):
+                raise SettingError(
+                    f"{name} cannot be used; give the path of a file, sqlite:///PATH, "
+                    "postgresql://USER:PASSWORD@HOST/DATABASE, or off."
+                )
+            return given if scheme or given in ("", "off") else str(root / given)
+
         log = text("CREDIT_SCORING_LOG", str(home / "log"))
         body_s = number("CREDIT_SCORING_BODY_SECONDS", USUAL.body_s, 1, 3_600)
         answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", USUAL.answer_s, 1, 3_600)
@@ -155,6 +168,7 @@ class Settings:
             log_heads=path("CREDIT_SCORING_LOG_HEADS"),
             log_days=whole("CREDIT_SCORING_LOG_DAYS", 1, 36_500) if text("CREDIT_SCORING_LOG_DAYS") else None,
             key_file=path("CREDIT_SCORING_KEY_FILE") or home / "pseudonym.key",
+            index=index("CREDIT_SCORING_INDEX"),
             api_keys=text("CREDIT_SCORING_API_KEYS"),
             api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
             hosts=names(environment, "CREDIT_SCORING_HOSTS"),

@@ -144,8 +144,9 @@ def nginx(folder: Path, *locations: str) -> Iterator[list[str]]:
 
 
 def workers(parent: int) -> set[int]:
-    listed = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout
-    return {int(pid) for pid in listed.split()}
+    listed = subprocess.run(["pgrep", "-aP", str(parent)], capture_output=True, text=True).stdout
+    # The follower of the log is a child too.
+    return {int(line.split()[0]) for line in listed.splitlines() if " scoring.decisions " not in line}
 
 
 def holds_a_place(pid: int) -> bool:

@@ -79,7 +79,7 @@ def portfolio(requests: list[Request]) -> tables.Portfolio:
 
 
 def scorer(
-    policy: tuple[str, ...] = ("gender", "family_status"),
+    policy: tuple[str, ...] = ("gender", "family_status"), threshold: float = 0.35
 ) -> tuple[Scorer, pl.DataFrame, list[Request]]:
     """Train a scorer; give it with the features and the requests that it saw."""
     requests = applications(600)
@@ -90,7 +90,7 @@ def scorer(
     y = (random.random(len(requests)) < 1 / (1 + np.exp(-(1.5 - 6 * outside + 0.15 * late)))).astype(np.int8)
     directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
     model = fit(LIGHTGBM, TrainingSet.of(table, y, directions), rounds=60)
-    bare = Scorer(model, Affine(), 0.35, COSTS, POINTS, policy, {})
+    bare = Scorer(model, Affine(), threshold, COSTS, POINTS, policy, {})
     granted = bare.probability(table) < bare.threshold
     contributions, _ = bare.contributions(table)
     numbers = [name for name, dtype in table.schema.items() if dtype == pl.Float64]
@@ -127,9 +127,9 @@ def sign(folder: Path) -> None:
     path.write_text(json.dumps(description), encoding="utf-8")
 
 
-def save(folder: Path) -> Path:
+def save(folder: Path, threshold: float = 0.35) -> Path:
     """Write the trained scorer to a folder that does not exist yet, as training does."""
-    learned, table, requests = scorer()
+    learned, table, requests = scorer(threshold=threshold)
     decided = learned.decide(table)
     log = [
         decided[name] if name in decided.columns else pl.lit(None, dtype=dtype).alias(name)

@@ -1,0 +1,49 @@
+"""The follower of the log: a process beside the workers, so that no decision waits for a database."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from scoring.inference_log import heads_folder
+from scoring.serving.settings import ROOT, Settings
+
+NICE = 10  # decisions go first, from its first import on
+AGAIN_S = 5.0  # after it ended by itself
+
+logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
+
+
+def keep_following(settings: Settings) -> None:
+    """Have the log followed into the index as long as this process lives; nothing waits for it.
+
+    Raises
+    ------
+    LogError
+        If the settings name no database.
+    """
+    if settings.log is None or settings.index == "off":
+        return
+    if "://" in settings.index:  # what is wrong with it stops the start
+        from scoring.decisions import place_of  # here: it takes 0.15 s, and a file needs no look
+
+        place_of(settings.index, settings.log)
+    command = [sys.executable, "-m", "scoring.decisions", "follow", "--parent", str(os.getpid())]
+    command += ["--log", str(settings.log), "--heads", str(settings.log_heads or heads_folder(settings.log))]
+    command += ["--key-file", str(settings.key_file)]
+    # Not as an argument, which everybody on this machine can read: it may hold a password.
+    environment = {**os.environ, "CREDIT_SCORING_INDEX": settings.index}
+
+    def keep() -> None:
+        while True:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment)
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            process.wait()
+            logger.warning("the follower of the log ended; another takes its place")
+            time.sleep(AGAIN_S)
+
+    threading.Thread(target=keep, name="follower", daemon=True).start()

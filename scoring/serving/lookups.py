@@ -1,0 +1,245 @@
+"""GET /decisions, GET /decisions/EVENT and POST /decisions/EVENT/review: read, checked, and led to a thread.
+
+They stand beside BentoML's application: its metrics would count each event under a label of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import parse_qsl
+
+from pydantic import ValidationError
+
+from scoring.problems import Fault
+from scoring.schema import (
+    Decision,
+    FieldError,
+    Purpose,
+    ReviewRequest,
+    ReviewState,
+    fault_at,
+    field_errors,
+)
+from scoring.serving import head
+from scoring.serving.asgi import ASKER, Receive, Scope, Send, respond
+from scoring.serving.life import stand_back
+from scoring.serving.limits import Limits
+from scoring.serving.problem import Refusal, late
+
+if TYPE_CHECKING:
+    from scoring.serving.records import Records
+
+PATH = "/decisions"
+USUAL, MOST = 50, 200  # decisions on a page
+BODY_BYTES = 2**14  # of a review
+INSIDE = 16  # look-ups in a worker at a time: decisions go first
+THREADS = 2
+LETTERS = 255  # of a name that is asked for
+_ONE = re.compile(r"/decisions/([A-Za-z0-9._:-]{1,64})(/review)?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_WORDS = {
+    "decision": get_args(Decision.model_fields["decision"].annotation),
+    "purpose": get_args(Purpose),
+    "review": get_args(ReviewState),
+}
+_TIME = {"schema": {"type": "string", "examples": ["2026-11-21T09:30:00Z"]}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "client": {
+        "description": "Number of a client (SK_ID_CURR); the record has its pseudonym.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+    },
+    "since": {"description": "Recorded then or later; a time without a zone is UTC.", **_TIME},
+    "until": {"description": "Recorded before.", **_TIME},
+    **{name: {"schema": {"type": "string", "enum": list(words)}} for name, words in _WORDS.items()},
+    "model": {"description": "Exact tag.", "schema": {"type": "string", "maxLength": LETTERS}},
+    "operator": {"description": "Who asked.", "schema": {"type": "string", "maxLength": LETTERS}},
+    "limit": {
+        "description": "Decisions on a page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
+    },
+    "cursor": {"description": "`next` of the page before.", "schema": {"type": "string", "maxLength": 64}},
+}
+"""What GET /decisions may be asked for, as OpenAPI says it."""
+
+
+class Lookups:
+    """ASGI application: see the module. What is none of its paths is 404.
+
+    Parameters
+    ----------
+    records : callable
+        Gives the `Records` of this worker; None where nothing is recorded. Called in a thread.
+    may : callable
+        Says whether an owner of a key has a role.
+    limits : Limits
+    """
+
+    def __init__(
+        self,
+        records: Callable[[], Records | None],
+        may: Callable[[str | None, str], bool],
+        limits: Limits,
+    ) -> None:
+        self.records = records
+        self.may = may
+        self.limits = limits
+        self._threads = ThreadPoolExecutor(THREADS, "records", stand_back)
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path, found = scope["path"], _ONE.fullmatch(scope["path"])
+        if path != PATH and found is None:
+            raise Refusal("not-found")
+        is_review = found is not None and found[2] is not None
+        self._check(scope, "POST" if is_review else "GET", "review" if is_review else "read")
+        asker = scope[ASKER]
+        if self._inside >= INSIDE:
+            raise Refusal("too-many-requests", retry_after_s=1)
+        self._inside += 1
+        try:
+            if found is None:
+                asked = listed(scope["query_string"])
+                answer = await self._do(lambda records: records.page(_asked(asked), _asker(asker)))
+            elif is_review:
+                said = _said(await self._body(scope, receive))
+                answer = await self._do(lambda records: records.review(found[1], said, _asker(asker)))
+            else:
+                if scope["query_string"]:
+                    raise Refusal("no-parameters")
+                answer = await self._do(lambda records: records.one(found[1], _asker(asker)))
+        finally:
+            self._inside -= 1
+        await respond(send, 201 if is_review else 200, [(b"content-type", b"application/json")], answer)
+
+    def _check(self, scope: Scope, method: str, role: str) -> None:
+        if scope["method"] != method:
+            raise Refusal("method-not-allowed", allow=method)
+        if not self.may(scope[ASKER][0], role):
+            raise Refusal("no-role", {"role": role})
+
+    async def _do(self, work: Callable[[Records], bytes]) -> bytes:
+        """Have something done in a thread: a database, a disk and a model may take their time."""
+
+        def done() -> bytes:
+            records = self.records()
+            if records is None:
+                raise Refusal("nothing-recorded")
+            return work(records)
+
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.limits.answer_s):
+                answer: bytes = await loop.run_in_executor(self._threads, done)
+                return answer
+        except TimeoutError:
+            raise late() from None
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = head.read(scope["headers"])
+        if head.content_type(headers) != "application/json":
+            raise Refusal("review-not-json")
+        if headers.get(b"content-encoding", "identity").lower() != "identity":
+            raise Refusal("content-encoded")
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.limits.body_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Refusal("body-cut-off")
+                    body += message.get("body", b"")
+                    if len(body) > BODY_BYTES:
+                        raise Refusal("review-too-large", {"kib": BODY_BYTES // 2**10})
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            raise Refusal("review-late", {"seconds": self.limits.body_s}) from None
+
+
+def listed(query: bytes) -> dict[str, Any]:
+    """Read the parameters of GET /decisions.
+
+    Raises
+    ------
+    Refusal
+        422 that names each one that cannot be used, and what would do.
+    """
+    most = 2 * len(PARAMETERS)
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
+    except ValueError:
+        raise Refusal("too-many-parameters", {"most": most}) from None
+    faults: list[FieldError] = []
+    found: dict[str, Any] = {}
+    for name, text in pairs:
+        if name not in PARAMETERS:
+            value: Any = Fault("unknown_parameter")
+        elif name in found:
+            value = Fault("repeated_parameter")
+        else:
+            value = found[name] = _value(name, text)
+        if isinstance(value, Fault):
+            faults.append(fault_at(None, name[:100], value))
+    since, until = found.get("since"), found.get("until")
+    if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
+        faults.append(fault_at(None, "until", Fault("not_after", {"other": "since"})))
+    if faults:
+        raise Refusal("wrong-parameters", {"n": len(faults)}, faults)
+    return found
+
+
+def _value(name: str, text: str) -> int | str | datetime | Fault:
+    """Return what a parameter says, or what is wrong with it."""
+    if name in ("client", "limit"):
+        if not _NUMBER.fullmatch(text):
+            return Fault("not_digits")
+        if name == "limit" and int(text) < 1:
+            return Fault("below_minimum", {"minimum": 1})
+        if name == "limit" and int(text) > MOST:
+            return Fault("above_maximum", {"maximum": MOST})
+        return int(text)
+    if name in ("since", "until"):
+        return _moment(text)
+    if name in _WORDS:
+        return text if text in _WORDS[name] else Fault("not_one_of", {"values": ", ".join(_WORDS[name])})
+    if not 0 < len(text) <= LETTERS or not text.isprintable():
+        return Fault("not_a_name", {"maximum": LETTERS})
+    return text
+
+
+def _moment(text: str) -> datetime | Fault:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # what a + becomes that was not escaped
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Fault("not_a_time")
+
+
+def _said(body: bytes) -> ReviewRequest:
+    try:
+        return ReviewRequest.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        if any(fault["type"] == "json_invalid" for fault in error.errors(include_url=False)):
+            raise Refusal("unreadable-json") from None
+        faults = field_errors(error, 0)
+        raise Refusal("invalid-review", {"n": len(faults)}, faults) from None
+
+
+def _asked(found: Mapping[str, Any]) -> Any:
+    from scoring.decisions import Filter  # here: a worker that is asked for decisions alone needs no database
+    from scoring.serving.records import Asked
+
+    rest = {name: value for name, value in found.items() if name not in ("client", "limit", "cursor")}
+    return Asked(Filter(**rest), found.get("limit", USUAL), found.get("cursor"), found.get("client"))
+
+
+def _asker(said: tuple[str | None, str]) -> Any:
+    from scoring.serving.records import Asker
+
+    return Asker(*said)
