@@ -393,6 +393,56 @@ def test_a_log_is_begun_anew_on_the_record(folder, tmp_path):
     assert again.faults == [] and again.records == 12
 
 
+def renewed_until(step: int, *arguments: object) -> int:
+    """Renew a log in a process that is gone before a step on the disk; return 0 if it had no more of them."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def counted(call):
+            def step_or_end(*given, **options):
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+                return call(*given, **options)
+
+            return step_or_end
+
+        for name in ("mkdir", "open", "write", "fsync", "rename", "link", "unlink", "chmod"):
+            setattr(os, name, counted(getattr(os, name)))
+        try:
+            renew(*arguments)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_renewal_that_is_killed_at_any_step_is_taken_up_by_the_same_command(tmp_path):
+    """Every call that changes the disk is once the one that is not reached."""
+    old, now, step, code = os.urandom(32), datetime.now(UTC), 0, 9
+    while code:
+        home = tmp_path / str(step)
+        log, heads, path = home / "log", home / "log-heads", home / "pseudonym.key"
+        for worker in ("w1", "w2", "w3"):
+            write(log, old, records=2, worker=worker).close()
+        asked = (log, heads, path, "lost")
+        code = renewed_until(step, *asked, now)
+        assert code in (0, 9)
+        if named := list(heads.glob("*.head")):
+            if list(heads.glob("before-*/renewal.json")):
+                told = verify(log, heads, pseudonym_key(path)).faults
+                assert any("ended in its midst" in str(fault) for fault in told) or len(named) == 3
+            renew(*asked, now + timedelta(minutes=step))
+        write(log, log_key(path, log, heads), records=3, worker="w4").close()
+        found = verify(log, heads, pseudonym_key(path))
+        assert found.faults == [] and found.records == 3, step
+        whole = [aside for aside in log.glob("before-*") if list(aside.glob("*.jsonl"))]
+        assert len(whole) == 1 and read(whole[0]).table.height == 6
+        step += 1
+    assert step > 20
+
+
 @pytest.mark.parametrize("change", ["record", "anchor", "gone", "fifo"])
 def test_what_was_put_aside_cannot_be_changed_unseen(folder, tmp_path, change):
     (tmp_path / "pseudonym.key").unlink()

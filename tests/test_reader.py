@@ -773,3 +773,60 @@ def test_a_million_blank_lines_are_no_table(tmp_path: Path) -> None:
     path.write_bytes(text().encode() + b"\n" * 1_000_001)
     with pytest.raises(FileError, match="1,000,000 blank lines"):
         Source(path)
+
+
+def test_bytes_that_are_no_text_are_called_so(tmp_path: Path) -> None:
+    for kind in (pa.binary(), pa.large_binary(), pa.dictionary(pa.int8(), pa.binary())):
+        odd = pa.array([b"Core staff", b"\xff\xfe"], pa.binary()).cast(kind)
+        table = pa.table({"SK_ID_CURR": [1, 2], "OCCUPATION_TYPE": odd})
+        (tmp_path / "a.parquet").write_bytes(parquet(table))
+        with pytest.raises(FileError, match="'OCCUPATION_TYPE': bytes that are no UTF-8"):
+            client(tmp_path / "a.parquet")
+
+
+def test_numbers_of_clients_that_are_none_are_named_as_such_and_printed_whole_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    cases: list[tuple[list, list[str | None]]] = [
+        ([True, False], [None, None]),
+        ([2.0**60, 1.5, float("nan"), -3.0], [str(2**60), None, None, "-3"]),
+    ]
+    for numbers, shown in cases:
+        path = tmp_path / "a.parquet"
+        path.write_bytes(parquet(pa.table({"SK_ID_CURR": numbers, "AMT_CREDIT": [1.0] * len(numbers)})))
+        (chunk,) = Source(path).chunks(10)
+        assert chunk.rejected["SK_ID_CURR"].to_list() == shown and chunk.table.is_empty()
+        codes = set(chunk.rejected["code"].to_list())
+        assert not codes & {"not_a_number", "not_a_whole_number"}, codes
+
+
+NAMES = [
+    "record",
+    "line",
+    "row",
+    "^.*$",
+    "*",
+    "0",
+    "column_0",
+    "__index_level_0__x",
+    "\u202e",
+    "=1+1",
+    "'=1+1",
+]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_of_any_name_is_carried_through(tmp_path: Path, kind: str) -> None:
+    path, unknown = tmp_path / f"a.{kind}", [name for name in NAMES if name != "row"]
+    frame = pl.DataFrame({"SK_ID_CURR": [7, 8]} | {name: [f"{name} 1", f"{name} 2"] for name in NAMES})
+    frame.write_csv(path) if kind == "csv" else frame.write_parquet(path)
+    (chunk,) = Source(path, keep_unknown=True).chunks(10)
+    assert chunk.carried.equals(frame[unknown])
+    scored = batch.read(path, "en", keep_unknown=True)
+    assert scored.table[unknown].equals(frame[unknown])
+
+
+def test_a_name_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(parquet(pa.table({"SK_ID_CURR": [1], "\0record": ["x"]})))
+    with pytest.raises(FileError, match="the name of a column is no text"):
+        Source(tmp_path / "a.parquet", keep_unknown=True)

@@ -563,6 +563,11 @@ def test_only_numbers_may_begin_like_a_formula(text: str) -> None:
         float(cell.replace(",", "."))
 
 
+def test_a_spreadsheet_runs_no_name_of_a_column():
+    table = pl.DataFrame({"=1+1": [1], "'=1+1": [2], "@SUM(A1)": [3], "AMT_CREDIT": [4]})
+    assert harmless(table).to_dicts() == [{"''=1+1": 1, "'=1+1": 2, "'@SUM(A1)": 3, "AMT_CREDIT": 4}]
+
+
 def test_a_french_spreadsheet_comes_back_as_one(tmp_path: Path, service: Service) -> None:
     text = "SK_ID_CURR;AMT_CREDIT;DAYS_BIRTH;OCCUPATION_TYPE\n1;450000,5;-12000;Employé\n"
     (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))

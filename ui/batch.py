@@ -167,9 +167,9 @@ def _in_order(parts: list[pl.DataFrame], rows: list[pl.Series], records: int) ->
     found, places = pl.concat(parts), pl.concat(rows)
     if found.height == records:
         return found
-    all_rows = pl.DataFrame({"record": range(1, records + 1)}, schema={"record": pl.Int64})
-    placed = found.insert_column(0, places.alias("record"))
-    return all_rows.join(placed, on="record", how="left", maintain_order="left").drop("record")
+    all_rows = pl.DataFrame({tables.RECORD: range(1, records + 1)}, schema={tables.RECORD: pl.Int64})
+    placed = found.insert_column(0, places.alias(tables.RECORD))
+    return all_rows.join(placed, on=tables.RECORD, how="left", maintain_order="left").drop(tables.RECORD)
 
 
 def score(

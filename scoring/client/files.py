@@ -224,6 +224,13 @@ def _unknown(raw: tables.Raw, keep: bool) -> list[str]:
     return unknown
 
 
+def _whole(number: int | float | None) -> str | None:
+    """Return a client's number as it would be looked for; None where it is no whole one."""
+    if isinstance(number, float):
+        number = int(number) if number.is_integer() else None
+    return None if number is None else str(number)
+
+
 def _checked(
     number: int,
     rows: pl.Series,
@@ -245,7 +252,7 @@ def _checked(
         if None not in named:  # a whole line that is no record has no values
             at = int(rows.search_sorted(row))
             values = table.row(at, named=True)
-            client = None if values[KEY] is None else str(values[KEY])
+            client = _whole(values[KEY])
             asked = [name for name in wrong.get(row, ()) if name not in named]
             wrong_here = explain(values, asked, at) if asked else []
             named |= {fault.field: (fault.code, fault.detail) for fault in wrong_here}

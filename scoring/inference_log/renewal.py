@@ -22,6 +22,7 @@ from scoring.inference_log.record import LogError
 
 RECORD = "renewal.json"
 REASON_LETTERS = 500
+BEGUN = "the renewal was ended in its midst: say the same command again, and it goes on"
 _RECORD_BYTES = 2**14
 
 
@@ -108,6 +109,8 @@ def _lost(what: str, log: Path, heads: Path) -> str:
 def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) -> Renewal:
     """Put a log whose key is lost aside, so that a new one can begin; no service may be running on it.
 
+    What was ended in its midst, the same call takes up.
+
     Raises
     ------
     LogError
@@ -120,15 +123,26 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
         raise LogError(f"the log in {log} has no anchors in {heads}: a new one begins by itself.")
     if key_file.exists() and is_key_of(heads, pseudonym_key(key_file, is_new_allowed=False)):
         raise LogError(f"the log in {log} goes on under the key {key_file}: nothing is lost.")
-    name = f"before-{now:%Y-%m-%dT%H%M%SZ}"
     key = pseudonym_key(key_file)
-    found = Renewal(
-        name, f"{now:%Y-%m-%dT%H:%M:%SZ}", reason.strip(), len(anchors), _records(anchors), _digest(heads)
+    found = _begun(heads, key) or Renewal(
+        f"before-{now:%Y-%m-%dT%H%M%SZ}",
+        f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        reason.strip(),
+        len(anchors),
+        _records(anchors),
+        _digest(heads),
     )
+    name = found.folder
     try:
         for place in dict.fromkeys((log, heads)):
             make_folder(place / name)
-        write_new(heads / name / RECORD, found.to_bytes(key))
+        record, draft = heads / name / RECORD, heads / name / f".{RECORD}"
+        if not record.exists():
+            draft.unlink(missing_ok=True)
+            write_new(draft, found.to_bytes(key))
+            draft.rename(record)
+            sync_folder(heads / name)
+        # The anchors last: as long as one is here, the log is known to be another key's.
         for path in (*named(log, ".jsonl"), *named(log, ".arrow"), *anchors):
             path.rename(path.parent / name / path.name)
         for place in (log / name, heads / name, log, heads):
@@ -141,13 +155,20 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
     return found
 
 
+def _begun(heads: Path, key: bytes) -> Renewal | None:
+    """Return a renewal that was ended in its midst: its anchors are partly put aside, and partly here."""
+    begun = (path for path, found in put_aside(heads, key) if found == BEGUN)
+    return next((Renewal.from_bytes(read_small(path, _RECORD_BYTES), key) for path in begun), None)
+
+
 def put_aside(heads: Path, key: bytes | None) -> Iterator[tuple[Path, Renewal | str]]:
     """Give the record of every log that was put aside, or what is wrong with it or with its anchors."""
     for path in sorted(heads.glob(f"before-*/{RECORD}")):
         try:
             found = Renewal.from_bytes(read_small(path, _RECORD_BYTES), key)
             if found.folder != path.parent.name or found.anchors_sha256 != _digest(path.parent):
-                raise ValueError("the anchors that were put aside were changed")
+                is_begun = found.anchors_sha256 == _digest(path.parent, heads)
+                raise ValueError(BEGUN if is_begun else "the anchors that were put aside were changed")
         except OSError as error:
             yield path, f"the record of the renewal cannot be read: {error.strerror}"
         except ValueError as error:
@@ -167,10 +188,10 @@ def _records(anchors: list[Path]) -> int:
     return count
 
 
-def _digest(heads: Path) -> str:
-    """Return what changes with any anchor of a folder."""
+def _digest(*folders: Path) -> str:
+    """Return what changes with any anchor of some folders."""
     digest = hashlib.sha256()
-    for path in named(heads, HEAD):
+    for path in sorted((path for folder in folders for path in named(folder, HEAD)), key=lambda p: p.name):
         try:
             content = read_small(path, ANCHOR_BYTES)
         except OSError:

@@ -5,7 +5,7 @@ application, never SK_ID_CURR: the same client may stand twice in a batch. Value
 here, not cleaned: the odd ones of the source (365243, XNA) are dealt with where a feature reads them.
 """
 
-from scoring.tables.faults import TableError
+from scoring.tables.faults import RECORD, TableError
 from scoring.tables.files import LABEL, is_portfolio
 from scoring.tables.partitions import Partitions
 from scoring.tables.portfolio import (
@@ -25,6 +25,7 @@ __all__ = [
     "DTYPES",
     "LABEL",
     "NO_LIMITS",
+    "RECORD",
     "Batch",
     "Limits",
     "Partitions",

@@ -188,10 +188,12 @@ def matched(label: str, names: Sequence[str], known: Collection[str]) -> list[st
     Raises
     ------
     TableError
-        If a column stands twice.
+        If a column stands twice, or its name has a zero byte: those are ours.
     """
     plain = {name.casefold(): name for name in known}
     found: list[str] = []
+    if any("\0" in name for name in names):
+        raise no_text(f"{label}: the name of a column")
     for i, name in enumerate(names):
         if name not in known:
             name = plain.get(name.casefold(), name)

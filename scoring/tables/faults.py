@@ -12,6 +12,9 @@ FAULTS: dict[str, pl.DataType] = {
 }
 """Faults as a table: record from 1, column (null: the whole line), code, fields found."""
 
+RECORD = "\0record"
+"""Column of the numbers of the records: a name that no column of a file has."""
+
 WHOLE_LINE = ("wrong_field_count", "unpaired_quote", "other_encoding")
 """Codes of lines that have no values."""
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scoring.tables.dialect import LONGEST_LINE, SAMPLE_BYTES, Decimals, Dialect, long_line, no_text, sniff
-from scoring.tables.faults import FAULTS, TableError
+from scoring.tables.faults import FAULTS, RECORD, TableError
 
 PART_BYTES = 2**24  # looked over, and read, at a time
 FEW_QUOTES = 50_000  # in a part: more are looked at together
@@ -140,7 +140,7 @@ class Lines:
                 f"{self.path.name} has {numbers.size} records behind line {part.first - 1}, and "
                 f"{frame.height} were read; report this."
             )
-        return frame.insert_column(0, pl.Series("record", numbers))
+        return frame.insert_column(0, pl.Series(RECORD, numbers))
 
 
 def look_over(path: Path, label: str, known: Collection[str]) -> Lines:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from scoring.problems import Fault
 from scoring.tables import lines, values, workbook
 from scoring.tables.dialect import matched
-from scoring.tables.faults import WHOLE_LINE, TableError, no_faults, unreadable
+from scoring.tables.faults import RECORD, WHOLE_LINE, TableError, no_faults, unreadable
 from scoring.tables.unpack import PACKED, plain, too_large
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -154,9 +154,10 @@ class Raw:
         for frame, tidy in self._frames(names, kinds, bool(keep), rows):
             table, faults = values.typed(frame, kinds, decimal, tidy)
             if self._sheet is not None:
-                table, more = values.exact(frame["record"], table, kinds)
+                table, more = values.exact(frame[RECORD], table, kinds)
                 faults = pl.concat([faults, more])
-            yield Batch(frame["record"], table, frame.select(keep), faults)
+            kept = [frame[name] for name in keep]  # by `select` a name could be a pattern
+            yield Batch(frame[RECORD], table, frame.select(kept), faults)
 
     def _frames(
         self, names: list[str], kinds: Mapping[str, str], is_kept: bool, rows: int
@@ -171,7 +172,7 @@ class Raw:
                 yield frame.rename({str(i): name for i, name in places.items()}), []
         elif self._sheet is not None:
             for frame in self._sheet.iter_slices(rows):
-                yield frame.select("record", *(pl.col(str(self._columns[n])).alias(n) for n in names)), []
+                yield frame.select(RECORD, *(pl.col(str(self._columns[n])).alias(n) for n in names)), []
         else:
             yield from self._parquet(names, kinds, rows)
 
@@ -187,7 +188,7 @@ class Raw:
                 for batch in file.iter_batches(rows, columns=originals):
                     if not batch.num_rows:
                         continue
-                    columns, words = {"record": pa.array(np.arange(first, first + batch.num_rows))}, []
+                    columns, words = {RECORD: pa.array(np.arange(first, first + batch.num_rows))}, []
                     tidy = []
                     for original, name in zip(originals, names, strict=True):
                         column = batch.column(original)
@@ -291,7 +292,7 @@ def _look_at_text(path: Path, known: Collection[str], label: str) -> Raw:
                 column = frame[str(i)].str.strip_chars()
                 held = (column.is_not_null() & (column != "")).fill_null(False)
                 if held.any():
-                    line = found.line(int(frame["record"][held.arg_true()[0]]))
+                    line = found.line(int(frame[RECORD][held.arg_true()[0]]))
                     raise TableError(
                         f"{label}, line {line}: a value in column {i + 1}, which has no name; name it in the "
                         "header, or remove it.",
@@ -363,7 +364,7 @@ def _plain(column: pa.Array, name: str, label: str, is_ours: bool) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return _plain(column.dictionary_decode(), name, label, is_ours)
     if _is_text(kind):
-        return column.cast(pa.large_string())
+        return _utf8(column, name, label)
     if pa.types.is_decimal(kind):
         return column if kind.bit_width <= 128 else column.cast(pa.string())
     if pa.types.is_float16(kind):
@@ -379,6 +380,24 @@ def _plain(column: pa.Array, name: str, label: str, is_ours: bool) -> pa.Array:
     )
 
 
+def _utf8(column: pa.Array, name: str, label: str) -> pa.Array:
+    """Return bytes as texts.
+
+    Raises
+    ------
+    TableError
+        If some are none.
+    """
+    try:
+        return column.cast(pa.large_string())
+    except pa.ArrowInvalid as error:
+        raise TableError(
+            f"{label}, column {name[:60]!r}: bytes that are no UTF-8; write them as texts in UTF-8.",
+            f"{label}, colonne {name[:60]!r} : des octets qui ne sont pas de l'UTF-8 ; écrivez-les en textes "
+            "UTF-8.",
+        ) from error
+
+
 def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series, pa.Array]:
     """Return the words of a column, and which of them stands where.
 
@@ -388,7 +407,7 @@ def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series
         If it would be too large without its dictionary.
     """
     column.validate(full=True)
-    words = column.dictionary.cast(pa.large_string())
+    words = _utf8(column.dictionary, name, label)
     lengths = pc.binary_length(words)
     if int(pc.max(lengths).as_py() or 0) * len(column) > MOST_TEXT_BYTES:
         size = int(pc.sum(lengths.take(column.indices)).as_py() or 0)

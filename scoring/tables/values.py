@@ -12,7 +12,7 @@ import polars as pl
 
 from scoring.schema import HISTORY, Application, columns
 from scoring.schema.columns import INT32_MAX, INT64_MAX
-from scoring.tables.faults import no_faults
+from scoring.tables.faults import RECORD, no_faults
 from scoring.tables.portfolio import DTYPES
 
 MISSING = ("", ".", "na", "n/a", "nan", "nat", "null", "none", "#n/a", "#na", "#nv", "<na>", "\\n")
@@ -76,7 +76,7 @@ def typed(
         column, codes = _column(plain[name], kind, decimal)
         found.append(column)
         if codes is not None and codes.null_count() < codes.len():
-            faults.append(_as_faults(frame["record"], name, codes))
+            faults.append(_as_faults(frame[RECORD], name, codes))
     return plain.with_columns(found).select(*kinds), pl.concat(faults)
 
 
@@ -165,9 +165,8 @@ def _column(column: pl.Series, kind: str, decimal: str) -> tuple[pl.Series, pl.S
     if dtype == pl.Boolean:
         if kind == "flag":
             return column.cast(pl.Int32), None
-        return pl.Series(column.name, [None] * column.len(), DTYPES[kind]), _coded(
-            column.is_not_null(), "not_a_number"
-        )
+        code = "not_an_identifier" if kind == "id" else "not_a_number"
+        return pl.Series(column.name, [None] * column.len(), DTYPES[kind]), _coded(column.is_not_null(), code)
     if kind == "flag":
         low = column.str.to_lowercase()
         is_word = low.is_in([*TRUE, *FALSE]).fill_null(False)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from scoring.tables.faults import TableError, unreadable
+from scoring.tables.faults import RECORD, TableError, unreadable
 from scoring.tables.unpack import too_large
 
 MOST_BYTES = 2**30  # unpacked
@@ -53,7 +53,7 @@ def read(
             raise too_large(label)
     sheet = _one(_sheets(path, label), known, label)
     header = ["" if cell is None else str(cell).strip() for cell in sheet.row(0)[1:]]
-    sheet = sheet.slice(1).with_columns(record=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+    sheet = sheet.slice(1).with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(RECORD))
     for i, name in enumerate(header):
         if not name and i and sheet[str(i)].drop_nulls().str.strip_chars().str.len_bytes().sum():
             raise TableError(
