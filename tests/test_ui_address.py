@@ -65,8 +65,13 @@ def test_root_paths_and_networks_are_read() -> None:
     assert [str(found) for found in LISTED.proxies] == ["10.0.0.1/32", "192.0.2.0/24"]
 
 
-def resolve(access: PageAccess, path: str = "/en/", client: str = "10.0.0.1", **told: str) -> dict | None:
-    headers = {"host": "127.0.0.1:7860", **{name.replace("_", "-"): value for name, value in told.items()}}
+def resolve(
+    access: PageAccess, path: str = "/en/", client: str = "10.0.0.1", **forwarded: str
+) -> dict | None:
+    headers = {
+        "host": "127.0.0.1:7860",
+        **{name.replace("_", "-"): value for name, value in forwarded.items()},
+    }
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     return access.resolve(
         {
@@ -89,13 +94,13 @@ def test_a_prefix_stands_before_the_path_whether_the_proxy_takes_it_off_or_not(p
 
 
 def test_a_listed_proxy_says_how_the_page_was_called() -> None:
-    told = {
+    forwarded = {
         "x_forwarded_host": "desk.example",
         "x_forwarded_proto": "https",
         "x_forwarded_prefix": "/credit/",
     }
     for client in ("10.0.0.1", "192.0.2.9", "::ffff:10.0.0.1"):
-        found = resolve(LISTED, client=client, x_forwarded_for="203.0.113.1", **told)
+        found = resolve(LISTED, client=client, x_forwarded_for="203.0.113.1", **forwarded)
         assert (found["scheme"], found["root_path"], found["path"]) == ("https", "/credit", "/credit/en/")
         assert found["headers"] == [(b"host", b"desk.example")]
 

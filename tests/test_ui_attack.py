@@ -93,8 +93,8 @@ def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, se
     body = {"fn_index": number, "session_hash": "more", "data": ["100001"]} | more
     assert client.post("/en/gradio_api/queue/join", json=body).status_code == 200
     with client.stream("GET", "/en/gradio_api/queue/data?session_hash=more") as stream:
-        told = next(told for told in attack.events(stream) if told["msg"] == "process_completed")
-    assert told["success"] and "Client 100001" in json.dumps(told["output"])
+        done = next(event for event in attack.events(stream) if event["msg"] == "process_completed")
+    assert done["success"] and "Client 100001" in json.dumps(done["output"])
 
 
 def test_another_session_gets_nothing_of_an_answer(client) -> None:

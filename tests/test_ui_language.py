@@ -15,8 +15,10 @@ from scoring import language, synthetic
 from scoring.metrics import MEASURES
 from scoring.schema import Explanation
 from scoring.scorer import FAMILIES
-from tests.support.stand_in import DESCRIPTION, MODEL, REFUSED_NUMBER, StandIn, serving
-from tests.support.third import other_words, swapped
+from tests.support.browser import upload
+from tests.support.stand_in import DESCRIPTION, FEATURES, MODEL, REFUSED_NUMBER, StandIn, serving
+from tests.support.third import THIRD, other_words, swapped
+from tests.torture.page import serving_page
 from ui import batch, form, header, server
 from ui.app import build
 from ui.clients import Clients
@@ -226,3 +228,43 @@ def test_a_count_bends_its_words() -> None:
     assert "1.0 percentage points" in say("below", "en", 1.0, digits=1, p="p", t="t")
     assert "1,5 point de" in say("below", "fr", 1.5, digits=1, p="p", t="t")
     assert "2,0 points de" in say("below", "fr", 2.0, digits=1, p="p", t="t")
+
+
+@pytest.mark.browser
+@pytest.mark.served
+@pytest.mark.xdist_group("ui")
+def test_the_served_page_shows_a_third_language_and_no_english(
+    chromium, third_folder: Path, stand_in: StandIn, portfolio: Path, tmp_path: Path
+) -> None:
+    options = ("--portfolio", str(portfolio), "--lang", THIRD)
+    with serving_page(
+        tmp_path / "page", stand_in.url, *options, CREDIT_SCORING_LANGUAGES=str(third_folder)
+    ) as served:
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.goto(served.url)
+        assert page.url == f"{served.url}/{THIRD}/"
+        page.locator(".examples").get_by_role("button").first.click()
+        page.locator(".verdict").wait_for()
+        assert page.evaluate("document.documentElement.lang") == THIRD
+        assert page.title() == swapped(TEXTS["title"].en)
+        (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n")
+        seen = [page.inner_text("body")]
+        page.get_by_role("tab").nth(1).click()
+        upload(page, tmp_path / "mine.csv")
+        page.get_by_role("button", name=swapped(TEXTS["batch_score"].en)).click()
+        page.locator(".tiles").wait_for()
+        seen.append(page.inner_text("body"))
+        context.close()
+    # What the stand-in says is in English and French; Gradio's "Loading" stands in the page and is not drawn.
+    theirs = {
+        "The score received from an outside agency is low.",
+        "mine",
+        "Loading",
+        "csv",
+        *(f["label"]["en"] for f in FEATURES),
+    }
+    for text in seen:
+        for known in theirs:
+            text = text.replace(known, "")
+        assert not left(text), left(text)

@@ -133,11 +133,13 @@ def test_a_file_is_uploaded_scored_and_fetched_below_the_path(front: str, prefix
 def test_an_officer_works_below_the_path(chromium, front: str, prefix: str, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n1,abc\n")
     context = chromium.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    page, strange = context.new_page(), []
+    page, foreign = context.new_page(), []
     page.set_default_timeout(15_000)
     ours = (f"{front}{prefix}/", "data:", "blob:")
-    page.on("request", lambda asked: asked.url.startswith(ours) or strange.append(asked.url))
-    page.on("response", lambda told: told.status >= 400 and strange.append(f"{told.status} {told.url}"))
+    page.on("request", lambda asked: asked.url.startswith(ours) or foreign.append(asked.url))
+    page.on(
+        "response", lambda answer: answer.status >= 400 and foreign.append(f"{answer.status} {answer.url}")
+    )
     page.goto(f"{front}{prefix}/")
     page.locator(".examples").get_by_role("button").nth(2).click()
     page.locator(".verdict").wait_for()
@@ -156,4 +158,4 @@ def test_an_officer_works_below_the_path(chromium, front: str, prefix: str, tmp_
         page.get_by_role("button", name="Télécharger").click()
     assert download.value.url.startswith(f"{front}{prefix}/fr/gradio_api/file=")
     context.close()
-    assert not strange
+    assert not foreign

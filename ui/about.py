@@ -10,7 +10,7 @@ from typing import Any
 from scoring.language import joined, moment, number, percent
 from ui.rendering import render
 from ui.service import ServedModel
-from ui.words import TEXTS, word
+from ui.words import TEXTS, of_service, word
 
 SHARES = ("precision", "recall", "accuracy", "share_granted", "default_rate_granted")
 LINEAGE = ("applications", "created", "git_revision", "data_sha256")
@@ -72,10 +72,18 @@ def _themes(facts: Mapping[str, Any], lang: str) -> Iterator[Theme]:
     whole = sum(weights.values()) or 1
     for key in sorted(filter(themes.get, themes), key=lambda key: -weights[key]):
         rows = [
-            (item["label"][lang], percent(item.get("importance", 0) / whole, lang, 1), item["name"])
+            (
+                of_service(item["label"], lang),
+                percent(item.get("importance", 0) / whole, lang, 1),
+                item["name"],
+            )
             for item in themes[key]
         ]
-        yield Theme(facts["groups"].get(key, {}).get(lang, key), percent(weights[key] / whole, lang, 1), rows)
+        yield Theme(
+            of_service(facts["groups"].get(key, {}), lang) or key,
+            percent(weights[key] / whole, lang, 1),
+            rows,
+        )
 
 
 def _measure(name: str, value: float, lang: str) -> str:

@@ -37,7 +37,7 @@ def build(lang: str, service: Service, clients: Clients) -> Sealed:
         page.refusal = say("not_taken", lang)
         opened = gr.State(None, time_to_live=KEEP_S)
         texts = gr.JSON(visible=False)
-        head = plain(masthead(lang))
+        top = plain(masthead(lang))
         with gr.Tabs():
             with gr.Tab(say("tab_client", lang)):
                 client = _client_tab(handlers)
@@ -47,7 +47,7 @@ def build(lang: str, service: Service, clients: Clients) -> Sealed:
                 card = plain()
         plain(render("footer", lang))
 
-        parts = client.parts | {"opened": opened, "masthead": head, "model": card}
+        parts = client.parts | {"opened": opened, "masthead": top, "model": card}
 
         def on(
             event: Callable[..., Any],

@@ -17,7 +17,7 @@ from scoring.language import joined, number, percent
 from scoring.schema import KEY, Decision, errors_of
 from scoring.spreadsheet import harmless
 from ui.rendering import render
-from ui.words import quoted, say
+from ui.words import of_service, quoted, say
 
 PREVIEW_ROWS = 20
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
@@ -228,7 +228,7 @@ def _cell(column: str, sentence: str, lang: str) -> str:
 
 
 def _columns(decision: Decision, lang: str) -> dict[str, Any]:
-    said = [warning.text[lang] for warning in decision.warnings]
+    said = [of_service(warning.text, lang) for warning in decision.warnings]
     kept = {name: getattr(decision, name) for name in ANSWERS[:-1]}
     return kept | {"warnings": " ".join(said) or None, "error": None}
 

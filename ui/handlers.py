@@ -1,7 +1,7 @@
 """What happens when something is pressed: from what was asked to what is shown.
 
 Each handler returns what changes on the page, by the name of the part that it changes. Whatever an officer
-opens lives in the session's `gr.State` and nowhere else.
+opens lives in the session's `gr.State` only.
 """
 
 from __future__ import annotations

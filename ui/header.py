@@ -1,4 +1,4 @@
-"""The head of the page, and the heading of what is open."""
+"""The masthead of the page, the heading of what is open, and messages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tag(lang: str) -> str:
 
 
 def masthead(lang: str, state: str = "") -> str:
-    """Return the head of the page: name, state of the service, every language."""
+    """Return the top of the page: name, state of the service, every language."""
     return render("masthead", lang, state=state, languages=addresses())
 
 

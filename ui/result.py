@@ -15,7 +15,7 @@ from ui.charts import FactBar
 from ui.probabilities import digits_apart
 from ui.rendering import render
 from ui.service import ServedModel
-from ui.words import say
+from ui.words import of_service, say
 
 MOST_BARS = 8  # facts drawn one by one; the others are summed in one line, so that the total is exact
 MOST_CHECKS = 5  # odd values shown at once; one absurd amount makes twenty derived ones odd too
@@ -72,7 +72,7 @@ def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: str) -> li
 
 def feature_label(feature: Mapping[str, Any], name: str, lang: str) -> str:
     """Return the words for a feature; its name if the model has none for it."""
-    return str(feature.get("label", {}).get(lang) or name)
+    return of_service(feature.get("label", {}), lang) or name
 
 
 def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: str) -> str:
@@ -139,7 +139,7 @@ def card(answer: Explanation, model: ServedModel, lang: str, comparison: EditCom
         distance=distance(answer, model.points, digits, lang),
         change=comparison and change(comparison.first, answer, digits, lang),
         edits=comparison.edits if comparison else [],
-        reasons=[reason.text[lang] for reason in answer.reasons],
+        reasons=[of_service(reason.text, lang) for reason in answer.reasons],
         warnings=warnings[:MOST_CHECKS],
         more_warnings=warnings[MOST_CHECKS:],
         note=contributions_note(answer, rows, drawn, lang),
@@ -153,7 +153,7 @@ def unusual(answer: Explanation, lang: str) -> list[str]:
     """Return the values that training never saw: first what the officer can change."""
     facts = form.fields()
     ordered = sorted(answer.warnings, key=lambda warning: warning.feature not in facts)
-    return [warning.text[lang] for warning in ordered]
+    return [of_service(warning.text, lang) for warning in ordered]
 
 
 def points_table(

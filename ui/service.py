@@ -17,7 +17,7 @@ from ui.words import say
 
 Answer = TypeVar("Answer")
 
-PATIENCE_S = 4.5  # within five seconds an officer is told something, whatever the wire does
+PATIENCE_S = 4.5  # within five seconds an officer reads something, whatever the wire does
 ATTEMPTS = 2
 SENTENCES = {
     "down": "service_down",
@@ -58,7 +58,7 @@ class Service:
     api_key : str, optional
         Sent with every request, where the service asks for one.
     patience_s : float
-        Longest wait for one answer, all told.
+        Longest wait for one answer, all attempts together.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class Service:
 
 
 def sentence(error: ServiceError, api: str, lang: str) -> str:
-    """Return what an officer is told when the service gives no decision."""
+    """Return what an officer reads when the service gives no decision."""
     if error.problem and error.problem.type == type_of("unrecorded"):
         return say("service_unrecorded", lang)
     return say(SENTENCES[error.kind], lang, api=api)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from scoring import language
@@ -310,6 +311,11 @@ def say(name: str, lang: str, /, count: float | None = None, *, digits: int = 0,
 def word(name: str, otherwise: str, lang: str) -> str:
     """Return a text of the page, or what the service calls it where the page has none."""
     return say(name, lang) if name in TEXTS else otherwise
+
+
+def of_service(texts: Mapping[str, str], lang: str) -> str:
+    """Return a text that the service sent in every language that it speaks; in English if not in this one."""
+    return texts.get(lang) or texts.get(language.ENGLISH, "")
 
 
 def quoted(text: str) -> str:
