@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.problems import FAULTS, KINDS, Fault, places, type_of
+from scoring.problems import FAULTS, FILES, KINDS, Fault, places, type_of
 from scoring.problems.__main__ import document
 from scoring.schema import FieldError, Problem, errors_of, fault_at
 from scoring.schema.faults import CODES
 from scoring.serving.problem import Refusal, faulty
+from scoring.tables.faults import Place, TableError
 from tests.support.third import other_words
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,7 @@ def said(function: str) -> set[str]:
 def test_every_kind_and_code_that_is_said_is_declared_and_what_is_declared_is_said():
     assert said("Refusal") <= KINDS.keys()
     assert said("Fault") | said("_wrong") | set(CODES.values()) <= FAULTS.keys()
+    assert said("TableError") | {"at_line", "at_row", "too_long"} == FILES.keys()
     assert not (KINDS.keys() | FAULTS.keys()) - USED, "nothing says these"
 
 
@@ -72,6 +74,17 @@ def test_every_problem_and_fault_is_said_in_a_third_language_from_its_params_alo
         sent = FieldError.model_validate_json(fault.model_dump_json())
         assert "⟦" not in sent.detail
         assert not other_words(re.sub(r"AMT_CREDIT|7", "", sent.say(third))), sent.say(third)
+
+
+def test_a_file_that_cannot_be_read_is_said_in_a_third_language_with_the_place_and_the_fault(third):
+    for code, text in FILES.items():
+        assert "⟦" in TableError(code, **example(places(text))).say(third)
+    fault = Fault("below_minimum", {"minimum": 0})
+    error = TableError("wrong_value", file="7", name="7", place=Place("at_line", 3), fault=fault)
+    assert str(error) == (
+        "7, column '7', line 3: must be at least 0; correct it, or leave it empty if it is missing."
+    )
+    assert not other_words(re.sub(r"\d", "", error.say(third)))
 
 
 def test_a_fault_of_another_version_is_told_as_it_was_said_there():

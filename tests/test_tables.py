@@ -319,7 +319,7 @@ def test_a_table_twice_in_a_zip_is_refused(folder, tmp_path):
     path = as_zip(folder, tmp_path / "kaggle.zip")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("old/bureau.csv", "x")
-    assert "holds bureau.csv and old/bureau.csv; keep one" in refusal(path)
+    assert "holds bureau.csv, old/bureau.csv; keep one" in refusal(path)
 
 
 def test_a_truncated_zip_is_refused(folder, tmp_path):

@@ -123,8 +123,7 @@ def read(path: Path, lang: str, keep_unknown: bool = False) -> Upload:
         most, n = number(error.most, lang), number(error.records, lang)
         raise FileProblem(say("file_long", lang, name=name, n=n, most=most)) from None
     except tables.TableError as error:
-        # The reader says what is wrong in two languages so far; in any other, it is said in English.
-        raise FileProblem(getattr(error, lang, error.en)) from None
+        raise FileProblem(error.say(lang)) from None
 
 
 def _read(raw: tables.Raw, lang: str, keep_unknown: bool) -> Upload:

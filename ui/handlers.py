@@ -70,7 +70,7 @@ class Handlers:
             text = sentence(error, self.service.api, self.lang)
             return message(text, self.lang, details(error, self.lang))
         if isinstance(error, TableError):
-            return self._message("portfolio_fails", detail=error)
+            return self._message("portfolio_fails", detail=error.say(self.lang))
         if isinstance(error, batch.FileProblem):
             return message(str(error), self.lang)
         logger.error("the page failed", exc_info=error)

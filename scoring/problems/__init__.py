@@ -5,7 +5,20 @@ value, named by a code. Both have parameters, and their sentences are texts: eve
 """
 
 from scoring.problems.faults import FAULTS, Fault
+from scoring.problems.files import FILES
 from scoring.problems.kinds import KINDS, URN, Kind, type_of
-from scoring.problems.words import Params, places, worded
+from scoring.problems.words import Params, Sayable, places, worded
 
-__all__ = ["FAULTS", "KINDS", "URN", "Fault", "Kind", "Params", "places", "type_of", "worded"]
+__all__ = [
+    "FAULTS",
+    "FILES",
+    "KINDS",
+    "URN",
+    "Fault",
+    "Kind",
+    "Params",
+    "Sayable",
+    "places",
+    "type_of",
+    "worded",
+]

@@ -15,13 +15,13 @@ SAMPLE_BYTES = 2**20  # of a file, to tell its encoding and find its header
 LONGEST_LINE = 2**20  # bytes; the widest table of ours has lines of 4 KB
 
 BINARY = {
-    b"PK\x03\x04": "a zip or a workbook",
-    b"\x1f\x8b": "a gzip",
+    b"PK\x03\x04": "zip / xlsx",
+    b"\x1f\x8b": "gzip",
     b"PAR1": "Parquet",
-    b"\xd0\xcf\x11\xe0": "a workbook of old Excel",
-    b"%PDF": "a PDF",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
+    b"\xd0\xcf\x11\xe0": "xls",
+    b"%PDF": "PDF",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "RAR",
 }
 INDEX = re.compile(r"Unnamed: \d+|")  # the header that pandas and R leave for the number of a row
 
@@ -76,19 +76,12 @@ def sniff(label: str, head: bytes, known: Collection[str]) -> Dialect:
         if separator is None and (said := re.fullmatch(r'"?sep=(.)"?', line, re.IGNORECASE)):
             separator = said[1]
             if separator not in DELIMITERS:
-                raise TableError(
-                    f"{label}, line {number}: the separator that sep= names is none of , ; | and tab.",
-                    f"{label}, ligne {number} : le séparateur que nomme sep= n'est ni , ni ; ni | ni "
-                    "tabulation.",
-                )
+                raise TableError("unknown_separator", file=label, line=number)
         elif line.strip():
             found = number
             break
     if found is None:
-        raise TableError(
-            f"{label} is empty; copy or download it again.",
-            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
-        )
+        raise TableError("empty", file=label)
     line = lines[found - 1]
     if len(line) > LONGEST_LINE // 2:
         raise long_line(label, found)
@@ -101,20 +94,14 @@ def sniff(label: str, head: bytes, known: Collection[str]) -> Dialect:
     separator = separator or _separator(label, line, known)
     names = fields(line, separator)
     if names is None:
-        raise TableError(
-            f"{label}, line {found}: a quotation mark of the header has no pair; correct it.",
-            f"{label}, ligne {found} : un guillemet de l'en-tête n'a pas de pair ; corrigez-le.",
-        )
+        raise TableError("header_quote", file=label, line=found)
     return Dialect(encoding, start, separator, found, tuple(names))
 
 
 def _encoding(label: str, head: bytes) -> tuple[str, int]:
     for mark, kind in BINARY.items():
         if head.startswith(mark):
-            raise TableError(
-                f"{label} is {kind} by its content, and CSV by its name; give it the name that it needs.",
-                f"{label} n'est pas un CSV par son contenu ({kind}) ; donnez-lui le nom qu'il faut.",
-            )
+            raise TableError("other_content", file=label, kind=kind)
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise no_text(label)
     for mark, name in (
@@ -137,18 +124,12 @@ def _encoding(label: str, head: bytes) -> tuple[str, int]:
 
 def no_text(label: str) -> TableError:
     """Return the error for a file of other bytes than text has."""
-    return TableError(
-        f"{label} is no text: it is neither UTF-8, UTF-16 nor Windows-1252; export it again as CSV.",
-        f"{label} n'est pas du texte : ni UTF-8, ni UTF-16, ni Windows-1252 ; exportez-le de nouveau en CSV.",
-    )
+    return TableError("not_a_text", file=label)
 
 
 def long_line(label: str, line: int) -> TableError:
     """Return the error for a line without an end."""
-    return TableError(
-        f"{label}, line {line}: longer than {LONGEST_LINE} bytes; a table has one line per record.",
-        f"{label}, ligne {line} : plus de {LONGEST_LINE} octets ; une table a une ligne par enregistrement.",
-    )
+    return TableError("long_line", file=label, line=line, bytes=LONGEST_LINE)
 
 
 def _separator(label: str, header: str, known: Collection[str]) -> str:
@@ -161,12 +142,7 @@ def _separator(label: str, header: str, known: Collection[str]) -> str:
     used = [sign for sign in best if sign in header]
     if len(used) > 1:
         one, other = (sign.replace("\t", "tab") for sign in used[:2])
-        raise TableError(
-            f"{label}: the header can be read with {one} or with {other} between its columns; "
-            "write it with one of them.",
-            f"{label} : l'en-tête peut se lire avec {one} ou avec {other} entre ses colonnes ; "
-            "n'en gardez qu'un.",
-        )
+        raise TableError("two_separators", file=label, one=one, other=other)
     return used[0] if used else max(DELIMITERS, key=header.count)
 
 
@@ -200,12 +176,10 @@ def matched(label: str, names: Sequence[str], known: Collection[str]) -> list[st
         found.append("" if INDEX.fullmatch(name) and (i == 0 or not name) else name)
     for name in found:
         if name and found.count(name) > 1:
-            shown = f" {name!r}" if name in known else ""
-            number = found.index(name) + 1
-            raise TableError(
-                f"{label} has its column{shown} (number {number}) more than once; keep one of them.",
-                f"{label} a plus d'une fois sa colonne{shown} (numéro {number}) ; n'en gardez qu'une.",
-            )
+            column = found.index(name) + 1
+            if name in known:
+                raise TableError("repeated_column", file=label, name=name, column=column)
+            raise TableError("repeated_unknown_column", file=label, column=column)
     return found
 
 

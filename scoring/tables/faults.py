@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import polars as pl
+
+from scoring.language import ENGLISH
+from scoring.problems import FILES, Sayable, worded
 
 FAULTS: dict[str, pl.DataType] = {
     "row": pl.Int64(),
@@ -22,25 +28,38 @@ WHOLE_LINE = ("wrong_field_count", "unpaired_quote", "other_encoding")
 class TableError(ValueError):
     """A file that cannot be read; the text names the file, the place and the remedy.
 
-    Attributes
+    Parameters
     ----------
-    en, fr : str
-        The sentence in both languages.
+    code : str
+        A key of `scoring.problems.FILES`.
+    params
+        What fills the places of its sentence, other sentences among them.
     """
 
-    def __init__(self, en: str, fr: str | None = None) -> None:
-        super().__init__(en)
-        self.en, self.fr = en, fr or en
+    def __init__(self, code: str, **params: int | float | str | Sayable) -> None:
+        self.code, self.params = code, params
+        super().__init__(self.say())
+
+    def say(self, language: str = ENGLISH) -> str:
+        """Return what is wrong, in words."""
+        return worded(FILES[self.code], self.params, language)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line or a row of a file, inside a sentence."""
+
+    code: Literal["at_line", "at_row"]
+    number: int
+
+    def say(self, language: str = ENGLISH) -> str:
+        """Return where it is, in words."""
+        return worded(FILES[self.code], {self.code.removeprefix("at_"): self.number}, language)
 
 
 def unreadable(label: str) -> TableError:
     """Return the error for a file that is damaged; a library's own words might repeat what is in it."""
-    return TableError(
-        f"{label} cannot be read: it is damaged, cut off, or not what its name says; copy or download it "
-        "again.",
-        f"{label} ne peut pas être lu : il est endommagé, coupé, ou n'est pas ce que dit son nom ; copiez-le "
-        "ou téléchargez-le de nouveau.",
-    )
+    return TableError("unreadable", file=label)
 
 
 def no_faults() -> pl.DataFrame:

@@ -42,14 +42,14 @@ class File:
         for name in names:
             if name not in self.raw.names:
                 close = difflib.get_close_matches(name, self.raw.names, n=1)
-                hint = f" (it has {close[0][:60]!r})" if close else ""
-                raise TableError(
-                    f"{self.label} has no column {name!r}{hint}; expected the columns of the Kaggle file, "
-                    "with a header line."
-                )
-        if self.raw.faults.height:
-            fault = self.raw.faults.row(0, named=True)
-            raise TableError(f"{self.label}, {self.raw.say(fault)}{_others(self.raw.faults.height)}.")
+                if close:
+                    raise TableError("misspelt_column", file=self.label, name=name, close=close[0][:60])
+                raise TableError("no_column", file=self.label, name=name)
+        if lines := self.raw.faults.height:
+            fault = self.raw.fault(self.raw.faults.row(0, named=True))
+            if lines == 1:
+                raise TableError("broken_line", file=self.label, fault=fault)
+            raise TableError("broken_lines", file=self.label, fault=fault, lines=lines)
 
     def frames(self, kinds: Mapping[str, str], rows: int) -> Iterator[pl.DataFrame]:
         """Read the columns, some records at a time, or say which value could not be read."""
@@ -62,9 +62,7 @@ class File:
             read += found.height
             yield found
         if read != self.raw.records:
-            raise TableError(
-                f"{self.label} has {self.raw.records} records, and {read} were read; report this."
-            )
+            raise TableError("records_lost", file=self.label, records=self.raw.records, read=read)
 
     def read(self, kinds: Mapping[str, str], rows: int) -> pl.DataFrame:
         """Read the columns of all records."""
@@ -74,13 +72,12 @@ class File:
     def _refuse(self, faults: pl.DataFrame) -> None:
         fault = faults.row(0, named=True)
         raise TableError(
-            f"{self.label}, column {fault['column']!r}, {self.raw.place(fault['row'])}: "
-            f"{self.raw.say(fault)}; correct it, or leave it empty if it is missing."
+            "wrong_value",
+            file=self.label,
+            name=fault["column"],
+            place=self.raw.place(fault["row"]),
+            fault=self.raw.fault(fault),
         )
-
-
-def _others(number: int) -> str:
-    return "" if number == 1 else f" (and {number - 1} more such lines)" if number > 2 else " (and one more)"
 
 
 def is_portfolio(path: Path) -> bool:
@@ -107,12 +104,9 @@ def open_table(path: Path, table: str) -> Iterator[File | None]:
         if path.is_dir():
             label, files = _find_in_folder(path, table)
         elif not path.exists():
-            raise TableError(f"{path} does not exist; give the Kaggle folder or the Kaggle zip.")
+            raise TableError("missing", file=str(path))
         elif not zipfile.is_zipfile(path):
-            raise TableError(
-                f"{path} is neither a folder nor a readable zip; give the Kaggle folder or the Kaggle zip, "
-                "downloaded to its end."
-            )
+            raise TableError("not_a_zip", file=str(path))
         else:
             label, files = _find_in_zip(path, table, stack)
         if not files:
@@ -144,7 +138,7 @@ def _find_in_zip(path: Path, table: str, stack: ExitStack) -> tuple[str, list[Pa
     forms = [name for name in held if _is_form(name, table)]
     parts = sorted(name for name in held if _is_part(name, table) and name not in forms)
     if len(forms) + bool(parts) > 1:
-        raise TableError(f"{path} holds {' and '.join([*forms, *parts[:1]])}; keep one of them.")
+        raise TableError("twice_in_zip", file=str(path), names=", ".join([*forms, *parts[:1]]))
     if not forms and not parts:
         _refuse_near(path, table, list(held))
         return "", []
@@ -163,9 +157,7 @@ def _find_in_folder(path: Path, table: str) -> tuple[str, list[Path]]:
         forms = [item for item in inside if item.is_file() and _is_form(item.name, table)]
         folders = [item for item in inside if item.is_dir() and item.name.casefold() == table.casefold()]
         if len(forms) + len(folders) > 1:
-            raise TableError(
-                f"{path} holds {table} in more than one form; keep one of CSV, Parquet and parts."
-            )
+            raise TableError("two_forms", file=str(path), table=table)
         if forms:
             return str(forms[0].relative_to(path)), forms
         if folders:
@@ -176,7 +168,7 @@ def _find_in_folder(path: Path, table: str) -> tuple[str, list[Path]]:
         seen += [str(item.relative_to(path)) for item in inside if item.is_file()]
         level = [item for item in inside if item.is_dir()]
     if bare is not None:
-        raise TableError(f"{bare} has no part *.parquet; write them, or remove the folder.")
+        raise TableError("no_part", file=str(bare))
     _refuse_near(path, table, seen)
     return "", []
 
@@ -195,7 +187,4 @@ def _refuse_near(path: Path, table: str, held: list[str]) -> None:
         found = bare(name)
         close = difflib.get_close_matches(found, names, n=1, cutoff=0.9)
         if close and close[0] == bare(table):
-            raise TableError(
-                f"{path} holds {name!r}, which seems to be {table}: name it {table}.csv or {table}.parquet, "
-                "or remove it."
-            )
+            raise TableError("nearly_a_table", file=str(path), name=name, table=table)

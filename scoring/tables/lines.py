@@ -137,8 +137,11 @@ class Lines:
         frame = _parse(text, self.dialect, sorted(columns), types)
         if frame.height != numbers.size:
             raise TableError(
-                f"{self.path.name} has {numbers.size} records behind line {part.first - 1}, and "
-                f"{frame.height} were read; report this."
+                "lines_lost",
+                file=self.path.name,
+                line=part.first - 1,
+                records=numbers.size,
+                read=frame.height,
             )
         return frame.insert_column(0, pl.Series(RECORD, numbers))
 
@@ -206,12 +209,7 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
     found.decimal, found.has_decimals = decimals.sign, bool(decimals.seen)
     if len(faults) > MOST_FAULTS:
         line = found.line(int(found.faults["row"][0]))
-        raise TableError(
-            f"{label}: more than {MOST_FAULTS} lines are no record of {width} fields, line {line} first; "
-            "export it again.",
-            f"{label} : plus de {MOST_FAULTS} lignes ne sont pas des enregistrements de {width} champs, "
-            f"d'abord la ligne {line} ; exportez-le de nouveau.",
-        )
+        raise TableError("many_broken_lines", file=label, most=MOST_FAULTS, width=width, line=line)
     return found
 
 
@@ -355,10 +353,7 @@ def _check_windows(path: Path, label: str, dialect: Dialect) -> None:
             part.text.decode("cp1252")
         except UnicodeDecodeError as error:
             line = part.first + part.text.count(b"\n", 0, error.start)
-            raise TableError(
-                f"{label}, line {line}: neither UTF-8 nor Windows-1252; export the file again as UTF-8.",
-                f"{label}, ligne {line} : ni UTF-8 ni Windows-1252 ; exportez de nouveau en UTF-8.",
-            ) from None
+            raise TableError("unknown_encoding", file=label, line=line) from None
 
 
 def _parse(text: bytes, dialect: Dialect, columns: list[int], types: dict[int, pl.DataType]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from scoring.problems import Fault
 from scoring.tables import lines, values, workbook
 from scoring.tables.dialect import matched
-from scoring.tables.faults import RECORD, WHOLE_LINE, TableError, no_faults, unreadable
+from scoring.tables.faults import RECORD, WHOLE_LINE, Place, TableError, no_faults, unreadable
 from scoring.tables.unpack import PACKED, plain, too_large
 
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
@@ -107,13 +107,13 @@ class Raw:
         """What stands before decimals: ".", "," or "?" for both; None where it holds none."""
         return self._lines.decimal if self._lines is not None and self._lines.has_decimals else None
 
-    def place(self, record: int) -> str:
+    def place(self, record: int) -> Place:
         """Return where a record stands: a line of a text or a workbook, a row of Parquet."""
         if self._lines is not None:
-            return f"line {self._lines.line(record)}"
+            return Place("at_line", self._lines.line(record))
         if self._sheet is not None:
-            return f"line {int(self._sheet['line'][record - 1])}"
-        return f"row {record}"
+            return Place("at_line", int(self._sheet["line"][record - 1]))
+        return Place("at_row", record)
 
     def fault(self, found: Mapping[str, Any]) -> Fault:
         """Return what is wrong with a record or a cell, one of the rows of a table of faults."""
@@ -241,18 +241,10 @@ def look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: L
 def _look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits) -> Raw:
     kind = paths[0].suffix.lower()
     if kind not in READABLE:
-        raise TableError(
-            f"{label} is neither CSV nor Parquet nor a workbook: its name ends in none of "
-            f"{', '.join(READABLE)}, alone or with .gz or .zip behind.",
-            f"{label} n'est ni CSV ni Parquet ni un classeur : son nom ne finit par aucun de "
-            f"{', '.join(READABLE)}, seul ou suivi de .gz ou .zip.",
-        )
+        raise TableError("unknown_suffix", file=label, suffixes=", ".join(READABLE))
     size = sum(path.stat().st_size for path in paths)
     if not size:
-        raise TableError(
-            f"{label} is empty; copy or download it again.",
-            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
-        )
+        raise TableError("empty", file=label)
     if limits.bytes is not None and size > limits.bytes:
         raise too_large(label)
     if kind in TEXTS:
@@ -270,7 +262,7 @@ class TooLong(TableError):
     """A file with more records than a door takes."""
 
     def __init__(self, label: str, records: int, most: int) -> None:
-        super().__init__(f"{label} holds {records} rows, and {most} are taken here; send it in parts.")
+        super().__init__("too_long", file=label, records=records, most=most)
         self.records, self.most = records, most
 
 
@@ -293,12 +285,7 @@ def _look_at_text(path: Path, known: Collection[str], label: str) -> Raw:
                 held = (column.is_not_null() & (column != "")).fill_null(False)
                 if held.any():
                     line = found.line(int(frame[RECORD][held.arg_true()[0]]))
-                    raise TableError(
-                        f"{label}, line {line}: a value in column {i + 1}, which has no name; name it in the "
-                        "header, or remove it.",
-                        f"{label}, ligne {line} : une valeur dans la colonne {i + 1}, qui n'a pas de nom ; "
-                        "nommez-la dans l'en-tête, ou supprimez-la.",
-                    )
+                    raise TableError("nameless_value", file=label, line=line, column=i + 1)
     return Raw(label, names, found.records, found.faults, found.dialect.separator, columns, _lines=found)
 
 
@@ -309,12 +296,10 @@ def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, 
         with parquet(path, label) as file:
             about = file.metadata
             if about.num_columns > MOST_COLUMNS:
-                raise TableError(f"{label} has {about.num_columns} columns; at most {MOST_COLUMNS} are read.")
+                raise TableError("too_many_columns", file=label, columns=about.num_columns, most=MOST_COLUMNS)
             found = file.schema_arrow
             if schema is not None and found.names != schema.names:
-                raise TableError(
-                    f"{label}: {path.name} has other columns than the parts before; write it again."
-                )
+                raise TableError("other_columns", file=label, part=path.name)
             schema = schema or found
             rows += about.num_rows
             size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
@@ -373,11 +358,9 @@ def _plain(column: pa.Array, name: str, label: str, is_ours: bool) -> pa.Array:
     is_time = pa.types.is_date(kind) or pa.types.is_timestamp(kind)
     if is_plain or pa.types.is_null(kind) or (is_time and not is_ours):
         return column
-    said = str(kind) if len(str(kind)) < 40 and not pa.types.is_nested(kind) else "nested"
-    raise TableError(
-        f"{label}, column {name[:60]!r}: values of the type {said}; write numbers or texts.",
-        f"{label}, colonne {name[:60]!r} : des valeurs du type {said} ; écrivez des nombres ou des textes.",
-    )
+    if len(str(kind)) >= 40 or pa.types.is_nested(kind):
+        raise TableError("nested_column", file=label, name=name[:60])
+    raise TableError("column_type", file=label, name=name[:60], type=str(kind))
 
 
 def _utf8(column: pa.Array, name: str, label: str) -> pa.Array:
@@ -391,11 +374,7 @@ def _utf8(column: pa.Array, name: str, label: str) -> pa.Array:
     try:
         return column.cast(pa.large_string())
     except pa.ArrowInvalid as error:
-        raise TableError(
-            f"{label}, column {name[:60]!r}: bytes that are no UTF-8; write them as texts in UTF-8.",
-            f"{label}, colonne {name[:60]!r} : des octets qui ne sont pas de l'UTF-8 ; écrivez-les en textes "
-            "UTF-8.",
-        ) from error
+        raise TableError("bytes_in_column", file=label, name=name[:60]) from error
 
 
 def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series, pa.Array]:

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from scoring.schema import APPLICATION_TABLES, HISTORY, KEY
-from scoring.tables.faults import TableError
+from scoring.tables.faults import Place, TableError
 from scoring.tables.files import LABEL, File, open_table
 from scoring.tables.portfolio import DTYPES, LINK, Columns, Portfolio, wanted
 
@@ -76,10 +76,7 @@ def applications_file(
         kinds = {KEY: kinds[KEY], LABEL: "integer"} | kinds
     with open_table(path, table) as file:
         if file is None:
-            raise TableError(
-                f"{path} has no {table}.csv or {table}.parquet; "
-                "give the Kaggle folder or zip with all its files."
-            )
+            raise TableError("missing_table", file=str(path), table=table)
         file.check(kinds)
         yield file, kinds
 
@@ -87,31 +84,30 @@ def applications_file(
 def check_keys(file: File, frame: pl.DataFrame) -> None:
     """Refuse applications without a number or with one that stands twice, and labels that are none."""
     if frame.is_empty():
-        raise TableError(f"{file.label} has no application; copy or download it again.")
+        raise TableError("no_application", file=file.label)
 
-    def place(positions: pl.Series, which: int = 0) -> str:
+    def place(positions: pl.Series, which: int = 0) -> Place:
         return file.raw.place(int(positions[which]) + 1)
 
     for name in (KEY, LABEL):
         if name in frame.columns and frame[name].null_count():
             missing = frame[name].is_null().arg_true()
-            raise TableError(
-                f"{file.label}, column {name!r}, {place(missing)}: no value; every application needs it."
-            )
+            raise TableError("no_value", file=file.label, name=name, place=place(missing))
     if LABEL in frame.columns:
         wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
         if wrong.len():
-            raise TableError(
-                f"{file.label}, column {LABEL!r}, {place(wrong)}: neither 0 (repaid) nor 1 (default); "
-                "correct the label."
-            )
+            raise TableError("wrong_label", file=file.label, name=LABEL, place=place(wrong))
     twice = frame[KEY].is_duplicated()
     if twice.any():
         same = (frame[KEY] == frame[KEY].filter(twice)[0]).arg_true()
         raise TableError(
-            f"{file.label}, column {KEY!r}, {place(same)}: its number stands {same.len()} times, next in "
-            f"{place(same, 1)} ({frame[KEY].filter(twice).n_unique()} such numbers); keep one line per "
-            "application."
+            "repeated_number",
+            file=file.label,
+            name=KEY,
+            place=place(same),
+            times=same.len(),
+            next=place(same, 1),
+            others=frame[KEY].filter(twice).n_unique(),
         )
 
 
@@ -155,9 +151,7 @@ def history_records(
             credits = pl.concat(_owned(file, links, owners, KEY, rows))
             owners = credits.select(LINK, *places)
             if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
-                raise TableError(
-                    f"{file.label}, column {LINK!r}: {twice} lines share their value; keep one per credit."
-                )
+                raise TableError("shared_value", file=file.label, name=LINK, lines=twice)
     with open_table(path, table) as file:
         if file is None:
             yield None

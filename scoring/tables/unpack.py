@@ -45,10 +45,7 @@ def members(archive: zipfile.ZipFile) -> dict[str, str]:
             continue
         if path in found:
             label, number = Path(archive.filename or "the zip").name, len(found) + 1
-            raise TableError(
-                f"{label} holds a file twice under the same name (file {number}); keep one of them.",
-                f"{label} contient deux fois un fichier du même nom (fichier {number}) ; n'en gardez qu'un.",
-            )
+            raise TableError("name_twice_inside", file=label, number=number)
         found[path] = info.filename
     return found
 
@@ -66,9 +63,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def damaged(label: str) -> TableError:
     """Return the error for an archive that cannot be unpacked."""
-    return TableError(
-        f"{label} is damaged; download it again.", f"{label} est endommagé ; téléchargez-le de nouveau."
-    )
+    return TableError("damaged", file=label)
 
 
 @contextmanager
@@ -82,10 +77,7 @@ def member(archive: zipfile.ZipFile, name: str, label: str, most_bytes: int | No
     """
     info = archive.getinfo(name)
     if info.flag_bits & 1:
-        raise TableError(
-            f"{label} is locked with a password; unpack it first, or send it without one.",
-            f"{label} est protégé par un mot de passe ; décompressez-le d'abord, ou envoyez-le sans.",
-        )
+        raise TableError("locked", file=label)
     if info.file_size > MOST_RATIO * max(info.compress_size, 512):
         raise too_large(label)
     base = PurePosixPath(name.replace("\\", "/")).name
@@ -113,7 +105,7 @@ def plain(path: Path, label: str, most_bytes: int | None = None, depth: int = 0)
         yield path
         return
     if depth == MOST_DEEP:
-        raise TableError(f"{label} holds an archive in an archive; unpack it first.")
+        raise TableError("archive_in_archive", file=label)
     if kind == ".gz":
         packed = path.stat().st_size
         most = min(MOST_RATIO * max(packed, 512), most_bytes or 2**63)
@@ -131,12 +123,7 @@ def plain(path: Path, label: str, most_bytes: int | None = None, depth: int = 0)
     with opened(path) as archive:
         inside = members(archive)
         if len(inside) != 1:
-            held = f"{len(inside)} files" if inside else "no file"
-            raise TableError(
-                f"{label} holds {held}; a zip of applications holds one file, that of a portfolio its tables "
-                "under their names.",
-                f"{label} contient {len(inside)} fichiers ; un zip de demandes en contient un.",
-            )
+            raise TableError("not_one_inside", file=label, files=len(inside))
         with (
             member(archive, next(iter(inside.values())), label, most_bytes) as inner,
             plain(inner, label, most_bytes, depth + 1) as unpacked,
@@ -160,10 +147,7 @@ def _free(folder: Path) -> int:
 
 def too_large(label: str) -> TableError:
     """Return the error for what would be too large."""
-    return TableError(
-        f"{label} is too large when it is unpacked; send it in parts, or unpack it yourself.",
-        f"{label} est trop grand une fois décompressé ; envoyez-le en parties, ou décompressez-le vous-même.",
-    )
+    return TableError("too_large", file=label)
 
 
 def _copy(source: IO[bytes] | gzip.GzipFile, target: Path, label: str, most: int) -> None:

@@ -56,10 +56,7 @@ def read(
     sheet = sheet.slice(1).with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(RECORD))
     for i, name in enumerate(header):
         if not name and i and sheet[str(i)].drop_nulls().str.strip_chars().str.len_bytes().sum():
-            raise TableError(
-                f"{label}: column {i + 1} has values and no name; name it in the header, or remove it.",
-                f"{label} : la colonne {i + 1} a des valeurs et pas de nom ; nommez-la, ou supprimez-la.",
-            )
+            raise TableError("nameless_column", file=label, column=i + 1)
     return header, sheet
 
 
@@ -81,15 +78,9 @@ def _sheets(path: Path, label: str) -> list[pl.DataFrame]:
         if code == LARGE or -code in KILLED:
             raise too_large(label)
         if code == BARE:
-            raise TableError(
-                f"{label} has formulas without their values; open it in a spreadsheet, and save it.",
-                f"{label} a des formules sans leurs valeurs ; ouvrez-le dans un tableur et enregistrez-le.",
-            )
+            raise TableError("formulas", file=label)
         if code:
-            raise TableError(
-                f"{label} cannot be read as a workbook; save it again, without a password.",
-                f"{label} ne se lit pas comme un classeur ; enregistrez-le de nouveau, sans mot de passe.",
-            )
+            raise TableError("not_a_workbook", file=label)
         return [pl.read_ipc(file.read_bytes()) for file in sorted(Path(made).glob("*.arrow"))]
 
 
@@ -101,10 +92,7 @@ def _environment(mine: Mapping[str, str]) -> dict[str, str]:
 def _one(full: list[pl.DataFrame], known: Collection[str], label: str) -> pl.DataFrame:
     """Return the sheet that has a table."""
     if not full:
-        raise TableError(
-            f"{label} is empty; copy or download it again.",
-            f"{label} est vide ; copiez-le ou téléchargez-le de nouveau.",
-        )
+        raise TableError("empty", file=label)
     if len(full) > 1:
         wanted = {name.casefold() for name in known}
         full = [
@@ -113,8 +101,5 @@ def _one(full: list[pl.DataFrame], known: Collection[str], label: str) -> pl.Dat
             if any(str(cell).strip().casefold() in wanted for cell in sheet.row(0)[1:])
         ] or full
     if len(full) > 1:
-        raise TableError(
-            f"{label} has {len(full)} sheets with a table; keep the one to read.",
-            f"{label} a {len(full)} feuilles qui ont une table ; gardez celle à lire.",
-        )
+        raise TableError("many_sheets", file=label, sheets=len(full))
     return full[0]
