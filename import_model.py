@@ -69,7 +69,7 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
 def _put(scorer: Scorer, folder: Path, tag: str, run: tracking.Run) -> bool:
     """Copy a scorer into the model store; say whether it is new there: another import may be faster."""
     labels = {"mlflow_run_id": run.id, "candidate": str(scorer.lineage.get("candidate", "unknown"))}
-    metadata = {name: metric["value"] for name, metric in scorer.metrics.items()}
+    metadata: dict[str, float | str] = {name: metric["value"] for name, metric in scorer.metrics.items()}
     metadata |= {"threshold": scorer.threshold, "family": scorer.family}
     try:
         with bentoml.models.create(tag, labels=labels, metadata=metadata) as model:

@@ -120,7 +120,8 @@ def polled(server: Server, path: str, document: object = None) -> Iterator[list[
     A process of its own asks: what this one sends would hold its interpreter up.
     """
     context = multiprocessing.get_context("spawn")
-    (mine, theirs), seconds = context.Pipe(), []
+    mine, theirs = context.Pipe()
+    seconds: list[float] = []
     asking = context.Process(target=_poll, args=(theirs, str(server.http.base_url), path, document))
     asking.start()
     mine.recv()  # it has begun

@@ -9,6 +9,8 @@ import json
 import re
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,9 +42,9 @@ def measure(rounds: int) -> None:
     for trees in TREES:
         text = whole.model_to_string(num_iteration=trees)
         booster, engine = lightgbm.Booster(model_str=text), Engine.of(text)
-        calls = {
+        calls: dict[str, Callable[[Any], object]] = {
             "ours": engine.raw,
-            "LightGBM": lambda m, b=booster: b.predict(m, raw_score=True, num_threads=1),
+            "LightGBM": partial(booster.predict, raw_score=True, num_threads=1),
         }
         taken: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):

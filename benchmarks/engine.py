@@ -113,7 +113,9 @@ def engines(booster: lgb.Booster, engine: Engine) -> dict[str, dict[str, Call]]:
         "explain": {
             "engine": lambda x: engine.contributions(x)[0],
             "shap.TreeExplainer": explainer.shap_values,
-            "pred_contrib": lambda x: booster.predict(x, pred_contrib=True, num_threads=1)[:, :-1],
+            "pred_contrib": lambda x: np.asarray(booster.predict(x, pred_contrib=True, num_threads=1))[
+                :, :-1
+            ],
         },
     }
 
@@ -125,7 +127,7 @@ def largest_difference(booster: lgb.Booster, engine: Engine, task: str, matrix: 
             np.abs(engine.raw(matrix) - booster.predict(matrix, raw_score=True, num_threads=2)).max()
         )
     some = matrix[:500]
-    theirs = booster.predict(some, pred_contrib=True, num_threads=2)
+    theirs = np.asarray(booster.predict(some, pred_contrib=True, num_threads=2))
     return float(np.abs(engine.contributions(some)[0] - theirs[:, :-1]).max())
 
 

@@ -256,8 +256,8 @@ def small(portfolio: Path, rounds: int) -> dict[str, tuple[float, float]]:
     rows = tables.take(tables.Portfolio(sample.applications, {}), positions)
     ready = tables.Portfolio(rows.applications, {}, built[positions].with_row_index("row"))
 
-    def each(histories: bool) -> Callable[[], None]:
-        return lambda: [features.one(r, r.get("history") if histories else None) for r in usual] and None
+    def each(histories: bool) -> Callable[[], object]:
+        return lambda: [features.one(r, r.get("history") if histories else None) for r in usual]
 
     def per_row(histories: bool) -> tuple[float, float]:
         wall, cpu = milliseconds(each(histories), rounds)

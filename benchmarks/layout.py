@@ -50,8 +50,8 @@ def servers(records: Records) -> str:
         _line(titles),
         _line(["---"] * len(titles)),
     ]
-    columns = (("throughput", 0), ("p50", 1), ("p99", 1), ("server CPU", 2))
-    columns += (("throughput over", 2), ("p99 over", 3))
+    columns = [("throughput", 0), ("p50", 1), ("p99", 1), ("server CPU", 2)]
+    columns += [("throughput over", 2), ("p99 over", 3)]
     lines += [_line([who, *(cells(who, what, digits) for what, digits in columns)]) for who in names]
     others = sorted(rest, key=lambda one: [int(x) if x.isdigit() else x for x in _words(one["name"])])
     return "\n".join(lines) + "\n\n" + plain(others)

@@ -23,11 +23,12 @@ from benchmarks.given import FOLDS, Given, MadeBy, command, judge, read, refusin
 from benchmarks.recipes import RECIPES, Recipe
 from benchmarks.results import FILE, record
 from scoring import features as declared
-from scoring.candidates import LIGHTGBM, Outcomes
+from scoring.candidates import LIGHTGBM
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import deal_folds
 from scoring.evidence.paired import Judged, differences
+from scoring.metrics import Outcomes
 
 MODEL_FILE = FILE.with_name("model.json")
 FEWEST = 13  # of each outcome: a recipe deals four fifths of them into five folds again, two in each

@@ -38,7 +38,7 @@ def worst(table: pa.Table, words: int) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, whole.schema) as writer:
         writer.write_table(whole)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def seconds(ask: Callable[[], None], is_over: Callable[[], bool]) -> list[float]:

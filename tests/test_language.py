@@ -283,7 +283,7 @@ def test_lengths_dates_and_shares_are_written_by_the_language_alone(spoken, year
 
 
 def test_no_module_but_the_catalogues_names_a_language():
-    """French is welded in nowhere but in what the reader of files says of a whole file."""
+    """French is welded in nowhere."""
     accents = re.compile(r"[éèêàçùôîœ]|\"fr\"|'fr'")
     # Files of applications come in every language: the reader knows the marks and words that they use.
     allowed = {"labels.py"}

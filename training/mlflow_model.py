@@ -30,7 +30,7 @@ NO_INPUTS = [
 WHOLE = {name for name, column in columns(Application).items() if column.kind in ("id", "integer", "flag")}
 
 
-class CreditScoring(mlflow.pyfunc.PythonModel):
+class CreditScoring(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]  # loaded late
     """Probabilities of default and decisions of raw applications."""
 
     def load_context(self, context: Any) -> None:

@@ -69,7 +69,7 @@ def holder(client: MlflowClient, alias: str) -> Run | None:
         if error.error_code not in ABSENT:  # a server that is gone has not said that nobody has it
             raise
         return None
-    return find_run(client, registered.run_id)
+    return None if registered.run_id is None else find_run(client, registered.run_id)
 
 
 def find_champion(client: MlflowClient) -> Run:

@@ -68,10 +68,11 @@ OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the
 SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
 LIBRARIES = (*SERVING, "scikit-learn", "optuna")  # of every training; a family may need more
 INPUTS = (*columns(Application), "history", "history_features")
+ANY = AnyType()  # type: ignore[no-untyped-call]  # mlflow 3.17 declares no types there
 # Of any type: MLflow would refuse whole numbers where a column is declared as double, numbers with gaps where
 # it is whole, and a text column that is missing throughout. scoring.schema checks every value.
 SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec(AnyType(), name, required=name == "SK_ID_CURR") for name in INPUTS]),
+    inputs=Schema([ColSpec(ANY, name, required=name == "SK_ID_CURR") for name in INPUTS]),
     outputs=Schema([ColSpec("double", "probability_of_default"), ColSpec("string", "decision")]),
 )
 
@@ -193,7 +194,7 @@ def _knock(uri: str) -> None:
         port = at.port or _PORTS[at.scheme.partition("+")[0]]
         with closing(socket.create_connection((at.hostname, port), _WAIT_S)):
             pass
-    engine = create_sqlalchemy_engine(uri)
+    engine = create_sqlalchemy_engine(uri)  # type: ignore[no-untyped-call]  # nor here
     try:
         with engine.connect():
             pass

@@ -122,16 +122,16 @@ def _mlflow(programs: Path, port: int, folder: Path) -> list[str]:
 OURS, TUNED, USUAL, MLFLOW = "ours", "FastAPI, tuned by hand", "FastAPI, the usual way", "mlflow models serve"
 RAY = "Ray Serve"
 BATCHED, UNBATCHED = "ours, all through the batch", "ours, batching off"
-_READY = {"ready": "/readyz"}
+_READY = "/readyz"
 PEERS: tuple[Peer, ...] = (
-    Peer(OURS, None, _bentoml, **_READY),
-    Peer(BATCHED, None, _bentoml, settings={"CREDIT_SCORING_AT_ONCE": "0"}, **_READY),
+    Peer(OURS, None, _bentoml, ready=_READY),
+    Peer(BATCHED, None, _bentoml, settings={"CREDIT_SCORING_AT_ONCE": "0"}, ready=_READY),
     Peer(
         UNBATCHED,
         None,
         _bentoml,
         settings={"CREDIT_SCORING_AT_ONCE": "0", "CREDIT_SCORING_BATCH": "1"},
-        **_READY,
+        ready=_READY,
     ),
     Peer(TUNED, "fastapi", _uvicorn("fastapi_tuned:app")),
     Peer(USUAL, "fastapi", _uvicorn("fastapi_usual:app")),

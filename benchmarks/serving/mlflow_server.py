@@ -12,7 +12,7 @@ import pandas as pd
 from usual import Usual
 
 
-class Scoring(mlflow.pyfunc.PythonModel):
+class Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]  # loaded late
     """Decides the rows of a table."""
 
     def load_context(self, context: Any) -> None:  # noqa: ARG002
@@ -21,7 +21,8 @@ class Scoring(mlflow.pyfunc.PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[dict[str, Any]]:  # noqa: ARG002
         """Decide each row."""
-        return self.usual.score(model_input.to_dict(orient="records"))
+        decisions: list[dict[str, Any]] = self.usual.score(model_input.to_dict(orient="records"))
+        return decisions
 
 
 if __name__ == "__main__":

@@ -31,6 +31,6 @@ if __name__ == "__main__":
     }
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     serve.start(http_options={"host": "127.0.0.1", "port": int(os.environ["BENCH_PORT"])})
-    serve.run(Scoring.bind(), route_prefix="/score")
+    serve.run(Scoring.bind(), route_prefix="/score")  # type: ignore[attr-defined]  # the decorator adds it
     while True:
         time.sleep(60)

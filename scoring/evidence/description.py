@@ -93,14 +93,16 @@ class Column:
     shape: Shape | None
 
 
-def missing_by_table(features: pl.DataFrame, tables: dict[str, Sequence[str]]) -> dict[str, float]:
+def missing_by_table(features: pl.DataFrame, tables: Mapping[str, Sequence[str]]) -> dict[str, float]:
     """Return the mean share of gaps over the features of each table."""
     gaps = dict(zip(features.columns, features.null_count().row(0), strict=True))
     height = max(features.height, 1)
     return {t: sum(gaps[n] for n in names) / (height * len(names)) for t, names in tables.items() if names}
 
 
-def gaps_by_table(features: pl.DataFrame, tables: dict[str, Sequence[str]]) -> dict[str, tuple[float, ...]]:
+def gaps_by_table(
+    features: pl.DataFrame, tables: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[float, ...]]:
     """Return, for each table, the share of its features in each class of ``GAPS``, by their share of gaps."""
     gaps = dict(zip(features.columns, features.null_count().row(0), strict=True))
     height = max(features.height, 1)

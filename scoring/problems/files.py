@@ -27,7 +27,8 @@ FILES: Mapping[str, Text] = texts(
         "archive_in_archive": "{file} holds an archive in an archive; unpack it first.",
         "not_one_inside": "{file} holds {files} files; a zip of applications holds one, "
         "that of a portfolio its tables under their names.",
-        "name_twice_inside": "{file} holds a file twice under the same name (file {number}); keep one of them.",
+        "name_twice_inside": "{file} holds a file twice under the same name (file {number}); "
+        "keep one of them.",
         "too_large": "{file} is too large when it is unpacked; send it in parts, or unpack it yourself.",
         "other_content": "{file} is CSV by its name, and {kind} by its content; "
         "give it the name that it needs.",
@@ -68,6 +69,7 @@ FILES: Mapping[str, Text] = texts(
         "export the file again as UTF-8.",
         "many_broken_lines": "{file}: more than {most} lines are no record of {width} fields, "
         "line {line} first; export it again.",
+        "blank_lines": "{file}: more than {most} blank lines; export it again without them.",
         "broken_line": "{file}, {fault}.",
         "broken_lines": "{file}, {fault} ({lines} such lines in all).",
         # Its values.

@@ -172,10 +172,7 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
             record = before + np.cumsum(~is_blank)  # of each line; a blank one has that of the one before
             blank.append(record[is_blank])
             if (blanks := blanks + int(is_blank.sum())) > MOST_BLANK:
-                raise TableError(
-                    f"{label}: more than {MOST_BLANK:,} blank lines; export it again without them.",
-                    f"{label} : plus d'un million de lignes vides ; exportez-le de nouveau sans elles.",
-                )
+                raise TableError("blank_lines", file=label, most=MOST_BLANK)
             for code, wrong, counts in _faults(part, dialect.separator, width):
                 faults += [
                     (int(record[i]), code, n)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,15 +44,15 @@ def postgres() -> Iterator[str]:
     if user:
         shutil.chown(folder, **user)
     port, data = free_port(), folder / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "cwd": folder, **user}
-    make = ["initdb", "-D", data, "-U", "tester", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": folder, **user}
+    make = ["initdb", "-D", str(data), "-U", "tester", "--auth=trust", "--encoding=UTF8", "--no-sync"]
     server = None
     try:
         subprocess.run([PROGRAMS / make[0], *make[1:]], check=True, stderr=subprocess.DEVNULL, **quiet)
-        options = ["-p", str(port), "-k", folder, "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+        options = ["-p", str(port), "-k", str(folder), "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
         with (folder / "said").open("w") as said:
             server = subprocess.Popen([PROGRAMS / "postgres", "-D", data, *options], stderr=said, **quiet)
-        ask = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        ask: list[str | Path] = [PROGRAMS / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
 
         def answers() -> bool:
             assert server.poll() is None, (folder / "said").read_text()

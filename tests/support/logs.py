@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from typer.testing import CliRunner
@@ -18,7 +19,7 @@ NAME = "2026-11-21.w1.jsonl"
 
 def entry(number: int, **changes) -> Entry:
     features = {"ext_mean": number / 7, "income_type": "Working"}
-    values = {"event_id": f"e{number}", "applicant": 700_000 + number, "request_id": "r"}
+    values: dict[str, Any] = {"event_id": f"e{number}", "applicant": 700_000 + number, "request_id": "r"}
     scored = {"probability_of_default": 0.25, "threshold": 0.09, "decision": "refused", "features": features}
     return Entry(**(values | scored | changes))
 

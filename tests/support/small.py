@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -103,7 +103,7 @@ def scorer(
         POINTS,
         policy,
         {
-            name: (low, high)
+            name: (cast(float, low), cast(float, high))
             for name in numbers
             if (low := table[name].min()) is not None and (high := table[name].max())
         },

@@ -47,7 +47,7 @@ def main(
     for row in chosen:
         known = Result.load(row.name)
         is_done = known is not None and not known.error and known.scale >= scale
-        if is_done and not rows and not fresh:
+        if known is not None and is_done and not rows and not fresh:
             console.print(f"[dim]{row.number:2} {row.name}: done, {known.started}[/]")
             continue
         try:

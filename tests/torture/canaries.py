@@ -158,7 +158,7 @@ def canaries(run: Run) -> None:
     home = Home(run.folder / "home")
     (run.folder / "tmp").mkdir()
     settings = {"CREDIT_SCORING_API_KEYS": f"desk:{KEY}", "TMPDIR": str(run.folder / "tmp")}
-    with served(home, **settings) as server:
+    with served(home, **settings) as server:  # type: ignore[arg-type]  # names of variables
         said = send(server, run.folder, home)
         run.progress(1, 3, "parts")
         base = small.applications(1, seed=21)[0]

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from monitoring.source import read_reference, read_traffic
 from scoring.inference_log import read
@@ -45,8 +46,9 @@ def clock(run: Run) -> None:
             note="there is no C compiler to bend the clock with",
         )
         return
-    asked, given, errors = pool(home, 200), {}, 0
-    with served(home, TZ="Europe/Paris", **shim.environment()) as server:
+    given: dict[str, Any] = {}
+    asked, errors = pool(home, 200), 0
+    with served(home, TZ="Europe/Paris", **shim.environment()) as server:  # type: ignore[arg-type]  # names of variables
         for number, (name, begin) in enumerate(MOMENTS):
             shim.shift_clock(round((begin - datetime.now(UTC)).total_seconds()))
             tally = asyncio.run(traffic.paced(server.port, asked, 15, REQUESTS / 15, keeps_ids=True))

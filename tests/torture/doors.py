@@ -186,7 +186,7 @@ def proxies(run: Run) -> None:
         "CREDIT_SCORING_RATE": "2",
         "CREDIT_SCORING_PROXIES": "127.0.0.2",
     }
-    with served(home, **settings) as server:
+    with served(home, **settings) as server:  # type: ignore[arg-type]  # names of variables
         location = f"location / {{ proxy_pass {server.url}; proxy_bind 127.0.0.2; {usual} }}"
         passed: Counter[str] = Counter()
         with nginx(run.folder, location) as (url,), httpx.Client() as http:

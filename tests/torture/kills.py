@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import psutil
 
@@ -149,6 +150,11 @@ async def within(seconds: float, is_so: Callable[[], bool]) -> float:
     return time.monotonic() - began
 
 
+def stands_by(server: Server, spared: int) -> bool:
+    """Say whether more spares were said to be there."""
+    return server.said().count(STANDS_BY) > spared
+
+
 def killed_workers(
     server: Server, asked: Pool, kills: int, tell: Callable[[int], None]
 ) -> tuple[Tally, list[tuple[bool, float]], Gaps]:
@@ -156,7 +162,8 @@ def killed_workers(
 
     Now and then, by `AT_ONCE`, before another spare is loaded.
     """
-    gaps, back = Gaps(), []
+    gaps = Gaps()
+    back: list[tuple[bool, float]] = []
 
     async def scenario() -> Tally:
         is_over, tally = False, Tally()
@@ -176,11 +183,11 @@ def killed_workers(
             is_spared = turn % AT_ONCE != AT_ONCE - 1
             if is_spared:
                 spared = sum(was_spared for was_spared, _ in back)
-                await within(30, lambda spared=spared: server.said().count(STANDS_BY) > spared)
+                await within(30, partial(stands_by, server, spared))
                 await asyncio.sleep(0.3)
             before = serving(server)
             before[turn % len(before)].kill()
-            took = await within(30, lambda before=before: is_replaced(server, before))
+            took = await within(30, partial(is_replaced, server, before))
             back.append((is_spared, took))
             tell(turn + 1)
         await asyncio.sleep(1)

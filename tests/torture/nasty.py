@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from tests.support import small
 
@@ -41,7 +42,7 @@ def table(record: bytes, size: int) -> bytes:
 
 def good(size: int) -> bytes:
     """Give applications with raw histories of 3,000 records each: fewer than may be in a request."""
-    application = {"SK_ID_CURR": 0} | small.applications(1, seed=3)[0]
+    application: dict[str, Any] = {"SK_ID_CURR": 0, **small.applications(1, seed=3)[0]}
     application["history"] = {"bureau": [{"SK_ID_BUREAU": i, "DAYS_CREDIT": -i} for i in range(3_000)]}
     return rows(json.dumps(application).encode(), size)
 

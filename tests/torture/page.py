@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,8 @@ def planted(path: str, url: str, uploaded: str) -> dict[str, Any]:
         "texts by name": dict.fromkeys(("AMT_CREDIT", "OCCUPATION_TYPE", MARK * 250), MARK * 250 + UNSEEN),
         "texts that are none": {"AMT_CREDIT": file, "OCCUPATION_TYPE": [file], "DAYS_BIRTH": 1e308},
     }
-    return values | {f"the value {value!r}": value for value in (True, 0, -1, 1.5e300, [], {}, [[]])}
+    odd: tuple[Any, ...] = (True, 0, -1, 1.5e300, [], {}, [[]])
+    return values | {f"the value {value!r}": value for value in odd}
 
 
 @dataclass
@@ -160,13 +161,9 @@ class Found:
     """What an attack came to."""
 
     tried: int = 0
-    leaks: list[str] | None = None
-    echoes: list[str] | None = None
-    silent: list[str] | None = None
-
-    def __post_init__(self) -> None:
-        """Begin with nothing found."""
-        self.leaks, self.echoes, self.silent = [], [], []
+    leaks: list[str] = field(default_factory=list)
+    echoes: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
 
 def attack_handlers(

@@ -42,7 +42,7 @@ def table(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
     days = " to ".join(dict.fromkeys((min(dates), max(dates)))) if known else ""
     lines = [f"Run on {days}; model served: {'; '.join(models)}.", ""] if known else []
     lines += ["| # | promise | figure | target | ours | stock BentoML | |", "|---|---|---|---|---|---|---|"]
-    notes = []
+    notes: list[str] = []
     for row in rows:
         result = results.get(row.name)
         first = f"| {row.number} | {row.promise} (`{row.name}`{_scale(result)}{_run(result)}) "

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def main(folder: Path, seed: int, count: int) -> None:
     beginnings = (whole[:end] for whole in wholes for end in range(1, len(whole)))
     for drawn in chain(beginnings, (body(chance) for _ in range(count))):
         # An array of its own: the sanitizers know its end to the byte.
-        text = np.frombuffer(drawn, np.uint8).copy()
+        text: Any = np.frombuffer(drawn, np.uint8).copy()
         try:
             spans = outliner(text, 2).spans
             assert all(0 <= start < end <= len(text) for start, end, _ in spans.tolist())

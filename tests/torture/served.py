@@ -269,7 +269,7 @@ def start(
 @contextlib.contextmanager
 def served(home: Home, workers: int = 1, **settings: str) -> Iterator[Server]:
     """Serve until the end of the block."""
-    server = start(home, workers=workers, **settings)
+    server = start(home, workers=workers, **settings)  # type: ignore[arg-type]  # names of variables
     try:
         server.wait_ready()
         yield server

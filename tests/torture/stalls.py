@@ -32,7 +32,8 @@ def send(port: int, path: str, body: bytes) -> int:
 @contextlib.contextmanager
 def beating(port: int) -> Iterator[list[tuple[float, float]]]:
     """Ask /livez twenty times a second from another process; give when, and the seconds that it took."""
-    context, beats = multiprocessing.get_context("spawn"), []
+    context = multiprocessing.get_context("spawn")
+    beats: list[tuple[float, float]] = []
     mine, theirs = context.Pipe()
     process = context.Process(target=_beat, args=(port, theirs))
     process.start()

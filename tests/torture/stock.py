@@ -5,6 +5,7 @@ less to do than our service.
 """
 
 import os
+from typing import Any
 
 import bentoml
 import lightgbm as lgb
@@ -15,7 +16,8 @@ BOOSTER = lgb.Booster(model_file=os.environ["STOCK_BOOSTER"])
 NAMES = [f"f{i}" for i in range(BOOSTER.num_feature())]
 POISON = -424_242.0  # stands for a row that passes validation and makes the code below raise
 
-Row = create_model("Row", __base__=BaseModel, **dict.fromkeys(NAMES, (float | None, None)))
+FIELDS: dict[str, Any] = dict.fromkeys(NAMES, (float | None, None))
+Row = create_model("Row", __base__=BaseModel, **FIELDS)
 
 
 @bentoml.service(

@@ -272,7 +272,8 @@ async def paced(
     until: Callable[[], bool] | None = None,
 ) -> Tally:
     """Ask at a steady rate, whatever the answers do; time counts from when a request was due."""
-    tally, idle, running = Tally(), [], set()
+    tally, running = Tally(), set()
+    idle: list[Any] = []
     total = round(rate * seconds)
 
     async def one(number: int, due: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Figure  # also for those who keep what is drawn here
 
 from scoring.decision import COSTS
 from scoring.evidence.ranking import Ranking

@@ -10,7 +10,7 @@ from html import escape
 from itertools import pairwise
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Figure  # also for those who keep what is drawn here
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
