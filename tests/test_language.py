@@ -200,7 +200,17 @@ def test_a_label_keeps_its_capital_in_a_sentence_where_the_language_says_so(furt
         ),
         ("de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein {b} {"', "has not the places of 'a {b}'"),
         ("de.po", 'msgctxt "k"\nmsgid "a {b}"\nmsgstr "ein {b!z}"', "has not the places of 'a {b}'"),
-        ("de.po", 'msgid "open', r"de\.po is no gettext catalogue"),
+        ("de.po", 'msgid "a"\nmsgstr[x] "b"', r"de\.po is no gettext catalogue"),
+        ("de.po", 'msgid "open', r"de\.po, line \d+: the quotation mark at its end is missing"),
+        ("de.po", 'msgctxt "k', r"de\.po, line \d+: the quotation mark at its end is missing"),
+        ("de.po", 'msgctxt "k"\nmsgid "a"\nmsgstr "b\\"', "the quotation mark at its end is missing"),
+        ("de.po", 'msgctxt "k"\nmsgid "a"\nmsgstr "b"\n' * 2, r"line \d+: k stands twice"),
+        (
+            "de.po",
+            'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=(9**9**9);\\n"',
+            "Plural-Forms: unexpected",
+        ),
+        ("de.po", 'msgid ""\nmsgstr "Plural-Forms: nplurals=2; plural=exit(n);\\n"', "Plural-Forms: invalid"),
         ("klingon.po", "", "CLDR knows no language 'klingon'"),
     ],
 )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENGLISH = "en"
 HERE = Path(__file__).resolve().parent
 VARIABLE = "CREDIT_SCORING_LANGUAGES"
+CUT = re.compile(r'\s*((msgctxt|msgid|msgid_plural|msgstr(\[\d+\])?)\s+)?"([^"\\]|\\.)*\\?')
 PLACE = re.compile(r"\{[^{}]*\}|[{}]")  # one that is not closed is none of the English ones
 
 DECLARED: dict[str, Text] = {}
@@ -172,10 +173,25 @@ def parse(file: Path) -> Catalog:
     from babel.messages.pofile import PoFileError, read_po
 
     try:
-        with file.open("rb") as lines:
-            return read_po(lines, locale=file.stem, abort_invalid=True)
-    except (PoFileError, ValueError) as error:
+        content = file.read_bytes()
+        _check_lines(file.name, content.decode(errors="replace"))
+        return read_po(BytesIO(content), locale=file.stem, abort_invalid=True)
+    except LanguageError:
+        raise
+    except (PoFileError, ValueError, OSError) as error:
         raise LanguageError(f"{file.name} is no gettext catalogue: {error}; msgfmt -c says more.") from None
+
+
+def _check_lines(label: str, content: str) -> None:
+    """Refuse what babel reads without a word: a file that is cut off, and two texts for one key."""
+    seen: set[str] = set()
+    for number, line in enumerate(content.splitlines(), start=1):
+        if CUT.fullmatch(line):
+            raise LanguageError(f"{label}, line {number}: the quotation mark at its end is missing.")
+        key = re.fullmatch(r'msgctxt\s+"(.*)"\s*', line)
+        if key is not None and key[1] in seen:
+            raise LanguageError(f"{label}, line {number}: {key[1]} stands twice; keep one of its texts.")
+        seen |= {key[1]} if key is not None else set()
 
 
 def _read(file: Path) -> GNUTranslations:
@@ -197,7 +213,10 @@ def _read(file: Path) -> GNUTranslations:
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    return GNUTranslations(compiled)
+    try:
+        return GNUTranslations(compiled)
+    except ValueError as error:
+        raise LanguageError(f"{file.name}, Plural-Forms: {error}; take them from CLDR.") from None
 
 
 def unsaid(language: str) -> tuple[list[str], list[str]]:
