@@ -22,11 +22,11 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what
         ["--portfolio", "var/demo", "--made-by", "make demo"],
         ["--portfolio", "var/demo", "--rounds", "1"],
     ),
-    "log": (["--made-by", "make demo"], ["--records", "300"]),
     "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
     "bodies": ([], ["--rounds", "1", "--mib", "4"]),
     "servers": ([], ["--quick"]),
     "curves": ([], ["--draw"]),
+    "lookups": (["--keep"], ["--rows", "100000", "--looks", "50"]),
 }
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 

@@ -297,7 +297,8 @@ def test_what_is_not_there_and_what_is_asked_wrongly_is_told(served):
 
 
 @served_only
-def test_the_openapi_document_says_what_is_answered(served):
+def test_the_openapi_document_says_what_is_answered(served, requests):
+    found(served, served.post("/score", requests[:1]).json()[0]["event_id"])
     document = served.http.get("/docs.json").json()
     paths, schemas = document["paths"], document["components"]["schemas"]
     assert {p["name"] for p in paths["/decisions"]["get"]["parameters"]} == {"X-Request-ID", *PARAMETERS}

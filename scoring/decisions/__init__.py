@@ -6,7 +6,7 @@ model: a decision that was found is read from the log.
 """
 
 from scoring.decisions.follower import Follower
-from scoring.decisions.index import Index, IndexFault, OtherLogError, place_of
+from scoring.decisions.index import Index, IndexFault, MissingError, OtherLogError, place_of
 from scoring.decisions.lookup import CursorError, Filter, Found, LateError, Page, by_event, page
 from scoring.decisions.review import ReviewError, review
 
@@ -18,6 +18,7 @@ __all__ = [
     "Index",
     "IndexFault",
     "LateError",
+    "MissingError",
     "OtherLogError",
     "Page",
     "ReviewError",

@@ -24,6 +24,10 @@ class IndexFault(LogError):
     """The index cannot be used now; the words say why, and the remedy."""
 
 
+class MissingError(IndexFault):
+    """There is no index yet."""
+
+
 class OtherLogError(IndexFault):
     """The index is that of another log."""
 
@@ -121,7 +125,7 @@ class Index:
         if self.is_sqlite:
             file = Path(str(self.url.database))
             if not is_made and not file.exists():
-                raise IndexFault(f"there is no index {self} yet: `python -m scoring.decisions follow`.")
+                raise MissingError(f"there is no index {self} yet: `python -m scoring.decisions follow`.")
             file.parent.mkdir(parents=True, exist_ok=True)
             number = file.stat().st_ino if file.exists() else 0
             if number != self._file:  # somebody removed it, or put another in its place
@@ -135,7 +139,7 @@ class Index:
     def _check(self, connection: Connection, is_made: bool) -> None:
         if not inspect(connection).has_table(schema.about.name):
             if not is_made:
-                raise IndexFault(f"there is no index in {self} yet: `python -m scoring.decisions follow`.")
+                raise MissingError(f"there is no index in {self} yet: `python -m scoring.decisions follow`.")
             make(connection, self.log)
         found = connection.execute(select(schema.about)).mappings().one()
         if found["version"] != schema.VERSION:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import nlargest
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, select, true, tuple_
 
 from scoring.decisions import schema
 from scoring.decisions.follower import EPOCH, MICROSECOND, microseconds
@@ -156,30 +155,33 @@ def _newest(
     connection: Connection, wanted: Filter, high: tuple[int, int], count: int
 ) -> list[tuple[int, int]]:
     """Return time and id of the newest decisions before a position: the newest of each kind, merged."""
-    table = schema.decisions.c
-    where = [table.kind == bindparam("a_kind"), tuple_(table.time, table.id) < tuple_(*high)]
+    kinds, inner = schema.kinds, schema.decisions.alias("one")
+    of_kinds = [
+        kinds.c[name] == value
+        for name in ("decision", "purpose", "model", "review")
+        if (value := getattr(wanted, name)) is not None
+    ]
+    where = [inner.c.kind == kinds.c.id, tuple_(inner.c.time, inner.c.id) < tuple_(*high)]
+    if wanted.since is not None:
+        where.append(inner.c.time >= microseconds(wanted.since))
     if wanted.applicant is not None:
-        where.append(table.applicant == packed(wanted.applicant))
+        where.append(inner.c.applicant == packed(wanted.applicant))
     if wanted.operator is not None:
         number = connection.scalar(select(schema.names.c.id).where(schema.names.c.name == wanted.operator))
         if number is None:
             return []
-        where.append(table.operator == number)
-    where.append(table.time >= bindparam("low"))
-    statement = select(table.time, table.id).where(*where)
-    statement = statement.order_by(table.time.desc(), table.id.desc()).limit(count)
-    kinds = select(schema.kinds.c.id)
-    for name in ("decision", "purpose", "model", "review"):
-        if (value := getattr(wanted, name)) is not None:
-            kinds = kinds.where(schema.kinds.c[name] == value)
-    low = microseconds(wanted.since) if wanted.since is not None else 0
-    found: list[tuple[int, int]] = []
-    for kind in connection.scalars(kinds).all():
-        more = connection.execute(statement, {"a_kind": kind, "low": low}).all()
-        found = nlargest(count, [*found, *((row[0], row[1]) for row in more)])
-        if len(found) == count:
-            low = max(low, found[-1][0])  # older ones of the other kinds are not on this page
-    return found
+        where.append(inner.c.operator == number)
+    newest = (inner.c.time.desc(), inner.c.id.desc())
+    if connection.dialect.name == "postgresql":
+        each = select(inner.c.time, inner.c.id).where(*where).order_by(*newest).limit(count).lateral("each")
+        found, joined = each.c, kinds.join(each, true())
+    else:  # SQLite has no LATERAL, but looks a row up by what a subquery of the kind gives
+        ids = select(inner.c.id).where(*where).order_by(*newest).limit(count).correlate(kinds)
+        own = schema.decisions.alias("own")
+        found, joined = own.c, kinds.join(own, own.c.id.in_(ids.scalar_subquery()))
+    statement = select(found.time, found.id).select_from(joined).where(*of_kinds)
+    ordered = statement.order_by(found.time.desc(), found.id.desc()).limit(count)
+    return [(row[0], row[1]) for row in connection.execute(ordered).all()]
 
 
 def _rows(connection: Connection, where: Any) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ _WORDS = {
     "purpose": get_args(Purpose),
     "review": get_args(ReviewState),
 }
-_TIME = {"schema": {"type": "string", "examples": ["2026-11-21T09:30:00Z"]}}
+_TIME = {"schema": {"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00Z"]}}
 PARAMETERS: dict[str, dict[str, Any]] = {
     "client": {
         "description": "Number of a client (SK_ID_CURR); the record has its pseudonym.",

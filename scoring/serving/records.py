@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from scoring import decisions
-from scoring.decisions import CursorError, Filter, Found, Index, IndexFault, LateError
+from scoring.decisions import CursorError, Filter, Found, Index, IndexFault, LateError, MissingError
 from scoring.explanation import explain
 from scoring.inference_log import InferenceLog, at
 from scoring.problems import Fault
@@ -140,7 +140,7 @@ class Records:
             raise Refusal("wrong-parameters", {"n": 1}, [fault]) from None
         except IndexFault as error:
             logger.warning("look-ups wait, decisions go on: %s", error)
-            kind = "index-late" if isinstance(error, LateError) else "index-down"
+            kind = "index-late" if isinstance(error, LateError | MissingError) else "index-down"
             raise Refusal(kind, retry_after_s=5) from None
 
     def _look(self, asker: Asker, at_what: Mapping[str, Any]) -> None:
