@@ -98,7 +98,7 @@ DOORS = {
     "sqlalchemy": {"scoring.decisions"},
     "yaml": {"scoring.hosting"},
     "fastexcel": {"scoring.tables"},
-    "pyarrow": {"scoring.client", "scoring.serving", "scoring.tables"},
+    "pyarrow": {"scoring.client", "scoring.serving", "scoring.tables", "scoring.inference_log"},
     "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},
     "jinja2": {"ui", "validation"},

@@ -29,7 +29,18 @@ from scoring.decisions import (
     schema,
 )
 from scoring.decisions.__main__ import app
-from scoring.inference_log import Entry, InferenceLog, at, audit_table, heads_folder, identity, purge, read
+from scoring.inference_log import (
+    Entry,
+    InferenceLog,
+    at,
+    audit_table,
+    find,
+    heads_folder,
+    identity,
+    packing,
+    purge,
+    read,
+)
 from tests.support.logs import decided
 
 KEY = bytes(range(32))
@@ -121,6 +132,27 @@ def test_the_index_follows_the_log_as_it_grows(log, index):
     assert following.step() == 26 and following.step() == 0
     is_as_the_log(log, index)
     assert follower(log, index).step() == 0, "another one finds nothing to do"
+
+
+@pytest.mark.parametrize("block", [700, 2**20])
+def test_files_are_followed_and_looked_into_packed_or_not(log, index, monkeypatch, block):
+    monkeypatch.setattr(packing, "BLOCK", block)
+    following = follower(log, index)
+    fill(log, range(25))
+    assert following.step() == 25
+    log.under("m:2", ()).record([entry(50, features={"x": 1.0})], NOON)
+    fill(log, range(25, 40))
+    with log.table("0123456789abcdef01234567", "r", "bank", NOON) as table:
+        table.add(*decided(9))
+        table.commit()
+    (file,) = log.folder.glob("*.jsonl")
+    log.close()
+    assert packing.pack(file) and not file.exists()
+    assert following.step() == 17 and following.step() == 0
+    is_as_the_log(log, index)
+    for one in everything(index):
+        assert at(log.folder, one.file, one.start, one.row) == find(log.folder, one.event_id)
+    assert follower(log, index).step() == 0
 
 
 def test_files_of_many_days_and_workers_are_followed(tmp_path, index):
@@ -410,7 +442,8 @@ def test_a_follower_that_is_killed_anywhere_leaves_each_decision_once(log, datab
     with index.begin() as connection:
         assert connection.execute(select(schema.about.c.duplicates)).scalar_one() == 0
         (place,) = connection.execute(select(schema.files.c.seq)).all()
-    assert place[0] == len(next(iter(log.folder.glob("*.jsonl"))).read_bytes().splitlines())
+    (file,) = log.folder.glob("*.jsonl")
+    assert place[0] == len(file.read_bytes().splitlines()) - 1  # the header is no record
     index.close()
 
 

@@ -153,14 +153,14 @@ def test_a_record_cut_at_any_byte_costs_itself_only(log, tmp_path):
     log.record([entry(0), entry(1)], NOON)
     (file,) = log.folder.iterdir()
     content = file.read_bytes()
-    first = content.index(b"\n") + 1
+    first = content.index(b"\n", content.index(b"\n") + 1) + 1  # after the header and a record
     torn = tmp_path / "torn"
     torn.mkdir()
     for cut in range(first, len(content)):
         (torn / "2026-11-21.w1.jsonl").write_bytes(content[:cut])
         found = read(torn)
         assert found.table["event_id"].to_list() == ["e0"]
-        assert [item.line for item in found.quarantined] == ([2] if cut > first else [])
+        assert [item.line for item in found.quarantined] == ([3] if cut > first else [])
 
 
 @pytest.mark.parametrize(
@@ -179,17 +179,20 @@ def test_a_record_cut_at_any_byte_costs_itself_only(log, tmp_path):
         ('"Working"', "NaN"),
         ('"e0"', "null"),
         ("2026-11-21T", "2026-13-21T"),
-        ("ext_source_mean", "decision"),
+        ('"header"', '"heading"'),
+        ("[0.5]", "[]"),
     ],
 )
 def test_what_is_no_record_is_set_aside_with_its_place(log, damage):
     log.record([entry(0)], NOON)
     (file,) = log.folder.iterdir()
-    line = file.read_text()
-    file.write_text((line.replace(*damage) if isinstance(damage, tuple) else damage + "\n") + line)
+    header, line = file.read_text().splitlines(keepends=True)
+    damaged = line.replace(*damage) if isinstance(damage, tuple) else damage + "\n"
+    assert damaged != line
+    file.write_text(header + damaged + line)
     found = read(log.folder)
     assert found.table["event_id"].to_list() == ["e0"]
-    assert [(item.file, item.line) for item in found.quarantined] == [(file, 1)]
+    assert [(item.file, item.line) for item in found.quarantined] == [(file, 2)]
     assert "Working" not in found.quarantined[0].why
 
 
@@ -222,7 +225,7 @@ def test_a_restarted_worker_leaves_a_torn_tail_alone_and_goes_on(log):
     again.close()
     found = read(log.folder)
     assert found.table["event_id"].to_list() == ["e0", "e1"]
-    assert [(item.file, item.line) for item in found.quarantined] == [(file, 2)]
+    assert [(item.file, item.line) for item in found.quarantined] == [(file, 3)]
 
 
 def test_two_writers_never_share_a_file(log):
@@ -230,7 +233,7 @@ def test_two_writers_never_share_a_file(log):
     twin = InferenceLog(log.folder, "w1", KEY, "m", CATEGORIES)
     twin.record([entry(1)], NOON)
     twin.close()
-    assert [len(file.read_bytes().splitlines()) for file in log.folder.iterdir()] == [1, 1]
+    assert [len(file.read_bytes().splitlines()) for file in log.folder.iterdir()] == [2, 2]
     assert read(log.folder).table["event_id"].to_list() == ["e0", "e1"]
 
 
@@ -344,14 +347,54 @@ def test_a_key_that_is_too_short_is_refused(tmp_path):
 def test_a_line_is_strict_json_of_a_known_version(log):
     log.record([entry(0)], NOON)
     (file,) = log.folder.iterdir()
-    (line,) = file.read_text().splitlines()
-    record = json.loads(line)
-    assert record["schema_version"] == 1
-    assert record["time"] == "2026-11-21T12:00:00.000000Z"
-    assert record["inputs"] == {
-        "numbers": {"ext_source_mean": 0.5},
-        "categories": {"income_type": "Working"},
+    header, record = map(json.loads, file.read_text().splitlines())
+    assert header["schema_version"] == record["schema_version"] == 3
+    assert header["header"] == {
+        "id": record["header"],
+        "model": "credit_scoring:abc",
+        "numbers": ["ext_source_mean"],
+        "categories": ["income_type"],
     }
+    assert record["time"] == "2026-11-21T12:00:00.000000Z"
+    assert (record["numbers"], record["categories"]) == ([0.5], ["Working"])
+
+
+def test_names_are_said_once_in_a_file_for_each_list_of_them(log):
+    other = log.under("credit_scoring:def", ())
+    for number in range(3):
+        log.record([entry(number), entry(10 + number, features={"x": 1.0})], NOON)
+        other.record([entry(20 + number, features={"x": 2.0})], NOON)
+    (file,) = log.folder.iterdir()
+    headers = [json.loads(line) for line in file.read_text().splitlines() if '"header":{' in line]
+    assert [header["seq"] for header in headers] == [0, 0, 2]
+    found = read(log.folder)
+    said = {row["event_id"]: (row["model"][15:], row["x"]) for row in found.table.iter_rows(named=True)}
+    assert said == {
+        f"e{ten + n}": what
+        for ten, what in ((0, ("abc", None)), (10, ("abc", 1.0)), (20, ("def", 2.0)))
+        for n in range(3)
+    }
+    assert found.quarantined == ()
+    verdict = verify(log.folder, log.heads, KEY)
+    assert (verdict.records, verdict.faults, verdict.notes) == (9, [], [])
+
+
+@pytest.mark.parametrize("damage", ["lost", "changed", "doubled name", "no names"])
+def test_without_its_header_no_record_is_guessed_at(log, damage):
+    log.record([entry(0)], NOON)
+    (file,) = log.folder.iterdir()
+    header, line = file.read_text().splitlines(keepends=True)
+    damaged = {
+        "lost": "",
+        "changed": header.replace("ext_source_mean", "ext_source_max"),
+        "doubled name": header.replace('["income_type"]', '["ext_source_mean"]'),
+        "no names": header.replace('["income_type"]', "7"),
+    }[damage]
+    file.write_text(damaged + line)
+    found = read(log.folder)
+    assert found.table.is_empty() and len(found.quarantined) == 1 + bool(damaged)
+    assert find(log.folder, "e0") is None and audit_table(log.folder).is_empty()
+    assert verify(log.folder, log.heads, KEY).faults[0].line == 1
 
 
 def test_the_two_streams_are_told_apart(log):

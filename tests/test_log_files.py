@@ -29,7 +29,7 @@ from scoring.inference_log import (
 )
 from scoring.inference_log.disk import LINE_BYTES
 from scoring.inference_log.reader import BATCH_BYTES
-from tests.support.logs import NAME, NOON, entry, lines, run, write
+from tests.support.logs import NAME, NOON, entry, lines, peak, run, write
 
 ROOT = Path(__file__).parent.parent
 OTHER = "2026-11-20.w9.jsonl"
@@ -205,17 +205,6 @@ def test_a_file_that_may_not_be_read_is_not_left_out_in_silence(closed):
     assert [fault.why.partition(" cannot be read: ")[2] for fault in faults] == ["Permission denied"] * 2
 
 
-def peak(*arguments: object) -> tuple[int, str]:
-    """Run the command in a process of its own; return its peak memory in bytes, and what it said."""
-    command = [sys.executable, "-m", "scoring.inference_log", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    said = process.stdout.read()
-    process.stdout.close()
-    _, _, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return used.ru_maxrss * 1024, said
-
-
 def test_a_line_without_end_is_named_and_takes_no_memory(folder, tmp_path):
     with (folder / NAME).open("r+b") as file:
         file.seek(0, os.SEEK_END)
@@ -225,12 +214,12 @@ def test_a_line_without_end_is_named_and_takes_no_memory(folder, tmp_path):
         memory, said = peak(*command, "--log", folder)
         assert memory < quiet + 2**26, command
         if command[0] == "verify":
-            assert f"{NAME}, line 13: the line is longer than any record" in said
+            assert f"{NAME}, line 14: the line is longer than any record" in said
         else:
             assert [line.split()[2] for line in said.splitlines()] == ["w1-21-10", "w1-21-11"]
     found = read(folder)
     assert found.table.height == 12
-    assert [(item.line, item.why) for item in found.quarantined] == [(13, "longer than any record")]
+    assert [(item.line, item.why) for item in found.quarantined] == [(14, "longer than any record")]
     assert find(folder, "w1-21-11") is not None
 
 

@@ -22,10 +22,18 @@ from scoring.inference_log import (
     verify,
     writer,
 )
+from scoring.inference_log.table import Slice
 from tests.support.logs import decided
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LINE = {
+    "schema_version": 3,
+    "time": "2026-11-21T09:30:00.000000Z",
+    "model": "m",
+    "audit": {"request_id": "r", "operator": None},
+    "table": {"file": "2026-11-21.t0.arrow.zst", "sha256": "0", "rows": 1, "events": "e", "start": 0},
+}
 STEM = "0123456789abcdef01234567"
 ROWS = 9
 
@@ -108,7 +116,7 @@ def test_when_a_write_fails_nothing_counts_and_the_log_heals(log, monkeypatch, p
     with pytest.raises(LogError, match="No space"):
         fill(log)
     monkeypatch.undo()
-    assert list(log.folder.glob("*.arrow")) == [] and read(log.folder).table.height == 0
+    assert list(log.folder.glob("*.arrow.zst")) == [] and read(log.folder).table.height == 0
     assert log.is_healthy()
     fill(log)
     assert read(log.folder).table.height == ROWS
@@ -127,7 +135,7 @@ def test_a_number_that_is_not_finite_is_not_written(log):
 def test_each_changed_or_lost_table_is_found_and_set_aside(log):
     fill(log)
     log.close()
-    (first, second) = sorted(log.folder.glob("*.arrow"))
+    (first, second) = sorted(log.folder.glob("*.arrow.zst"))
     whole = first.read_bytes()
     for place in range(0, len(whole), max(1, len(whole) // 60)):
         first.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
@@ -145,7 +153,7 @@ def test_each_changed_or_lost_table_is_found_and_set_aside(log):
 def test_a_table_without_a_record_is_noted_and_does_not_count(log):
     fill(log)
     log.close()
-    (log.folder / "2026-11-21.w1.t9.arrow").write_bytes(b"left by a crash")
+    (log.folder / "2026-11-21.w1.t9.arrow.zst").write_bytes(b"left by a crash")
     verdict = state(log.folder)
     assert verdict.faults == [] and "t9.arrow" in verdict.notes[0]
     assert read(log.folder).table.height == ROWS
@@ -156,14 +164,17 @@ def test_a_table_of_another_name_is_no_way_out_of_the_folder(log):
     log.close()
     (file,) = log.folder.glob("*.jsonl")
     file.write_bytes(file.read_bytes().replace(b"2026-11-21.w1.t0.arrow", b"../heads/2026-11-21.t0.arrow"))
-    assert [q.why for q in read(log.folder).quarantined] == ["its table has no name of a table"]
+    assert [q.why for q in read(log.folder).quarantined] == ["the record was changed"]
+    with pytest.raises(ValueError, match="no name of a table"):
+        Slice.of({**LINE, "table": {**LINE["table"], "file": "../heads/2026-11-21.t0.arrow.zst"}})
+    assert Slice.of(LINE).file == LINE["table"]["file"]
 
 
 def test_what_is_too_old_goes_with_its_tables_and_the_log_still_verifies(log):
     fill(log)
     fill(log, stem=STEM[::-1], now=NOON + timedelta(days=9))
     log.close()
-    (log.folder / "2026-11-20.w0.t0.arrow").write_bytes(b"left by a crash")
+    (log.folder / "2026-11-20.w0.t0.arrow.zst").write_bytes(b"left by a crash")
     purge(log.folder, heads_folder(log.folder), KEY, NOON.date() + timedelta(days=5), NOON)
     assert {path.name[:10] for path in log.folder.iterdir()} == {"2026-11-30"}
     verdict = state(log.folder)

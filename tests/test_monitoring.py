@@ -274,7 +274,7 @@ def test_torn_lines_repeats_and_other_models_are_left_out_and_counted(
     write_log(log, population(40, seed=11), model="credit_scoring:second", worker="w2")
     file = next(log.glob("*.w1.jsonl"))
     content = file.read_bytes()
-    first = content[: content.index(b"\n") + 1]
+    first = content.splitlines(keepends=True)[1]  # after the header
     file.write_bytes(content + first + b"not json\n" + first[:100])
     result, summary = monitor(log, "--model", TAG)
     assert result.exit_code == 0, result.output

@@ -20,7 +20,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from scoring.decisions import schema
 from scoring.decisions.index import Index, OtherLogError
 from scoring.decisions.schema import packed
-from scoring.inference_log import SETTLED_S, BrokenError, Line, Note, Place, anchor_of, files, follow
+from scoring.inference_log import (
+    SETTLED_S,
+    BrokenError,
+    Line,
+    Note,
+    Place,
+    anchor_of,
+    files,
+    follow,
+    length,
+    standing,
+)
 
 BATCH = 500  # decisions in a transaction; a table has more, and is one
 DOUBTS = 5  # looks in a row: an anchor that is being written can be read in two halves
@@ -168,7 +179,7 @@ class Follower:
         if file is not None and file.state in ("purged", "broken"):
             return 0
         seen = self._look(name)
-        if file is not None and file.seen == seen and not self._has_settled(file, seen):
+        if file is not None and file.seen == seen and not self._has_settled(name, file, seen):
             return 0
         try:
             anchor = anchor_of(self.heads, name, self._key)
@@ -176,9 +187,10 @@ class Follower:
                 return self._purge(name)
             if not seen[0] and file is not None:
                 raise BrokenError(f"the file is gone, with {file.place.seq} records")
-            if not seen[0] or (anchor is None and not self._has_settled(None, seen)):
+            if not seen[0] or (anchor is None and not self._has_settled(name, None, seen)):
                 return 0  # it is being begun
             if file is not None and file.state == "whole":
+                file.seen = seen  # it was packed
                 return 0
             file = file or self._begin(name)
             count = 0
@@ -202,19 +214,11 @@ class Follower:
 
     def _look(self, name: str) -> tuple[int, ...]:
         """Return what changes when a file or its anchor does: it begins with 0 if there is no file."""
-        state: list[int] = []
-        for path in (self.folder / name, self.heads / f"{name}.head"):
-            try:
-                found = path.stat()
-            except OSError:
-                state += [0, 0, 0]
-            else:
-                state += [found.st_ino, found.st_size, found.st_mtime_ns]
-        return tuple(state)
+        return (*standing(self.folder / name), *standing(self.heads / f"{name}.head"))
 
-    def _has_settled(self, file: _File | None, seen: tuple[int, ...]) -> bool:
+    def _has_settled(self, name: str, file: _File | None, seen: tuple[int, ...]) -> bool:
         """Say whether there is something behind the anchor of a file that nobody writes to any more."""
-        is_behind = file is None or (file.state == "open" and file.place.offset < seen[1])
+        is_behind = file is None or (file.state == "open" and file.place.offset < length(self.folder / name))
         return is_behind and self._clock() - seen[2] / 1e9 > SETTLED_S
 
     def _begin(self, name: str) -> _File:

@@ -60,6 +60,7 @@ def open_log(settings: Settings, worker: str, model: str, categories: Sequence[s
         heads,
         keep_days=settings.log_days,
         announce=logger.info,
+        is_packed=True,
     )
 
 

@@ -1,17 +1,22 @@
 """The inference log: every decision on the disk before it is given, chained, anchored, and read back.
 
 A worker writes files of its own, ``DAY.WORKER.jsonl`` (UTC; ``DAY.WORKER.1.jsonl`` when the first is full),
-and opens no file twice. A record is one line of strict JSON::
+and opens no file twice. A header says what the records after it have in common; a record is one line of
+strict JSON::
 
-    {"seq": 1, "prev": "…", "schema_version": 1, "event_id": "…", "time": "2026-11-21T09:30:00.000000Z",
-     "model": "credit_scoring:…", "probability_of_default": 0.042, "threshold": 0.09, "decision": "granted",
-     "audit": {"applicant": "…", "request_id": "…", "operator": null, "inputs_sha256": "…", "reasons": null},
-     "inputs": {"numbers": {"ext_mean": 0.51, …}, "categories": {"NAME_INCOME_TYPE": "Working", …}},
-     "hash": "…"}
+    {"seq": 0, "prev": "…", "header": {"id": "5478a4d1a709981f", "model": "credit_scoring:…",
+     "numbers": ["ext_mean", …], "categories": ["NAME_INCOME_TYPE", …]}, "schema_version": 3, "hash": "…"}
+    {"seq": 1, "prev": "…", "schema_version": 3, "header": "5478a4d1a709981f", "event_id": "…",
+     "time": "2026-11-21T09:30:00.000000Z", "probability_of_default": 0.042, "threshold": 0.09,
+     "decision": "granted", "audit": {"applicant": "…", "request_id": "…", "operator": null, "reasons": null},
+     "numbers": [0.51, …], "categories": ["Working", …], "hash": "…"}
 
 The two streams are two parts of one record, so that they can never disagree: ``audit`` says who was decided
-(a keyed pseudonym), by whom and why; ``inputs`` says what the model read. ``read`` gives the table that
-monitoring needs, ``python -m scoring.inference_log export`` writes either stream without the other.
+(a keyed pseudonym), by whom and why; the rest says what the model read. ``read`` gives the table that
+monitoring needs, ``python -m scoring.inference_log export`` writes either stream without the other; ``find``
+gives a record under its names, as each line had them before (``schema_version`` 1), with their hash.
+
+Closed files are packed, and nobody who reads sees a difference: see `scoring.inference_log.packing`.
 
 The decisions of a request of many rows lie in tables beside, each bound into the chain by one line: see
 `scoring.inference_log.table`. Who reads the log sees no difference.
@@ -39,9 +44,11 @@ from scoring.inference_log.following import (
     files,
     follow,
     identity,
+    standing,
 )
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.note import Note
+from scoring.inference_log.packing import length
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import Table
@@ -79,12 +86,14 @@ __all__ = [
     "heads_folder",
     "identity",
     "inputs_hash",
+    "length",
     "log_key",
     "pseudonym",
     "pseudonym_key",
     "purge",
     "read",
     "renew",
+    "standing",
     "strict_json",
     "verify",
 ]

@@ -15,15 +15,18 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import BufferedReader
 from pathlib import Path
 
 from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
-from scoring.inference_log.disk import IrregularError, is_too_long, lines, named, open_regular
+from scoring.inference_log.disk import IrregularError, is_too_long, lines, named
+from scoring.inference_log.packing import DamagedError, log_files, open_log, packed, place, remove
+from scoring.inference_log.record import is_header
 from scoring.inference_log.renewal import Renewal, put_aside
-from scoring.inference_log.table import SUFFIX, Slice
+from scoring.inference_log.table import Slice, table_files, writer_of
 
 SETTLE_S = 0.1  # longer than a writer is between two steps of beginning or purging a file
 NAMED = 1_000  # faults of a file that are named: damage may be endless
@@ -101,8 +104,8 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
         The log's key. None leaves the anchors' signatures unchecked, and says so.
     """
     anchored = {path.name.removesuffix(HEAD) for path in named(heads, HEAD)}
-    stray = {path.name for path in named(folder, SUFFIX)}
-    names = anchored | {path.name for path in named(folder, ".jsonl")}
+    stray = {path.name for path in table_files(folder)}
+    names = anchored | {path.name for path in log_files(folder)}
     found = {name: _verify_name(folder, heads, name, key) for name in sorted(names)}
     if any(fault.line is None for part in found.values() for fault in part.faults):
         time.sleep(SETTLE_S)  # a writer that was between two steps is through
@@ -148,7 +151,7 @@ class _Part(Verdict):
 def _state(folder: Path, heads: Path, name: str) -> tuple[object, ...]:
     """Return what changes when a file is begun, written on, closed or purged."""
     state: list[object] = []
-    for path in (heads / f"{name}{HEAD}", folder / name):
+    for path in (heads / f"{name}{HEAD}", folder / name, packed(folder / name)):
         try:
             found = path.stat()
         except OSError:
@@ -171,29 +174,31 @@ def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Pa
     anchor = part.anchor
     recorded = anchor.seq if anchor is not None and anchor.state != "purged" else 0
     try:
-        file = open_regular(path)
+        file = open_log(path)
     except (FileNotFoundError, IrregularError):
+        path = place(path)
         is_taken = os.path.lexists(path)
         if recorded:
             what = ": what stands there is no regular file" if is_taken else ""
             part.faults.append(Fault(path, None, f"the file is gone, with {recorded} records{what}"))
         elif is_taken:
-            part.notes.append(f"{name}: skipped, it is no regular file.")
+            part.notes.append(f"{path.name}: skipped, it is no regular file.")
         part.purged += anchor is not None and anchor.state == "purged"
         return part
     except OSError as error:
         part.files += 1
         part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
         return part
+    path = place(path)
     with file:
-        if not part.is_anchored and not os.fstat(file.fileno()).st_size:
+        if not part.is_anchored and file.seekable() and not os.fstat(file.fileno()).st_size:
             part.notes.append(f"{name}: empty and without an anchor; left by a crash as it was begun.")
             return part
         part.files += 1
         if not part.is_anchored:
             part.faults.append(Fault(path, None, "the file has no anchor in the folder of heads"))
         try:
-            _verify_file(path, file, anchor, part)
+            _verify_file(path, first_hash(name), file, anchor, part)
         except OSError as error:
             part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
     return part
@@ -202,10 +207,10 @@ def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Pa
 def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[Fault]:
     """Return which file is the first to follow more files than there are."""
     # When a file was begun with n anchors there, those n were begun earlier: in this order n stand before it.
-    order = sorted((found.before or 0 if found else 0, name) for name, found in anchors.items())
-    for place, (before, name) in enumerate(order):
-        if before > place:
-            gone = f"{before - place} earlier files are" if before - place > 1 else "an earlier file is"
+    order = sorted((anchor.before or 0 if anchor else 0, name) for name, anchor in anchors.items())
+    for found, (before, name) in enumerate(order):
+        if before > found:
+            gone = f"{before - found} earlier files are" if before - found > 1 else "an earlier file is"
             return [Fault(folder / name, None, f"{gone} gone with the anchor; there were {before}")]
     return []
 
@@ -220,7 +225,7 @@ def _slice(line: bytes) -> Slice | None:
         return None
 
 
-def _verify_file(path: Path, file: BufferedReader, anchor: Anchor | None, found: _Part) -> None:
+def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | None, found: _Part) -> None:
     more = 0
 
     def fault(line: int | None, why: str) -> None:
@@ -233,8 +238,17 @@ def _verify_file(path: Path, file: BufferedReader, anchor: Anchor | None, found:
     if anchor is not None and anchor.state == "purged":
         fault(None, "the file was purged but is there")
         return
-    seq, head, number, is_torn = 0, first_hash(path.name), 0, False
-    for number, line in enumerate(lines(file), start=1):
+    seq, head, number, is_torn = 0, first, 0, False
+    end = None if anchor is None or anchor.seq else 0  # line of the anchor's record
+    numbered = enumerate(lines(file), start=1)
+    while True:
+        try:
+            number, line = next(numbered)
+        except StopIteration:
+            break
+        except DamagedError as error:
+            fault(number + 1, f"from here on the file cannot be read: {error.strerror}")
+            break
         is_torn = not line.endswith(b"\n") and not is_too_long(line)
         if is_torn:
             break  # the last one
@@ -242,16 +256,20 @@ def _verify_file(path: Path, file: BufferedReader, anchor: Anchor | None, found:
         if record is None:
             what = "longer than any record" if is_too_long(line) else "no record of the chain"
             fault(number, f"the line is {what}")
-            seq += 1
+            seq += not is_header(line)
             continue
         start = line[: record.start(3) - len(b',"hash":"')]
         if hashlib.sha256(start).hexdigest().encode() != record[3]:
             fault(number, "the record was changed")
-        elif int(record[1]) != seq + 1:
-            fault(number, f"record {int(record[1])} stands where {seq + 1} belongs: deleted, added or moved")
+        elif int(record[1]) != seq + (not (is_head := is_header(line))):
+            what = "a header" if is_head else f"record {int(record[1])}"
+            belongs = seq if is_head else seq + 1
+            fault(number, f"{what} stands where {belongs} belongs: deleted, added or moved")
         elif record[2].decode() != head:
             fault(number, "the record does not follow the one above it: one of the two was changed")
         seq, head = int(record[1]), record[3].decode()
+        if is_header(line):
+            continue
         part = _slice(line)
         found.records += part.rows if part else 1
         if part:
@@ -260,19 +278,26 @@ def _verify_file(path: Path, file: BufferedReader, anchor: Anchor | None, found:
                 part.check(path.parent)
             except ValueError as error:
                 fault(number, str(error))
-        if anchor is not None and seq == anchor.seq and head != anchor.hash:
-            fault(number, "the record is not the one of the anchor: the file was written afresh")
+        if anchor is not None and seq == anchor.seq:
+            end = number
+            if head != anchor.hash:
+                fault(number, "the record is not the one of the anchor: the file was written afresh")
     if more:
         found.faults.append(Fault(path, None, f"{more} more lines are not as they were written"))
     if anchor is None:
         return
+    is_longer = seq > anchor.seq if end is None else number > end
+    after = 1 + (number - 1 if end is None else end)
     if seq < anchor.seq:
-        fault(seq + 1, f"the file is cut off: {anchor.seq - seq} records are missing from here on")
-    elif (seq > anchor.seq or is_torn) and anchor.state == "closed":
-        fault(anchor.seq + 1, "something was added after the file was closed")
+        fault(
+            number + (not is_torn),
+            f"the file is cut off: {anchor.seq - seq} records are missing from here on",
+        )
+    elif is_longer and anchor.state == "closed":
+        fault(after, "something was added after the file was closed")
     elif seq > anchor.seq:
         found.notes.append(
-            f"{path.name}: {seq - anchor.seq} records after the anchor (from line {anchor.seq + 1}): being "
+            f"{path.name}: {seq - anchor.seq} records after the anchor (from line {after}): being "
             "written now, left by a crash before any answer, or added by hand."
         )
     elif is_torn:
@@ -309,13 +334,13 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
         finally:
             os.close(descriptor)
         tables = _tables(path)
-        path.unlink(missing_ok=True)  # another worker may be at it
+        remove(path)  # another worker may be at it
         for part in tables:  # after the file: who reads meanwhile and misses one finds the file gone too
             (folder / part).unlink(missing_ok=True)
         gone.append(path.name)
-    left = {path.name for path in named(folder, ".jsonl")}
-    for path in named(folder, SUFFIX):  # what a crash left without a record
-        worker = path.name.rsplit(".", 2)[0]
+    left = {path.name for path in log_files(folder)}
+    for path in table_files(folder):  # what a crash left without a record
+        worker = writer_of(path.name)
         if path.name[:10] < before.isoformat() and not any(name.startswith(f"{worker}.") for name in left):
             path.unlink(missing_ok=True)
     return gone
@@ -323,16 +348,15 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
 
 def _tables(path: Path) -> list[str]:
     """Return the names of the tables that a file of the log speaks of."""
-    try:
-        with open_regular(path) as file:
-            return [part.file for part in map(_slice, lines(file)) if part]
-    except OSError:
-        return []  # gone, or nothing to be read: `verify` says so
+    found: list[str] = []
+    with suppress(OSError), open_log(path) as file:  # gone, or not to be read further: `verify` says so
+        found += (part.file for part in map(_slice, lines(file)) if part)
+    return found
 
 
 def files_before(folder: Path, before: date) -> Iterator[Path]:
     """Give the log's files of the days before a day."""
-    for path in named(folder, ".jsonl"):
+    for path in log_files(folder):
         found = _DAY.fullmatch(path.name)
         if found and found[1] < before.isoformat():
             yield path

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 from scoring.inference_log.anchor import HEAD, Anchor, State, count_anchors
 from scoring.inference_log.chain import first_hash, link
 from scoring.inference_log.disk import create, sync_folder, write_all
+from scoring.inference_log.packing import hold, packed
 
 
 @dataclass
@@ -30,6 +32,7 @@ class ChainedFile:
     size: int = 0
     time: str = ""
     before: int = 0  # anchors with records when it was begun
+    headers: set[str] = field(default_factory=set)  # those that it has
 
     @classmethod
     def begin(cls, folder: Path, heads: Path, worker: str, day: date, key: bytes) -> ChainedFile:
@@ -38,11 +41,12 @@ class ChainedFile:
         while True:
             name = f"{day}.{worker}.{part}.jsonl" if part else f"{day}.{worker}.jsonl"
             path, anchor_path = folder / name, heads / f"{name}{HEAD}"
-            if not os.path.lexists(path) and not os.path.lexists(anchor_path):
+            if not any(map(os.path.lexists, (path, packed(path), anchor_path))):
                 break
             part += 1
         before = count_anchors(heads, key)
         descriptor = create(path, flags=os.O_APPEND)
+        hold(descriptor)
         try:
             anchor_descriptor = create(anchor_path)
         except OSError:
@@ -70,12 +74,19 @@ class ChainedFile:
         except FileNotFoundError:
             return False
 
-    def append(self, bodies: list[bytes], time: datetime) -> None:
+    def append(self, bodies: list[bytes], time: datetime, headers: Mapping[str, bytes]) -> None:
         """Chain records to the last one, write and sync them, and move the anchor on.
+
+        ``headers`` are those of the records, by their ids; what the file has already is not said again. A
+        header bears the number of the record before it: the last number is that of the records.
 
         After an OSError the file may hold a part of them: see `cut_back`.
         """
         lines, seq, head = [], self.seq, self.head
+        new = headers.keys() - self.headers
+        for name in sorted(new):
+            line, head = link(seq, head, headers[name])
+            lines.append(line)
         for one in bodies:
             seq += 1
             line, head = link(seq, head, one)
@@ -91,6 +102,7 @@ class ChainedFile:
             self.seq, self.head, self.time = before
             raise
         self.size += len(content)
+        self.headers |= new
 
     def cut_back(self) -> None:
         """Remove what an `append` that failed left at the end."""

@@ -6,10 +6,14 @@ followed, and read only if it is a regular one: a FIFO or a device would hang th
 
 from __future__ import annotations
 
+import io
 import os
 import stat
+import sys
+from collections import deque
 from collections.abc import Iterator
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 
 LINE_BYTES = 2**20  # longer than any record, and little enough to be held: what is longer is damage
@@ -117,7 +121,10 @@ def lines(file: BufferedReader) -> Iterator[bytes]:
     Of a line that is longer than any record only the beginning is given: see `is_too_long`. What is added
     meanwhile is not read: a writer may be in the middle of it.
     """
-    left = os.fstat(file.fileno()).st_size - file.tell()
+    try:
+        left = os.fstat(file.fileno()).st_size - file.tell()
+    except io.UnsupportedOperation:  # a packed one, to which nothing is added
+        left = sys.maxsize
     while left > 0 and (line := file.readline(min(left, LINE_BYTES))):
         left -= len(line)
         rest = line
@@ -131,7 +138,24 @@ def is_too_long(line: bytes) -> bool:
     return len(line) == LINE_BYTES and not line.endswith(b"\n")
 
 
-def seek_last(file: BufferedReader, count: int) -> bool:
+def last_lines(file: BufferedReader, count: int | None) -> tuple[Iterator[bytes], bool]:
+    """Give the first line of a file, its last ones after it, and whether these are known to be all.
+
+    The end of a plain file is searched for from behind; a packed one is unpacked from its beginning. None
+    gives all of them.
+    """
+    if count is None:
+        return lines(file), True
+    every = lines(file)
+    first = next(every, b"")
+    if not file.seekable():
+        return chain([first], deque(every, count)), False
+    if _seek_last(file, count):
+        return lines(file), True
+    return chain([first], lines(file)), False
+
+
+def _seek_last(file: BufferedReader, count: int) -> bool:
     """Go to where the last lines of a file begin, searching from its end; say whether these are all."""
     start = os.fstat(file.fileno()).st_size
     file.seek(max(start - 1, 0))

@@ -7,22 +7,28 @@ follow the one before: what was changed since is not followed, and named.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
 from scoring.inference_log.chain import first_hash, next_hash
-from scoring.inference_log.disk import lines, named, open_regular
+from scoring.inference_log.disk import lines
 from scoring.inference_log.keys import signature
 from scoring.inference_log.note import Note
-from scoring.inference_log.record import LogError, Row, parse
+from scoring.inference_log.packing import DamagedError, length, log_files, open_log
+from scoring.inference_log.packing import place as at_rest
+from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
 from scoring.inference_log.table import Slice, records
 
 SETTLED_S = 60.0  # a file that nobody wrote to for so long has no writer in the middle of a batch
+HEADERS_KEPT = 64  # of the files that were asked for last
 _INDEX = b"credit_scoring: index of the inference log"
 
 
@@ -72,9 +78,18 @@ def files(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise LogError(f"there is no inference log in {folder}; give the service's CREDIT_SCORING_LOG.")
     try:
-        return [path.name for path in named(folder, ".jsonl")]
+        return [path.name for path in log_files(folder)]
     except OSError as error:
         raise LogError(f"{folder} cannot be read: {error.strerror}; let this user read it.") from error
+
+
+def standing(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file of the log or an anchor does; zeros if there is none."""
+    try:
+        found = at_rest(path).stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def anchor_of(heads: Path, file: str, key: bytes) -> Anchor | None:
@@ -110,31 +125,73 @@ def follow(folder: Path, file: str, anchor: Anchor | None, place: Place, now: fl
     FileNotFoundError
         If it is gone.
     """
-    with open_regular(folder / file) as opened:
-        found = os.fstat(opened.fileno())
-        if found.st_size < place.offset:
-            raise BrokenError(f"it is shorter than when its {place.seq} records were followed")
-        is_settled = now - found.st_mtime > SETTLED_S
-        last = anchor.seq if anchor is not None else 0
-        opened.seek(place.offset)
-        for line in lines(opened):
+    path = folder / file
+    if length(path) < place.offset:
+        raise BrokenError(f"it is shorter than when its {place.seq} records were followed")
+    is_settled = now - standing(path)[2] / 1e9 > SETTLED_S
+    last = anchor.seq if anchor is not None else 0
+    headers = _Headers(path)
+    with suppress(DamagedError), open_log(path, place.offset) as opened:
+        for line in _whole(opened):
             if not line.endswith(b"\n") or not (place.seq < last or is_settled):
                 break
+            is_record = not is_header(line)
             try:
-                head = next_hash(line, place.seq, place.head)
+                head = next_hash(line, place.seq - (not is_record), place.head)
             except ValueError as error:
-                raise BrokenError(f"line {place.seq + 1}: {error}") from None
-            start, place = place.offset, Place(place.seq + 1, place.offset + len(line), head)
-            if anchor is not None and place.seq == anchor.seq and head != anchor.hash:
-                raise BrokenError(f"line {place.seq} is not the record of the anchor")
-            yield Line(_content(folder, line), start, place)
+                raise BrokenError(f"the line of record {place.seq + 1}: {error}") from None
+            start, place = place.offset, Place(place.seq + is_record, place.offset + len(line), head)
+            if is_record and anchor is not None and place.seq == anchor.seq and head != anchor.hash:
+                raise BrokenError(f"record {place.seq} is not the one of the anchor")
+            content = _content(folder, line, headers)
+            if content is not None:
+                yield Line(content, start, place)
     if place.seq < last:
         raise BrokenError(f"{last - place.seq} records are missing from line {place.seq + 1} on")
 
 
-def _content(folder: Path, line: bytes) -> Row | tuple[Slice, pl.DataFrame] | Note | str:
+class _Headers(dict[str, Header]):
+    """The headers of a file, looked for in all of it when one is asked for that is not known yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a header by its id."""
+        if name not in self:
+            with suppress(ValueError, OSError):
+                self[name] = _header(self._path, name)
+        return super().get(name, default)
+
+
+@lru_cache(HEADERS_KEPT)
+def _header(path: Path, name: str) -> Header:
+    """Return a header of a file. A file gets none for another's id: it is kept for whoever asks again."""
+    found: dict[str, Header] = {}
+    with open_log(path) as file:
+        for line in _whole(file):
+            if is_header(line):
+                with suppress(ValueError):
+                    parse(line, found)
+                if name in found:
+                    return found[name]
+    raise ValueError("no such header")
+
+
+def _whole(file: BufferedReader) -> Iterator[bytes]:
+    """Give lines as far as they can be read."""
+    with suppress(DamagedError):
+        yield from lines(file)
+
+
+def _content(
+    folder: Path, line: bytes, headers: MutableMapping[str, Header]
+) -> Row | tuple[Slice, pl.DataFrame] | Note | str | None:
     try:
-        record = parse(line)
+        record = parse(line, headers)
+        if record is None:
+            return None
         if "kind" in record:
             return Note.of(record)
         if "table" in record:
@@ -142,7 +199,7 @@ def _content(folder: Path, line: bytes) -> Row | tuple[Slice, pl.DataFrame] | No
             return part, part.read(folder)
     except ValueError as error:
         return str(error)
-    return record
+    return with_inputs_hash(record)
 
 
 def at(folder: Path, file: str, start: int, row: int | None) -> Row:
@@ -154,13 +211,13 @@ def at(folder: Path, file: str, start: int, row: int | None) -> Row:
         If no such record is there; it says why.
     """
     try:
-        with open_regular(folder / file) as opened:
-            opened.seek(start)
-            content = _content(folder, next(lines(opened), b""))
+        path = folder / file
+        with open_log(path, start) as opened:
+            content = _content(folder, next(lines(opened), b""), _Headers(path))
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     if isinstance(content, tuple) and row is not None and row < content[1].height:
-        return next(iter(records(content[0], content[1][row : row + 1])))
+        return with_inputs_hash(next(iter(records(content[0], content[1][row : row + 1]))))
     if isinstance(content, dict):
         return content
     raise ValueError(content if isinstance(content, str) else "it is no decision")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from itertools import groupby
@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
-from scoring.inference_log.disk import IrregularError, lines, named, open_regular, seek_last
+from scoring.inference_log.disk import IrregularError, last_lines, lines
 from scoring.inference_log.note import Note
-from scoring.inference_log.record import LogError, Row, parse
+from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
+from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
 from scoring.inference_log.table import Slice, records
 from scoring.tables.decisions import COLUMNS
 
@@ -157,31 +158,45 @@ def last(folder: Path, rows: int) -> pl.DataFrame:
         As `read`.
     """
     found = pl.DataFrame(schema=AUDIT)
-    for _, group in groupby(reversed(_files(folder)), key=lambda path: path.name[:10]):
-        for path in group:
-            if (more := _last_of(path, rows)).height:
-                found = pl.concat([more, found]).unique("event_id", maintain_order=True)
-                found = found.sort("time", maintain_order=True).tail(rows)
+    for _, day in groupby(reversed(_files(folder)), key=lambda path: path.name[:10]):
+        by_writer = sorted(day, key=_writer_and_part, reverse=True)
+        for _, parts in groupby(by_writer, key=lambda path: _writer_and_part(path)[0]):
+            of_writer = 0
+            for path in parts:  # its last file first: those before it are older
+                if (more := _last_of(path, rows)).height:
+                    of_writer += more.height
+                    found = pl.concat([more, found]).unique("event_id", maintain_order=True)
+                    found = found.sort("time", maintain_order=True).tail(rows)
+                if of_writer >= rows:
+                    break
         if found.height == rows:
             break
     return found
 
 
+def _writer_and_part(path: Path) -> tuple[str, int]:
+    """Return the beginning of a file's name, the same for all files of a writer's day, and its number."""
+    stem = path.name.removesuffix(LOG)
+    start, _, part = stem.rpartition(".")
+    return (start, int(part)) if start.count(".") and part.isdecimal() else (stem, 0)
+
+
 def _last_of(path: Path, rows: int) -> pl.DataFrame:
     """Return the last rows of a file's audit stream."""
-    asked, is_all = rows, False
+    asked: int | None = rows
     while True:
         found = pl.DataFrame(schema=AUDIT)
         with _opened(path, SetAside()) as file:
             if file is None:
                 return found
-            is_all = seek_last(file, asked)
-            for piece in _pieces_of(path, file, SetAside()):
+            end, is_all = last_lines(file, asked)
+            for piece in _pieces_of(path, end, SetAside()):
                 if piece:
                     found = pl.concat([found, _audit(piece)]).tail(rows)
+            is_plain = file.seekable()
         if is_all or found.height == rows:
             return found
-        asked *= 8  # among the last lines are some that are no records
+        asked = asked * 8 if asked and is_plain else None  # among the last lines are some that are no records
 
 
 def find(folder: Path, event_id: str) -> Row | None:
@@ -193,20 +208,21 @@ def find(folder: Path, event_id: str) -> Row | None:
         As `read`.
     """
     needles = (event_id.encode(errors="replace"), f'"events":"{event_id[:-8]}"'.encode(errors="replace"))
+    headers: dict[str, Header] = {}
     for path in reversed(_files(folder)):
-        with _opened(path, SetAside()) as file:
+        with _opened(path, SetAside()) as file, suppress(DamagedError):
             for line in lines(file) if file else ():
-                if any(needle in line for needle in needles):
+                if is_header(line) or any(needle in line for needle in needles):
                     try:
-                        parsed = parse(line)
-                        if "kind" in parsed:  # it speaks of the event, and is not its decision
+                        record = parse(line, headers)
+                        if record and "kind" in record:  # it speaks of the event, and is not its decision
                             continue
-                        is_table = "table" in parsed
-                        record = _row(folder, Slice.of(parsed), event_id) if is_table else parsed
+                        if record and "table" in record:
+                            record = _row(folder, Slice.of(record), event_id)
                     except ValueError:
                         continue
                     if record is not None and record["event_id"] == event_id:
-                        return record
+                        return with_inputs_hash(record)
     return None
 
 
@@ -221,7 +237,7 @@ def _files(folder: Path) -> list[Path]:
             f"there is no inference log in {folder}; give the service's CREDIT_SCORING_LOG."
         )
     try:
-        return named(folder, ".jsonl")
+        return log_files(folder)
     except OSError as error:
         raise LogError(f"{folder} cannot be read: {error.strerror}; let this user read it.") from error
 
@@ -230,10 +246,10 @@ def _files(folder: Path) -> list[Path]:
 def _opened(path: Path, set_aside: SetAside) -> Iterator[BufferedReader | None]:
     """Open a file of the log; give None for one that was purged meanwhile, or is no regular file."""
     try:
-        file = open_regular(path)
+        file = open_log(path)
     except (FileNotFoundError, IrregularError):
-        if os.path.lexists(path):
-            set_aside.add(path, None, "no regular file")
+        if os.path.lexists(place(path)):
+            set_aside.add(place(path), None, "no regular file")
         yield None
     except OSError as error:
         raise LogError(f"{path} cannot be read: {error.strerror}; let this user read it.") from error
@@ -251,16 +267,19 @@ def _pieces(folder: Path, set_aside: SetAside) -> Iterator[Piece]:
     for path in _files(folder):
         with _opened(path, set_aside) as file:
             if file is not None:
-                yield from _pieces_of(path, file, set_aside)
+                yield from _pieces_of(place(path), lines(file), set_aside)
 
 
-def _pieces_of(path: Path, file: BufferedReader, set_aside: SetAside) -> Iterator[Piece]:
-    """Give what an open file holds from where it stands."""
+def _pieces_of(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Iterator[Piece]:
+    """Give what lines of a file hold."""
     batch: list[Row] = []
+    headers: dict[str, Header] = {}
     size = 0
-    for number, line in enumerate(lines(file), start=1):
+    for number, line in enumerate(_whole(path, written, set_aside), start=1):
         try:
-            record = parse(line)
+            record = parse(line, headers)
+            if record is None:
+                continue
             if "kind" in record:
                 Note.of(record)
                 continue
@@ -268,7 +287,8 @@ def _pieces_of(path: Path, file: BufferedReader, set_aside: SetAside) -> Iterato
                 part = Slice.of(record)
                 table = part.read(path.parent)
         except ValueError as error:
-            if b'"table":' not in line or path.exists():  # else it was purged with its tables meanwhile
+            # Else it was purged with its tables meanwhile.
+            if b'"table":' not in line or os.path.lexists(place(written_as(path))):
                 set_aside.add(path, number, str(error))
             continue
         if "table" in record:
@@ -282,11 +302,19 @@ def _pieces_of(path: Path, file: BufferedReader, set_aside: SetAside) -> Iterato
     yield batch
 
 
+def _whole(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Iterator[bytes]:
+    """Give lines as far as they can be read."""
+    try:
+        yield from written
+    except DamagedError as error:
+        set_aside.add(path, None, f"from somewhere on {error.strerror}")
+
+
 def _audit(piece: Piece) -> pl.DataFrame:
     """Return the audit stream of a piece."""
     rows = []
     for record in records(*piece) if isinstance(piece, tuple) else piece:
-        audit = record["audit"]
+        audit = with_inputs_hash(record)["audit"]
         said = {**record, **audit, "reasons": ", ".join(audit.get("reasons") or ()) or None}
         rows.append([said.get(name) for name in AUDIT])
     return pl.DataFrame(rows, schema=AUDIT, orient="row", strict=False)

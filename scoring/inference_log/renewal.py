@@ -18,7 +18,9 @@ from pathlib import Path
 from scoring.inference_log.anchor import ANCHOR_BYTES, HEAD, is_key_of, read_anchor
 from scoring.inference_log.disk import make_folder, named, read_small, sync_folder, write_new
 from scoring.inference_log.keys import pseudonym_key, signature
+from scoring.inference_log.packing import LOG, PACKED
 from scoring.inference_log.record import LogError
+from scoring.inference_log.table import table_files
 
 RECORD = "renewal.json"
 REASON_LETTERS = 500
@@ -134,8 +136,8 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
     )
     name = found.folder
     try:
-        for place in dict.fromkeys((log, heads)):
-            make_folder(place / name)
+        for whole in dict.fromkeys((log, heads)):
+            make_folder(whole / name)
         record, draft = heads / name / RECORD, heads / name / f".{RECORD}"
         if not record.exists():
             draft.unlink(missing_ok=True)
@@ -143,10 +145,11 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
             draft.rename(record)
             sync_folder(heads / name)
         # The anchors last: as long as one is here, the log is known to be another key's.
-        for path in (*named(log, ".jsonl"), *named(log, ".arrow"), *anchors):
+        lines = (*named(log, LOG), *named(log, f"{LOG}{PACKED}"))
+        for path in (*lines, *table_files(log), *anchors):
             path.rename(path.parent / name / path.name)
-        for place in (log / name, heads / name, log, heads):
-            sync_folder(place)
+        for whole in (log / name, heads / name, log, heads):
+            sync_folder(whole)
     except OSError as error:
         raise LogError(
             f"the log in {log} cannot be put aside: {error.strerror}; what was moved is in {name}, say the "

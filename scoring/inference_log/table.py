@@ -1,10 +1,10 @@
 """Many decisions of one request as tables: files beside the log, each bound into the chain by its hash.
 
-A slice of a request is one Arrow IPC file, ``DAY.WORKER.tN.arrow``, and one line of the log::
+A slice of a request is one Arrow IPC file, ``DAY.WORKER.tN.arrow.zst``, and one line of the log::
 
-    {"seq": 7, "prev": "…", "schema_version": 2, "time": "…", "model": "…",
+    {"seq": 7, "prev": "…", "schema_version": 3, "time": "…", "model": "…",
      "audit": {"request_id": "…", "operator": null},
-     "table": {"file": "….arrow", "sha256": "…", "rows": 5000, "events": "…", "start": 0}, "hash": "…"}
+     "table": {"file": "….arrow.zst", "sha256": "…", "rows": 5000, "events": "…", "start": 0}, "hash": "…"}
 
 The id of a row's event is ``events`` and the row's number in eight hexadecimal digits, from ``start``. The
 columns are ``applicant`` (the pseudonym), ``probability_of_default``, ``threshold``, ``decision`` and the
@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,12 +29,14 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from scoring.inference_log.disk import open_regular
-from scoring.inference_log.record import Row, inputs_hash
+from scoring.inference_log.disk import named, open_regular
+from scoring.inference_log.packing import DamagedError, pack_bytes, unpack_bytes
+from scoring.inference_log.record import SCHEMA_VERSION, Row
 
-TABLE_VERSION = 2
-SUFFIX = ".arrow"
+PLAIN_VERSION, TABLE_VERSION = 2, 3  # the files of the first are Arrow as it is: nobody writes them any more
+PLAIN, SUFFIX = ".arrow", ".arrow.zst"
 TABLE_BYTES = 2**30  # larger than any table that is written, and read no further
+UNPACKED_BYTES = 2**28  # ten times the largest table that is written
 DECIDED = ("applicant", "probability_of_default", "threshold", "decision")
 
 
@@ -42,8 +45,18 @@ def event_ids(stem: str, start: int, rows: int) -> list[str]:
     return [f"{stem}{row:08x}" for row in range(start, start + rows)]
 
 
+def table_files(folder: Path) -> list[Path]:
+    """Return the tables beside a log, in their order."""
+    return sorted([*named(folder, PLAIN), *named(folder, SUFFIX)])
+
+
+def writer_of(name: str) -> str:
+    """Return the beginning of a table's name that is also that of its writer's files."""
+    return name.removesuffix(".zst").rsplit(".", 2)[0]
+
+
 def encode(applicants: Iterable[str], decided: pl.DataFrame, inputs: pl.DataFrame) -> bytes:
-    """Return a slice as an Arrow IPC file.
+    """Return a slice as an Arrow IPC file, packed as a whole: what columns have in common is said once.
 
     Raises
     ------
@@ -51,13 +64,18 @@ def encode(applicants: Iterable[str], decided: pl.DataFrame, inputs: pl.DataFram
         If a number is not finite.
     """
     numbers = pl.concat([decided.select(DECIDED[1:3]), inputs.select(pl.col(pl.Float64))], how="horizontal")
-    finite = numbers.select(pl.all().is_finite().all()).row(0, named=True)
-    if odd := [name for name, is_finite in finite.items() if not is_finite]:
-        raise ValueError(f"{odd[0]} has a value that is no finite number.")
-    sink = io.BytesIO()
+    if not all(
+        map(math.isfinite, numbers.fill_null(0.0).sum().row(0))
+    ):  # one is not, or the sum is too large
+        finite = numbers.select(pl.all().is_finite().all()).row(0, named=True)
+        if odd := [name for name, is_finite in finite.items() if not is_finite]:
+            raise ValueError(f"{odd[0]} has a value that is no finite number.")
     applicant = pl.Series("applicant", applicants, dtype=pl.String)
-    decided.select(DECIDED[1:]).insert_column(0, applicant).hstack(inputs).write_ipc(sink, compression="lz4")
-    return sink.getvalue()
+    number, sink = pl.col(pl.Float64), io.BytesIO()
+    # What lies under a null is whatever was computed there; zeros take no room.
+    zeroed = inputs.with_columns(pl.when(number.is_not_null()).then(number.fill_null(0.0)))
+    decided.select(DECIDED[1:]).insert_column(0, applicant).hstack(zeroed).write_ipc(sink)
+    return pack_bytes(sink.getbuffer())
 
 
 @dataclass(frozen=True)
@@ -96,12 +114,12 @@ class Slice:
         """
         try:
             table, audit = line["table"], line["audit"]
-            if line["schema_version"] != TABLE_VERSION:
-                raise ValueError(f"not of schema_version {TABLE_VERSION}")
+            if line["schema_version"] not in (PLAIN_VERSION, TABLE_VERSION):
+                raise ValueError(f"not of schema_version {PLAIN_VERSION} or {TABLE_VERSION}")
             kinds = {"file": str, "sha256": str, "rows": int, "events": str, "start": int}
             if any(type(table[name]) is not kind for name, kind in kinds.items()):
                 raise ValueError("a field of its table is of another kind")
-            if Path(table["file"]).name != table["file"] or not table["file"].endswith(SUFFIX):
+            if Path(table["file"]).name != table["file"] or not table["file"].endswith((PLAIN, SUFFIX)):
                 raise ValueError("its table has no name of a table")
             if not all(isinstance(x, str) for x in (line["model"], line["time"], audit["request_id"])):
                 raise ValueError("a field is not text")
@@ -151,6 +169,8 @@ class Slice:
         """Return the decisions and inputs in the log's columns; raises as `content`."""
         content = self.content(folder)
         try:
+            if self.file.endswith(SUFFIX):
+                content = unpack_bytes(io.BytesIO(content), UNPACKED_BYTES) or b""
             table = pl.read_ipc(content)
             return table.select(
                 pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
@@ -160,7 +180,7 @@ class Slice:
                 pl.lit(self.request_id).alias("request_id"),
                 pl.all().exclude("applicant"),
             )
-        except PolarsError:
+        except (PolarsError, DamagedError):
             raise ValueError(f"its table {self.file} cannot be read") from None
 
     def holds(self, event_id: str) -> int | None:
@@ -191,8 +211,12 @@ def records(part: Slice, table: pl.DataFrame) -> Iterable[Row]:
             "applicant": row["applicant"],
             "request_id": part.request_id,
             "operator": part.operator,
-            "inputs_sha256": inputs_hash(inputs),
             "reasons": None,
         }
         said = ("event_id", "time", "model", "probability_of_default", "threshold", "decision")
-        yield {"schema_version": 1, **{name: row[name] for name in said}, "audit": audit, "inputs": inputs}
+        yield {
+            "schema_version": SCHEMA_VERSION,
+            **{name: row[name] for name in said},
+            "audit": audit,
+            "inputs": inputs,
+        }

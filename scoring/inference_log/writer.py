@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +22,8 @@ from scoring.inference_log.chained_file import ChainedFile
 from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import Kind, Note
-from scoring.inference_log.record import Entry, LogError, body
+from scoring.inference_log.packing import Packer
+from scoring.inference_log.record import Entry, Header, LogError, Values, body
 from scoring.inference_log.recording import Table
 from scoring.inference_log.renewal import check_key
 from scoring.inference_log.table import SUFFIX
@@ -41,6 +42,7 @@ class _Batch:
 
     bodies: list[bytes]
     time: datetime
+    headers: dict[str, bytes] = field(default_factory=dict)  # of these records, by their ids
     is_done: bool = False
     failure: str | None = "the write was interrupted"
 
@@ -69,6 +71,9 @@ class InferenceLog:
     announce : callable, optional
         Told the head of the chain when a file ends and once a minute: an anchor beyond this machine, if what
         it writes is collected elsewhere.
+    is_packed : bool
+        Compress files when they are closed, in a thread behind all others, and those that were left plain by
+        who was killed: see `packing`.
 
     Raises
     ------
@@ -93,6 +98,7 @@ class InferenceLog:
         file_bytes: int = FILE_BYTES,
         keep_days: int | None = None,
         announce: Callable[[str], None] | None = None,
+        is_packed: bool = False,
     ) -> None:
         if not _SAFE_NAME.fullmatch(worker):
             raise ValueError(f"worker {worker!r} is no file name; use letters, digits, '.', '_' and '-'.")
@@ -103,6 +109,7 @@ class InferenceLog:
         self.worker = worker
         self.model = model
         self._categories = frozenset(categories)
+        self._header: Header | None = None  # of the last record
         self._files = self  # who writes: a log under another model's name writes through the first
         self._key = key
         self._file_bytes = file_bytes
@@ -116,6 +123,8 @@ class InferenceLog:
         self._file: ChainedFile | None = None
         self._purged: date | None = None
         self._has_failed = False
+        self._is_packed = is_packed
+        self._packer: Packer | None = None
         for place in (self.folder, self.heads):
             try:
                 make_folder(place)
@@ -138,14 +147,24 @@ class InferenceLog:
             If a number is not finite, a record is longer than any that is read, or ``now`` has no time zone.
         """
         time = _utc(now)
-        bodies = [
-            body(entry, self.model, pseudonym(self._key, entry.applicant), time, self._categories)
-            for entry in entries
-        ]
+        bodies, headers = [], {}
+        for entry in entries:
+            header, values = self._in_order(entry.features)
+            headers[header.id] = header.body
+            bodies.append(body(entry, header.id, values, pseudonym(self._key, entry.applicant), time))
         if any(len(one) > RECORD_BYTES for one in bodies):
             raise ValueError(f"a record is longer than {RECORD_BYTES} bytes, and nobody would read it back.")
         if bodies:
-            self._put(bodies, time)
+            self._put(bodies, time, headers)
+
+    def _in_order(self, features: Mapping[str, float | str | None]) -> tuple[Header, Values]:
+        """Return a record's header, that of the one before if its features are the same, and its values."""
+        header = self._header
+        values = header.values(features) if header else None
+        if header is None or values is None:
+            header = self._header = Header.of(self.model, features, self._categories)
+            values = header.pick(features)
+        return header, values
 
     def table(self, events: str, request_id: str, operator: str | None, now: datetime) -> Table:
         """Begin to record the decisions of one request as tables: see `Table`.
@@ -179,8 +198,8 @@ class InferenceLog:
         """Return the pseudonym under which this log has a client."""
         return pseudonym(self._key, applicant)
 
-    def _put(self, bodies: list[bytes], time: datetime) -> None:
-        batch = _Batch(bodies, time)
+    def _put(self, bodies: list[bytes], time: datetime, headers: dict[str, bytes] | None = None) -> None:
+        batch = _Batch(bodies, time, headers or {})
         self._files._write_with_others(batch)
         if batch.failure is not None:
             raise LogError(f"the inference log in {self.folder} cannot be written: {batch.failure}.")
@@ -188,7 +207,7 @@ class InferenceLog:
     def under(self, model: str, categories: Collection[str]) -> InferenceLog:
         """Return this log for the decisions of another model: the same files, one chain."""
         other = copy(self)
-        other.model, other._categories = model, frozenset(categories)
+        other.model, other._categories, other._header = model, frozenset(categories), None
         return other
 
     def _write_with_others(self, batch: _Batch) -> None:
@@ -243,16 +262,23 @@ class InferenceLog:
         return True
 
     def close(self) -> None:
-        """Close the file. Nothing is pending: every record was synced when it was made."""
+        """Close the file, and wait until it is packed; every record was synced when it was made."""
         with self._disk:
-            self._files._close()
+            files = self._files
+            files._close()
+            packer, files._packer = files._packer, None
+        if packer is not None:
+            packer.close()
 
     def _commit(self, batches: list[_Batch]) -> None:
         try:
             for day, group in groupby(batches, key=lambda batch: batch.time.date()):
                 part = list(group)
+                headers = {name: header for batch in part for name, header in batch.headers.items()}
                 try:
-                    self._append(day, [line for batch in part for line in batch.bodies], part[-1].time)
+                    self._append(
+                        day, [line for batch in part for line in batch.bodies], part[-1].time, headers
+                    )
                 except OSError as error:
                     self._has_failed = True
                     self._undo(error)
@@ -266,13 +292,15 @@ class InferenceLog:
             for batch in batches:
                 batch.is_done = True
 
-    def _append(self, day: date, bodies: list[bytes], time: datetime) -> None:
+    def _append(self, day: date, bodies: list[bytes], time: datetime, headers: dict[str, bytes]) -> None:
         file = self._file
         if file is None or file.day != day or file.size >= self._file_bytes or not file.is_in_place():
             self._close()
             self._purge(day, time)
             file = self._file = ChainedFile.begin(self.folder, self.heads, self.worker, day, self._key)
-        file.append(bodies, time)
+            if self._is_packed and self._packer is None:
+                self._packer = Packer(self.folder, self.heads, self._key, self._tell)
+        file.append(bodies, time, headers)
         if self._announced is None or abs(time - self._announced) >= ANNOUNCE_EVERY:
             self._announced = time
             self._say(file)
@@ -312,6 +340,8 @@ class InferenceLog:
             file.seal()
         self._say(file)
         file.release()
+        if self._packer is not None:
+            self._packer.add(file.path)
 
     def _say(self, file: ChainedFile) -> None:
         self._tell(f"log {file.path.name}: {file.seq} records, head {file.head}")

@@ -1,5 +1,8 @@
 """A small log, its lines, and its command."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from scoring.inference_log import (
 from scoring.inference_log.__main__ import app
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ROOT = Path(__file__).resolve().parent.parent.parent
 NAME = "2026-11-21.w1.jsonl"
 
 
@@ -32,6 +36,7 @@ def write(folder: Path, key: bytes, records: int = 12, now: datetime = NOON, wor
 
 
 def lines(folder: Path) -> list[bytes]:
+    """Return the lines of the file: the header, then the records."""
     return (folder / NAME).read_bytes().splitlines(keepends=True)
 
 
@@ -47,3 +52,15 @@ def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.Data
     ).with_columns(pl.col("probability_of_default") / 100)
     inputs = pl.DataFrame({"ext_mean": [*numbers[:-1], None], "income_type": ["Working"] * rows})
     return [700_000 + first + i for i in range(rows)], verdict, inputs
+
+
+def peak(*arguments: object) -> tuple[int, str]:
+    """Run the command in a process of its own; return its peak memory in bytes, and what it said."""
+    command = [sys.executable, "-m", "scoring.inference_log", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    said = process.stdout.read()
+    process.stdout.close()
+    _, _, used = os.wait4(process.pid, 0)
+    process.returncode = 0
+    return used.ru_maxrss * 1024, said

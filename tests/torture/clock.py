@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitoring.source import read_reference, read_traffic
-from scoring.inference_log import read
+from scoring.inference_log import packing, read
 from tests.torture import traffic
 from tests.torture.load import pool
 from tests.torture.run import Run
@@ -64,9 +64,12 @@ def clock(run: Run) -> None:
     )
     zoneless = wrong_file = 0
     days: Counter[str] = Counter()
-    for file in home.log.glob("*.jsonl"):
-        for line in file.open("rb"):
-            time = json.loads(line)["time"]
+    for file in packing.log_files(home.log):
+        for line in packing.open_log(file):
+            record = json.loads(line)
+            if "header" in record and "time" not in record:
+                continue  # it says the names of those that follow
+            time = record["time"]
             zoneless += not time.endswith("Z")
             wrong_file += not file.name.startswith(time[:10])
             days[time[:10]] += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from scoring.client import Client
-from scoring.inference_log import pseudonym_key, read, verify
+from scoring.inference_log import packing, pseudonym_key, read, verify
 from tests.torture import traffic
 from tests.torture.load import pool
 from tests.torture.run import ROOT, Run
@@ -63,13 +63,22 @@ def a_log(run: Run, has_table: bool = False) -> tuple[Home, Path]:
             table = pl.DataFrame({"SK_ID_CURR": range(1, 301), "AMT_CREDIT": 1e5})
             with Client(server.url) as client:
                 client.score_table(table)
-    (file,) = home.log.glob("*.jsonl")
+    (file,) = packing.log_files(home.log)
     return home, file
+
+
+def unpack(file: Path) -> None:
+    """Put a file of the log back as it was before it was closed, so that its lines can be changed."""
+    with packing.open_log(file) as packed:
+        content = packed.read()
+    packing.remove(file)
+    file.write_bytes(content)
 
 
 def torn(run: Run) -> None:
     """Cut the file at a thousand places; every record that is whole must come back."""
     home, file = a_log(run)
+    unpack(file)
     whole, cuts, chance = file.read_bytes(), run.count(1_000, least=20), random.Random(9)
     ends = [i + 1 for i, byte in enumerate(whole) if byte == 10]
     lost = guessed = 0
@@ -77,7 +86,7 @@ def torn(run: Run) -> None:
     for number, at in enumerate(chance.sample(range(len(whole)), cuts)):
         (folder / file.name).write_bytes(whole[:at])
         found = read(folder)
-        complete = sum(end <= at for end in ends)
+        complete = sum(end <= at for end in ends[1:])  # the first line is the header
         lost += max(0, complete - found.table.height)
         guessed += max(0, found.table.height - complete)
         run.progress(number + 1, cuts, "offsets")
@@ -97,7 +106,8 @@ def tampered(run: Run) -> None:
     """A thousand changes, each of which `verify` must find and name by file and line."""
     home, lines = a_log(run, has_table=True)
     key, changes = pseudonym_key(home.key), run.count(1_000, least=20)
-    (table,) = home.log.glob("*.arrow")
+    (table,) = home.log.glob("*.arrow.zst")
+    unpack(lines)
     chance = random.Random(10)
     whole = {file: file.read_bytes() for file in (lines, table)}
     ways = [(file, way) for file in whole for way in mutations(whole[file], chance)]
@@ -170,10 +180,10 @@ def planted(run: Run) -> None:
 
 def _set_traps(folder: Path, victim: Path) -> None:
     """Put what hangs, never ends or leads elsewhere where a log keeps its files."""
-    for name in ("2001-01-01.w0.jsonl", "2026-01-01.w0.t0.arrow", "2001-01-01.w0.jsonl.head"):
+    for name in ("2001-01-01.w0.jsonl", "2026-01-01.w0.t0.arrow.zst", "2001-01-01.w0.jsonl.head"):
         os.mkfifo(folder / name)
     for number, target in enumerate(("/dev/zero", "nowhere", str(victim))):
-        for suffix in (".jsonl", ".t0.arrow", ".jsonl.head"):
+        for suffix in (".jsonl", ".jsonl.zst", ".t0.arrow.zst", ".jsonl.head"):
             (folder / f"2001-02-0{number + 1}.w0{suffix}").symlink_to(target)
     for worker in ("start-up", "w0", "w1"):
         (folder / f".{worker}.probe").symlink_to(victim)

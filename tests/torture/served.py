@@ -19,7 +19,7 @@ import httpx
 import psutil
 
 from scoring import features
-from scoring.inference_log import pseudonym_key, verify
+from scoring.inference_log import packing, pseudonym_key, verify
 from scoring.scorer import Scorer, ScorerError
 from tests.support import small
 from tests.torture.run import ROOT
@@ -89,8 +89,8 @@ class Home:
     def ids(self) -> dict[str, str]:
         """Return event id -> request id of the decisions in the log; a line that is torn has none."""
         found: dict[str, str] = {}
-        for path in self.log.glob("*.jsonl"):
-            with path.open("rb") as file:
+        for path in packing.log_files(self.log):
+            with packing.open_log(path) as file:
                 for line in file:
                     ids = _IDS.search(line)
                     if ids and line.endswith(b"}\n"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import time
 
 from scoring import features
+from scoring.inference_log import read
 from tests.support import small
 from tests.torture import scorers, traffic
 from tests.torture.run import Run
@@ -48,12 +48,8 @@ def point_at(home: Home, version: str) -> None:
 
 def logged_models(home: Home) -> dict[str, str]:
     """Return event id -> model of the decisions in the log."""
-    found = {}
-    for file in home.log.glob("*.jsonl"):
-        for line in file.open("rb"):
-            record = json.loads(line)
-            found[record["event_id"]] = record["model"]
-    return found
+    table = read(home.log).table
+    return dict(zip(table["event_id"], table["model"], strict=True))
 
 
 def swaps(run: Run) -> None:

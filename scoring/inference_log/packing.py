@@ -1,0 +1,305 @@
+"""Closed files of the log, compressed: ``X.jsonl`` becomes ``X.jsonl.zst``, and who reads sees no difference.
+
+The chain and its anchors speak of the lines, not of the bytes on the disk, so nothing about them changes. A
+packed file is written beside (``.part``), read back and compared, synced and renamed, and only then the plain
+one goes: a crash at any moment leaves one of the two whole. While both are there, the plain one counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import math
+import os
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from io import BufferedReader
+from pathlib import Path
+from typing import IO, Any
+
+from scoring.inference_log.anchor import HEAD, read_anchor
+from scoring.inference_log.disk import create, named, open_regular, sync_folder, write_all
+from scoring.inference_log.record import HEADED
+
+LOG, PACKED, PART = ".jsonl", ".zst", ".part"
+UNPACKED_BYTES = 2**28  # four times a full file, and little enough to be read through: what is longer stays
+MOST = 2**22  # in a block that is read
+BLOCK = 2**20  # packed at a time: a block is unpacked without those before it, in 2 ms
+LEVEL = 3  # zstd's own default: each further one costs more than it saves
+_SIZES = struct.Struct("<IIQQ")  # a frame that zstd skips: mark, bytes that follow, then what is in them
+_SKIPPED = 0x184D2A50
+_SLACK = 2**16  # by which a frame of what cannot be packed is longer than that
+BEHIND = 10  # niceness of the thread that packs: who decides goes first
+
+
+class DamagedError(OSError):
+    """A packed file cannot be unpacked, or not to a file of a length that is ever written."""
+
+    def __init__(self, why: str = "it is damaged and cannot be unpacked") -> None:
+        super().__init__(0, why)
+
+
+def pack_bytes(content: bytes | memoryview) -> bytes:
+    """Return content as a block: a zstd frame, after one that zstd skips, which says how long both are."""
+    import pyarrow as pa  # here: reading the first application does not wait for it
+
+    frame: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(content, asbytes=True)
+    return _SIZES.pack(_SKIPPED, _SIZES.size - 8, len(content), len(frame)) + frame
+
+
+def _sizes(file: IO[bytes], most: int) -> tuple[int, int] | None:
+    """Read how long the next block of a packed file is, unpacked and packed; None at the end of the file."""
+    said = file.read(_SIZES.size)
+    if not said:
+        return None
+    if len(said) == _SIZES.size:
+        mark, size, plain, frame = _SIZES.unpack(said)
+        if (mark, size) == (_SKIPPED, _SIZES.size - 8) and plain <= most and frame <= plain + _SLACK:
+            return plain, frame
+    raise DamagedError
+
+
+def unpack_bytes(file: IO[bytes], most: int) -> bytes | None:
+    """Return what the next block of a packed file holds, None at the end.
+
+    Raises
+    ------
+    DamagedError
+        If it is none, or holds more than so many bytes, of which nothing is unpacked then.
+    """
+    import pyarrow as pa
+
+    sizes = _sizes(file, most)
+    if sizes is None:
+        return None
+    plain, frame = sizes
+    packed = file.read(frame)
+    try:
+        content: bytes = pa.Codec("zstd").decompress(packed, plain, asbytes=True)
+    except OSError:
+        raise DamagedError from None
+    return content
+
+
+def _skip(file: IO[bytes], offset: float) -> int:
+    """Go to the block of a packed file that has a byte of the plain one; return how much comes before it."""
+    passed, start = 0, 0
+    while sizes := _sizes(file, MOST):
+        plain, frame = sizes
+        if passed + plain > min(offset, UNPACKED_BYTES):
+            break
+        start = file.seek(frame, os.SEEK_CUR)
+        passed += plain
+    file.seek(start)
+    return passed
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a packed file, as it is read: never more than a block of it in memory."""
+
+    def __init__(self, file: BufferedReader, passed: int) -> None:
+        self._file = file
+        self._passed = passed
+        self._block = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._block:
+            block = unpack_bytes(self._file, MOST)
+            self._block = memoryview(block or b"")
+            self._passed += len(self._block)
+            if self._passed > UNPACKED_BYTES:
+                raise DamagedError("it unpacks to more than any file that is written")
+        some = self._block[: len(buffer)]
+        buffer[: len(some)] = some
+        self._block = self._block[len(some) :]
+        return len(some)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def unpacked(file: BufferedReader, offset: int = 0) -> BufferedReader:
+    """Return a reader of what a packed file holds from a byte on, which closes the file with itself.
+
+    Reading raises a `DamagedError` where it cannot go on.
+    """
+    passed = _skip(file, offset) if offset else 0
+    reader: BufferedReader[Any] = BufferedReader(_Unpacked(file, passed), 2**16)
+    reader.read(offset - passed)
+    return reader
+
+
+def packed(path: Path) -> Path:
+    """Return where a file of the log lies when it is packed."""
+    return path.with_name(f"{path.name}{PACKED}")
+
+
+def place(path: Path) -> Path:
+    """Return where a file of the log lies now, packed or not."""
+    other = packed(path)
+    return other if not os.path.lexists(path) and os.path.lexists(other) else path
+
+
+def written_as(path: Path) -> Path:
+    """Return the name that a file of the log was written under, whether this one is it or its packed one."""
+    return path.with_suffix("") if path.suffix == PACKED else path
+
+
+def log_files(folder: Path) -> list[Path]:
+    """Return the log's files under the names that they were written under, in order, packed ones too."""
+    return sorted({*named(folder, LOG), *map(written_as, named(folder, f"{LOG}{PACKED}"))})
+
+
+def open_log(path: Path, offset: int = 0) -> BufferedReader:
+    """Open a file of the log by its name as it was written, at a byte of it; raises as `open_regular`."""
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
+        return unpacked(open_regular(packed(path)), offset)
+    file.seek(offset)
+    return file
+
+
+def length(path: Path) -> int:
+    """Return how many bytes a file of the log has as it was written, as far as it is whole; 0 without one."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        with suppress(OSError), open_regular(packed(path)) as file:
+            return _skip(file, math.inf)
+    return 0
+
+
+def remove(path: Path) -> None:
+    """Remove a file of the log, packed or not; in this order, `pack` cannot bring it back."""
+    for one in (path, packed(path), _part(path)):
+        one.unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}{PACKED}{PART}")
+
+
+def hold(descriptor: int) -> None:
+    """Mark a file as being written by this process, for as long as it lives and has the file open."""
+    with suppress(OSError):  # a file system without locks: then only what is closed is packed
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def pack(path: Path) -> bool:
+    """Pack a file of the log that nobody writes any more; say whether it was done.
+
+    Raises
+    ------
+    OSError
+        If it could not be written or did not come back as it was; the plain file stays then.
+    """
+    try:
+        plain = open_regular(path)
+    except OSError:
+        return False  # gone, or nothing of ours
+    with plain:
+        if os.fstat(plain.fileno()).st_size > UNPACKED_BYTES:
+            return False
+        try:
+            fcntl.flock(plain, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False  # somebody writes or packs it
+        part = _part(path)
+        part.unlink(missing_ok=True)  # of one who was killed: this one alone has the lock
+        descriptor = create(part)
+        try:
+            digest = hashlib.sha256()
+            while block := plain.read(BLOCK):
+                digest.update(block)
+                write_all(descriptor, pack_bytes(block))
+            found = os.fstat(plain.fileno())
+            os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))  # when it was written last
+            os.fsync(descriptor)
+            with unpacked(open_regular(part)) as again:
+                if hashlib.file_digest(again, "sha256").digest() != digest.digest():
+                    raise DamagedError("it does not come back as it was")
+            part.rename(packed(path))
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        sync_folder(path.parent)
+        if not _is(path, plain):  # it was purged meanwhile, and must not come back
+            packed(path).unlink(missing_ok=True)
+            return False
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    return True
+
+
+def _is(path: Path, file: BufferedReader) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+class Packer:
+    """Packs closed files in a thread behind all others, and what was left plain by those who were killed.
+
+    Parameters
+    ----------
+    folder, heads : Path
+        The log's folder, and that of its anchors.
+    key : bytes
+        The log's key.
+    tell : callable
+        Told why a file stays plain; its records are safe all the same.
+    """
+
+    def __init__(self, folder: Path, heads: Path, key: bytes, tell: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._heads = heads
+        self._key = key
+        self._tell = tell
+        self._thread = ThreadPoolExecutor(1, "log-pack", _stand_back)
+        self._thread.submit(self._pack_all, self._left())
+
+    def add(self, path: Path) -> None:
+        """Have a file packed that was just closed."""
+        self._thread.submit(self._pack_all, [path])
+
+    def close(self) -> None:
+        """Wait until all that was added is packed."""
+        self._thread.shutdown(wait=True)
+
+    def _pack_all(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            try:
+                pack(path)
+            except OSError as error:
+                self._tell(f"log {path.name}: it stays as it is, not compressed: {error.strerror}")
+
+    def _left(self) -> Iterable[Path]:
+        """Give the plain files that nobody writes any more."""
+        for path in named(self._folder, LOG):
+            try:
+                anchor = read_anchor(self._heads / f"{path.name}{HEAD}", self._key)
+                with open_regular(path) as file:
+                    # Who wrote files without a header did not hold them either: only closed ones are safe.
+                    is_held = file.read(len(HEADED)) == HEADED
+            except (OSError, ValueError):
+                continue
+            if anchor is not None and (anchor.state == "closed" or (is_held and anchor.state == "open")):
+                yield path
+
+
+def _stand_back() -> None:
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
