@@ -6,8 +6,11 @@ import asyncio
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,6 +141,42 @@ def tampered(run: Run) -> None:
     run.figure("changes that were not found", missed, "changes", "= 0", stock="no chain: all")
     run.figure("changes without file and line", misplaced, "changes", "= 0")
     run.figure("faults in the file as it was written", false_alarms, "faults", "= 0")
+
+
+def compact(run: Run) -> None:
+    """Kill -9 of a service while it closes and packs its files, or packs what the last kill left."""
+    home, kills = Home(run.folder / "home"), run.count(50, least=3)
+    asked, chance, given = pool(home, 200), random.Random(11), Counter[str]()
+    errors = between = doubled = unreadable = 0
+    for turn in range(kills):
+        server = start(home)
+        server.wait_ready()
+        tally = asyncio.run(traffic.closed(server.port, asked, 8, 600, keeps_ids=True))
+        if turn % 3:  # else it is killed with its file open, which the next one packs
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(chance.uniform(0.1, 1.0))
+        server.kill()
+        server.http.close()
+        given.update(tally.event_ids)
+        errors += tally.errors
+        between += any(path.name.endswith(packing.PART) for path in home.log.iterdir())
+        found = read(home.log)
+        doubled += found.duplicates
+        unreadable += sum(not item.why.startswith("torn") for item in found.quarantined)
+        run.progress(turn + 1, kills, "kills")
+    with served(home) as server:
+        asyncio.run(traffic.closed(server.port, asked, 8, 40))
+    plain = [path for path in home.log.glob(f"*{packing.LOG}") if path.stat().st_size]
+    logged = set(read(home.log).table["event_id"])
+    size = sum(path.stat().st_size for path in home.log.iterdir())
+    run.figure("kills", kills, "", ">= 50" if run.scale == 1 else "", note=f"{between} left a part behind")
+    run.figure("requests not answered 200", errors, "requests", "= 0", note=f"of {given.total():,}")
+    run.figure("answered but not in the log", len(given.keys() - logged), "decisions", "= 0")
+    run.figure("decisions that are there twice", doubled, "decisions", "= 0")
+    run.figure("lines that cannot be read", unreadable, "lines", "= 0")
+    run.figure("faults in the chain of the log", home.faults(), "faults", "= 0")
+    run.figure("files that stay plain after a last start", len(plain), "files", "= 0")
+    run.figure("a decision in the end", round(size / len(logged)), "bytes", "<= 2000")
 
 
 def planted(run: Run) -> None:

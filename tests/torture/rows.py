@@ -45,6 +45,12 @@ _ALL = [
     Row("disk", "What cannot be recorded is not decided", disk.full, 2700),
     Row("torn", "A torn log gives back every whole record", log.torn, 900),
     Row("tampered", "Every change of the log is found, and named by file and line", log.tampered, 900),
+    Row(
+        "compact",
+        "Files of the log are packed as they close; a kill at any moment loses, doubles and spoils nothing",
+        log.compact,
+        2700,
+    ),
     Row("poison", "A bad row harms nobody else", isolation.poison, 900),
     Row(
         "ids",
