@@ -284,6 +284,7 @@ def test_a_bad_review_is_a_sentence_and_nothing_is_recorded(served, requests, bo
 
 @served_only
 def test_what_is_not_there_and_what_is_asked_wrongly_is_told(served):
+    wait_until(lambda: asked(served, "/decisions").status_code == 200, 60)  # the follower gives way to others
     headers = {"x-api-key": DESK}
     said = {"verdict": "confirmed", "reason": "Looked at."}
     assert "no decision of this event" in problem(asked(served, "/decisions/" + "0" * 32), 404).detail
