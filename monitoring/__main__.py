@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from monitoring import simulate, source, summary
 from monitoring.rule import MIN_ROWS, RULE, TOP, verdict
 from monitoring.source import InputError
+from scoring import settings
 from scoring.client import URL, Client, ServiceError
 from scoring.store import StoreError, stored
 from scoring.tables import TableError
@@ -46,11 +47,11 @@ class Outcome(SystemExit):
 @app.command(help=HELP)
 def run(
     log: Annotated[
-        Path, typer.Option(help="Folder of the inference log.", envvar="CREDIT_SCORING_LOG")
-    ] = Path("var/log"),
+        Path, typer.Option(help="Folder of the inference log.", envvar=settings.LOG.name)
+    ] = settings.LOG.default,
     model: Annotated[
-        str, typer.Option(help="Model whose decisions are judged.", envvar="CREDIT_SCORING_MODEL")
-    ] = "credit_scoring:latest",
+        str, typer.Option(help="Model whose decisions are judged.", envvar=settings.MODEL.name)
+    ] = settings.MODEL.default,
     reference: Annotated[
         Path | None,
         typer.Option(help="Scorer folder or reference.parquet, instead of the stored model's."),
@@ -73,7 +74,7 @@ def run(
     api_key: Annotated[
         str | None,
         typer.Option(
-            envvar="CREDIT_SCORING_API_KEY",
+            envvar=settings.API_KEY.name,
             help="Its API key, for --simulate; set the variable, so that no list of processes shows it.",
             show_envvar=True,
         ),
@@ -82,6 +83,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
     """Run one report."""
+    settings.warn_of_unknown()
     try:
         events = None
         if portfolio is not None:

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scoring import settings
 from scoring.explanation import explain
 from scoring.inference_log import LogError, find, inputs_hash
 from scoring.scorer import Scorer, ScorerError
@@ -145,9 +146,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog="Example: python -m scoring.replay 3f0c2a... --log var/log")
 def main(
     event_id: Annotated[str, typer.Argument(help="Id of the decision, as the service answered it.")],
-    log: Annotated[Path, typer.Option(help="Folder of the log.", envvar="CREDIT_SCORING_LOG")] = Path(
-        "var/log"
-    ),
+    log: Annotated[
+        Path, typer.Option(help="Folder of the log.", envvar=settings.LOG.name)
+    ] = settings.LOG.default,
     model_store: Annotated[Path, typer.Option(help="BentoML's home.", envvar="BENTOML_HOME")] = Path(
         "~/bentoml"
     ),
@@ -156,6 +157,7 @@ def main(
 
     Exit codes: 0 the same, 1 different, 2 no such decision or model.
     """
+    settings.warn_of_unknown()
     console, errors = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True)
     try:
         record = find(log, event_id)

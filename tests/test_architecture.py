@@ -25,6 +25,7 @@ from tests.support.house import (
 FLOORS = {
     "foundation": [
         *(
+            "scoring.settings",
             "scoring.language",
             "scoring.problems",
             "scoring.schema",

@@ -116,6 +116,7 @@ def test_the_client_loads_nothing_of_the_service():
         "problems",
         "schema",
         "serving",
+        "settings",
         "spreadsheet",
         "tables",
     }

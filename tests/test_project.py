@@ -1,5 +1,6 @@
 """The project as a stranger meets it: what is promised is there, and nothing of a workshop machine is."""
 
+import ast
 import pkgutil
 import re
 import subprocess
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from scoring import settings
 from scoring.language import DECLARED
 from scoring.language.__main__ import declare
+from scoring.settings.__main__ import document, row
+from tests.support.house import MODULES, room, used
 
 ROOT = Path(__file__).parent.parent
 LARGEST_BYTES = 1 << 20
@@ -130,14 +134,50 @@ def test_telemetry_is_off_in_whatever_make_starts(switch: str) -> None:
     assert f"export {switch} := {SILENCE[switch]}\n" in (ROOT / "Makefile").read_text()
 
 
-def test_every_setting_in_the_readme_is_read_and_every_setting_read_is_in_the_readme() -> None:
-    documented = set(
-        re.findall(r"^\| `(CREDIT_SCORING_\w+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
-    )
-    code = [file for file in tracked() if file.suffix == ".py" and "tests" not in file.parts]
-    read = {
-        name
-        for file in code
-        for name in re.findall(r"[\"'](CREDIT_SCORING_\w+)[\"']", file.read_text("utf-8"))
+def test_whatever_is_called_like_a_setting_is_one() -> None:
+    """In code, tests, documents and workflows: but for what Kubernetes sets."""
+    strange = {
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in tracked()
+        for name in re.findall(
+            rf"(?<!\w){settings.PREFIX}[A-Z0-9_]*[A-Z0-9]", file.read_text("utf-8", "ignore")
+        )
+        if name not in settings.DECLARED and not settings.KUBERNETES.fullmatch(name)
     }
-    assert read == documented
+    assert not strange
+
+
+def test_code_reads_a_setting_through_the_list_alone() -> None:
+    spelled = [
+        f"{module} spells {node.value}"
+        for module, tree in MODULES.items()
+        if not module.startswith("scoring.settings.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in settings.DECLARED
+    ]
+    assert not spelled
+
+
+def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
+    rooms = {
+        **{
+            "scoring.serving": "service",
+            "scoring.hosting": "service",
+            "scoring.language": "all",
+            "ui": "page",
+        },
+        **{"scoring.client": "client", "monitoring": "monitor"},
+        **dict.fromkeys(("scoring.inference_log", "scoring.decisions", "scoring.replay"), "record"),
+    }
+    readers: dict[str, set[str]] = {name: set() for name in settings.DECLARED}
+    for module, tree in MODULES.items():
+        for source, name in used(tree):
+            if source == "scoring.settings" and f"{settings.PREFIX}{name}" in settings.DECLARED:
+                readers[f"{settings.PREFIX}{name}"].add(rooms[room(module)])
+    assert readers == {name: set(setting.readers) for name, setting in settings.DECLARED.items()}
+
+
+def test_the_documents_state_the_settings_as_they_are_declared() -> None:
+    assert (ROOT / "docs" / "SETTINGS.md").read_text("utf-8") == document()
+    stated = re.findall(rf"^\| `{settings.PREFIX}.*$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert stated and set(stated) <= {row(setting) for setting in settings.DECLARED.values()}

@@ -17,6 +17,7 @@ from scoring.explanation import NEVER
 from scoring.inference_log import pseudonym
 from scoring.schema import EXAMPLE, Decision, Explanation
 from scoring.scorer import Scorer
+from scoring.settings import API_KEYS
 from tests.support import small
 from tests.support.running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
@@ -349,13 +350,18 @@ def test_bentomls_own_clients_call_every_method_that_is_listed(served, requests)
             assert ("reasons" in rows[0]) == (name == "explain")
 
 
-def test_a_port_that_is_taken_and_an_option_without_effect_are_each_one_sentence(served):
+def test_a_port_that_is_taken_an_option_without_effect_and_a_misspelt_setting_are_each_one_sentence(served):
     port = served.url.rpartition(":")[2]
     serve = ["serve", "service:CreditScoring", "--host", "127.0.0.1", "--port"]
     tried = (
         ([*serve, port], {}, f"cannot listen on 127.0.0.1:{port} .*choose another with --port"),
         ([*serve, "0", "--api-workers", "2"], {}, "CREDIT_SCORING_WORKERS instead"),
         ([*serve, "0"], {"BENTOML_API_WORKERS": "2"}, "CREDIT_SCORING_WORKERS instead"),
+        (
+            [*serve, "0"],
+            {f"{API_KEYS.name}S": "k" * 16},
+            f"cannot start: .* nearest is {API_KEYS.name}: rename",
+        ),
     )
     started = [
         bentoml(*arguments, env=environment(served.home, **settings)) for arguments, settings, _ in tried

@@ -1,12 +1,16 @@
 """Settings are read once, with bounds, and a wrong one is named with what would do."""
 
-import re
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from scoring.serving.limits import Limits
-from scoring.serving.settings import SettingError, Settings
+from scoring.serving.settings import Settings
+from scoring.settings import DECLARED, KUBERNETES, LOG
+from scoring.settings.setting import SettingError
 
 ROOT, HOME = Path("/service"), Path("/service/var")
 
@@ -27,12 +31,41 @@ def test_without_any_setting_the_service_has_sane_limits():
     )
 
 
-def test_the_defaults_are_those_of_the_readme():
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    stated = dict(re.findall(r"^\| `CREDIT_SCORING_(\w+)` \| `([\w./-]+)` \|", readme, re.MULTILINE))
-    del stated["LOG_HEADS"]  # none is asked for: the log itself puts them beside its folder
-    assert len(stated) >= 15
-    assert read(**stated) == read()
+@pytest.mark.parametrize("setting", [s for s in DECLARED.values() if s.default not in (None, (), "", False)])
+def test_a_default_is_a_value_that_could_be_given(setting):
+    assert setting.read({setting.name: str(setting.default)}) == setting.default
+
+
+def test_a_misspelt_setting_is_refused_with_the_nearest_name_and_without_its_value():
+    near = {"api_keyfile": "API_KEY_FILE", "apikeys": "API_KEYS", "proxy": "PROXIES", "log_day": "LOG_DAYS"}
+    for wrong, right in near.items():
+        with pytest.raises(SettingError) as refused:
+            read(**{wrong: "secret"})
+        assert f"the nearest is CREDIT_SCORING_{right}: rename it or unset it" in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+
+def test_what_kubernetes_sets_for_a_service_of_that_name_is_let_through():
+    one = ["service_host", "service_port", "service_port_http", "port", "port_3000_tcp"]
+    more = [f"port_3000_tcp_{what}" for what in ("proto", "port", "addr")]
+    names = [*one, *more, *(f"page_{name}" for name in one + more)]
+    assert read(**dict.fromkeys(names, "tcp://10.0.0.1:3000")) == read()
+
+
+def test_no_setting_is_taken_for_one_of_kubernetes():
+    assert not [name for name in DECLARED if KUBERNETES.fullmatch(name)]
+
+
+def test_what_is_for_another_program_or_for_ones_own_workers_is_no_misspelling():
+    assert Settings.read({"_credit_scoring_parent": "1", "PATH": "/bin"}, ROOT, HOME) == read()
+
+
+def test_a_command_warns_of_a_misspelt_setting_and_works(tmp_path):
+    command = [sys.executable, "-m", "scoring.inference_log", "verify", "--log", str(tmp_path / "none")]
+    environment = os.environ | {LOG.name + "S": "elsewhere"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert f"{LOG.name}S is no setting, so it would do nothing" in done.stderr
+    assert (done.returncode, "Not done:" in done.stderr) == (2, True)
 
 
 def test_proxies_are_addresses_or_networks_and_none_without_being_named():

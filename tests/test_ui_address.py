@@ -6,11 +6,12 @@ import socket
 import pytest
 from typer.testing import CliRunner
 
+from scoring.settings import ORIGINS, PROXIES
 from ui.__main__ import app
-from ui.address import AddressError, PageAccess, loopback, networks, prefix
+from ui.address import AddressError, PageAccess, loopback, prefix
 from ui.guard import PageGuard
 
-LISTED = PageAccess("/desk", networks(["10.0.0.1", "192.0.2.0/24"]))
+LISTED = PageAccess("/desk", PROXIES.read({PROXIES.name: "10.0.0.1, 192.0.2.0/24"}))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1", "127.1"])
@@ -58,6 +59,12 @@ def test_a_proxy_that_is_none_is_a_sentence(monkeypatch) -> None:
     monkeypatch.setenv("CREDIT_SCORING_PROXIES", "10.0.0.1, 10.0.0.1/24")
     outcome = CliRunner().invoke(app, [])
     assert (outcome.exit_code, "entry 2 of CREDIT_SCORING_PROXIES" in outcome.output) == (2, True)
+
+
+def test_a_misspelt_setting_stops_the_page(monkeypatch) -> None:
+    monkeypatch.setenv(f"{ORIGINS.name}S", "https://desk.example")
+    outcome = CliRunner().invoke(app, [])
+    assert (outcome.exit_code, f"the nearest is {ORIGINS.name}: rename" in outcome.output) == (2, True)
 
 
 def test_root_paths_and_networks_are_read() -> None:

@@ -14,9 +14,10 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from scoring import settings
 from scoring.language import LanguageError, languages, load
-from scoring.serving.settings import names
-from ui.address import AddressError, PageAccess, loopback, networks, prefix
+from scoring.settings.setting import SettingError
+from ui.address import AddressError, PageAccess, loopback, prefix
 
 PORTFOLIO = Path("var/demo")
 
@@ -58,8 +59,10 @@ def serve(
             _stop(f"--lang {lang!r} has no catalogue; choose one of {', '.join(languages())}.")
         address = loopback(host)
         root = prefix(root_path)
-        proxies = networks(names(os.environ, "CREDIT_SCORING_PROXIES"))
-    except (AddressError, LanguageError) as error:
+        settings.refuse_unknown(os.environ)
+        proxies = settings.PROXIES.read(os.environ)
+        hosts, origins = settings.HOSTS.read(os.environ), settings.ORIGINS.read(os.environ)
+    except (AddressError, LanguageError, SettingError) as error:
         _stop(str(error))
     is_six = ":" in address
     with socket.socket(socket.AF_INET6 if is_six else socket.AF_INET) as probe:
@@ -79,8 +82,7 @@ def serve(
         from ui.server import page
         from ui.service import Service
 
-        service = Service(api, os.environ.get("CREDIT_SCORING_API_KEY"))
-        hosts, origins = (names(os.environ, f"CREDIT_SCORING_{what}") for what in ("HOSTS", "ORIGINS"))
+        service = Service(api, settings.API_KEY.read(os.environ) or None)
         shown = f"[{address}]" if is_six else address
         try:
             web = page(service, Clients(portfolio), lang, PageAccess(root, proxies, (*hosts, shown), origins))

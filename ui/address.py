@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 Network = IPv4Network | IPv6Network
@@ -61,26 +61,6 @@ def prefix(text: str) -> str:
     if not PREFIX.fullmatch(path):
         raise AddressError("--root-path is no path; write it like /desk.")
     return path
-
-
-def networks(listed: Sequence[str]) -> tuple[Network, ...]:
-    """Return the addresses and networks of CREDIT_SCORING_PROXIES.
-
-    Raises
-    ------
-    AddressError
-        If one is neither; it is named by its position.
-    """
-    found = []
-    for position, text in enumerate(listed, start=1):
-        try:
-            found.append(ip_network(text))
-        except ValueError:
-            raise AddressError(
-                f"entry {position} of CREDIT_SCORING_PROXIES is no address and no network; write them like "
-                "127.0.0.1, 10.0.0.0/24."
-            ) from None
-    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from scoring import settings
 from scoring.evidence.money import TERMS, Terms
 from scoring.tables import TableError
 from training import registry, tracking
@@ -40,6 +41,7 @@ def main(
     margin: Annotated[float, typer.Option(help="Share of a loan that a repaid one earns.")] = TERMS.margin,
 ) -> None:
     """Measure all that a validator asks of a run; write and log it as HTML and PDF, in every language."""
+    settings.warn_of_unknown()
     console = Console(width=None if sys.stdout.isatty() else PIPED)
     errors = Console(stderr=True)
     try:

@@ -29,14 +29,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from scoring import tables
+from scoring import settings, tables
 from scoring.client.batch import ROWS, JobError, score_file
 from scoring.client.files import FileError
 from scoring.client.http import URL, Client, Refused, ServiceError
 from scoring.language import languages
 from scoring.schema import KEY, Decision, Explanation
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Ask the service for many applications.",
+)
+app.callback()(settings.warn_of_unknown)
 err = Console(stderr=True)
 
 PortfolioPath = Annotated[
@@ -52,7 +58,7 @@ Population = Annotated[Literal["train", "test"], typer.Option(help="Which applic
 ApiKey = Annotated[
     str | None,
     typer.Option(
-        envvar="CREDIT_SCORING_API_KEY",
+        envvar=settings.API_KEY.name,
         help="Key for a service that asks for one; set the variable, so that no list of processes shows it.",
         show_envvar=True,
     ),

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy import func, select
 
+from scoring import settings
 from scoring.decisions import schema
 from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, place_of
@@ -28,25 +29,26 @@ LOOK_S = 0.2  # between two looks at the log: so old is what was decided when it
 AGAIN_S = 2.0  # after a fault
 NICE = 10  # decisions go first
 
-LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar="CREDIT_SCORING_LOG")]
+LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
 Heads = Annotated[
     Path | None,
-    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar="CREDIT_SCORING_LOG_HEADS"),
+    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar=settings.LOG_HEADS.name),
 ]
-KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar="CREDIT_SCORING_KEY_FILE")]
+KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 Place = Annotated[
     str,
     typer.Option(
         "--index",
         help="A file of SQLite, or postgresql://USER:PASSWORD@HOST/DATABASE; LOG-index.sqlite by default.",
-        envvar="CREDIT_SCORING_INDEX",
+        envvar=settings.INDEX.name,
         show_envvar=True,
     ),
 ]
-LOG, KEY_FILE = Path("var/log"), Path("var/pseudonym.key")
+LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.callback()(settings.warn_of_unknown)
 
 
 @contextmanager

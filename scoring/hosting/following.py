@@ -10,7 +10,8 @@ import threading
 import time
 
 from scoring.inference_log import heads_folder
-from scoring.serving.settings import ROOT, Settings
+from scoring.serving.settings import Settings
+from scoring.settings import INDEX, ROOT
 
 NICE = 10  # decisions go first, from its first import on
 AGAIN_S = 5.0  # after it ended by itself
@@ -36,7 +37,7 @@ def keep_following(settings: Settings) -> None:
     command += ["--log", str(settings.log), "--heads", str(settings.log_heads or heads_folder(settings.log))]
     command += ["--key-file", str(settings.key_file)]
     # Not as an argument, which everybody on this machine can read: it may hold a password.
-    environment = {**os.environ, "CREDIT_SCORING_INDEX": settings.index}
+    environment = {**os.environ, INDEX.name: settings.index}
 
     def keep() -> None:
         while True:

@@ -28,14 +28,13 @@ def chosen(asked: str) -> str:
 
 
 def newest(asked: str) -> str:
-    """Return the exact tag of the bento's own model, else of the newest that was asked for ("" for any)."""
+    """Return the exact tag of the bento's own model, else of the one that was asked for."""
     if IS_BENTO:
         manifest = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
         models = manifest.get("models") or [
             model for item in manifest["services"] for model in item["models"]
         ]
         return str(models[0]["tag"])
-    asked = asked or f"{NAME}:latest"
     try:
         return str(bentoml.models.get(asked).tag)
     except NotFound:

@@ -23,7 +23,8 @@ from scoring.scorer import ScorerError
 from scoring.serving import private
 from scoring.serving.access import AccessError, Guard, KeyRing
 from scoring.serving.crowd import backlog, take_descriptors
-from scoring.serving.settings import NAME, SettingError, Settings
+from scoring.serving.settings import NAME, Settings
+from scoring.settings.setting import SettingError
 from scoring.trial import try_out
 
 PARENT = f"_{NAME}_parent"  # tells a worker who its parent is

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scoring import settings
 from scoring.inference_log.anchor import heads_folder
 from scoring.inference_log.chain import Fault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
@@ -35,16 +36,17 @@ class Stream(StrEnum):
     audit = "audit"
 
 
-LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar="CREDIT_SCORING_LOG")]
+LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
 Heads = Annotated[
     Path | None,
-    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar="CREDIT_SCORING_LOG_HEADS"),
+    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar=settings.LOG_HEADS.name),
 ]
-KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar="CREDIT_SCORING_KEY_FILE")]
-LOG, KEY_FILE = Path("var/log"), Path("var/pseudonym.key")
+KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
+LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.callback()(settings.warn_of_unknown)
 
 
 @contextmanager
@@ -165,7 +167,7 @@ def export(
 def purge(
     days: Annotated[
         int,
-        typer.Option(min=1, help="Keep so many days before today (UTC).", envvar="CREDIT_SCORING_LOG_DAYS"),
+        typer.Option(min=1, help="Keep so many days before today (UTC).", envvar=settings.LOG_DAYS.name),
     ],
     log: LogFolder = LOG,
     heads: Heads = None,

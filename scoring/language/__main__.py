@@ -12,6 +12,7 @@ import typer
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
+from scoring import settings
 from scoring.language.catalogues import DECLARED, HERE, LanguageError, languages, load, parse, unsaid
 from scoring.language.numbers import is_known, name_of
 
@@ -30,7 +31,8 @@ msgstr ""
 
 """
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, help=__doc__)
+app.callback()(settings.warn_of_unknown)
 
 
 def declare() -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.language import numbers
+from scoring.settings import LANGUAGES, ROOT
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
 
 ENGLISH = "en"
 HERE = Path(__file__).resolve().parent
-VARIABLE = "CREDIT_SCORING_LANGUAGES"
 CUT = re.compile(r'\s*((msgctxt|msgid|msgid_plural|msgstr(\[\d+\])?)\s+)?"([^"\\]|\\.)*\\?')
 PLACE = re.compile(r"\{[^{}]*\}|[{}]")  # one that is not closed is none of the English ones
 
@@ -138,19 +138,19 @@ def load() -> None:
 
 def use(folder: Path | None) -> None:
     """Take the catalogues of a folder too; its texts win over those of this room. None takes them away."""
-    os.environ[VARIABLE] = str(folder or "")
+    os.environ[LANGUAGES.name] = str(folder or "")
     for cached in (_catalogue, languages, in_sentence):
         cached.cache_clear()
 
 
 def _folders() -> list[Path]:
     """Return where catalogues lie, the one that wins last; a path counts from the code, as others do."""
-    named = os.environ.get(VARIABLE)
-    if not named:
+    named = LANGUAGES.read(os.environ)
+    if named is None:
         return [HERE]
-    further = HERE.parent.parent / named
+    further = ROOT / named
     if not further.is_dir():
-        raise LanguageError(f"{VARIABLE}: there is no folder {further}; name one that holds .po files.")
+        raise LanguageError(f"{LANGUAGES.name}: there is no folder {further}; name one that holds .po files.")
     return [HERE, further]
 
 

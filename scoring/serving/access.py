@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from scoring.serving.asgi import Scope
 from scoring.serving.problem import Refusal
+from scoring.settings import API_KEYS
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
@@ -111,7 +112,7 @@ class KeyRing:
     """
 
     def __init__(self, text: str = "", file: Path | None = None) -> None:
-        self._fixed = parse_keys(text, "CREDIT_SCORING_API_KEYS")
+        self._fixed = parse_keys(text, API_KEYS.name)
         self._file = file
         self._stamp = self._look()
         self._keys = self._read()

@@ -6,12 +6,12 @@ Everybody can send these headers. uvicorn would believe any process of this mach
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from scoring.serving.asgi import App, Receive, Scope, Send
+from scoring.settings.setting import Networks
 
 Address = IPv4Address | IPv6Address
-Networks = tuple[IPv4Network | IPv6Network, ...]
 
 PREFIX = "credit_scoring.prefix"  # where the ASGI scope carries the path below which the proxy has us
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,8}")

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scoring import settings
+
+MIB, KIB = 2**20, 2**10
+
 
 @dataclass(frozen=True)
 class Limits:
     """What one request, and all of them together, may ask of the service."""
 
-    body_bytes: int = 128 * 2**20  # 10,000 applications with every column and aggregate: 105 MB
-    chunked_bytes: int = 8 * 2**20  # of a body that does not say its length, so it is not refused by it
-    bulk_bytes: int = 256 * 2**10  # a larger body goes round the batch: its work would delay its neighbours
-    bodies_bytes: int = 64 * 2**20  # of all the smaller bodies inside: as many as may be, of the largest size
-    concurrent: int = 256  # requests inside; the next one is told to come back
+    body_bytes: int = settings.BODY_MIB.default * MIB
+    chunked_bytes: int = 8 * MIB  # of a body that does not say its length, so it is not refused by it
+    bulk_bytes: int = 256 * KIB  # a larger body goes round the batch: its work would delay its neighbours
+    bodies_bytes: int = settings.BODIES_MIB.default * MIB  # of all the smaller bodies inside
+    concurrent: int = settings.CONCURRENT.default  # requests inside; the next one is told to come back
     large_concurrent: int = 3  # large bodies that are there: one is decided, the others are kept in memory
-    head_bytes: int = 32 * 2**10  # request line and headers
+    head_bytes: int = settings.HEADER_KIB.default * KIB  # request line and headers
     head_lines: int = 128  # headers; a browser behind a few proxies sends some thirty
-    head_s: float = 5.0  # to send them
-    pause_s: float = 5.0  # between two parts of a body
-    quick_bytes: int = 48 * 2**10  # one application with some 200 records of history: a few milliseconds
-    quick: int = 256  # of these inside at once; the next go into the batch, at 1.6 times the CPU time each
-    body_s: float = 30.0  # to send the body
-    answer_s: float = 60.0  # to answer it
-    arrow_rows: int = 100_000  # applications in a table
+    head_s: float = settings.HEADER_SECONDS.default  # to send them
+    pause_s: float = settings.PAUSE_SECONDS.default  # between two parts of a body
+    quick_bytes: int = 48 * KIB  # one application with some 200 records of history: a few milliseconds
+    # Of these inside at once; the next go into the batch, at 1.6 times the CPU time each.
+    quick: int = settings.AT_ONCE.default
+    body_s: float = settings.BODY_SECONDS.default  # to send the body
+    answer_s: float = settings.ANSWER_SECONDS.default  # to answer it
+    arrow_rows: int = settings.TABLE_ROWS.default  # applications in a table
     arrow_row_bytes: int = 4_096  # every column of an application and every aggregate take less
     arrow_s: float = 120.0  # to send a table, and to answer it
     retry_after_s: int = 1

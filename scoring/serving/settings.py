@@ -1,33 +1,20 @@
-"""The settings of the service: environment variables, each in the README's one table.
-
-Only the names and the bounds stand here; what a setting does is said where it is used.
-"""
+"""What the service takes from its settings: read once, paths in their place, limits in bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 
-from scoring.serving.forwarded import Networks
-from scoring.serving.limits import USUAL, Limits
+from scoring import settings
+from scoring.serving.limits import KIB, MIB, USUAL, Limits
+from scoring.settings import ROOT
+from scoring.settings.setting import Networks, Setting
 
-MIB, KIB = 2**20, 2**10
 NAME = "credit_scoring"
-ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT.parent / "bento.yaml"  # there when this file runs from a bento
 IS_BENTO = ROOT.name == "src" and MANIFEST.is_file()
 HOME = Path.home() / f".{NAME}" if IS_BENTO else ROOT / "var"  # a bento's export would carry a log away
-
-
-class SettingError(ValueError):
-    """An environment variable cannot be used."""
-
-
-def names(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
-    """Return the names that a variable lists between commas or spaces, in lower case."""
-    return tuple(environment.get(variable, "").lower().replace(",", " ").split())
 
 
 @dataclass(frozen=True)
@@ -37,7 +24,7 @@ class Settings:
     Attributes
     ----------
     model : str
-        Tag in the BentoML model store, "" for the newest.
+        Tag in the BentoML model store.
     workers : int
         Processes that answer.
     spare : int
@@ -108,91 +95,53 @@ class Settings:
         Raises
         ------
         SettingError
-            If a number is none, or out of its bounds, or a switch is neither on nor off.
+            If one cannot be used, or a variable is called like a setting and is none.
         """
+        settings.refuse_unknown(environment)
 
-        def text(name: str, default: str = "") -> str:
-            return environment.get(name) or default
+        def place(setting: Setting[Path | None]) -> Path | None:
+            found = setting.read(environment)
+            return root / found if found else None
 
-        def path(name: str) -> Path | None:
-            return root / text(name) if text(name) else None
+        def of_home(setting: Setting[Path]) -> Path:
+            found = setting.read(environment)
+            return root / found if setting.given(environment) else home / found.name
 
-        def number(name: str, default: float, low: float, high: float) -> float:
-            given = text(name, str(default))
-            try:
-                value = float(given)
-            except ValueError:
-                value = float("nan")
-            if not low <= value <= high:
-                raise SettingError(f"{name}={given} cannot be used; give a number from {low:g} to {high:g}.")
-            return value
-
-        def whole(name: str, default: int, high: int, low: int = 1) -> int:
-            value = number(name, default, low, high)
-            if value != int(value):
-                raise SettingError(f"{name}={value:g} cannot be used; give a whole number.")
-            return int(value)
-
-        def switch(name: str) -> bool:
-            given = text(name, "off")
-            if given not in ("on", "off"):
-                raise SettingError(f"{name}={given} cannot be used; give on or off.")
-            return given == "on"
-
-        def networks(name: str) -> Networks:
-            try:
-                return tuple(ip_network(part) for part in names(environment, name))
-            except ValueError as error:
-                raise SettingError(
-                    f"{name} cannot be used: {error}; give addresses or networks, as 10.0.0.7,10.1.0.0/16."
-                ) from None
-
-        def index(name: str) -> str:
-            given = text(name)
-            scheme = given.partition("://")[0].partition("+")[0] if "://" in given else ""
-            if scheme not in ("", "sqlite", "postgresql"):
-                raise SettingError(
-                    f"{name} cannot be used; give the path of a file, sqlite:///PATH, "
-                    "postgresql://USER:PASSWORD@HOST/DATABASE, or off."
-                )
-            return given if scheme or given in ("", "off") else str(root / given)
-
-        log = text("CREDIT_SCORING_LOG", str(home / "log"))
-        body_s = number("CREDIT_SCORING_BODY_SECONDS", USUAL.body_s, 1, 3_600)
-        answer_s = number("CREDIT_SCORING_ANSWER_SECONDS", USUAL.answer_s, 1, 3_600)
+        index = settings.INDEX.read(environment)
+        is_file = index not in ("", "off") and "://" not in index
+        answer_s = settings.ANSWER_SECONDS.read(environment)
         return cls(
-            model=text("CREDIT_SCORING_MODEL"),
-            workers=whole("CREDIT_SCORING_WORKERS", 1, 64),
-            spare=whole("CREDIT_SCORING_SPARE", 1, 8, low=0),
-            log=None if log == "off" else root / log,
-            log_heads=path("CREDIT_SCORING_LOG_HEADS"),
-            log_days=whole("CREDIT_SCORING_LOG_DAYS", 1, 36_500) if text("CREDIT_SCORING_LOG_DAYS") else None,
-            key_file=path("CREDIT_SCORING_KEY_FILE") or home / "pseudonym.key",
-            index=index("CREDIT_SCORING_INDEX"),
-            api_keys=text("CREDIT_SCORING_API_KEYS"),
-            api_key_file=path("CREDIT_SCORING_API_KEY_FILE"),
-            hosts=names(environment, "CREDIT_SCORING_HOSTS"),
-            origins=names(environment, "CREDIT_SCORING_ORIGINS"),
-            proxies=networks("CREDIT_SCORING_PROXIES"),
-            are_pages_private=switch("CREDIT_SCORING_PRIVATE_PAGES"),
-            rows=whole("CREDIT_SCORING_ROWS", 10_000, 100_000),
-            explain_rows=whole("CREDIT_SCORING_EXPLAIN_ROWS", 100, 10_000),
-            explain_concurrent=whole("CREDIT_SCORING_EXPLAIN_CONCURRENT", 16, 10_000),
-            batch=whole("CREDIT_SCORING_BATCH", 64, 4_096),
-            rate=number("CREDIT_SCORING_RATE", 0, 0, 1e6),
-            drain_s=number("CREDIT_SCORING_DRAIN_SECONDS", 2, 0, 3_600),
+            model=settings.MODEL.read(environment),
+            workers=settings.WORKERS.read(environment),
+            spare=settings.SPARE.read(environment),
+            log=None if settings.LOG.given(environment) == "off" else of_home(settings.LOG),
+            log_heads=place(settings.LOG_HEADS),
+            log_days=settings.LOG_DAYS.read(environment),
+            key_file=of_home(settings.KEY_FILE),
+            index=str(root / index) if is_file else index,
+            api_keys=settings.API_KEYS.read(environment),
+            api_key_file=place(settings.API_KEY_FILE),
+            hosts=settings.HOSTS.read(environment),
+            origins=settings.ORIGINS.read(environment),
+            proxies=settings.PROXIES.read(environment),
+            are_pages_private=settings.PRIVATE_PAGES.read(environment),
+            rows=settings.ROWS.read(environment),
+            explain_rows=settings.EXPLAIN_ROWS.read(environment),
+            explain_concurrent=settings.EXPLAIN_CONCURRENT.read(environment),
+            batch=settings.BATCH.read(environment),
+            rate=settings.RATE.read(environment),
+            drain_s=settings.DRAIN_SECONDS.read(environment),
             limits=Limits(
-                body_bytes=whole("CREDIT_SCORING_BODY_MIB", USUAL.body_bytes // MIB, 2_048) * MIB,
-                bodies_bytes=whole("CREDIT_SCORING_BODIES_MIB", USUAL.bodies_bytes // MIB, 65_536, low=8)
-                * MIB,
-                head_bytes=whole("CREDIT_SCORING_HEADER_KIB", USUAL.head_bytes // KIB, 1_024) * KIB,
-                concurrent=whole("CREDIT_SCORING_CONCURRENT", USUAL.concurrent, 100_000),
-                quick=whole("CREDIT_SCORING_AT_ONCE", USUAL.quick, 100_000, low=0),
-                head_s=number("CREDIT_SCORING_HEADER_SECONDS", USUAL.head_s, 0.1, 3_600),
-                pause_s=number("CREDIT_SCORING_PAUSE_SECONDS", USUAL.pause_s, 0.1, 3_600),
-                body_s=body_s,
+                body_bytes=settings.BODY_MIB.read(environment) * MIB,
+                bodies_bytes=settings.BODIES_MIB.read(environment) * MIB,
+                head_bytes=settings.HEADER_KIB.read(environment) * KIB,
+                concurrent=settings.CONCURRENT.read(environment),
+                quick=settings.AT_ONCE.read(environment),
+                head_s=settings.HEADER_SECONDS.read(environment),
+                pause_s=settings.PAUSE_SECONDS.read(environment),
+                body_s=settings.BODY_SECONDS.read(environment),
                 answer_s=answer_s,
                 arrow_s=max(USUAL.arrow_s, answer_s),
-                arrow_rows=whole("CREDIT_SCORING_TABLE_ROWS", USUAL.arrow_rows, 10_000_000),
+                arrow_rows=settings.TABLE_ROWS.read(environment),
             ),
         )
