@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from scoring import synthetic, tables
+from scoring import settings, synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
 from scoring.candidates import Candidate, selection
 from scoring.candidates.search import Search
@@ -371,6 +371,7 @@ def main(
     ] = False,
 ) -> None:
     """Train the candidates on a portfolio, compare them out of fold and propose the best."""
+    settings.warn_of_unknown()
     # A pipe has no width: wide enough for the table.
     console, errors = Console(width=None if sys.stdout.isatty() else 120), Console(stderr=True)
     logging.basicConfig(

@@ -109,14 +109,14 @@ def score(
                 file,
                 out,
                 url,
-                population,
-                limit,
-                chunk,
-                parallel,
-                fresh,
-                lambda done, rows: bar.update(task, completed=done, total=rows),
-                api_key,
-                keep_unknown,
+                population=population,
+                limit=limit,
+                rows=chunk,
+                parallel=parallel,
+                is_fresh=fresh,
+                progress=lambda done, rows: bar.update(task, completed=done, total=rows),
+                api_key=api_key,
+                keep_unknown=keep_unknown,
             )
     except (FileError, JobError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False)

@@ -51,6 +51,7 @@ def score_file(
     path: Path,
     out: Path,
     url: str = URL,
+    *,
     population: Population = "test",
     limit: int | None = None,
     rows: int = ROWS,

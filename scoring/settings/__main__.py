@@ -13,11 +13,11 @@ HEADER = """# Settings
 
 Every setting is an environment variable; an empty one is one that is absent. The service and the page do not
 start with a value that cannot be used, nor with a variable that begins with `CREDIT_SCORING_` and is not in
-this table; commands warn of the latter. What Kubernetes sets for a service of that name
+this table; commands that read a setting warn of the latter. What Kubernetes sets for a service of that name
 (`CREDIT_SCORING_SERVICE_HOST`, `CREDIT_SCORING_PORT_3000_TCP` and the like) is let through. A relative path
 counts from the code for the service, from the working directory for commands. A bento keeps its log and its
-key in `~/.credit_scoring` instead of `var`. † holds for each worker. `python -m scoring.settings >
-docs/SETTINGS.md` writes this file.
+key in `~/.credit_scoring` instead of `var`. † holds for each worker.
+`python -m scoring.settings > docs/SETTINGS.md` writes this file.
 
 | variable | default | what it does | value | read by |
 |---|---|---|---|---|
