@@ -44,11 +44,11 @@ class DamagedError(OSError):
         super().__init__(0, why)
 
 
-def pack_bytes(content: bytes | memoryview) -> bytes:
+def pack_bytes(content: bytes | memoryview, level: int = LEVEL) -> bytes:
     """Return content as a block: a zstd frame, after one that zstd skips, which says how long both are."""
     import pyarrow as pa  # here: reading the first application does not wait for it
 
-    frame: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(content, asbytes=True)
+    frame: bytes = pa.Codec("zstd", compression_level=level).compress(content, asbytes=True)
     return _SIZES.pack(_SKIPPED, _SIZES.size - 8, len(content), len(frame)) + frame
 
 
