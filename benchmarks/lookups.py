@@ -49,7 +49,7 @@ def entry(number: int) -> Entry:
     return Entry(f"{number:032x}", number, "r", 0.05, 0.09, decision, inputs, operator=f"desk-{number % 7}")
 
 
-def kinds() -> list[tuple[str, str, str, str]]:
+def kinds() -> list[tuple[str, str, str, str, str]]:
     """Return what decisions there are, the frequent ones first."""
     found = []
     for model in range(MODELS):
@@ -57,7 +57,11 @@ def kinds() -> list[tuple[str, str, str, str]]:
             states = (
                 ["waiting", "confirmed", "otherwise"] if waits(purpose, decision) == "waiting" else ["none"]
             )
-            found += [(f"credit_scoring:m{model}", purpose, decision, state) for state in states]
+            ends = ("unknown", "repaid", "defaulted") if purpose == "decision" else ("unknown",)
+            found += [
+                (f"credit_scoring:m{model}", purpose, decision, state, end)
+                for state, end in itertools.product(states, ends)
+            ]
     return found
 
 
@@ -98,7 +102,7 @@ def fill(index: Index, count: int, end: datetime) -> list[str]:
     with index.begin(is_writing=True) as connection:
         table.drop(connection)
         bare.create(connection)
-        columns = ("model", "purpose", "decision", "review")
+        columns = ("model", "purpose", "decision", "review", "outcome")
         connection.execute(schema.kinds.delete())
         connection.execute(schema.names.delete())
         connection.execute(
@@ -275,6 +279,7 @@ def measured(
             wants(Filter(operator=p, model=m, decision="refused", purpose="test", until=t))
             for p, m, t in zip(persons, models, moments, strict=True)
         ],
+        "page of a model's defaults": [wants(Filter(model=model, outcome="defaulted")) for model in models],
         "page of none": [wants(Filter(purpose="what-if", operator=person)) for person in persons],
         "page of 200": [wants(Filter(decision="granted", until=moment), 200) for moment in moments],
     }

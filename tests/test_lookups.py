@@ -25,7 +25,7 @@ from tests.support.databases import fresh
 from tests.support.running import TAG, problem, put_in_store, running, wait_until
 
 DESK, AUDIT, BANK = "d" * 32, "a" * 32, "b" * 32
-KEYS = f"desk+read+review:{DESK},audit+read:{AUDIT},bank:{BANK}"
+KEYS = f"desk+read+review+outcome:{DESK},audit+read:{AUDIT},bank:{BANK}"
 
 
 # --- what is asked for ---
@@ -242,6 +242,71 @@ def test_of_many_who_review_at_once_one_does(served, requests):
 
 
 @served_only
+def test_outcomes_are_recorded_by_event_or_by_client_and_day_and_found(served):
+    requests = small.applications(4, seed=99)  # of clients whom no other test asks for
+    for number, request in enumerate(requests):
+        request["SK_ID_CURR"] = 990_000 + number
+    answers = served.post("/score", requests).json()
+    event, today = answers[0]["event_id"], datetime.now(UTC).date()
+    one = found(served, event)
+    assert one.outcome == "unknown" and one.outcomes == []
+    given = [
+        {"event_id": event, "defaulted": 1, "observed_on": today},
+        {
+            "SK_ID_CURR": 990_001,
+            "decided_on": one.time.date(),
+            "defaulted": 0,
+            "observed_on": today.isoformat(),
+        },
+        {"event_id": "0" * 32, "defaulted": 1, "observed_on": today},
+        {"SK_ID_CURR": 991_000, "decided_on": today, "defaulted": 1, "observed_on": today},
+    ]
+    with client(served, DESK) as desk:
+        done = desk.outcomes(given)
+        assert (done.recorded, done.corrected, done.repeated) == (2, 0, 0)
+        assert [(left.row, left.code) for left in done.left_out] == [
+            (2, "unknown_event"),
+            (3, "unknown_client_day"),
+        ]
+        assert desk.outcomes(given).repeated == 2
+        assert desk.outcomes([{**given[0], "defaulted": 0}]).corrected == 1
+        assert desk.decision(event).outcome == "repaid"
+        assert desk.decision(event).outcomes[0].observed_on == today
+        repaid = {one.event_id for one in desk.decisions(outcome="repaid").decisions}
+        assert {event, answers[1]["event_id"]} <= repaid
+        assert event not in {one.event_id for one in desk.decisions(outcome="defaulted").decisions}
+    mine = [note.about for note in notes(served, "outcome") if note.about["event_id"] == event]
+    assert [note["defaulted"] for note in mine] == [1, 0] and mine[0]["operator"] == "desk"
+
+
+OUTCOME = {"event_id": "0" * 32, "defaulted": 1, "observed_on": "2026-11-21"}
+
+
+@served_only
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"{", 400, "not JSON"),
+        (b"{}", 422, "outcomes"),
+        (json.dumps({"outcomes": [OUTCOME | {"defaulted": 2}]}), 422, "outcomes[0].defaulted"),
+        (json.dumps({"outcomes": [OUTCOME | {"defaulted": True}]}), 422, "outcomes[0].defaulted"),
+        (json.dumps({"outcomes": [OUTCOME | {"observed_on": "21/11/2026"}]}), 422, "must be a day"),
+        (json.dumps({"outcomes": [OUTCOME | {"x": 1}]}), 422, "outcomes[0].x"),
+        (json.dumps({"outcomes": [OUTCOME] * 1_001}), 422, "at most 1,000 entries"),
+        (b" " * 300_000, 413, "256 KiB"),
+    ],
+)
+def test_bad_outcomes_are_a_sentence_and_nothing_is_recorded(served, body, status, said):
+    before = len(notes(served, "outcome"))
+    headers = {"x-api-key": DESK, "content-type": "application/json"}
+    answer = served.http.post("/outcomes", headers=headers, content=body)
+    assert said in json.dumps(problem(answer, status).model_dump())
+    assert problem(served.http.post("/outcomes", headers=headers | {"x-api-key": AUDIT}, content=body), 403)
+    assert problem(served.http.get("/outcomes", headers=headers), 405)
+    assert len(notes(served, "outcome")) == before
+
+
+@served_only
 def test_only_a_key_with_the_role_may_ask(served, requests):
     (answer,) = served.post("/score", requests[:1]).json()
     event = answer["event_id"]
@@ -305,6 +370,7 @@ def test_the_openapi_document_says_what_is_answered(served, requests):
     assert {p["name"] for p in paths["/decisions"]["get"]["parameters"]} == {"X-Request-ID", *PARAMETERS}
     assert {"401", "403", "404", "503"} <= paths["/decisions/{event_id}"]["get"]["responses"].keys()
     assert {"201", "409", "422"} <= paths["/decisions/{event_id}/review"]["post"]["responses"].keys()
+    assert {"200", "403", "415", "422"} <= paths["/outcomes"]["post"]["responses"].keys()
     page = asked(served, "/decisions").json()
     assert set(page) == set(schemas["RecordedPage"]["properties"])
     assert set(page["decisions"][0]) == set(schemas["RecordedDecision"]["properties"])

@@ -167,7 +167,9 @@ def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
             "ui": "page",
         },
         **{"scoring.client": "client", "monitoring": "monitor"},
-        **dict.fromkeys(("scoring.inference_log", "scoring.decisions", "scoring.replay"), "record"),
+        **dict.fromkeys(
+            ("scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"), "record"
+        ),
     }
     readers: dict[str, set[str]] = {name: set() for name in settings.DECLARED}
     for module, tree in MODULES.items():

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -19,7 +19,16 @@ import httpx
 import polars as pl
 import pyarrow as pa
 
-from scoring.schema import Decision, Explanation, FieldError, FoundDecision, Problem, RecordedPage, Review
+from scoring.schema import (
+    Decision,
+    Explanation,
+    FieldError,
+    FoundDecision,
+    LoadedOutcomes,
+    Problem,
+    RecordedPage,
+    Review,
+)
 from scoring.serving.media import ARROW
 
 URL = "http://127.0.0.1:3000"
@@ -181,7 +190,7 @@ class Client:
             ``next`` of the page before.
         **wanted
             ``client`` (number), ``since``, ``until`` (with a zone), ``decision``, ``purpose``, ``model``,
-            ``operator``, ``review`` (``waiting`` is the queue of those to be reviewed).
+            ``operator``, ``review`` (``waiting`` is the queue of those to be reviewed), ``outcome``.
         """
         asked = {"limit": limit, "cursor": cursor, **wanted}
         said = {
@@ -202,6 +211,19 @@ class Client:
         path = f"/decisions/{quote(event_id, safe='')}/review"
         response = self._request("POST", path, json={"verdict": verdict, "reason": reason})
         return Review.model_validate_json(response.content)
+
+    def outcomes(self, outcomes: Sequence[Mapping[str, Any]]) -> LoadedOutcomes:
+        """Say how loans ended, at most 1,000 at a time; the key needs the role ``outcome``.
+
+        Each has ``event_id``, or ``SK_ID_CURR`` and ``decided_on``; ``defaulted`` (0 or 1), ``observed_on``.
+        Days are `datetime.date` or texts. What is sent again changes nothing.
+        """
+        said = [
+            {name: value.isoformat() if isinstance(value, date) else value for name, value in one.items()}
+            for one in outcomes
+        ]
+        response = self._request("POST", "/outcomes", is_safe=True, json={"outcomes": said})
+        return LoadedOutcomes.model_validate_json(response.content)
 
     def ready(self) -> bool:
         """Say whether the service can decide; False too when it cannot be reached."""

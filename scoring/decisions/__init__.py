@@ -8,6 +8,7 @@ model: a decision that was found is read from the log.
 from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, MissingError, OtherLogError, place_of
 from scoring.decisions.lookup import CursorError, Filter, Found, LateError, Page, by_event, page
+from scoring.decisions.outcome import Loaded, Misfit, Outcome, decided, load
 from scoring.decisions.review import ReviewError, review
 
 __all__ = [
@@ -18,11 +19,16 @@ __all__ = [
     "Index",
     "IndexFault",
     "LateError",
+    "Loaded",
+    "Misfit",
     "MissingError",
     "OtherLogError",
+    "Outcome",
     "Page",
     "ReviewError",
     "by_event",
+    "decided",
+    "load",
     "page",
     "place_of",
     "review",

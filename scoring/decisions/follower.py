@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scoring.decisions import schema
@@ -39,6 +39,7 @@ BEAT_S = 1.0  # how often it is written down that nothing is missing
 DELETED = 20_000  # rows in a transaction: others write in between
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+OUTCOMES = {True: "defaulted", False: "repaid"}
 
 
 class _Overtaken(Exception):
@@ -71,6 +72,7 @@ class _Batch:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[tuple[Note, int]] = field(default_factory=list)
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
     set_aside: int = 0
     after: Place | None = None
 
@@ -104,7 +106,7 @@ class Follower:
         self._files: dict[str, _File] | None = None  # None: to be read from the index
         self._kinds: dict[tuple[str, ...], int] = {}
         self._names: dict[str, int] = {}
-        self._early: dict[bytes, str] = {}  # reviews of decisions that are not there yet
+        self._early: set[bytes] = set()  # reviewed or with an outcome, and not there yet
         self._doubts: dict[str, int] = {}
         self._next = 0
         self._beaten = 0.0
@@ -146,10 +148,11 @@ class Follower:
             rows = connection.execute(select(schema.files)).mappings().all()
             kinds = connection.execute(select(schema.kinds)).all()
             names = connection.execute(select(schema.names.c.name, schema.names.c.id)).all()
-            waiting = select(schema.reviews.c.event, schema.reviews.c.verdict).where(
+            reviewed = select(schema.reviews.c.event).where(
                 schema.reviews.c.is_recorded, ~schema.reviews.c.is_applied
             )
-            self._early = {bytes(event): verdict for event, verdict in connection.execute(waiting).all()}
+            known = select(schema.outcomes.c.event).where(~schema.outcomes.c.is_applied)
+            self._early = {bytes(event) for event in connection.scalars(reviewed.union(known))}
         self._next = about["next"]
         self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
         self._names = {row[0]: row[1] for row in names}
@@ -244,7 +247,7 @@ class Follower:
             for line in lines:
                 self._add(batch, file, line)
                 batch.after = line.after
-                if len(batch.rows) + len(batch.reviews) >= BATCH:
+                if len(batch.rows) + len(batch.reviews) + len(batch.outcomes) >= BATCH:
                     yield batch
                     batch = _Batch()
         except BrokenError:
@@ -261,6 +264,11 @@ class Follower:
         elif isinstance(content, Note):
             if content.kind == "review":
                 batch.reviews.append((content, line.start))
+            elif content.kind == "outcome":
+                try:
+                    batch.outcomes.append({**_outcome(content), "file": file, "start": line.start})
+                except (KeyError, TypeError, ValueError):
+                    batch.set_aside += 1
         elif isinstance(content, dict):
             batch.rows.append(
                 {
@@ -329,15 +337,18 @@ class Follower:
                     connection.execute(update(schema.about).values(duplicates=whole.duplicates + doubled))
             for note, start in batch.reviews:
                 self._review(connection, note, file.id, start)
+            self._outcomes(connection, batch.outcomes)
             if self._early:
-                self._apply(connection, {row["event"] for row in batch.rows})
+                events = {row["event"] for row in batch.rows + batch.outcomes}
+                events |= {packed(str(note.about.get("event_id"))) for note, _ in batch.reviews}
+                self._apply(connection, events & self._early)
         file.place = batch.after
         self._next = ids[1] + 1
         return count
 
     def _kind(self, connection: Connection, kind: tuple[str, ...]) -> int:
         if kind not in self._kinds:
-            columns = dict(zip(("model", "purpose", "decision", "review"), kind, strict=True))
+            columns = dict(zip(("model", "purpose", "decision", "review", "outcome"), kind, strict=True))
             made = connection.execute(insert(schema.kinds).values(**columns).returning(schema.kinds.c.id))
             self._kinds[kind] = int(made.scalar_one())
         return self._kinds[kind]
@@ -364,21 +375,51 @@ class Follower:
         else:
             connection.execute(update(schema.about).values(duplicates=schema.about.c.duplicates + 1))
             return
-        self._early[event] = str(said["verdict"])
-        self._apply(connection, {event})
+        self._early.add(event)
+
+    def _outcomes(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
+        """Keep outcomes: of those that were observed on one day, the one that was recorded last."""
+        kept = {(row["event"], row["observed_on"]): row for row in rows}
+        if not kept:
+            return
+        table, dialect = schema.outcomes, sqlite if self.index.is_sqlite else postgresql
+        made = dialect.insert(table)
+        new = {name: made.excluded[name] for name in ("defaulted", "time", "file", "start", "is_applied")}
+        is_later = made.excluded.time >= table.c.time
+        keys = [table.c.event, table.c.observed_on]
+        statement = made.on_conflict_do_update(index_elements=keys, set_=new, where=is_later)
+        connection.execute(statement, list(kept.values()))
+        self._early |= {event for event, _ in kept}
 
     def _apply(self, connection: Connection, events: set[bytes]) -> None:
-        """Give the decisions that were reviewed the state of their review."""
+        """Give decisions the state of their review, and their outcome."""
         kinds = {number: kind for kind, number in self._kinds.items()}
-        for event in events & self._early.keys():
-            table = schema.decisions
-            found = connection.scalar(select(table.c.kind).where(table.c.event == event))
-            if found is None:
-                continue  # its file is followed later
-            kind = self._kind(connection, (*kinds[found][:3], self._early.pop(event)))
-            connection.execute(update(table).where(table.c.event == event).values(kind=kind))
-            done = update(schema.reviews).where(schema.reviews.c.event == event)
-            connection.execute(done.values(is_applied=True))
+        table, reviews, outcomes = schema.decisions.c, schema.reviews.c, schema.outcomes.c
+        waiting = sorted(events)
+        for part in (set(waiting[low : low + BATCH]) for low in range(0, len(waiting), BATCH)):
+            found = connection.execute(select(table.event, table.kind).where(table.event.in_(part))).all()
+            if not found:
+                continue  # their files are followed later
+            there = [bytes(event) for event, _ in found]
+            said = select(reviews.event, reviews.verdict).where(reviews.event.in_(there), reviews.is_recorded)
+            verdicts = {bytes(event): verdict for event, verdict in connection.execute(said)}
+            observed = select(outcomes.event, outcomes.defaulted).where(outcomes.event.in_(there))
+            latest = connection.execute(observed.order_by(outcomes.observed_on))
+            ends = {bytes(event): OUTCOMES[defaulted] for event, defaulted in latest}
+            moved = []
+            for event, kind in found:
+                model, purpose, decision = kinds[kind][:3]
+                review = verdicts.get(bytes(event)) or waits(purpose, decision)
+                now = (model, purpose, decision, review, ends.get(bytes(event), "unknown"))
+                moved.append({"of": event, "to": self._kind(connection, now)})
+            change = update(schema.decisions).where(table.event == bindparam("of"))
+            connection.execute(change.values(kind=bindparam("to")), moved)
+            for noted in (schema.reviews, schema.outcomes):
+                done = update(noted).where(noted.c.event.in_(there), ~noted.c.is_applied)
+                if noted is schema.reviews:
+                    done = done.where(reviews.is_recorded)
+                connection.execute(done.values(is_applied=True))
+            self._early -= set(there)
 
     def _purge(self, name: str) -> int:
         """Remove what the log has purged: its retention is that of the index."""
@@ -395,7 +436,8 @@ class Follower:
             with self.index.begin(is_writing=True) as connection:
                 connection.execute(delete(schema.decisions).where(*some))
         with self.index.begin(is_writing=True) as connection:
-            connection.execute(delete(schema.reviews).where(schema.reviews.c.file == file.id))
+            for noted in (schema.reviews, schema.outcomes):
+                connection.execute(delete(noted).where(noted.c.file == file.id))
         self._mark(file, "purged")
         return 0
 
@@ -406,12 +448,24 @@ def once(index: Index, table: Any) -> Any:
     return dialect.insert(table).on_conflict_do_nothing()
 
 
+def _outcome(note: Note) -> dict[str, Any]:
+    """Return an outcome as the index keeps it."""
+    about = note.about
+    return {
+        "event": packed(str(about["event_id"])),
+        "observed_on": date.fromisoformat(about["observed_on"]),
+        "defaulted": bool(about["defaulted"]),
+        "is_applied": False,
+        "time": microseconds(note.time),
+    }
+
+
 def _said(record: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a decision says of itself; ``about`` is the kind that it is of."""
     purpose = audit.get("purpose") or record.get("purpose") or "decision"
     decision = record["decision"]
     return {
-        "about": (record["model"], purpose, decision, waits(purpose, decision)),
+        "about": (record["model"], purpose, decision, waits(purpose, decision), "unknown"),
         "operator": audit.get("operator"),
         "probability_of_default": record["probability_of_default"],
         "threshold": record["threshold"],

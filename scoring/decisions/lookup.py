@@ -43,13 +43,15 @@ class Filter:
     model: str | None = None
     operator: str | None = None
     review: str | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True)
 class Found:
     """A decision as the index has it, and where the log has it: file, beginning of its line, row in a table.
 
-    ``id`` is its number in this index, ``review`` the state of its review, ``reviewed`` what a person said.
+    ``id`` is its number in this index, ``review`` the state of its review, ``reviewed`` what a person said;
+    ``outcomes``: how the loan stood, the day that counts first.
     """
 
     id: int
@@ -63,10 +65,12 @@ class Found:
     probability_of_default: float
     threshold: float
     review: str
+    outcome: str
     file: str
     start: int
     row: int | None
     reviewed: Mapping[str, Any] | None = None
+    outcomes: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,9 +119,16 @@ def by_event(index: Index, event_id: str, now: datetime) -> Found | None:
         event = schema.reviews.c.event == packed(event_id)
         said = connection.execute(select(schema.reviews).where(event, schema.reviews.c.is_recorded))
         review = said.mappings().one_or_none()
+        ends = select(schema.outcomes).where(schema.outcomes.c.event == packed(event_id))
+        newest = ends.order_by(schema.outcomes.c.observed_on.desc())
+        observed = connection.execute(newest).mappings().all()
     names = ("verdict", "decision", "reason", "operator")
     reviewed = {**{name: review[name] for name in names}, "time": _moment(review["time"])} if review else None
-    return Found(**rows[0], reviewed=reviewed)
+    outcomes = tuple(
+        {**{name: one[name] for name in ("defaulted", "observed_on")}, "time": _moment(one["time"])}
+        for one in observed
+    )
+    return Found(**rows[0], reviewed=reviewed, outcomes=outcomes)
 
 
 def page(index: Index, wanted: Filter, limit: int, now: datetime, after: str | None = None) -> Page:
@@ -158,7 +169,7 @@ def _newest(
     kinds, inner = schema.kinds, schema.decisions.alias("one")
     of_kinds = [
         kinds.c[name] == value
-        for name in ("decision", "purpose", "model", "review")
+        for name in ("decision", "purpose", "model", "review", "outcome")
         if (value := getattr(wanted, name)) is not None
     ]
     where = [inner.c.kind == kinds.c.id, tuple_(inner.c.time, inner.c.id) < tuple_(*high)]
@@ -190,7 +201,7 @@ def _rows(connection: Connection, where: Any) -> list[dict[str, Any]]:
     columns = (
         *(table.c[name] for name in ("id", "event", "time", "applicant", "probability_of_default")),
         *(table.c[name] for name in ("threshold", "start", "row")),
-        *(kinds.c[name] for name in ("model", "purpose", "decision", "review")),
+        *(kinds.c[name] for name in ("model", "purpose", "decision", "review", "outcome")),
         names.c.name.label("operator"),
         schema.files.c.name.label("file"),
     )

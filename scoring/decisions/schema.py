@@ -1,7 +1,7 @@
 """The tables of the index, as SQLAlchemy knows them: the same in SQLite and in PostgreSQL.
 
 A page of a filter must cost the same whatever is asked for and however many decisions there are. What is
-filtered by (model, purpose, decision, state of the review) has few combinations, the kinds. Each index
+filtered by (model, purpose, decision, review, outcome) has few combinations, the kinds. Each index
 begins with what is asked for, goes on with the kind, and is ordered by time: a page is the newest rows of
 each kind that will do, merged.
 """
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Float,
     Index,
     Integer,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1  # of these tables: an index of another is made again from the log
+VERSION = 2  # of these tables: an index of another is made again from the log
 metadata = MetaData()
 WHOLE = BigInteger().with_variant(Integer, "sqlite")  # only an INTEGER is a rowid there
 
@@ -68,7 +69,8 @@ kinds = Table(
     Column("purpose", String(16), nullable=False),
     Column("decision", String(16), nullable=False),
     Column("review", String(16), nullable=False),  # none, waiting, confirmed or otherwise
-    UniqueConstraint("model", "purpose", "decision", "review"),
+    Column("outcome", String(16), nullable=False),  # unknown, repaid or defaulted
+    UniqueConstraint("model", "purpose", "decision", "review", "outcome"),
 )
 decisions = Table(
     "decisions",
@@ -103,6 +105,17 @@ reviews = Table(
     Column("decision", String(16)),
     Column("reason", String(2_000)),
     Column("operator", String(255)),
+)
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("event", LargeBinary, primary_key=True),
+    Column("observed_on", Date, primary_key=True),  # the latest one of an event counts
+    Column("defaulted", Boolean, nullable=False),
+    Column("is_applied", Boolean, nullable=False),  # its decision has the outcome
+    Column("time", BigInteger, nullable=False),
+    Column("file", Integer, nullable=False),
+    Column("start", BigInteger, nullable=False),
 )
 
 

@@ -189,10 +189,15 @@ class InferenceLog:
         LogError, ValueError
             As `record`.
         """
-        body = Note(kind, _utc(now), about).body()
-        if len(body) > RECORD_BYTES:
-            raise ValueError(f"the {kind} has {len(body)} bytes, more than {RECORD_BYTES}: none is read.")
-        self._put([body], _utc(now))
+        self.notes(kind, [about], now)
+
+    def notes(self, kind: Kind, abouts: Iterable[Mapping[str, Any]], now: datetime) -> None:
+        """Write notes of a kind with one sync, all of them or none; raises as `note`."""
+        bodies = [Note(kind, _utc(now), about).body() for about in abouts]
+        if (longest := max(map(len, bodies), default=0)) > RECORD_BYTES:
+            raise ValueError(f"the {kind} has {longest} bytes, more than {RECORD_BYTES}: none is read.")
+        if bodies:
+            self._put(bodies, _utc(now))
 
     def pseudonym(self, applicant: int) -> str:
         """Return the pseudonym under which this log has a client."""

@@ -48,6 +48,17 @@ FAULTS: Mapping[str, Text] = texts(
         "not_a_name": "must have 1 to {maximum} printable characters",
         "other_cursor": "is not of this index, which may have been made again; begin with the first page",
         "empty": "must say something",
+        # An outcome.
+        "too_many": "must have at most {maximum} entries",
+        "not_a_day": "must be a day, as 2026-11-21",
+        "which_decision": "name the decision by event_id, or by SK_ID_CURR and decided_on, by one of the two",
+        "unknown_event": "no decision of this event is recorded",
+        "unknown_client_day": "nothing was decided on this client on this day (UTC)",
+        "several_decisions": "{n} decisions were taken on this client on this day (UTC); give event_id",
+        "decides_nothing": "was asked for as {purpose}, which decides nothing",
+        "before_decision": "must not be before the decision",
+        "in_the_future": "must not be in the future",
+        "other_outcome": "another outcome of this decision on this day is given too; give the true one",
         # A history.
         "two_histories": "history and history_features are both given; give one of the two",
         "other_applicant": "is not the number of the application; "

@@ -275,6 +275,31 @@ KINDS = _kinds(
         "The review has {n} faults; nothing was recorded.",
     ),
     (
+        408,
+        "outcomes-late",
+        "Outcomes too slow",
+        "The outcomes did not arrive within {seconds} seconds; send fewer at a time.",
+    ),
+    (
+        413,
+        "outcomes-too-large",
+        "Outcomes too large",
+        "Outcomes have at most {kib} KiB; send fewer at a time.",
+    ),
+    (
+        415,
+        "outcomes-not-json",
+        "Outcomes not as JSON",
+        "Send the outcomes as Content-Type: application/json.",
+    ),
+    (
+        422,
+        "invalid-outcomes",
+        "Invalid outcomes",
+        "The outcomes have {n} fault; nothing was recorded.",
+        "The outcomes have {n} faults; nothing was recorded.",
+    ),
+    (
         503,
         "index-late",
         "Index late",

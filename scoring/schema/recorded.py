@@ -1,17 +1,19 @@
 """What the service answers of recorded decisions: found again, explained again, reviewed."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from scoring.problems import FAULTS
-from scoring.schema.answers import Answer, Contribution, Reason
+from scoring.schema.answers import Answer, Contribution, FieldError, Reason
 
 REASON_LETTERS = 2_000
+MOST_OUTCOMES = 1_000
 Purpose = Literal["decision", "preview", "what-if", "test"]
 ReviewState = Literal["none", "waiting", "confirmed", "otherwise"]
+OutcomeState = Literal["unknown", "repaid", "defaulted"]
 EVENT = "3f0c2a9d5be14d1d8f1c2f0a6b7e9d10"
 
 
@@ -30,6 +32,9 @@ class RecordedDecision(Answer):
     review: ReviewState = Field(
         description="waiting: a refusal that nobody reviewed; none: nothing has to be reviewed; else what a "
         "person said."
+    )
+    outcome: OutcomeState = Field(
+        description="How the loan stood when it was observed last; unknown before anybody said."
     )
 
 
@@ -77,6 +82,47 @@ class Review(Answer):
     time: datetime = Field(description="When it was recorded, UTC.")
 
 
+class GivenOutcome(BaseModel):
+    """How a loan stood; its decision by `event_id`, or by client and day."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    event_id: str | None = Field(None, description="The decision.", max_length=64, examples=[EVENT])
+    SK_ID_CURR: int | None = Field(
+        None, description="Number of the client, with `decided_on` instead of `event_id`.", ge=0, lt=2**63
+    )
+    decided_on: date | None = Field(None, description="Day of the decision, UTC.")
+    defaulted: int = Field(description="1 if the loan had defaulted, 0 if not.", ge=0, le=1, examples=[0])
+    observed_on: date = Field(description="When that was so.", examples=["2027-11-30"])
+
+
+class OutcomesRequest(BaseModel):
+    """How loans stood."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    outcomes: list[GivenOutcome] = Field(max_length=MOST_OUTCOMES)
+
+
+class LoadedOutcomes(Answer):
+    """What became of the outcomes."""
+
+    recorded: int = Field(description="New ones.", ge=0)
+    corrected: int = Field(description="Of those, how many are of a decision that had one.", ge=0)
+    repeated: int = Field(description="Those that were there already: nothing was changed.", ge=0)
+    left_out: list[FieldError] = Field(
+        description="Those that no decision can have; `row` is the position from 0."
+    )
+
+
+class ObservedOutcome(Answer):
+    """How a loan stood on a day."""
+
+    defaulted: bool = Field(description="Whether it had defaulted.")
+    observed_on: date = Field(description="The day.")
+    time: datetime = Field(description="When it was recorded, UTC.")
+
+
 class Recomputed(Answer):
     """A recorded decision explained now, by the model that decided."""
 
@@ -97,6 +143,9 @@ class FoundDecision(RecordedDecision):
         description="Features of the reasons that were answered then; null if none were asked for."
     )
     reviewed: Review | None = Field(description="The review, null before there is one.")
+    outcomes: list[ObservedOutcome] = Field(
+        description="How the loan stood by day of observation, the latest first: that one counts."
+    )
     explanation: Recomputed | None = Field(description="Null where the model cannot be had any more.")
     differences: list[str] = Field(
         description="What comes out otherwise than it was recorded; empty if all is the same, bit for bit."

@@ -40,8 +40,8 @@ PROXIED_PREFIXES = tuple(
 )
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORTS = {"http": 80, "https": 443}
-ROLES = frozenset({"read", "review"})
-"""What a key may do beside asking for decisions: look recorded ones up, review them."""
+ROLES = frozenset({"read", "review", "outcome"})
+"""What a key may do beside asking for decisions: look recorded ones up, review them, say how loans ended."""
 
 _ENTRY = re.compile(
     r"(?:(?P<name>[A-Za-z0-9._-]{1,64})(?P<roles>(?:\+[a-z-]{1,16})*):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})"

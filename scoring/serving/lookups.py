@@ -1,4 +1,4 @@
-"""GET /decisions, GET /decisions/EVENT and POST /decisions/EVENT/review: read, checked, and led to a thread.
+"""GET /decisions, GET /decisions/EVENT, POST /decisions/EVENT/review and POST /outcomes, led to a thread.
 
 They stand beside BentoML's application: its metrics would count each event under a label of its own.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
@@ -19,6 +19,8 @@ from scoring.problems import Fault
 from scoring.schema import (
     Decision,
     FieldError,
+    OutcomesRequest,
+    OutcomeState,
     Purpose,
     ReviewRequest,
     ReviewState,
@@ -34,9 +36,23 @@ from scoring.serving.problem import Refusal, late
 if TYPE_CHECKING:
     from scoring.serving.records import Records
 
-PATH = "/decisions"
+Request = TypeVar("Request", ReviewRequest, OutcomesRequest)
+
+
+class Body(NamedTuple):
+    """What is posted: its most bytes, and the problems that it can meet."""
+
+    most: int
+    not_json: str
+    too_large: str
+    late: str
+
+
+PATH, OUTCOMES = "/decisions", "/outcomes"
 USUAL, MOST = 50, 200  # decisions on a page
-BODY_BYTES = 2**14  # of a review
+REVIEW = Body(2**14, "review-not-json", "review-too-large", "review-late")
+LOANS = Body(2**18, "outcomes-not-json", "outcomes-too-large", "outcomes-late")
+NAMED = 100  # faults of a body
 INSIDE = 16  # look-ups in a worker at a time: decisions go first
 THREADS = 2
 LETTERS = 255  # of a name that is asked for
@@ -46,6 +62,7 @@ _WORDS = {
     "decision": get_args(Decision.model_fields["decision"].annotation),
     "purpose": get_args(Purpose),
     "review": get_args(ReviewState),
+    "outcome": get_args(OutcomeState),
 }
 _TIME = {"schema": {"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00Z"]}}
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -94,20 +111,24 @@ class Lookups:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path, found = scope["path"], _ONE.fullmatch(scope["path"])
-        if path != PATH and found is None:
+        if path not in (PATH, OUTCOMES) and found is None:
             raise Refusal("not-found")
         is_review = found is not None and found[2] is not None
-        self._check(scope, "POST" if is_review else "GET", "review" if is_review else "read")
+        role = "outcome" if path == OUTCOMES else "review" if is_review else "read"
+        self._check(scope, "GET" if role == "read" else "POST", role)
         asker = scope[ASKER]
         if self._inside >= INSIDE:
             raise Refusal("too-many-requests", retry_after_s=1)
         self._inside += 1
         try:
-            if found is None:
+            if path == OUTCOMES:
+                body = await self._body(scope, receive, LOANS)
+                answer = await self._do(lambda records: records.outcomes(_outcomes(body), _asker(asker)))
+            elif found is None:
                 asked = listed(scope["query_string"])
                 answer = await self._do(lambda records: records.page(_asked(asked), _asker(asker)))
             elif is_review:
-                said = _said(await self._body(scope, receive))
+                said = _said(await self._body(scope, receive, REVIEW))
                 answer = await self._do(lambda records: records.review(found[1], said, _asker(asker)))
             else:
                 if scope["query_string"]:
@@ -140,10 +161,10 @@ class Lookups:
         except TimeoutError:
             raise late() from None
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, kind: Body) -> bytes:
         headers = head.read(scope["headers"])
         if head.content_type(headers) != "application/json":
-            raise Refusal("review-not-json")
+            raise Refusal(kind.not_json)
         if headers.get(b"content-encoding", "identity").lower() != "identity":
             raise Refusal("content-encoded")
         body = bytearray()
@@ -154,12 +175,12 @@ class Lookups:
                     if message["type"] == "http.disconnect":
                         raise Refusal("body-cut-off")
                     body += message.get("body", b"")
-                    if len(body) > BODY_BYTES:
-                        raise Refusal("review-too-large", {"kib": BODY_BYTES // 2**10})
+                    if len(body) > kind.most:
+                        raise Refusal(kind.too_large, {"kib": kind.most // 2**10})
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
-            raise Refusal("review-late", {"seconds": self.limits.body_s}) from None
+            raise Refusal(kind.late, {"seconds": self.limits.body_s}) from None
 
 
 def listed(query: bytes) -> dict[str, Any]:
@@ -222,13 +243,22 @@ def _moment(text: str) -> datetime | Fault:
 
 
 def _said(body: bytes) -> ReviewRequest:
+    return _valid(ReviewRequest, body, "invalid-review")
+
+
+def _outcomes(body: bytes) -> OutcomesRequest:
+    return _valid(OutcomesRequest, body, "invalid-outcomes")
+
+
+def _valid(model: type[Request], body: bytes, kind: str) -> Request:
+    """Read a body, or refuse it with what is wrong."""
     try:
-        return ReviewRequest.model_validate_json(body, strict=True)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         if any(fault["type"] == "json_invalid" for fault in error.errors(include_url=False)):
             raise Refusal("unreadable-json") from None
         faults = field_errors(error, 0)
-        raise Refusal("invalid-review", {"n": len(faults)}, faults) from None
+        raise Refusal(kind, {"n": len(faults)}, faults[:NAMED]) from None
 
 
 def _asked(found: Mapping[str, Any]) -> Any:

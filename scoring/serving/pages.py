@@ -11,7 +11,15 @@ from pydantic import BaseModel
 
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
-from scoring.schema import FoundDecision, Problem, RecordedPage, Review, ReviewRequest
+from scoring.schema import (
+    FoundDecision,
+    LoadedOutcomes,
+    OutcomesRequest,
+    Problem,
+    RecordedPage,
+    Review,
+    ReviewRequest,
+)
 from scoring.schema.recorded import EVENT
 from scoring.scorer import Scorer
 from scoring.serving.limits import Route
@@ -153,7 +161,7 @@ def _asked(summary: str, role: str, answer: type[BaseModel], errors: Mapping[int
 
 def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Add the endpoints of recorded decisions to a document."""
-    for one in (RecordedPage, FoundDecision, Review, ReviewRequest):
+    for one in (RecordedPage, FoundDecision, Review, ReviewRequest, LoadedOutcomes, OutcomesRequest):
         found = one.model_json_schema(ref_template=REFERENCE)
         schemas |= found.pop("$defs", {}) | {one.__name__: found}
     late = {503: "The index is late or down, or the look cannot be recorded; decisions go on"}
@@ -181,6 +189,14 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     review["requestBody"] = {"required": True, "content": content}
     for endpoint in (found, review):
         endpoint["parameters"] = [event, REQUEST_ID]
+    errors = wrong | {
+        **{status: ERRORS[status] for status in (413, 415)},
+        422: "The outcomes cannot be used: the errors name the fields",
+    }
+    outcomes = _asked("Say how loans ended", "outcome", LoadedOutcomes, errors)
+    content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="OutcomesRequest")}}}
+    outcomes["requestBody"] = {"required": True, "content": content}
+    paths["/outcomes"] = {"post": outcomes}
     paths["/decisions"] = {"get": listed}
     paths["/decisions/{event_id}"] = {"get": found}
     paths["/decisions/{event_id}/review"] = {"post": review}
@@ -214,6 +230,7 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <tr><td><code>GET /decisions</code><td>recorded decisions, the newest first
 <tr><td><code>GET /decisions/EVENT</code><td>one of them, explained by the model that decided
 <tr><td><code>POST /decisions/EVENT/review</code><td>a person confirms it, or decides otherwise
+<tr><td><code>POST /outcomes</code><td>say how loans ended
 <tr><td><a href="model"><code>GET /model</code></a><td>what the model reads, how it decides
 <tr><td><a href="docs.json"><code>GET /docs.json</code></a><td>OpenAPI, with an example request
 <tr><td><a href="readyz"><code>GET /readyz</code></a>, <a href="livez"><code>/livez</code></a><td>health

@@ -1,9 +1,9 @@
-"""Recorded decisions for those who may ask: found, explained, reviewed; every look is recorded itself."""
+"""Recorded decisions for those who may ask: found, explained, reviewed, with outcomes; looks are recorded."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,9 @@ from scoring.problems import Fault
 from scoring.replay import ReplayError, compare, inputs_of
 from scoring.schema import (
     FoundDecision,
+    LoadedOutcomes,
+    ObservedOutcome,
+    OutcomesRequest,
     Recomputed,
     RecordedDecision,
     RecordedPage,
@@ -131,6 +134,29 @@ class Records:
         self._on_review(done[1]["verdict"], done[1]["decision"])
         return Review(**done[1]).model_dump_json().encode()
 
+    def outcomes(self, request: OutcomesRequest, asker: Asker) -> bytes:
+        """Record how loans ended and return what became of each outcome, as JSON; raises as `page`."""
+
+        def note(abouts: Sequence[Mapping[str, Any]], now: datetime) -> None:
+            whose = {"request_id": asker.request_id}
+            self.log.notes("outcome", [{**about, **whose} for about in abouts], now)
+
+        given = [
+            decisions.Outcome(
+                place,
+                bool(one.defaulted),
+                one.observed_on,
+                one.event_id,
+                self.log.pseudonym(one.SK_ID_CURR) if one.SK_ID_CURR is not None else None,
+                one.decided_on,
+            )
+            for place, one in enumerate(request.outcomes)
+        ]
+        done = self._asked(lambda: decisions.load(self.index, note, given, asker.operator, self._clock))
+        left_out = [fault_at(one.place, one.field, one.fault) for one in done.left_out]
+        counts = {name: getattr(done, name) for name in ("recorded", "corrected", "repeated")}
+        return LoadedOutcomes(**counts, left_out=left_out).model_dump_json().encode()
+
     def _asked(self, ask: Callable[[], T]) -> T:
         """Ask the index; if it cannot be asked, say so."""
         try:
@@ -165,6 +191,7 @@ class Records:
             categories=inputs["categories"],
             reasons_given=audit["reasons"],
             reviewed=Review(event_id=found.event_id, **found.reviewed) if found.reviewed else None,
+            outcomes=[ObservedOutcome(**one) for one in found.outcomes],
             explanation=explanation,
             differences=differences,
             unexplained=why,

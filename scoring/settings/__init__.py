@@ -100,8 +100,8 @@ API_KEYS = Setting(
     text,
     "",
     "`name:key,name:key`; clients send theirs in `X-API-Key`, the log keeps the name. `name+read+review:key` "
-    "may look recorded decisions up (`read`) and review them (`review`) too. Without keys, requests from "
-    "other machines are refused, and so is whatever shows a proxy",
+    "may look recorded decisions up (`read`), review them (`review`) and say how they ended (`outcome`) too. "
+    "Without keys, requests from other machines are refused, and so is whatever shows a proxy",
 )
 API_KEY_FILE = Setting[Path | None](
     "CREDIT_SCORING_API_KEY_FILE",
