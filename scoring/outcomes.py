@@ -20,7 +20,16 @@ from rich.markup import escape
 
 from scoring import decisions, settings
 from scoring.decisions import Follower, Index, IndexFault, Misfit, Outcome, place_of
-from scoring.inference_log import InferenceLog, LogError, heads_folder, identity, pseudonym, pseudonym_key
+from scoring.inference_log import (
+    COLUMNS,
+    InferenceLog,
+    LogError,
+    heads_folder,
+    identity,
+    pseudonym,
+    pseudonym_key,
+)
+from scoring.inference_log import read as logged_decisions
 from scoring.problems import Fault
 from scoring.tables import Raw, TableError, open_raw
 from scoring.tables.values import narrow
@@ -205,22 +214,49 @@ def export_command(
     place: Place = "",
     since: Annotated[datetime | None, typer.Option(help="Decided then or later, UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Decided before.")] = None,
+    has_inputs: Annotated[
+        bool, typer.Option("--inputs", help="What the models read too, one column each: to train on.")
+    ] = False,
 ) -> None:
     """Write every decision with its outcome: event, time, model, probability, review, outcome, its day.
+
+    What is known is known of the loans that were granted: how that tilts whatever is learned is printed.
 
     Exit codes: 0 done, 2 no such log, or the file cannot be written.
     """
     with _said(), _follower(log, heads, key_file, place) as (follower, _):
         ends = [moment.replace(tzinfo=UTC) if moment else None for moment in (since, until)]
         frame = decisions.decided(follower.index, datetime.now(UTC), *ends)
+        if has_inputs:
+            logged = logged_decisions(log).table
+            inputs = logged.drop([name for name in COLUMNS if name in logged.columns and name != "event_id"])
+            frame = frame.join(inputs, on="event_id", how="left", maintain_order="left")
     try:
         with to.open("xb") as file:
             (frame.write_csv if to.suffix == ".csv" else frame.write_parquet)(file)
     except OSError as error:
         errors.print(f"[bold red]Not done:[/] {escape(str(to))}: {error.strerror}.", highlight=False)
         raise typer.Exit(BAD_INPUT) from None
-    known = frame.height - frame["outcome"].eq("unknown").sum()
-    console.print(f"{frame.height} decisions, {known} with an outcome, in {escape(str(to))}.")
+    known = frame.filter(pl.col("outcome") != "unknown")
+    console.print(f"{frame.height} decisions, {known.height} with an outcome, in {escape(str(to))}.")
+    console.print(unseen(frame))
+
+
+def unseen(frame: pl.DataFrame) -> str:
+    """Say of which decisions the outcome is known, and what that does to whatever is learned from them."""
+    parts, shares = [], []
+    for decision in ("granted", "refused"):
+        part = frame.filter(pl.col("decision") == decision)
+        known = part.filter(pl.col("outcome") != "unknown").height
+        parts.append(f"{known} of {part.height} {decision}")
+        shares.append(known / max(part.height, 1))
+    said = f"The outcome is known of {' and of '.join(parts)}."
+    if shares[0] <= shares[1]:
+        return said
+    return (
+        f"{said} Who was refused was expected to default more often and is seen less: what is learned or "
+        "measured here holds for the granted alone."
+    )
 
 
 if __name__ == "__main__":

@@ -454,7 +454,7 @@ def test_the_commands_follow_rebuild_and_say_how_it_stands(log, database, key_fi
     fill(log, range(12))
     assert "12 records followed" in run.invoke(app, ["follow", "--once", *told]).stdout
     stands = run.invoke(app, ["status", *told])
-    assert stands.exit_code == 0 and "12 decisions, 0 reviews, 1 files" in stands.stdout
+    assert stands.exit_code == 0 and "12 decisions, 0 reviewed, 0 with an outcome; 1 files" in stands.stdout
     again = run.invoke(app, ["rebuild", *told])
     assert again.exit_code == 0 and "12 records followed" in again.stdout
     (file,) = log.folder.glob("*.jsonl")

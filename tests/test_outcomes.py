@@ -1,5 +1,6 @@
 """Outcomes: months late, corrected later, all kept; what fits no decision is named by its line."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -19,7 +20,7 @@ from scoring.decisions import (
     schema,
 )
 from scoring.decisions.schema import packed
-from scoring.inference_log import Entry, InferenceLog, Note, identity, verify
+from scoring.inference_log import Entry, InferenceLog, LogError, Note, identity, verify
 from scoring.inference_log.anchor import read_anchor
 from scoring.inference_log.following import Place, files, follow
 from scoring.outcomes import app
@@ -29,6 +30,7 @@ from tests.support.workbook import workbook
 KEY = bytes(range(32))
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 MAY, JUNE = date(2026, 5, 31), date(2026, 6, 30)
 
 
@@ -211,6 +213,49 @@ def test_decisions_come_with_their_outcomes_as_a_frame(log, index):
     assert part.equals(frame[2:4])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_loaded_in_whatever_order_the_latest_day_counts_and_the_last_of_a_day(log, index, seed):
+    chance = random.Random(seed)
+    expected: dict[int, dict[date, bool]] = {}
+    for turn in range(12):
+        some = {
+            (chance.randrange(8), chance.choice([MAY, JUNE])): chance.random() < 0.5
+            for _ in range(chance.randrange(1, 6))
+        }
+        loaded(
+            log,
+            index,
+            *(of(n, is_so, day) for (n, day), is_so in some.items()),
+            now=NOW - 20 * HOUR + turn * HOUR,
+        )
+        for (number, day), is_so in some.items():
+            expected.setdefault(number, {})[day] = is_so
+    said = {n: "defaulted" if days[max(days)] else "repaid" for n, days in expected.items()}
+    for _ in range(2):
+        assert {n: outcome(index, n) for n in range(8)} == {n: said.get(n, "unknown") for n in range(8)}
+        index.remake()
+        followed(log, index)
+
+
+def test_who_is_stopped_in_the_midst_loads_the_same_again(log, index, monkeypatch):
+    monkeypatch.setattr("scoring.decisions.outcome.TOGETHER", 2)
+    followed(log, index)
+    written: list[int] = []
+
+    def note(abouts, moment):
+        if written:
+            raise LogError("the disk is full")
+        written.append(len(abouts))
+        log.notes("outcome", abouts, moment)
+        followed(log, index)
+
+    given = [of(number, True) for number in range(7)]
+    with pytest.raises(LogError):
+        load(index, note, given, None, lambda: NOW)
+    done = loaded(log, index, *given)
+    assert (done.recorded, done.repeated) == (5, 2) and len(kept(log)) == 7
+
+
 # --- the command ---
 
 
@@ -255,6 +300,9 @@ def test_a_file_is_loaded_once_whatever_its_form(log, options, tmp_path, name):
     assert code == 0 and "8 decisions, 2 with an outcome" in said
     assert pl.read_parquet(tmp_path / "d.parquet")["outcome"].to_list()[1:3] == ["defaulted", "repaid"]
     assert run("export", tmp_path / "d.parquet", *options)[0] == 2
+    code, said = run("export", tmp_path / "i.csv", *options, "--inputs")
+    assert code == 0 and "known of 2 of 6 granted and of 0 of 2 refused. Who was refused was expected" in said
+    assert pl.read_csv(tmp_path / "i.csv")["x"].to_list() == [number / 7 for number in range(8)]
 
 
 def test_each_line_that_cannot_be_used_is_named_and_the_others_are_loaded(options, tmp_path):

@@ -152,13 +152,17 @@ def status(
             reviewed = connection.scalar(
                 select(func.count()).select_from(schema.reviews).where(schema.reviews.c.is_recorded)
             )
+            ended = connection.scalar(select(func.count(schema.outcomes.c.event.distinct())))
             found = connection.execute(select(schema.files).order_by(schema.files.c.name)).mappings().all()
             try:
                 then = as_of(connection, index, datetime.now(UTC))
             except LateError as error:
                 late = str(error)
     console.print(f"Index {escape(str(index))}")
-    console.print(f"{decided} decisions, {reviewed} reviews, {len(found)} files of {escape(str(log))}.")
+    console.print(
+        f"{decided} decisions, {reviewed} reviewed, {ended} with an outcome; {len(found)} files of "
+        f"{escape(str(log))}."
+    )
     for name in ("duplicates", "set_aside"):
         if about[name]:
             console.print(f"note: {about[name]} records are left out: {_WHY[name]}.")
