@@ -213,7 +213,7 @@ def main(
         elif best is not None:
             found = tracking.find_best(client, experiment, best)
             chosen = found.run
-            console.print(f"{chosen.id}: {found.among}.", highlight=False)
+            console.print(f"{chosen.id}: {found.ranked_with}.", highlight=False)
         else:
             chosen = registry.find_champion(client)
         with console.status(f"Checking run {chosen.id}"):

@@ -137,7 +137,7 @@ def wait_until_ready(servers: list[Server]) -> None:
         time.sleep(POLL_S)
 
 
-def told(api: Server) -> str:
+def how_to_ask(api: Server) -> str:
     """Return what can be done from here on; a SIGHUP to this program means that its terminal is gone."""
     assert api.process is not None
     return f"Ctrl-C stops both. To take up a newer model: make import, then kill -HUP {api.process.pid}"
@@ -173,7 +173,7 @@ def main(
             wait_until_ready(servers)
         curl = f"curl -s {api}/score -H 'content-type: application/json' -d '{json.dumps(EXAMPLE)}'"
         console.print(f"\n  page   {page}\n  API    {api}   (its description: {api}/docs.json)\n\n{curl}\n")
-        console.print(told(servers[0]))
+        console.print(how_to_ask(servers[0]))
         while True:
             time.sleep(POLL_S)
             for server in servers:

@@ -1,7 +1,7 @@
 """The BentoML service: credit decisions over HTTP, many at a time, recorded, and explained on demand.
 
-A request is checked by the door, which stands around what is here (`scoring.hosting.front`): it comes as one
-job, whole and valid, so that requests in one batch cannot harm each other. The settings are environment
+A request is checked by the middleware around what is here (`scoring.hosting.front`): it comes as one job,
+whole and valid, so that requests in one batch cannot harm each other. The settings are environment
 variables. Importing this module changes nothing in the process: what a worker needs comes when it starts.
 """
 
@@ -15,7 +15,7 @@ from scoring.schema import Decision, Explanation, ScoreRequest
 from scoring.serving.job import ArrowJob, Job, JsonJob
 from scoring.serving.media import ARROW
 from scoring.serving.private import AsBytes, HandedOn, Reply
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.settings import NAME
 
 SETTINGS = start.settings()
@@ -24,7 +24,7 @@ LAST_S = SETTINGS.limits.last_s
 
 
 class Applications(HandedOn, ScoreRequest, bentoml.IODescriptor):
-    """What POST /score and POST /explain take; the door has checked it before BentoML asks for it."""
+    """What POST /score and POST /explain take; the middleware has checked it before BentoML asks for it."""
 
 
 class Decisions(AsBytes, bentoml.IODescriptor, RootModel[list[Decision]]):
@@ -73,7 +73,7 @@ class CreditScoring:
         input_spec=Applications,
         output_spec=Decisions,
     )
-    def score(self, applications: list[Job]) -> list[bytes | Refusal]:
+    def score(self, applications: list[Job]) -> list[bytes | Rejection]:
         """Decide applications, in the order asked; each decision is in the log before it leaves."""
         return self.worker.batches.answer(applications)
 
@@ -84,20 +84,20 @@ class CreditScoring:
         input_spec=Applications,
         output_spec=Explanations,
     )
-    def explain(self, applications: list[Job]) -> list[bytes | Refusal]:
+    def explain(self, applications: list[Job]) -> list[bytes | Rejection]:
         """Decide applications and say why: every feature's contribution, and up to four reasons in words."""
         return self.worker.batches.answer(applications, is_explained=True)
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
-    async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Refusal]:
-        """Decide a large request, a slice at a time and beside the batches: the door leads it here."""
+    async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Rejection]:
+        """Decide a large request, a slice at a time and beside the batches: the middleware leads it here."""
         (job,) = applications
         return [await self.worker.answer_large(job)]
 
     @bentoml.api(route="/score/table", input_spec=Applications, output_spec=Decisions)
-    async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Refusal]:
+    async def score_table(self, applications: list[ArrowJob]) -> list[Reply | Rejection]:
         """Decide a table, a slice at a time beside the batches; Arrow out, or JSON where it is asked for."""
         (job,) = applications
         answer = await self.worker.answer_large(job)
         kind = "application/json" if job.is_json else ARROW
-        return [answer if isinstance(answer, Refusal) else (answer, kind)]
+        return [answer if isinstance(answer, Rejection) else (answer, kind)]

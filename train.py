@@ -230,7 +230,7 @@ def try_candidates(
                 results.append(Result(candidate, finished))
             else:
                 search = (
-                    Search(plan.trials, plan.search_storage, key, plan.seed, remaining_s, bar.told)
+                    Search(plan.trials, plan.search_storage, key, plan.seed, remaining_s, bar.on_progress)
                     if plan.trials
                     else None
                 )

@@ -23,7 +23,7 @@ from scoring.candidates import LIGHTGBM
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evidence.alternatives import BLOCKS
-from scoring.evidence.paired import Judged, differences
+from scoring.evidence.paired import FoldScores, differences
 
 TITLES = {  # of the blocks of `alternatives.BLOCKS`, in the records
     "application": "raw application columns",
@@ -89,7 +89,7 @@ def main(
     for title in ("features", "number", "AUC", "cost per 1,000", "AUC gained", "cost saved"):
         table.add_column(title, justify="left" if title == "features" else "right", overflow="fold")
     again = command("ablation", portfolio, made_by, repeats=repeats, seed=seed, name=name)
-    done: dict[str, Judged] = {}
+    done: dict[str, FoldScores] = {}
     with console.status("") as status:
         for step in steps(filled):
             status.update(f"Fitting: {step.name}")

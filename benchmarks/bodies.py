@@ -21,7 +21,7 @@ from benchmarks.results import record
 from scoring.features.checks import DECODER
 from scoring.schema import Application, columns
 from scoring.serving.large.records import RECORDS
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import OUTLINER, parse
 from tests.support import small
 from tests.torture import nasty
@@ -57,11 +57,11 @@ def written(requests: list[dict[str, Any]]) -> dict[str, bytes]:
     }
 
 
-def refusal(body: bytes) -> Refusal:
-    """Refuse a body, as the door does."""
+def rejection(body: bytes) -> Rejection:
+    """Refuse a body, as the middleware does."""
     try:
         parse(body, 10_000, DECODER)
-    except Refusal as refused:
+    except Rejection as refused:
         return refused
     raise SystemExit("a body that is wrong was taken")
 
@@ -110,7 +110,7 @@ def main(
     for kind, make in nasty.REFUSED.items():
         body = make(mib * nasty.MIB)
         taken, refused = cpu_s(
-            max(1, rounds // 3), lambda: parse(good, 10_000, DECODER), partial(refusal, body)
+            max(1, rounds // 3), lambda: parse(good, 10_000, DECODER), partial(rejection, body)
         )
         share = len(body) / len(good)
         note(f"refusing {mib} MiB, {kind}, CPU to reading as much", ratio(refused, taken) / max(share, 1), 1)

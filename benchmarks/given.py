@@ -19,7 +19,7 @@ from scoring.candidates import Candidate, TrainingSet, vectorise
 from scoring.candidates.coding import Coded
 from scoring.candidates.selection import importance
 from scoring.evaluation import OutOfFold, cross_validate, deal_folds
-from scoring.evidence.paired import Judged
+from scoring.evidence.paired import FoldScores
 from scoring.metrics import Outcomes
 from scoring.scorer.model import probability
 from scoring.tables import Portfolio
@@ -77,7 +77,7 @@ def judge(
     repeats: int,
     seed: int,
     is_choosing: bool = False,
-) -> tuple[Judged, list[OutOfFold], float]:
+) -> tuple[FoldScores, list[OutOfFold], float]:
     """Cross-validate a candidate under the declared directions, repeat after repeat.
 
     Parameters
@@ -87,7 +87,7 @@ def judge(
 
     Returns
     -------
-    tuple of Judged, list of OutOfFold and float
+    tuple of FoldScores, list of OutOfFold and float
         What it said, repeat by repeat, and the mean number of features that it read.
     """
     directions = {feature: declared.FEATURE_BY_NAME[feature].direction for feature in coded.names}
@@ -100,7 +100,11 @@ def judge(
             chosen = [importance(data.take(folds != fold)).kept for fold in range(FOLDS)]
         found.append(cross_validate(candidate, data, folds, chosen=chosen))
         widths += [len(names) for names in chosen] if chosen else [len(coded.names)]
-    return Judged(name, y, np.array([probability(one.raw) for one in found])), found, float(np.mean(widths))
+    return (
+        FoldScores(name, y, np.array([probability(one.raw) for one in found])),
+        found,
+        float(np.mean(widths)),
+    )
 
 
 def shown(path: Path) -> str:

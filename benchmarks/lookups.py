@@ -194,7 +194,7 @@ def main(
         if place:
             index.remake()
         log.record([entry(0)], datetime.now(UTC))
-        Follower(index, log.folder, log.heads, KEY).step()
+        Follower(index, log.folder, log.anchors, KEY).step()
         began, end = time.monotonic(), datetime.now(UTC)
         events = fill(index, count, end)
         console.print(f"filled in {time.monotonic() - began:.0f} s")

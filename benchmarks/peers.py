@@ -27,7 +27,7 @@ from scoring.candidates import LIGHTGBM
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import deal_folds
-from scoring.evidence.paired import Judged, differences
+from scoring.evidence.paired import FoldScores, differences
 from scoring.metrics import Outcomes
 
 MODEL_FILE = FILE.with_name("model.json")
@@ -36,7 +36,7 @@ Vector = NDArray[np.float64]
 Report = Callable[[str], object]
 
 
-def theirs(recipe: Recipe, columns: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> Judged:
+def theirs(recipe: Recipe, columns: pl.DataFrame, y: Outcomes, repeats: int, seed: int) -> FoldScores:
     """Cross-validate an earlier system's recipe on the same folds."""
     matrix = columns.to_numpy()
     scored = np.empty((repeats, len(y)))
@@ -47,10 +47,10 @@ def theirs(recipe: Recipe, columns: pl.DataFrame, y: Outcomes, repeats: int, see
             scored[repeat, outside] = recipe.fit(
                 matrix[~outside], y[~outside], matrix[outside], y[outside], seed + repeat
             )
-    return Judged(recipe.name, y, scored)
+    return FoldScores(recipe.name, y, scored)
 
 
-def compare(portfolio: Path, repeats: int, seed: int, report: Report) -> tuple[Judged, list[Judged]]:
+def compare(portfolio: Path, repeats: int, seed: int, report: Report) -> tuple[FoldScores, list[FoldScores]]:
     """Run all systems on a portfolio; ours first."""
     known, y = read(portfolio, fewest=FEWEST)
     report("ours")
@@ -98,7 +98,7 @@ def main(
     console.print(f"{perf_counter() - started:.0f} s, peak memory {peak:.1f} GiB")
 
 
-def _row(table: Table, judged: Judged, *gaps: str) -> None:
+def _row(table: Table, judged: FoldScores, *gaps: str) -> None:
     threshold = float(np.mean(judged.thresholds))
     table.add_row(
         judged.name,

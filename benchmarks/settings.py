@@ -21,7 +21,7 @@ from scoring import features as declared
 from scoring.candidates import LIGHTGBM, LIGHTGBM_FREE, Candidate
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.evidence.paired import Judged, differences
+from scoring.evidence.paired import FoldScores, differences
 
 VARIANTS: dict[str, Candidate] = {
     "the champion's candidate": LIGHTGBM,
@@ -54,7 +54,7 @@ def main(
     for title in ("settings", "trees", "AUC", "cost per 1,000", "AUC gained", "cost saved"):
         table.add_column(title, justify="left" if title == "settings" else "right", overflow="fold")
     again = command("settings", portfolio, made_by, seed=seed, name=name)
-    champion: Judged | None = None
+    champion: FoldScores | None = None
     with console.status("") as status:
         for what, candidate in VARIANTS.items():
             status.update(f"Fitting: {what}")

@@ -68,9 +68,9 @@ def figures(found: Evidence) -> Iterator[Shown]:
     if found.stable is not None:
         yield "first reason of the model in force that a refit tells too", found.stable.same_first, "share"
         yield "reasons of the model in force that a refit tells too", found.stable.shared, "share"
-    if found.stable is not None and found.stable.same_first_among and found.stable.shared_among:
-        yield "first reason that two refits share", found.stable.same_first_among, "share"
-        yield "reasons that two refits share", found.stable.shared_among, "share"
+    if found.stable is not None and found.stable.same_first_between and found.stable.shared_between:
+        yield "first reason that two refits share", found.stable.same_first_between, "share"
+        yield "reasons that two refits share", found.stable.shared_between, "share"
     for cut, what in (("in_force", "at the threshold in force"), ("most_profit", "at the best cut-off")):
         yield f"profit {what}", found.cutoffs[cut].profit, "per 1,000 of credit asked for"
     yield "profit of granting everybody", found.cutoffs["all"].profit, "per 1,000 of credit asked for"

@@ -40,7 +40,7 @@ python -m monitoring --simulate var/demo --limit 5000
 """
 
 
-class Outcome(SystemExit):
+class ProgramEnd(SystemExit):
     """The program's own end, told apart from the exit code 2 that a command line gives for wrong use."""
 
 
@@ -98,15 +98,15 @@ def run(
         summary.write(result, to)
     except (InputError, StoreError, TableError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        raise Outcome(BAD_INPUT) from None
+        raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:
-        raise Outcome(130) from None
+        raise ProgramEnd(130) from None
     if not quiet:
         out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
         summary.show(result, out)
         read = reference or f"model store {store.expanduser()}"
         out.print(f"read: log {log}, {read}\nreports: {to}/", markup=False, soft_wrap=True)
-    raise Outcome(result.code)
+    raise ProgramEnd(result.code)
 
 
 def _exact(model: str) -> str | None:
@@ -116,7 +116,7 @@ def _exact(model: str) -> str | None:
 
 def _report(
     reference: source.Reference, traffic: source.Traffic, min_rows: int, top: int, seed: int
-) -> summary.Summary:
+) -> summary.DriftSummary:
     if min(traffic.table.height, reference.table.height) < min_rows:
         return summary.judge(reference, traffic, None, None, min_rows)
     # Evidently takes seconds to import: help, errors and thin windows need not wait for it.
@@ -150,7 +150,7 @@ def main() -> None:
     """Run the command line; wrong use ends with 3, since 2 means that there is not enough data."""
     try:
         app(prog_name="python -m monitoring")
-    except Outcome:
+    except ProgramEnd:
         raise
     except SystemExit as end:
         sys.exit(BAD_INPUT if end.code == 2 else end.code)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from monitoring import drift
-from monitoring.rule import FEW, WATCHED, Column, Method, Role, Side, threshold
+from monitoring.rule import FEW, WATCHED, ColumnDrift, Method, Role, Side, threshold
 from monitoring.source import PREDICTION, Reference
 
 SAMPLE = 20_000  # rows a side for Evidently, whose time and memory grow with them; shares and means take all
@@ -18,7 +18,7 @@ SAMPLE = 20_000  # rows a side for Evidently, whose time and memory grow with th
 class Comparison:
     """The inspected columns, the columns that nothing can be said about, and Evidently's report."""
 
-    columns: list[Column]
+    columns: list[ColumnDrift]
     left_out: Mapping[str, str]
     evidently: drift.Report
 
@@ -52,7 +52,7 @@ def compare(reference: Reference, current: pl.DataFrame, top: int, seed: int = 0
             continue
         seen = set(reference.levels.get(name, ())) | set(old.drop_nulls().unique())
         columns.append(
-            Column(
+            ColumnDrift(
                 name,
                 role,
                 reference.importance.get(name, 0.0),
@@ -71,7 +71,9 @@ def compare(reference: Reference, current: pl.DataFrame, top: int, seed: int = 0
     return Comparison([_measured(column, rules, report) for column in columns], left_out, report)
 
 
-def _measured(column: Column, rules: Mapping[str, tuple[Method, float]], report: drift.Report) -> Column:
+def _measured(
+    column: ColumnDrift, rules: Mapping[str, tuple[Method, float]], report: drift.Report
+) -> ColumnDrift:
     """Return the column with its distance, if it has one."""
     if column.name not in rules:
         return column

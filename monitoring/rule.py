@@ -80,7 +80,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnDrift:
     """One inspected column: its two sides, and how far they are apart.
 
     ``statistic``, ``method`` and ``threshold`` are None where one side has no value at all. ``importance`` is
@@ -156,7 +156,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DriftVerdict:
     """Drift or not, and the reasons in words."""
 
     is_drift: bool
@@ -185,7 +185,7 @@ def threshold(method: Method, reference_known: int, current_known: int, levels: 
     return max(FLOOR, math.sqrt(float(chi2.ppf(CONFIDENCE, max(levels - 1, 1))) / 8 * spread))
 
 
-def verdict(columns: Sequence[Column]) -> Verdict:
+def verdict(columns: Sequence[ColumnDrift]) -> DriftVerdict:
     """Judge a comparison by `RULE`."""
     drifted = [column for column in columns if column.has_drifted]
     reasons = []
@@ -202,7 +202,7 @@ def verdict(columns: Sequence[Column]) -> Verdict:
     if share >= IMPORTANCE_FLOOR:
         names = ", ".join(column.name for column in moved)
         reasons.append(f"inputs with {share:.0%} of the model's importance have drifted: {names}")
-    return Verdict(bool(reasons), reasons)
+    return DriftVerdict(bool(reasons), reasons)
 
 
 def number(value: float) -> str:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from monitoring.rule import NAMED, RULE, WATCHED, Column, Side, Verdict, number
+from monitoring.rule import NAMED, RULE, WATCHED, ColumnDrift, DriftVerdict, Side, number
 from monitoring.source import Reference, Traffic
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ STYLE = "font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto;
 
 
 @dataclass(frozen=True)
-class Summary:
+class DriftSummary:
     """Everything that a report says."""
 
     code: int
@@ -43,9 +43,9 @@ def judge(
     reference: Reference,
     traffic: Traffic,
     comparison: Comparison | None,
-    verdict: Verdict | None,
+    verdict: DriftVerdict | None,
     min_rows: int,
-) -> Summary:
+) -> DriftSummary:
     """Put a report together; without a comparison there were too few rows."""
     notes = [f"{count:,} decisions of {tag} left out" for tag, count in traffic.other_models.items()]
     if traffic.outside:
@@ -60,13 +60,15 @@ def judge(
         if traffic.table.is_empty():
             whose = f"no decision of {traffic.model}" if traffic.model else "no decision"
             reasons.append(f"the log has {whose} that was asked for: check --log, --model and --window")
-        return Summary(NOT_ENOUGH, reasons, reference, traffic, notes=notes)
+        return DriftSummary(NOT_ENOUGH, reasons, reference, traffic, notes=notes)
     notes += [f"{name} is not compared: {why}" for name, why in comparison.left_out.items()]
     reasons = list(verdict.reasons)
-    return Summary(DRIFT if verdict.is_drift else NO_DRIFT, reasons, reference, traffic, comparison, notes)
+    return DriftSummary(
+        DRIFT if verdict.is_drift else NO_DRIFT, reasons, reference, traffic, comparison, notes
+    )
 
 
-def write(summary: Summary, folder: Path) -> None:
+def write(summary: DriftSummary, folder: Path) -> None:
     """Write ``summary.json``, and Evidently's ``report.html`` and ``report.json``, each whole or not at all.
 
     Without a comparison an earlier report is removed, so that none stands beside a summary that it does not
@@ -82,7 +84,7 @@ def write(summary: Summary, folder: Path) -> None:
     _put(folder / SUMMARY, json.dumps(to_json(summary), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def to_json(summary: Summary) -> dict[str, Any]:
+def to_json(summary: DriftSummary) -> dict[str, Any]:
     """Return the report as JSON values."""
     traffic, comparison = summary.traffic, summary.comparison
     first, last = _times(traffic)
@@ -111,7 +113,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def show(summary: Summary, console: Console) -> None:
+def show(summary: DriftSummary, console: Console) -> None:
     """Show the report on a terminal."""
     traffic = summary.traffic
     if summary.comparison is not None:
@@ -135,7 +137,7 @@ def show(summary: Summary, console: Console) -> None:
         console.print(f"- {reason}", markup=False, soft_wrap=True)
 
 
-def heading(summary: Summary) -> str:
+def heading(summary: DriftSummary) -> str:
     """Return the head of the page as HTML: verdict, reasons, what was left out, and the rule."""
     traffic = summary.traffic
     first, last = _times(traffic)
@@ -158,7 +160,7 @@ def _list(lines: list[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(column: ColumnDrift) -> dict[str, Any]:
     described = asdict(column) | {"drifted": column.has_drifted, "findings": column.findings}
     for side in ("reference", "current"):
         described[side]["levels"] = dict(list(described[side]["levels"].items())[:NAMED])
@@ -177,7 +179,7 @@ def _refused(table: pl.DataFrame) -> float | None:
     return int((table["decision"] == "refused").sum()) / table.height if table.height else None
 
 
-def _sides(column: Column) -> tuple[str, str]:
+def _sides(column: ColumnDrift) -> tuple[str, str]:
     """Return what a reader compares at a glance: means, or shares of the level that changed most."""
     a, b = column.reference, column.current
     if not a.levels and not b.levels:
@@ -196,7 +198,7 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _moved(column: Column) -> list[str]:
+def _moved(column: ColumnDrift) -> list[str]:
     moved: Mapping[str, bool] = {
         "values": column.is_distribution_moved,
         "missing": column.is_missing_moved,

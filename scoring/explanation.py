@@ -104,12 +104,12 @@ def reasons(scorer: Scorer, values: Mapping[str, Value], contributions: Mapping[
     against = [contribution - usual.get(name, 0.0) for name, contribution in contributions.items()]
     groups = _groups(names)
     weights = {group: sum([against[place] for place in places]) for group, places in groups.items()}
-    told = sorted((group for group in weights if weights[group] >= TINY), key=lambda group: -weights[group])
+    causes = sorted((group for group in weights if weights[group] >= TINY), key=lambda group: -weights[group])
     return [
         _reason(
             scorer, group, {names[place]: against[place] for place in groups[group]}, weights[group], values
         )
-        for group in told[:MOST]
+        for group in causes[:MOST]
     ]
 
 
@@ -119,7 +119,7 @@ def _groups(names: tuple[str, ...]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         group = declared.FEATURE_BY_NAME[name].group
-        if name not in NEVER and declared.GROUPS[group].is_told:
+        if name not in NEVER and declared.GROUPS[group].gives_reasons:
             groups.setdefault(group, []).append(place)
     return groups
 
@@ -164,7 +164,7 @@ def _telling(
     gaps = [name for name, share in members.items() if share > 0 and values[name] is None]
     if words.unknown and 2 * sum(members[name] for name in gaps) >= speaking:
         return words.unknown, max(gaps, key=lambda name: members[name]), False
-    assert words.weighs  # or the group is never told
+    assert words.weighs  # or the group is never a reason
     for name in ordered:
         if sides[name] in ("risky", "other"):
             return words.weighs, name, True

@@ -24,7 +24,7 @@ from scoring.inference_log import (
     COLUMNS,
     InferenceLog,
     LogError,
-    heads_folder,
+    anchors_folder,
     identity,
     pseudonym,
     pseudonym_key,
@@ -43,7 +43,7 @@ LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
 Heads = Annotated[
     Path | None,
-    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar=settings.LOG_HEADS.name),
+    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
 ]
 KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 Place = Annotated[str, typer.Option("--index", help="As of scoring.decisions.", envvar=settings.INDEX.name)]
@@ -141,14 +141,16 @@ def _said() -> Iterator[None]:
 
 
 @contextmanager
-def _follower(log: Path, heads: Path | None, key_file: Path, place: str) -> Iterator[tuple[Follower, bytes]]:
+def _follower(
+    log: Path, anchors: Path | None, key_file: Path, place: str
+) -> Iterator[tuple[Follower, bytes]]:
     """Open the index, and bring it up to the log."""
     if not log.is_dir():
         raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
     key = pseudonym_key(key_file, is_new_allowed=False)
     index = Index(place_of(place, log), identity(key))
     try:
-        follower = Follower(index, log, heads or heads_folder(log), key)
+        follower = Follower(index, log, anchors or anchors_folder(log), key)
         _follow(follower)
         yield follower, key
     finally:
@@ -165,7 +167,7 @@ def _follow(follower: Follower) -> None:
 def load_command(
     file: Annotated[Path, typer.Argument(help="CSV, Parquet or workbook.")],
     log: LogFolder = LOG,
-    heads: Heads = None,
+    anchors: Heads = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
     operator: Annotated[str, typer.Option(help="Who loads them: stands in the record.")] = "",
@@ -174,9 +176,11 @@ def load_command(
 
     Exit codes: 0 all are recorded, 1 some were left out, 2 nothing could be done.
     """
-    with _said(), _follower(log, heads, key_file, place) as (follower, key):
+    with _said(), _follower(log, anchors, key_file, place) as (follower, key):
         given, misfits, raw = read(file, key)
-        writer = InferenceLog(log, f"outcomes-{os.getpid()}", key, "", heads=follower.heads, is_packed=True)
+        writer = InferenceLog(
+            log, f"outcomes-{os.getpid()}", key, "", anchors=follower.anchors, is_packed=True
+        )
 
         def note(abouts: Sequence[Mapping[str, Any]], now: datetime) -> None:
             writer.notes("outcome", abouts, now)
@@ -209,7 +213,7 @@ def load_command(
 def export_command(
     to: Annotated[Path, typer.Argument(help="A new file, .parquet or .csv.")],
     log: LogFolder = LOG,
-    heads: Heads = None,
+    anchors: Heads = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
     since: Annotated[datetime | None, typer.Option(help="Decided then or later, UTC.")] = None,
@@ -224,7 +228,7 @@ def export_command(
 
     Exit codes: 0 done, 2 no such log, or the file cannot be written.
     """
-    with _said(), _follower(log, heads, key_file, place) as (follower, _):
+    with _said(), _follower(log, anchors, key_file, place) as (follower, _):
         ends = [moment.replace(tzinfo=UTC) if moment else None for moment in (since, until)]
         frame = decisions.decided(follower.index, datetime.now(UTC), *ends)
         if has_inputs:

@@ -113,7 +113,7 @@ def warm(scorer: Scorer, examples: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
-    """Read the request of a golden example as the door reads a request: from JSON."""
+    """Read the request of a golden example as the middleware reads a request: from JSON."""
     try:
         return ApplicationRequest.model_validate_json(json.dumps(example["request"]))
     except ValueError as error:  # pydantic's, which must not quote a value

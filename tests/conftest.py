@@ -110,9 +110,15 @@ def guarded():
 
 
 @pytest.fixture(autouse=True)
-def loggers_stay_on():
-    """Turn on again what the logging of a library has turned off: bentoml's, for one, disables all others."""
+def loggers_stay_as_they_are():
+    """Undo what a test does to loggers: train.py quiets one, and bentoml's set-up turns all others off."""
+    levels = {name: logger.level for name, logger in loggers().items()}
     yield
-    for logger in logging.root.manager.loggerDict.values():
-        if isinstance(logger, logging.Logger):
-            logger.disabled = False
+    for name, logger in loggers().items():
+        logger.disabled = False
+        logger.setLevel(levels.get(name, logging.NOTSET))
+
+
+def loggers() -> dict[str, logging.Logger]:
+    known = logging.root.manager.loggerDict.items()
+    return {name: logger for name, logger in known if isinstance(logger, logging.Logger)}

@@ -16,10 +16,10 @@ from scoring.inference_log import audit_table, find
 from scoring.replay import app as replay_app
 from scoring.schema import Decoder
 from scoring.scorer import Scorer
-from scoring.serving.access import AccessError, Guard, KeyRing, parse_keys
-from scoring.serving.door import Door
+from scoring.serving.access import AccessError, AccessGuard, KeyRing, parse_keys
 from scoring.serving.limits import Route
-from scoring.serving.problem import Refusal
+from scoring.serving.middleware import Middleware
+from scoring.serving.problem import Rejection
 from tests.support import small
 from tests.support.keys import LOCKED, NEW, OLD, OPEN, OTHER
 from tests.support.running import ROOT, needs_nginx, nginx, problem, put_in_store, running
@@ -36,11 +36,11 @@ def scope(
     return {"type": "http", "path": path, "method": method, "server": server, "headers": named + pairs}
 
 
-def status(guard: Guard, asked: dict) -> int:
+def status(guard: AccessGuard, asked: dict) -> int:
     try:
         guard(asked)
-    except Refusal as refusal:
-        return refusal.status
+    except Rejection as rejection:
+        return rejection.status
     return 200
 
 
@@ -132,13 +132,13 @@ def test_without_keys_http_as_proxies_speak_it_is_refused():
 
 def test_our_own_pages_and_those_that_were_named_may_ask():
     assert status(OPEN, scope(origin="http://localhost:3000")) == 200
-    named = Guard(KeyRing(), origins=["https://desk.example"])
+    named = AccessGuard(KeyRing(), origins=["https://desk.example"])
     assert status(named, scope(origin="https://desk.example")) == 200
     assert status(named, scope(origin="https://desk.example.evil")) == 403
 
 
 def test_named_hosts_are_known_and_others_are_not_even_with_a_key():
-    named = Guard(KeyRing(OLD), hosts=["scores.example"])
+    named = AccessGuard(KeyRing(OLD), hosts=["scores.example"])
     assert status(named, scope(host="scores.example:443", server=OUTSIDE, x_api_key=OLD)) == 200
     assert status(named, scope(host="evil.example", server=OUTSIDE, x_api_key=OLD)) == 403
 
@@ -165,7 +165,7 @@ def test_probes_need_no_key_and_no_name():
 
 @pytest.mark.parametrize("path", ["/", "/model", "/docs.json", "/metrics"])
 def test_documents_and_metrics_go_behind_the_key_if_wanted(path):
-    private = Guard(KeyRing(OLD), are_pages_private=True)
+    private = AccessGuard(KeyRing(OLD), are_pages_private=True)
     assert status(LOCKED, scope(path, "GET")) == 200
     assert status(private, scope(path, "GET")) == 401
     assert status(private, scope(path, "GET", x_api_key=OLD)) == 200
@@ -251,8 +251,8 @@ def test_who_may_not_ask_is_told_in_the_one_shape_and_his_body_is_not_read():
         yield b""
 
     async def ask() -> httpx.Response:
-        door = Door(nothing, {"/score": Route(rows=1)}, Decoder({}), admit=LOCKED)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+        app = Middleware(nothing, {"/score": Route(rows=1)}, Decoder({}), admit=LOCKED)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
             return await client.post(
                 "/score", content=body(), headers={"x-api-key": NEW, "x-request-id": "r7"}
             )
@@ -286,7 +286,7 @@ def guarded(tmp_path_factory):
     settings = {
         "CREDIT_SCORING_API_KEY_FILE": str(home / "keys"),
         "CREDIT_SCORING_PRIVATE_PAGES": "on",
-        "CREDIT_SCORING_LOG_HEADS": str(home / "heads"),
+        "CREDIT_SCORING_LOG_ANCHORS": str(home / "anchors"),
         "CREDIT_SCORING_PROXIES": "127.0.0.2",
         "PYTHONPATH": str(home / "spy"),
         "SPY": str(home / "unpickled"),
@@ -411,12 +411,12 @@ def test_serving_loads_no_library_that_keeps_models_as_pickles(guarded):
 def test_the_heads_of_the_chains_are_where_the_setting_says(guarded):
     guarded.post("/score", [{"SK_ID_CURR": 1}])
     names = {file.name for file in (guarded.home / "log").iterdir()}
-    heads = {
+    anchors = {
         file.name.removesuffix(".head"): json.loads(file.read_bytes())
-        for file in (guarded.home / "heads").iterdir()
+        for file in (guarded.home / "anchors").iterdir()
     }
-    assert heads.keys() == names and names
-    for name, head in heads.items():
+    assert anchors.keys() == names and names
+    for name, head in anchors.items():
         last = (guarded.home / "log" / name).read_bytes().splitlines()[-1]
         assert json.loads(last)["hash"] == head["hash"]
     assert f"log {next(iter(names))}" in guarded.stdout()

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
@@ -171,7 +172,7 @@ def test_each_foreign_library_has_one_door() -> None:
         for library in sorted({target.split(".")[0] for target in targets} - OURS - FREE)
         if room(name) not in DOORS.get(library, set())
     ]
-    assert not strays, "go through the room that has the door, or open one in DOORS"
+    assert not strays, "go through the room that has the middleware, or open one in DOORS"
 
 
 def test_nothing_unpickles() -> None:
@@ -275,3 +276,13 @@ def test_tests_share_what_stands_in_their_support_and_never_each_other() -> None
         if any(part.startswith("test_") for part in name.split("."))
     ]
     assert not taken
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    found = Counter(
+        node.name
+        for tree in MODULES.values()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert not [name for name, times in found.items() if times > 1]

@@ -24,15 +24,15 @@ from hypothesis import strategies as st
 from scoring import features
 from scoring.decider import Asked, Decider
 from scoring.features.checks import DECODER, RULES, Checker
-from scoring.inference_log import InferenceLog, heads_folder, read, verify, writer
+from scoring.inference_log import InferenceLog, anchors_folder, read, verify, writer
 from scoring.schema import Decision
-from scoring.serving.door import Door
 from scoring.serving.job import JOB, ArrowJob, JsonJob
 from scoring.serving.large import ANSWER, Large, Table
 from scoring.serving.large.plain import Checked
 from scoring.serving.limits import Limits, Route
 from scoring.serving.media import ARROW
-from scoring.serving.problem import Refusal
+from scoring.serving.middleware import Middleware
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import OUTLINER, parse
 from scoring.serving.turns import Turns
 from tests.support import small
@@ -88,7 +88,7 @@ def bulk(scorer):
     return Large(Decider(scorer, TAG), ROWS)
 
 
-def decisions(answer: bytes | Refusal) -> pl.DataFrame:
+def decisions(answer: bytes | Rejection) -> pl.DataFrame:
     assert isinstance(answer, bytes), answer
     found = pl.from_arrow(pa.ipc.open_stream(answer).read_all())
     assert isinstance(found, pl.DataFrame)
@@ -173,7 +173,7 @@ def is_taken(name: str, value: Any) -> bool:
     row = {"SK_ID_CURR": 1} | ({"history_features": {name: value}} if name.islower() else {name: value})
     try:
         parse(json.dumps({"applications": [row]}).encode(), 1, DECODER)
-    except Refusal:
+    except Rejection:
         return False
     return True
 
@@ -216,9 +216,9 @@ def test_a_fault_is_named_by_row_and_column_in_the_words_of_the_json_door(bulk):
     requests[3]["AMT_CREDIT"] = -1.0
     requests[5_500] |= {"DAYS_BIRTH": 7, "CODE_GENDER": "x" * 101}
     refused = bulk.answer(job(pl.DataFrame(requests)))
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(json.dumps({"applications": requests}).encode(), 6_000, DECODER)
-    assert isinstance(refused, Refusal) and refused.status == 422 and str(refused) == str(caught.value)
+    assert isinstance(refused, Rejection) and refused.status == 422 and str(refused) == str(caught.value)
     order = lambda e: (e.row, e.field)  # noqa: E731
     assert sorted(refused.errors, key=order) == sorted(caught.value.errors, key=order)
 
@@ -249,7 +249,7 @@ def test_the_first_fifty_of_many_faults_are_named(bulk):
 )
 def test_a_column_that_no_application_has_is_named(bulk, table, field, detail):
     refused = bulk.answer(job(pa.table(table)))
-    assert isinstance(refused, Refusal) and refused.status == 422
+    assert isinstance(refused, Rejection) and refused.status == 422
     assert field in [error.field for error in refused.errors]
     assert detail in next(error.detail for error in refused.errors if error.field == field)
 
@@ -361,7 +361,7 @@ def test_what_needs_more_than_its_length_is_refused(options, detail):
         for words in (whole[:1], whole):
             column = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), words)
             writer.write_batch(pa.record_batch([pa.array([1]), column], schema=schema))
-    with pytest.raises(Refusal, match=detail):
+    with pytest.raises(Rejection, match=detail):
         Table(bytearray(sink.getvalue()), 10)
 
 
@@ -373,7 +373,7 @@ def test_a_stream_of_the_other_byte_order_is_refused():
     schema = header + struct.unpack_from("<I", body, header)[0]
     slots = schema - struct.unpack_from("<i", body, schema)[0]
     body[slots + 4 : slots + 6] = body[slots + 6 : slots + 8]  # its byte order stands where its fields do now
-    with pytest.raises(Refusal, match="big-endian"):
+    with pytest.raises(Rejection, match="big-endian"):
         Table(body, 1)
 
 
@@ -397,7 +397,7 @@ def test_a_column_that_stands_twice_is_refused(bulk):
         [pa.array([1]), pa.array([1.0]), pa.array([2.0])], ["SK_ID_CURR", "AMT_CREDIT", "AMT_CREDIT"]
     )
     refused = bulk.answer(job(table))
-    assert isinstance(refused, Refusal) and refused.errors[0].code == "repeated_column"
+    assert isinstance(refused, Rejection) and refused.errors[0].code == "repeated_column"
 
 
 WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
@@ -417,7 +417,7 @@ WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
 )
 def test_what_is_no_whole_plain_stream_is_refused(bulk, body, status):
     refused = bulk.answer(job(body))
-    assert isinstance(refused, Refusal) and refused.status == status
+    assert isinstance(refused, Rejection) and refused.status == status
 
 
 def test_words_that_are_no_unicode_are_refused(bulk):
@@ -425,7 +425,7 @@ def test_words_that_are_no_unicode_are_refused(bulk):
     place = body.index(b"FFFFFFFF")
     body[place] = 0xFF
     refused = bulk.answer(job(body))
-    assert isinstance(refused, Refusal) and refused.status == 400
+    assert isinstance(refused, Rejection) and refused.status == 400
 
 
 @settings(max_examples=150)
@@ -437,13 +437,13 @@ def test_no_flipped_byte_brings_the_service_down(place, value):
         found = Table(body, 10)
         for part in found.slices():
             Checker(found.schema).faults(part)
-    except Refusal:
+    except Rejection:
         pass
 
 
 def test_a_table_has_most_rows(scorer):
     refused = Large(Decider(scorer, TAG), 10).answer(job(pl.DataFrame({"SK_ID_CURR": range(11)})))
-    assert isinstance(refused, Refusal) and "More than 10 applications" in str(refused)
+    assert isinstance(refused, Rejection) and "More than 10 applications" in str(refused)
 
 
 def logged(folder, scorer) -> InferenceLog:
@@ -476,7 +476,7 @@ def test_a_table_whose_record_fails_is_recorded_whole_when_it_comes_again(tmp_pa
 
     monkeypatch.setattr(writer.os, "fsync", fails)
     refused = bulk.answer(job(table, key="k"))
-    assert isinstance(refused, Refusal) and refused.status == 503
+    assert isinstance(refused, Rejection) and refused.status == 503
     assert read(tmp_path / "log").table.is_empty()
     monkeypatch.undo()
     first = decisions(bulk.answer(job(table, key="k")))
@@ -496,16 +496,16 @@ def test_a_small_table_does_not_wait_for_a_large_one_to_end(scorer):
     bulk, ends = Large(Decider(scorer, TAG), ROWS), []
     is_begun = threading.Event()
 
-    def ask(name: str, rows: int) -> bytes | Refusal:
+    def ask(name: str, rows: int) -> bytes | Rejection:
         answer = bulk.answer(job(pl.DataFrame({"SK_ID_CURR": range(rows)})))
         ends.append(name)
         return answer
 
-    def small_one() -> bytes | Refusal:
+    def small_one() -> bytes | Rejection:
         is_begun.wait()
         return ask("small", 10)
 
-    def large_one() -> bytes | Refusal:
+    def large_one() -> bytes | Rejection:
         is_begun.set()
         return ask("large", 40_000)
 
@@ -526,7 +526,7 @@ def test_tables_that_are_decided_in_turns_are_recorded_each_under_its_own_reques
     )
     log.close()
     found = read(tmp_path / "log").table
-    assert not verify(tmp_path / "log", heads_folder(tmp_path / "log"), b"k" * 32).faults
+    assert not verify(tmp_path / "log", anchors_folder(tmp_path / "log"), b"k" * 32).faults
     for i, (answer, table) in enumerate(zip(answers, tables, strict=True)):
         decided = decisions(answer)
         assert decided["SK_ID_CURR"].equals(table["SK_ID_CURR"])
@@ -559,7 +559,7 @@ def test_a_table_that_nobody_waits_for_is_left_after_the_slice_in_work(tmp_path,
     leaves = Leaves()
     refused = Large(Decider(scorer, TAG, log), ROWS, turns=leaves).answer(asked)
     log.close()
-    assert isinstance(refused, Refusal) and refused.status == 504 and leaves.turns == 6
+    assert isinstance(refused, Rejection) and refused.status == 504 and leaves.turns == 6
     assert not list((tmp_path / "log").glob("*.arrow*")) and read(tmp_path / "log").table.is_empty()
 
 
@@ -593,10 +593,10 @@ def test_many_rows_of_json_are_decided_like_a_few_and_in_their_order(tmp_path, s
 def test_many_rows_of_json_with_a_fault_are_refused_in_the_words_of_a_few(bulk):
     requests = [*small.applications(60), {"SK_ID_CURR": 1, "AMT_CREDIT": "much"}]
     refused = bulk.answer(as_json(requests))
-    assert isinstance(refused, Refusal) and refused.status == 422
+    assert isinstance(refused, Rejection) and refused.status == 422
     assert [(e.row, e.field, e.code) for e in refused.errors] == [(60, "AMT_CREDIT", "not_a_number")]
     too_many = bulk.answer(as_json(requests, rows=60))
-    assert isinstance(too_many, Refusal) and "More than 60 applications" in str(too_many)
+    assert isinstance(too_many, Rejection) and "More than 60 applications" in str(too_many)
 
 
 def test_the_log_holds_what_the_decision_was_made_of(tmp_path, scorer):
@@ -615,7 +615,7 @@ def test_without_a_log_no_table_is_decided(tmp_path, scorer):
     (tmp_path / "log").chmod(0o500)
     (tmp_path / "log").rename(tmp_path / "away")
     refused = Large(Decider(scorer, TAG, log), ROWS).answer(job(flat(small.applications(3))))
-    assert isinstance(refused, Refusal) and refused.status == 503 and refused.retry_after_s
+    assert isinstance(refused, Rejection) and refused.status == 503 and refused.retry_after_s
 
 
 def test_the_answer_has_the_columns_that_are_promised(bulk):
@@ -627,7 +627,7 @@ def test_the_answer_has_the_columns_that_are_promised(bulk):
 
 
 async def echo(scope, _, send):
-    """Answer with what the door handed on, after a moment."""
+    """Answer with what the middleware handed on, after a moment."""
     handed: ArrowJob = scope[JOB]
     await asyncio.sleep(0.05)
     said = [scope["path"], len(handed.body), handed.is_json, handed.key]
@@ -636,12 +636,12 @@ async def echo(scope, _, send):
 
 
 def ask(*calls: dict[str, str], body: bytes = b"12345678", path: str = "/score", **limits: Any):
-    """Bring tables to the door, all at the same time, each with its headers."""
+    """Bring tables to the middleware, all at the same time, each with its headers."""
 
     async def run() -> list[httpx.Response]:
         routes = {"/score": Route(rows=10, bulk="/bulk", arrow="/table"), "/explain": Route(rows=10)}
-        door = Door(echo, routes, DECODER, Limits(**limits))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+        app = Middleware(echo, routes, DECODER, Limits(**limits))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
             asked = (
                 client.post(path, content=body, headers={"content-type": ARROW} | call) for call in calls
             )
@@ -694,8 +694,10 @@ def test_who_sends_a_table_drop_by_drop_takes_nobodys_place():
             await asyncio.sleep(0.02)
 
     async def run() -> tuple[list[int], int]:
-        door = Door(echo, {"/score": Route(rows=10, arrow="/table")}, DECODER, Limits(large_concurrent=1))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+        app = Middleware(
+            echo, {"/score": Route(rows=10, arrow="/table")}, DECODER, Limits(large_concurrent=1)
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
             slow = [
                 asyncio.ensure_future(client.post("/score", content=drops(), headers={"content-type": ARROW}))
                 for _ in range(3)

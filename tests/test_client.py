@@ -273,7 +273,7 @@ def test_a_portfolio_that_cannot_be_read_is_an_error_not_a_traceback(tmp_path):
     assert result.exit_code == 1 and "application_test" in result.output
 
 
-# --- files, through the bulk door ---
+# --- files, through POST /score as tables ---
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from scoring.serving.limits import Limits
 from tests.support.connection import LIMITS, echo, serve
 
 # What is answered under these was answered at once: the talk itself ends before any of them.
-PATIENT = replace(LIMITS, head_s=60, pause_s=60, body_s=60)
+PATIENT = replace(LIMITS, header_s=60, pause_s=60, body_s=60)
 
 
 async def large(_scope, _receive, send):
@@ -164,7 +164,7 @@ def test_a_head_that_comes_in_pieces_may_be_as_large_as_one_that_does_not():
         b"u" * 400,
         b"".join(b"A%d: %s\r\n" % (i, b"b" * 90) for i in range(15)),
     )
-    assert LIMITS.head_bytes * 0.9 < len(head) < LIMITS.head_bytes + 15 * 4
+    assert LIMITS.header_bytes * 0.9 < len(head) < LIMITS.header_bytes + 15 * 4
     pieces = [head[i : i + 100] for i in range(0, len(head), 100)]
     for parts in ([head], pieces, [head[:300], head[300:]]):
         last = [*parts[:-1], parts[-1][:-2] + b"Connection: close\r\n\r\n"]
@@ -296,7 +296,7 @@ def test_every_byte_around_the_bodies_is_counted_as_it_comes(raw, piece):
 
 
 def test_a_head_may_have_as_many_bytes_as_its_limit_and_not_one_more():
-    for size, status in ((LIMITS.head_bytes, 200), (LIMITS.head_bytes + 1, 431)):
+    for size, status in ((LIMITS.header_bytes, 200), (LIMITS.header_bytes + 1, 431)):
         head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: %b\r\n\r\n"
         head %= b"a" * (size - len(head) + 2)
         for parts in ([head], [head[:100], head[100:]]):
@@ -337,7 +337,7 @@ def test_a_blank_line_behind_a_request_cuts_no_answer_and_keeps_no_connection():
         (b"http://evil.example/", b"127.0.0.1", 400),
         (b"http://x:3000/", b"x", 400),
         (b"http://x/", b"x\r\nHost: x", 400),
-        (b"//evil.example/", b"x", 200),  # a path, as the door sees it too
+        (b"//evil.example/", b"x", 200),  # a path, as the middleware sees it too
         (b"x:443", b"x:443", 400),
         (b"*", b"x", 400),
     ],
@@ -368,7 +368,7 @@ def test_who_waits_longest_makes_way_for_who_comes(caplog):
         return many, [reader.at_eof() for reader, _ in idle], over
 
     with caplog.at_level(logging.WARNING, "bentoml.credit_scoring"):
-        many, gone, over = serve(talk, most=3, limits=Limits(head_s=2))
+        many, gone, over = serve(talk, most=3, limits=Limits(header_s=2))
     assert all(answer.startswith(b"HTTP/1.1 200") for answer in many)
     assert gone == [True, True, True]
     assert problem(over).status == 503 and b"retry-after: 1" in over

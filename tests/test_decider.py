@@ -16,7 +16,7 @@ from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving.batches import GIVE_WAY_MS, Batches
 from scoring.serving.job import Job
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.trial import check
 from tests.support import small
 
@@ -65,7 +65,7 @@ def test_what_is_given_up_while_it_is_decided_is_not_recorded(batches, monkeypat
 
     monkeypatch.setattr(batches.decider, "judge", slow)
     answer, refused = batches.answer([stays, gone])
-    assert isinstance(refused, Refusal) and refused.status == 504
+    assert isinstance(refused, Rejection) and refused.status == 504
     assert read(batches.decider.log.folder).table["request_id"].to_list() == [stays.request_id]
     assert len(json.loads(answer)) == 1
 
@@ -86,10 +86,10 @@ def test_a_request_decided_at_once_gets_what_the_batch_would_give_it(batches, mo
 def test_what_cannot_be_recorded_or_done_at_once_is_refused(batches, monkeypatch):
     batches.decider.log.folder.rmdir()
     refused = asyncio.run(batches.answer_at_once(jobs([1])[0]))
-    assert isinstance(refused, Refusal) and refused.status == 503
+    assert isinstance(refused, Rejection) and refused.status == 503
     monkeypatch.setattr(features, "one", None)
     refused = asyncio.run(batches.answer_at_once(jobs([1])[0]))
-    assert isinstance(refused, Refusal) and refused.status == 500
+    assert isinstance(refused, Rejection) and refused.status == 500
 
 
 def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(batches, monkeypatch):
@@ -161,7 +161,7 @@ def test_a_request_that_breaks_us_harms_no_other_and_quotes_nobody(batches, monk
     monkeypatch.setattr("scoring.judge.ONE_BY_ONE", 0)
     with caplog.at_level(logging.ERROR):
         answers = batches.answer(jobs([2, 1, 3]))
-    assert isinstance(answers[1], Refusal) and answers[1].status == 500
+    assert isinstance(answers[1], Rejection) and answers[1].status == 500
     assert [len(json.loads(answers[i])) for i in (0, 2)] == [2, 3]
     assert read(batches.decider.log.folder).table.height == 5
     assert f"{kind.__name__} at" in caplog.text and "Curie" not in caplog.text
@@ -171,7 +171,7 @@ def test_nobody_is_decided_who_waits_no_more(batches):
     first, second = jobs([1, 1])
     first.is_abandoned = True
     gone, answer = batches.answer([first, second])
-    assert isinstance(gone, Refusal) and gone.status == 504
+    assert isinstance(gone, Rejection) and gone.status == 504
     assert len(json.loads(answer)) == 1 and read(batches.decider.log.folder).table.height == 1
 
 

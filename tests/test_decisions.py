@@ -32,10 +32,10 @@ from scoring.decisions.__main__ import app
 from scoring.inference_log import (
     Entry,
     InferenceLog,
+    anchors_folder,
     at,
     audit_table,
     find,
-    heads_folder,
     identity,
     packing,
     purge,
@@ -89,7 +89,7 @@ def index(database, log):
 
 
 def follower(log: InferenceLog, index: Index, **options) -> Follower:
-    return Follower(index, log.folder, log.heads, KEY, **options)
+    return Follower(index, log.folder, log.anchors, KEY, **options)
 
 
 ALL = Filter()
@@ -167,7 +167,7 @@ def test_files_of_many_days_and_workers_are_followed(tmp_path, index):
                 NOON + timedelta(days=day),
             )
             one.close()
-    following = Follower(index, folder, heads_folder(folder), KEY)
+    following = Follower(index, folder, anchors_folder(folder), KEY)
     assert following.step() > 0 and following.step() == 0
     assert len(list(folder.iterdir())) > 8
     found = everything(index)
@@ -189,7 +189,7 @@ def test_what_no_anchor_has_waits_until_nobody_can_be_writing_it(log, index):
     fill(log, range(3))
     log.close()
     (file,) = log.folder.glob("*.jsonl")
-    (anchor,) = log.heads.glob("*.head")
+    (anchor,) = log.anchors.glob("*.head")
     kept = anchor.read_bytes()
     other = new_log(log.folder.with_name("other"))
     fill(other, range(5))
@@ -257,7 +257,7 @@ def test_what_the_log_purged_leaves_the_index(log, index):
     following = follower(log, index)
     following.step()
     assert len(everything(index)) == 9
-    purge(log.folder, log.heads, KEY, NOON.date() + timedelta(days=5), NOON)
+    purge(log.folder, log.anchors, KEY, NOON.date() + timedelta(days=5), NOON)
     following.step()
     is_as_the_log(log, index)
     assert len(everything(index)) == 5
@@ -273,7 +273,7 @@ def test_an_index_of_another_log_is_refused(log, index, tmp_path):
     fill(elsewhere, range(3))
     elsewhere.close()
     with pytest.raises(OtherLogError, match="has none of its 1 files"):
-        Follower(index, elsewhere.folder, elsewhere.heads, KEY).step()
+        Follower(index, elsewhere.folder, elsewhere.anchors, KEY).step()
     assert len(everything(index)) == 3, "nothing of the other one came in"
     other.remake()
     with other.begin() as connection:

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 from scoring import features, tables
 from scoring.features.checks import DECODER
 from scoring.schema import HISTORY, Application, ApplicationRequest, ScoreRequest, columns, repeated_keys
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import parse
 from tests.support import small
 from tests.support.json_bodies import (
@@ -87,7 +87,7 @@ def test_the_door_takes_and_refuses_what_pydantic_does(body):
     expected = judged(body)
     try:
         found = parse(body, 10, DECODER)
-    except Refusal:
+    except Rejection:
         assert expected is None, body
     else:
         assert expected is not None and all_same(found, expected), body
@@ -144,7 +144,7 @@ def test_what_real_clients_send_is_decoded_fast():
 @pytest.mark.parametrize(("body", "place"), TWICE)
 def test_a_key_that_stands_twice_is_refused_and_named(body, place):
     assert DECODER.decode(body.encode(), 10) is None
-    with pytest.raises(Refusal, match="1 fault;") as caught:
+    with pytest.raises(Rejection, match="1 fault;") as caught:
         parse(body.encode(), 10, DECODER)
     (fault,) = caught.value.errors
     assert (fault.row, fault.field) == place and "twice" in fault.detail

@@ -6,7 +6,7 @@ import threading
 import httpx
 
 from scoring.serving.documents import Document, Documents
-from scoring.serving.door import Door
+from scoring.serving.middleware import Middleware
 from tests.support.asgi import DECODER, echo, problem
 
 MODEL = {"tag": "m:1"}
@@ -25,8 +25,10 @@ def ask(*calls: tuple[str, str, dict[str, str]], app=echo) -> list[httpx.Respons
     made.clear()
 
     async def run() -> list[httpx.Response]:
-        door = Door(Documents(app, {"/model": page}, lambda: MODEL["tag"]), {}, DECODER)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door") as client:
+        guarded = Middleware(Documents(app, {"/model": page}, lambda: MODEL["tag"]), {}, DECODER)
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(guarded), base_url="http://service"
+        ) as client:
             answers = []
             for method, path, headers in calls:
                 MODEL["tag"] = headers.pop("model", "m:1")

@@ -24,13 +24,13 @@ from scoring.evidence.alternatives import (
 )
 from scoring.evidence.card import lay_out
 from scoring.evidence.description import correlations, describe, gaps_by_table, missing_by_table
-from scoring.evidence.paired import Judged
+from scoring.evidence.paired import FoldScores
 from scoring.evidence.stability import resemblance, slices, spread
 from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, substitute
 from scoring.metrics import Measured
 from scoring.scorer.calibration import Affine, Beta
 from scoring.scorer.model import probability
-from scoring.scorer.scorecard import Scorecard, Term
+from scoring.scorer.scorecard import FeaturePoints, Scorecard
 from tests.support.small import applications, portfolio, scorer
 
 RANDOM = np.random.default_rng(2)
@@ -113,7 +113,7 @@ def test_nothing_is_fitted_twice(bench):
 
 
 def alternative(name: str, is_affordable: bool, **gains: Measured) -> Alternative:
-    judged = Judged(name, np.array([0, 1], dtype=np.int8), np.array([[0.1, 0.2]]))
+    judged = FoldScores(name, np.array([0, 1], dtype=np.int8), np.array([[0.1, 0.2]]))
     ratios = {"age": Measured(0.70, 0.65, 0.75), "gender": Measured(0.90, 0.87, 0.93)}
     return Alternative(Refit(Variant(name, ()), judged), ratios, gains, is_affordable)
 
@@ -199,9 +199,9 @@ def test_the_same_model_tells_the_same_reasons(made):
     learned, table = made[0], made[1][:60]
     found = compare_reasons(learned, [learned, learned], table)
     every = Measured(1.0, 1.0, 1.0)
-    assert (found.same_first, found.shared, found.same_first_among, found.shared_among) == (every,) * 4
+    assert (found.same_first, found.shared, found.same_first_between, found.shared_between) == (every,) * 4
     assert compare_reasons(learned, [], table) is None
-    assert compare_reasons(learned, [learned], table).shared_among is None
+    assert compare_reasons(learned, [learned], table).shared_between is None
     assert compare_reasons(learned, [learned], table[:0]) is None
 
 
@@ -212,7 +212,7 @@ def test_refits_are_compared_with_the_model_in_force_not_with_each_other_alone(m
     deaf = replace(learned, granted_contributions=high)
     found = compare_reasons(learned, [deaf, deaf], table)
     assert (found.same_first.value, found.shared.value) == (0.0, 0.0)
-    assert found.same_first_among is None  # where one tells nothing, there is nothing to share
+    assert found.same_first_between is None  # where one tells nothing, there is nothing to share
     found = compare_reasons(learned, [learned, deaf], table)
     assert (found.same_first.value, found.shared.value) == (0.5, 0.5)
 
@@ -290,9 +290,9 @@ def test_a_scorecard_is_laid_out_beside_what_was_seen(made):
     learned, table = made
     names = table.columns
     at = names.index("EXT_SOURCE_3")
-    card = Scorecard(
-        -2.0, (Term(at, (0.6,), (0.5, -0.4), 0.1), Term(names.index("AMT_CREDIT"), (), (0.0,), 0.2))
-    )
+    credit_points = FeaturePoints(names.index("AMT_CREDIT"), (), (0.0,), 0.2)
+    points = (FeaturePoints(at, (0.6,), (0.5, -0.4), 0.1), credit_points)
+    card = Scorecard(-2.0, points)
     scorer = replace(learned, model=replace(learned.model, function=card), calibration=Affine(2.0, 0.1))
     values = table["EXT_SOURCE_3"]
     y = (values < 0.6).fill_null(value=False).to_numpy().astype(np.int8)

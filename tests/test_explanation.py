@@ -107,7 +107,7 @@ def test_at_most_four_reasons_the_weightiest_first(bare):
     weights = {}
     for name in bare.feature_names:
         group = FEATURE_BY_NAME[name].group
-        if name not in NEVER and GROUPS[group].is_told:
+        if name not in NEVER and GROUPS[group].gives_reasons:
             weights.setdefault(group, (name, 0.1 * (len(weights) + 1)))
     told = of(bare, **dict(weights.values()))
     assert len(weights) > 4 and len(told) == 4
@@ -192,14 +192,14 @@ def test_a_category_is_quoted_without_a_claim(bare):
 
 def test_which_side_is_told_is_declared_only_where_the_direction_does_not_say_it():
     for item in FEATURES:
-        if item.told:
+        if item.reason:
             assert GROUPS[item.group].claim and item.kind == "number", item.name
             assert bool(item.side) != bool(item.direction), item.name
 
 
 def test_a_group_that_is_never_a_reason_has_no_sentence_for_one():
     for key, group in GROUPS.items():
-        assert group.is_told or not (group.claim or group.unknown), key
+        assert group.gives_reasons or not (group.claim or group.unknown), key
 
 
 def test_reasons_quote_the_applicants_own_value_and_claim_only_what_it_bears_out(learned):

@@ -157,7 +157,7 @@ def test_a_protected_attribute_takes_every_feature_that_reads_it():
 
 
 def test_age_household_and_gender_are_never_a_reason():
-    assert not features.GROUPS["person"].is_told
+    assert not features.GROUPS["person"].gives_reasons
     for f in features.FEATURES:
         if f.name in ("CODE_GENDER", "NAME_FAMILY_STATUS", "age_years", "CNT_FAM_MEMBERS", "CNT_CHILDREN"):
             assert f.group == "person"

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 import httpx
 import pytest
 
-from scoring.serving.access import Guard, KeyRing
+from scoring.serving.access import AccessGuard, KeyRing
 from scoring.serving.forwarded import PREFIX, Forwarded
 from scoring.serving.limits import Limits
 from scoring.serving.rate import Rate
@@ -99,7 +99,7 @@ def test_without_keys_nobody_comes_in_through_a_proxy(tmp_path):
                 calls = [(f"{url}/model", host) for url in asked for host in hosts]
                 return [await http.get(url, headers={"host": host}) for url, host in calls]
 
-    answers = serve(talk, app=echo, admit=Guard(KeyRing(), hosts=["scores.bank.example"]))
+    answers = serve(talk, app=echo, admit=AccessGuard(KeyRing(), hosts=["scores.bank.example"]))
     assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
     for answer in answers[3:]:
         assert "needs API keys" in problem(answer, 403).detail

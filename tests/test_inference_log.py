@@ -230,9 +230,9 @@ def test_a_restarted_worker_leaves_a_torn_tail_alone_and_goes_on(log):
 
 def test_two_writers_never_share_a_file(log):
     log.record([entry(0)], NOON)
-    twin = InferenceLog(log.folder, "w1", KEY, "m", CATEGORIES)
-    twin.record([entry(1)], NOON)
-    twin.close()
+    path = InferenceLog(log.folder, "w1", KEY, "m", CATEGORIES)
+    path.record([entry(1)], NOON)
+    path.close()
     assert [len(file.read_bytes().splitlines()) for file in log.folder.iterdir()] == [2, 2]
     assert read(log.folder).table["event_id"].to_list() == ["e0", "e1"]
 
@@ -375,7 +375,7 @@ def test_names_are_said_once_in_a_file_for_each_list_of_them(log):
         for n in range(3)
     }
     assert found.quarantined == ()
-    verdict = verify(log.folder, log.heads, KEY)
+    verdict = verify(log.folder, log.anchors, KEY)
     assert (verdict.records, verdict.faults, verdict.notes) == (9, [], [])
 
 
@@ -394,7 +394,7 @@ def test_without_its_header_no_record_is_guessed_at(log, damage):
     found = read(log.folder)
     assert found.table.is_empty() and len(found.quarantined) == 1 + bool(damaged)
     assert find(log.folder, "e0") is None and audit_table(log.folder).is_empty()
-    assert verify(log.folder, log.heads, KEY).faults[0].line == 1
+    assert verify(log.folder, log.anchors, KEY).faults[0].line == 1
 
 
 def test_the_two_streams_are_told_apart(log):
@@ -503,7 +503,7 @@ def test_on_a_disk_that_is_really_full_nothing_counts_and_the_log_heals(tiny_dis
     log.record([entry(99)], NOON)
     log.close()
     assert set(read(log.folder).table["event_id"]) == {*kept, "e99"}
-    assert verify(log.folder, log.heads, KEY).faults == []
+    assert verify(log.folder, log.anchors, KEY).faults == []
 
 
 def test_under_a_size_limit_of_the_system_nothing_counts(log):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.serving.life import BEHIND, stand_back
+from scoring.serving.life import BEHIND, lower_priority
 from tests.support import small
 from tests.support.running import (
     bentoml,
@@ -128,7 +128,7 @@ def test_a_thread_that_stands_back_leaves_the_others_where_they_are() -> None:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     before, inside = priority(), []
-    thread = threading.Thread(target=lambda: (stand_back(), inside.append(priority())))
+    thread = threading.Thread(target=lambda: (lower_priority(), inside.append(priority())))
     thread.start()
     thread.join()
     assert inside == [BEHIND]

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import httpx
 
-from scoring.serving.door import Door
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
+from scoring.serving.middleware import Middleware
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
 from tests.support.asgi import DECODER, JSON, body, echo, problem
@@ -24,11 +24,11 @@ async def slow(scope, receive, send):
     await echo(scope, receive, send)
 
 
-def ask(calls, app=slow, **door) -> list[httpx.Response]:
+def ask(calls, app=slow, **options) -> list[httpx.Response]:
     """Make calls at the same time: (path, headers)."""
 
     async def run():
-        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, **door))
+        transport = httpx.ASGITransport(Middleware(app, ROUTES, DECODER, **options))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             posts = (client.post(path, content=body(1), headers=JSON | more) for path, more in calls)
             return await asyncio.gather(*posts)
@@ -62,7 +62,7 @@ def test_who_only_says_that_much_keeps_nobody_out():
         await asyncio.sleep(1)
 
     async def run():
-        transport = httpx.ASGITransport(Door(echo, ROUTES, DECODER, limits=limits))
+        transport = httpx.ASGITransport(Middleware(echo, ROUTES, DECODER, limits=limits))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             headers = JSON | {"content-length": str(2 * len(body(1)))}
             slow_one = asyncio.ensure_future(client.post("/score", content=stalled(), headers=headers))
@@ -95,9 +95,9 @@ def test_without_keys_the_address_is_counted():
 
 def test_a_page_counts_among_the_requests_and_a_probe_does_not():
     async def run():
-        door = Door(echo, ROUTES, DECODER, rate=Rate(2))
+        app = Middleware(echo, ROUTES, DECODER, rate=Rate(2))
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(door), base_url="http://localhost"
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
         ) as client:
             return [await client.get(path) for path in ["/livez"] * 5 + ["/model"] * 3 + ["/docs.json"]]
 
@@ -144,7 +144,7 @@ def test_a_large_answer_leaves_whole_and_in_pieces_and_the_loop_looks_round_in_b
 
     async def run():
         looking = asyncio.ensure_future(others())
-        await Door(large, {}, DECODER)(
+        await Middleware(large, {}, DECODER)(
             {"type": "http", "path": "/", "method": "GET", "headers": []}, None, take
         )
         looking.cancel()
@@ -165,7 +165,7 @@ def test_a_body_that_takes_long_to_read_is_read_beside_the_loop(monkeypatch):
         readers.append(threading.current_thread().name)
         return parse(content, rows, decoder)
 
-    monkeypatch.setattr("scoring.serving.door.parse", noted)
+    monkeypatch.setattr("scoring.serving.middleware.parse", noted)
     limits = Limits(quick_bytes=len(body(1)))
     assert statuses(ask([("/explain", {})], limits=limits)) == [200]
     assert statuses(ask([("/explain", {})], limits=Limits(quick_bytes=len(body(1)) - 1))) == [200]

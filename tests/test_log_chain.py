@@ -12,8 +12,8 @@ import pytest
 from scoring.inference_log import (
     InferenceLog,
     LogError,
+    anchors_folder,
     audit_table,
-    heads_folder,
     pseudonym_key,
     purge,
     read,
@@ -37,11 +37,11 @@ def folder(tmp_path, key) -> Path:
 
 
 def faults(folder: Path, key: bytes) -> list[tuple[str, int | None]]:
-    return [(fault.file.name, fault.line) for fault in verify(folder, heads_folder(folder), key).faults]
+    return [(fault.file.name, fault.line) for fault in verify(folder, anchors_folder(folder), key).faults]
 
 
 def test_a_log_left_alone_is_as_written(folder, key):
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     assert (verdict.files, verdict.records, verdict.faults, verdict.notes) == (1, 12, [], [])
 
 
@@ -124,7 +124,7 @@ def test_damage_of_any_kind_is_named_and_the_rest_is_read(folder, key, damage):
 
 @pytest.mark.parametrize("damage", ["no ascii", "nested", "folder", "number"])
 def test_an_anchor_that_is_none_is_named(folder, key, damage):
-    head = heads_folder(folder) / f"{NAME}.head"
+    head = anchors_folder(folder) / f"{NAME}.head"
     anchor = json.loads(head.read_bytes())
     head.unlink()
     if damage == "folder":
@@ -143,13 +143,13 @@ def test_a_folder_in_the_place_of_a_file_is_named(folder, key):
 
 
 def test_an_anchor_cannot_be_forged_without_the_key(folder, key):
-    head = heads_folder(folder) / f"{NAME}.head"
+    head = anchors_folder(folder) / f"{NAME}.head"
     anchor = json.loads(head.read_bytes())
     written = lines(folder)[:7]
     (folder / NAME).write_bytes(b"".join(written))
     head.write_text(json.dumps(anchor | {"seq": 6, "hash": json.loads(written[-1])["hash"]}))
     assert faults(folder, key) == [(NAME, None)]
-    unsigned = verify(folder, heads_folder(folder), None)
+    unsigned = verify(folder, anchors_folder(folder), None)
     assert unsigned.faults == [] and "no key" in unsigned.notes[0]
 
 
@@ -168,13 +168,13 @@ def test_a_day_that_is_deleted_with_its_anchor_is_missed_by_the_next(tmp_path, k
     assert faults(tmp_path / "log", key) == []
     for name in names[:-1]:
         shutil.copytree(tmp_path / "log", tmp_path / "cut")
-        shutil.copytree(tmp_path / "log-heads", tmp_path / "cut-heads")
+        shutil.copytree(tmp_path / "log-heads", tmp_path / "cut-anchors")
         (tmp_path / "cut" / name).unlink()
-        (tmp_path / "cut-heads" / f"{name}.head").unlink()
-        (fault,) = verify(tmp_path / "cut", tmp_path / "cut-heads", key).faults
+        (tmp_path / "cut-anchors" / f"{name}.head").unlink()
+        (fault,) = verify(tmp_path / "cut", tmp_path / "cut-anchors", key).faults
         assert fault.file.name == names[names.index(name) + 1] and "an earlier file is gone" in fault.why
         shutil.rmtree(tmp_path / "cut")
-        shutil.rmtree(tmp_path / "cut-heads")
+        shutil.rmtree(tmp_path / "cut-anchors")
 
 
 def test_the_count_of_earlier_files_cannot_be_changed_without_the_key(tmp_path, key):
@@ -274,11 +274,11 @@ def test_a_tail_torn_by_a_crash_is_a_note_and_no_fault(tmp_path, key):
 
 def test_purging_leaves_a_signed_stone_and_the_rest_verifies(folder, key):
     write(folder, key, records=3, now=NOON - timedelta(days=40), worker="old").close()
-    gone = purge(folder, heads_folder(folder), key, NOON.date() - timedelta(days=30), NOON)
+    gone = purge(folder, anchors_folder(folder), key, NOON.date() - timedelta(days=30), NOON)
     assert gone == ["2026-10-12.old.jsonl"]
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     assert (verdict.files, verdict.records, verdict.purged, verdict.faults) == (1, 12, 1, [])
-    stone = heads_folder(folder) / "2026-10-12.old.jsonl.head"
+    stone = anchors_folder(folder) / "2026-10-12.old.jsonl.head"
     anchor = json.loads(stone.read_bytes())
     assert (anchor["state"], anchor["seq"]) == ("purged", 3)
     stone.write_text(json.dumps(anchor | {"seq": 2}))
@@ -286,7 +286,7 @@ def test_purging_leaves_a_signed_stone_and_the_rest_verifies(folder, key):
 
 
 def test_a_deleted_file_cannot_pass_for_a_purged_one(folder, key):
-    head = heads_folder(folder) / f"{NAME}.head"
+    head = anchors_folder(folder) / f"{NAME}.head"
     (folder / NAME).unlink()
     head.write_text(json.dumps(json.loads(head.read_bytes()) | {"state": "purged"}))
     assert faults(folder, key) == [(NAME, None)]
@@ -301,8 +301,8 @@ def test_what_is_too_old_goes_when_a_new_day_begins(tmp_path, key):
     names = sorted(file.name for file in (tmp_path / "log").iterdir())
     assert names == ["2026-11-30.w1.jsonl", "2026-12-01.w1.jsonl", "2026-12-02.w1.jsonl"]
     assert faults(tmp_path / "log", key) == []
-    heads = [words.split()[-1] for words in said]
-    assert json.loads((tmp_path / "log" / names[-1]).read_text().splitlines()[-1])["hash"] == heads[-1]
+    anchors = [words.split()[-1] for words in said]
+    assert json.loads((tmp_path / "log" / names[-1]).read_text().splitlines()[-1])["hash"] == anchors[-1]
 
 
 def test_a_worker_that_slept_through_the_purge_leaves_the_stone_alone(tmp_path, key):
@@ -385,5 +385,5 @@ def test_the_command_purges_and_the_log_verifies(folder, tmp_path, key):
 
 
 def test_a_stolen_folder_of_heads_is_not_taken_for_a_whole_log(folder, key):
-    shutil.rmtree(heads_folder(folder))
+    shutil.rmtree(anchors_folder(folder))
     assert faults(folder, key) == [(NAME, None)]

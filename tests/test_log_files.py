@@ -17,9 +17,9 @@ import pytest
 from scoring.inference_log import (
     InferenceLog,
     LogError,
+    anchors_folder,
     audit_table,
     find,
-    heads_folder,
     log_key,
     pseudonym_key,
     purge,
@@ -76,16 +76,16 @@ def test_what_is_no_regular_file_is_skipped_by_all_who_read(folder, tmp_path, ke
     assert find(folder, "nobody") is None and find(folder, "w1-21-3") is not None
     assert run("tail", "--log", folder).stdout.count("\n") == 10
     assert run("export", "--log", folder, "--out", tmp_path / "x.csv").exit_code == 0
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     assert verdict.faults == [] and any(OTHER in note for note in verdict.notes)
-    assert purge(folder, heads_folder(folder), key, NOON.date(), NOON) == []
+    assert purge(folder, anchors_folder(folder), key, NOON.date(), NOON) == []
 
 
 @pytest.mark.parametrize("what", IRREGULAR)
 def test_what_stands_in_the_place_of_a_file_is_named(folder, key, what):
     (folder / NAME).unlink()
     put(folder / NAME, what)
-    (fault,) = verify(folder, heads_folder(folder), key).faults
+    (fault,) = verify(folder, anchors_folder(folder), key).faults
     assert fault.file.name == NAME and "gone, with 12 records" in fault.why
 
 
@@ -125,13 +125,13 @@ def test_nothing_is_written_through_a_link(tmp_path, key, monkeypatch):
 
 
 def test_a_stone_is_not_written_through_a_link(folder, tmp_path, key):
-    head = heads_folder(folder) / f"{NAME}.head"
+    head = anchors_folder(folder) / f"{NAME}.head"
     stolen = tmp_path / "stolen"
     head.rename(stolen)
     head.symlink_to(stolen)
     before = stolen.read_bytes()
     with pytest.raises(OSError, match="symbolic links"):
-        purge(folder, heads_folder(folder), key, NOON.date() + timedelta(days=1), NOON)
+        purge(folder, anchors_folder(folder), key, NOON.date() + timedelta(days=1), NOON)
     assert stolen.read_bytes() == before and (folder / NAME).exists()
 
 
@@ -196,12 +196,12 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_log(closed):
 
 
 def test_a_file_that_may_not_be_read_is_not_left_out_in_silence(closed):
-    for folder in (closed, heads_folder(closed)):
+    for folder in (closed, anchors_folder(closed)):
         folder.chmod(0o755)
     with somebody_else():
         with pytest.raises(LogError, match=r"w1\.jsonl cannot be read: Permission denied"):
             read(closed)
-        faults = verify(closed, heads_folder(closed), None).faults
+        faults = verify(closed, anchors_folder(closed), None).faults
     assert [fault.why.partition(" cannot be read: ")[2] for fault in faults] == ["Permission denied"] * 2
 
 
@@ -230,7 +230,7 @@ def test_a_long_line_is_one_line_whatever_its_length(folder, key, longer):
     (folder / NAME).write_bytes(b"".join(whole))
     found = read(folder)
     assert found.table.height == 12 and [item.line for item in found.quarantined] == [5]
-    assert (NAME, 5) in [(f.file.name, f.line) for f in verify(folder, heads_folder(folder), key).faults]
+    assert (NAME, 5) in [(f.file.name, f.line) for f in verify(folder, anchors_folder(folder), key).faults]
 
 
 def test_what_is_too_long_to_be_read_is_not_written(tmp_path, key):
@@ -246,7 +246,7 @@ def test_what_is_too_long_to_be_read_is_not_written(tmp_path, key):
 def test_endless_damage_is_counted_and_takes_no_memory(folder, tmp_path, key):
     with (folder / NAME).open("ab") as file:
         file.write(b"\n" * 60_000)
-    faults = verify(folder, heads_folder(folder), key).faults
+    faults = verify(folder, anchors_folder(folder), key).faults
     assert len(faults) <= 1_002 and any("more lines" in fault.why for fault in faults)
     found = read(folder)
     assert found.table.height == 12 and sum(item.count for item in found.quarantined) == 60_000
@@ -263,7 +263,7 @@ def test_other_damage_is_named(folder, key, damage):
         (folder / NAME).write_bytes((folder / NAME).read_bytes().replace(b"\n", b"\r\n"))
     else:
         (folder / os.fsdecode(b"\xff\x1b[31m.jsonl")).write_bytes(b"x\n")
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     assert verdict.faults
     said = run("verify", "--log", folder, "--key-file", folder.parent / "pseudonym.key")
     assert (said.exit_code == 1 and said.stdout.isprintable) or "\x1b" not in said.stdout
@@ -348,19 +348,19 @@ def test_a_lost_key_is_noticed_at_the_start_with_the_way_out(folder, tmp_path):
     path = tmp_path / "pseudonym.key"
     path.unlink()
     with pytest.raises(LogError, match=r"is gone.*put the old key back.*renew --log"):
-        log_key(path, folder, heads_folder(folder))
+        log_key(path, folder, anchors_folder(folder))
     assert not path.exists()
     with pytest.raises(LogError, match=r"another key.*renew --log"):
         InferenceLog(folder, "w2", pseudonym_key(path), "m")
 
 
 def test_a_broken_anchor_is_no_lost_key(folder, key):
-    head = heads_folder(folder) / f"{NAME}.head"
-    newest = heads_folder(folder) / "2026-11-30.w1.jsonl.head"
+    head = anchors_folder(folder) / f"{NAME}.head"
+    newest = anchors_folder(folder) / "2026-11-30.w1.jsonl.head"
     newest.write_bytes(head.read_bytes())
-    (heads_folder(folder) / "2026-12-01.w1.jsonl.head").write_bytes(b"")
+    (anchors_folder(folder) / "2026-12-01.w1.jsonl.head").write_bytes(b"")
     changed = json.loads(head.read_bytes()) | {"seq": 7, "file": "2026-11-29.w1.jsonl"}
-    (heads_folder(folder) / "2026-11-29.w1.jsonl.head").write_text(json.dumps(changed))
+    (anchors_folder(folder) / "2026-11-29.w1.jsonl.head").write_text(json.dumps(changed))
     InferenceLog(folder, "w2", key, "m")
 
 
@@ -371,14 +371,14 @@ def test_a_log_is_begun_anew_on_the_record(folder, tmp_path):
     path.unlink()
     done = run("renew", *options, "--reason", "lost with the old disk")
     assert done.exit_code == 0, done.stderr
-    write(folder, log_key(path, folder, heads_folder(folder)), records=3, worker="w2").close()
+    write(folder, log_key(path, folder, anchors_folder(folder)), records=3, worker="w2").close()
     said = run("verify", *options)
     assert said.exit_code == 0, said.stdout
     assert "lost with the old disk" in said.stdout and "1 files with 12 records" in said.stdout
     assert "As written: 1 files, 3 records" in said.stdout
     (aside,) = folder.glob("before-*")
     assert read(aside).table.height == 12 and read(folder).table.height == 3
-    again = verify(aside, heads_folder(folder) / aside.name, None)
+    again = verify(aside, anchors_folder(folder) / aside.name, None)
     assert again.faults == [] and again.records == 12
 
 
@@ -412,19 +412,19 @@ def test_a_renewal_that_is_killed_at_any_step_is_taken_up_by_the_same_command(tm
     old, now, step, code = os.urandom(32), datetime.now(UTC), 0, 9
     while code:
         home = tmp_path / str(step)
-        log, heads, path = home / "log", home / "log-heads", home / "pseudonym.key"
+        log, anchors, path = home / "log", home / "log-heads", home / "pseudonym.key"
         for worker in ("w1", "w2", "w3"):
             write(log, old, records=2, worker=worker).close()
-        asked = (log, heads, path, "lost")
+        asked = (log, anchors, path, "lost")
         code = renewed_until(step, *asked, now)
         assert code in (0, 9)
-        if named := list(heads.glob("*.head")):
-            if list(heads.glob("before-*/renewal.json")):
-                told = verify(log, heads, pseudonym_key(path)).faults
+        if named := list(anchors.glob("*.head")):
+            if list(anchors.glob("before-*/renewal.json")):
+                told = verify(log, anchors, pseudonym_key(path)).faults
                 assert any("ended in its midst" in str(fault) for fault in told) or len(named) == 3
             renew(*asked, now + timedelta(minutes=step))
-        write(log, log_key(path, log, heads), records=3, worker="w4").close()
-        found = verify(log, heads, pseudonym_key(path))
+        write(log, log_key(path, log, anchors), records=3, worker="w4").close()
+        found = verify(log, anchors, pseudonym_key(path))
         assert found.faults == [] and found.records == 3, step
         whole = [aside for aside in log.glob("before-*") if list(aside.glob("*.jsonl"))]
         assert len(whole) == 1 and read(whole[0]).table.height == 6
@@ -435,8 +435,8 @@ def test_a_renewal_that_is_killed_at_any_step_is_taken_up_by_the_same_command(tm
 @pytest.mark.parametrize("change", ["record", "anchor", "gone", "fifo"])
 def test_what_was_put_aside_cannot_be_changed_unseen(folder, tmp_path, change):
     (tmp_path / "pseudonym.key").unlink()
-    done = renew(folder, heads_folder(folder), tmp_path / "pseudonym.key", "lost", datetime.now(UTC))
-    place = heads_folder(folder) / done.folder
+    done = renew(folder, anchors_folder(folder), tmp_path / "pseudonym.key", "lost", datetime.now(UTC))
+    place = anchors_folder(folder) / done.folder
     record, anchor = place / "renewal.json", place / f"{NAME}.head"
     if change == "record":
         record.write_text(record.read_text().replace("lost", "sold"))
@@ -447,7 +447,7 @@ def test_what_was_put_aside_cannot_be_changed_unseen(folder, tmp_path, change):
     else:
         record.unlink()
         os.mkfifo(record)
-    (fault,) = verify(folder, heads_folder(folder), pseudonym_key(tmp_path / "pseudonym.key")).faults
+    (fault,) = verify(folder, anchors_folder(folder), pseudonym_key(tmp_path / "pseudonym.key")).faults
     assert fault.file == record
 
 
@@ -455,7 +455,7 @@ def test_a_reason_is_one_line(folder, tmp_path):
     (tmp_path / "pseudonym.key").unlink()
     for reason in ("", " ", "two\nlines", "x" * 501):
         with pytest.raises(LogError, match="--reason"):
-            renew(folder, heads_folder(folder), tmp_path / "pseudonym.key", reason, NOON)
+            renew(folder, anchors_folder(folder), tmp_path / "pseudonym.key", reason, NOON)
     assert (folder / NAME).exists() and not (tmp_path / "pseudonym.key").exists()
 
 
@@ -494,7 +494,7 @@ def test_who_reads_while_it_is_written_rotated_and_purged_never_fails_or_counts_
             found = read(folder)
             repeats += found.duplicates + found.table.height - found.table["event_id"].n_unique()
             set_aside += sum(not item.why.startswith("torn") for item in found.quarantined)
-            faults += len(verify(folder, heads_folder(folder), key).faults)
+            faults += len(verify(folder, anchors_folder(folder), key).faults)
             audit = audit_table(folder)
             assert audit["event_id"].n_unique() == audit.height
             out = tmp_path / f"{reads}.parquet"
@@ -508,5 +508,5 @@ def test_who_reads_while_it_is_written_rotated_and_purged_never_fails_or_counts_
         process.wait()
     assert process.returncode == 0 and reads > 2
     assert (faults, repeats, set_aside) == (0, 0, 0)
-    last = verify(folder, heads_folder(folder), key)
+    last = verify(folder, anchors_folder(folder), key)
     assert last.faults == [] and last.purged > 10

@@ -21,9 +21,9 @@ import pytest
 
 from scoring.inference_log import (
     InferenceLog,
+    anchors_folder,
     audit_table,
     find,
-    heads_folder,
     inputs_hash,
     packing,
     pseudonym_key,
@@ -34,7 +34,7 @@ from scoring.inference_log import (
 )
 from scoring.inference_log.disk import open_regular
 from scoring.inference_log.packing import BLOCK, open_log, pack, pack_bytes, packed, unpacked
-from scoring.inference_log.table import Slice
+from scoring.inference_log.table import TableEntry
 from tests.support.logs import NAME, NOON, entry, peak, run, write
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def key(tmp_path) -> bytes:
 
 
 def faults(folder: Path, key: bytes) -> list[tuple[str, int | None]]:
-    return [(fault.file.name, fault.line) for fault in verify(folder, heads_folder(folder), key).faults]
+    return [(fault.file.name, fault.line) for fault in verify(folder, anchors_folder(folder), key).faults]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def folder(tmp_path, key) -> Path:
 def seen(folder: Path, key: bytes, out: Path) -> list[object]:
     """All that somebody can see of a log."""
     found = read(folder)
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     shown = [run("tail", "--log", folder, "-n", rows).stdout for rows in (1, 4, 100)]
     done = run("export", "--log", folder, "--out", out)
     exported = pl.read_parquet(out).to_dicts()
@@ -127,7 +127,7 @@ def test_what_is_closed_is_packed(tmp_path, key):
 
 def test_a_name_is_taken_even_if_its_file_is_packed(folder, key):
     pack_all(folder)
-    shutil.rmtree(heads_folder(folder))
+    shutil.rmtree(anchors_folder(folder))
     write(folder, key, records=1).close()
     assert (folder / "2026-11-21.w1.1.jsonl").is_file()
 
@@ -187,7 +187,7 @@ def test_a_file_of_an_older_version_is_packed_only_if_it_is_closed(tmp_path, key
     folder = tmp_path / "log"
     shutil.copytree(OLD, tmp_path, dirs_exist_ok=True)
     key, (file,) = bytes(range(32)), folder.glob("*.jsonl")
-    head = heads_folder(folder) / f"{file.name}.head"
+    head = anchors_folder(folder) / f"{file.name}.head"
     closed = head.read_bytes()
     anchor = packing.read_anchor(head, key)
     head.write_bytes(type(anchor)(**(vars(anchor) | {"state": "open"})).to_bytes(key))
@@ -217,17 +217,17 @@ def test_what_is_purged_while_it_is_packed_does_not_come_back(folder, monkeypatc
 def test_what_is_too_old_goes_packed_or_not(folder, key):
     assert pack(folder / NAME)
     (folder / f"{NAME}.zst.part").write_bytes(b"left by a crash")
-    gone = purge(folder, heads_folder(folder), key, NOON.date() + timedelta(days=1), NOON)
+    gone = purge(folder, anchors_folder(folder), key, NOON.date() + timedelta(days=1), NOON)
     assert gone == [NAME]
     assert [path.name for path in folder.iterdir()] == ["2026-11-22.w2.jsonl"]
-    verdict = verify(folder, heads_folder(folder), key)
+    verdict = verify(folder, anchors_folder(folder), key)
     assert (verdict.purged, verdict.faults, verdict.notes) == (1, [], [])
 
 
 def test_a_packed_log_is_put_aside_whole(folder, tmp_path):
     pack_all(folder)
     (tmp_path / "pseudonym.key").unlink()
-    done = renew(folder, heads_folder(folder), tmp_path / "pseudonym.key", "lost", datetime.now(UTC))
+    done = renew(folder, anchors_folder(folder), tmp_path / "pseudonym.key", "lost", datetime.now(UTC))
     assert read(folder / done.folder).table.height == 17 and read(folder).table.is_empty()
 
 
@@ -300,8 +300,8 @@ def test_a_file_that_would_unpack_without_end_is_named(folder, key, kind):
 def test_a_table_that_is_a_bomb_is_named(folder, key):
     (table,) = folder.glob("*.arrow.zst")
     table.write_bytes(pack_bytes(bytes(2**28 + 1)))
-    assert "was changed" in verify(folder, heads_folder(folder), key).faults[0].why
-    part = Slice.of(json.loads((folder / NAME).read_bytes().splitlines()[-1]))
+    assert "was changed" in verify(folder, anchors_folder(folder), key).faults[0].why
+    part = TableEntry.of(json.loads((folder / NAME).read_bytes().splitlines()[-1]))
     named = replace(part, sha256=hashlib.sha256(table.read_bytes()).hexdigest())
     with pytest.raises(ValueError, match=f"table {table.name} cannot be read"):
         named.read(folder)

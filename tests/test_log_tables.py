@@ -12,17 +12,17 @@ from scoring.inference_log import (
     Entry,
     InferenceLog,
     LogError,
+    anchors_folder,
     audit_table,
     event_ids,
     find,
-    heads_folder,
     inputs_hash,
     purge,
     read,
     verify,
     writer,
 )
-from scoring.inference_log.table import Slice
+from scoring.inference_log.table import TableEntry
 from tests.support.logs import decided
 
 KEY = bytes(range(32))
@@ -34,12 +34,12 @@ LINE = {
     "audit": {"request_id": "r", "operator": None},
     "table": {"file": "2026-11-21.t0.arrow.zst", "sha256": "0", "rows": 1, "events": "e", "start": 0},
 }
-STEM = "0123456789abcdef01234567"
+ID_PREFIX = "0123456789abcdef01234567"
 ROWS = 9
 
 
-def fill(log: InferenceLog, stem: str = STEM, now: datetime = NOON) -> None:
-    with log.table(stem, "r", "bank", now) as table:
+def fill(log: InferenceLog, id_prefix: str = ID_PREFIX, now: datetime = NOON) -> None:
+    with log.table(id_prefix, "r", "bank", now) as table:
         table.add(*decided(5))
         table.add(*decided(ROWS - 5, first=5))
         table.commit()
@@ -59,13 +59,13 @@ def entries() -> list[Entry]:
         for i, (client, verdict, inputs) in enumerate(
             zip(part[0], part[1].iter_rows(named=True), part[2].iter_rows(named=True), strict=True)
         ):
-            event = event_ids(STEM, stem_row + i, 1)[0]
+            event = event_ids(ID_PREFIX, stem_row + i, 1)[0]
             said.append(Entry(event, client, "r", **verdict, features=inputs, operator="bank"))
     return said
 
 
 def state(folder: Path):
-    return verify(folder, heads_folder(folder), KEY)
+    return verify(folder, anchors_folder(folder), KEY)
 
 
 def test_readers_see_no_difference_between_tables_and_records(tmp_path, log):
@@ -79,9 +79,9 @@ def test_readers_see_no_difference_between_tables_and_records(tmp_path, log):
         alone = find(other.folder, entry.event_id)
         place = {name: alone.pop(name) for name in ("seq", "prev", "hash")}
         assert place and find(log.folder, entry.event_id) == alone
-    record = find(log.folder, f"{STEM}00000003")
+    record = find(log.folder, f"{ID_PREFIX}00000003")
     assert inputs_hash(record["inputs"]) == record["audit"]["inputs_sha256"]
-    assert find(log.folder, f"{STEM}{ROWS:08x}") is None and find(log.folder, STEM) is None
+    assert find(log.folder, f"{ID_PREFIX}{ROWS:08x}") is None and find(log.folder, ID_PREFIX) is None
 
 
 def test_tables_and_records_stand_in_one_chain(log):
@@ -95,7 +95,7 @@ def test_tables_and_records_stand_in_one_chain(log):
 
 
 def test_a_request_that_is_not_committed_leaves_no_trace(log):
-    with pytest.raises(RuntimeError), log.table(STEM, "r", None, NOON) as table:
+    with pytest.raises(RuntimeError), log.table(ID_PREFIX, "r", None, NOON) as table:
         table.add(*decided(5))
         raise RuntimeError
     assert list(log.folder.iterdir()) == []
@@ -127,7 +127,7 @@ def test_when_a_write_fails_nothing_counts_and_the_log_heals(log, monkeypatch, p
 def test_a_number_that_is_not_finite_is_not_written(log):
     clients, verdict, inputs = decided(5)
     bad = inputs.with_columns(ext_mean=pl.lit(float("inf")))
-    with pytest.raises(ValueError, match="ext_mean"), log.table(STEM, "r", None, NOON) as table:
+    with pytest.raises(ValueError, match="ext_mean"), log.table(ID_PREFIX, "r", None, NOON) as table:
         table.add(clients, verdict, bad)
     assert list(log.folder.iterdir()) == []
 
@@ -143,7 +143,7 @@ def test_each_changed_or_lost_table_is_found_and_set_aside(log):
         assert fault.line == 1 and "changed" in fault.why
     found = read(log.folder)
     assert found.table.height == ROWS - 5 and "changed" in found.quarantined[0].why
-    assert find(log.folder, f"{STEM}00000000") is None
+    assert find(log.folder, f"{ID_PREFIX}00000000") is None
     first.write_bytes(whole)
     second.unlink()
     (fault,) = state(log.folder).faults
@@ -163,19 +163,19 @@ def test_a_table_of_another_name_is_no_way_out_of_the_folder(log):
     fill(log)
     log.close()
     (file,) = log.folder.glob("*.jsonl")
-    file.write_bytes(file.read_bytes().replace(b"2026-11-21.w1.t0.arrow", b"../heads/2026-11-21.t0.arrow"))
+    file.write_bytes(file.read_bytes().replace(b"2026-11-21.w1.t0.arrow", b"../anchors/2026-11-21.t0.arrow"))
     assert [q.why for q in read(log.folder).quarantined] == ["the record was changed"]
     with pytest.raises(ValueError, match="no name of a table"):
-        Slice.of({**LINE, "table": {**LINE["table"], "file": "../heads/2026-11-21.t0.arrow.zst"}})
-    assert Slice.of(LINE).file == LINE["table"]["file"]
+        TableEntry.of({**LINE, "table": {**LINE["table"], "file": "../anchors/2026-11-21.t0.arrow.zst"}})
+    assert TableEntry.of(LINE).file == LINE["table"]["file"]
 
 
 def test_what_is_too_old_goes_with_its_tables_and_the_log_still_verifies(log):
     fill(log)
-    fill(log, stem=STEM[::-1], now=NOON + timedelta(days=9))
+    fill(log, id_prefix=ID_PREFIX[::-1], now=NOON + timedelta(days=9))
     log.close()
     (log.folder / "2026-11-20.w0.t0.arrow.zst").write_bytes(b"left by a crash")
-    purge(log.folder, heads_folder(log.folder), KEY, NOON.date() + timedelta(days=5), NOON)
+    purge(log.folder, anchors_folder(log.folder), KEY, NOON.date() + timedelta(days=5), NOON)
     assert {path.name[:10] for path in log.folder.iterdir()} == {"2026-11-30"}
     verdict = state(log.folder)
     assert (verdict.records, verdict.purged, verdict.faults, verdict.notes) == (ROWS, 1, [], [])
@@ -190,8 +190,8 @@ def test_no_client_number_is_written(log):
 def test_another_models_tables_lie_in_the_same_chain(log):
     fill(log)
     other = log.under("credit_scoring:new", ("income_type",))
-    fill(other, stem=STEM[::-1])
-    fill(log, stem="f" * 24)
+    fill(other, id_prefix=ID_PREFIX[::-1])
+    fill(log, id_prefix="f" * 24)
     assert read(log.folder).table["model"].value_counts().height == 2
     log.close()
     verdict = state(log.folder)

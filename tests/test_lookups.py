@@ -14,12 +14,12 @@ import httpx
 import pytest
 
 from scoring.client import Client, ServiceError
-from scoring.inference_log import Note, files, follow, heads_folder, pseudonym, verify
+from scoring.inference_log import Note, anchors_folder, files, follow, pseudonym, verify
 from scoring.inference_log.anchor import read_anchor
-from scoring.inference_log.following import Place
+from scoring.inference_log.following import Checkpoint
 from scoring.schema import Explanation, FoundDecision, RecordedPage, Review
 from scoring.serving.lookups import PARAMETERS, listed
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from tests.support import small
 from tests.support.databases import fresh
 from tests.support.running import TAG, problem, put_in_store, running, wait_until
@@ -53,7 +53,7 @@ KEYS = f"desk+read+review+outcome:{DESK},audit+read:{AUDIT},bank:{BANK}"
     ],
 )
 def test_a_parameter_that_cannot_be_used_is_named_with_what_would_do(query, field, code):
-    with pytest.raises(Refusal, match="1 parameter cannot be used") as refused:
+    with pytest.raises(Rejection, match="1 parameter cannot be used") as refused:
         listed(query)
     assert refused.value.status == 422
     (fault,) = refused.value.errors
@@ -61,7 +61,7 @@ def test_a_parameter_that_cannot_be_used_is_named_with_what_would_do(query, fiel
 
 
 def test_too_many_parameters_are_refused_before_they_are_looked_at():
-    with pytest.raises(Refusal, match="more than"):
+    with pytest.raises(Rejection, match="more than"):
         listed(b"&".join(b"a=1" for _ in range(100)))
 
 
@@ -123,11 +123,11 @@ def found(served, event_id: str, key: str = AUDIT) -> FoundDecision:
 
 def notes(served, kind: str) -> list[Note]:
     folder = served.home / "log"
-    heads = heads_folder(folder)
+    heads = anchors_folder(folder)
     key = (served.home / "pseudonym.key").read_bytes()
     kept = []
     for name in files(folder):
-        lines = follow(folder, name, read_anchor(heads / f"{name}.head", key), Place.start(name), 0.0)
+        lines = follow(folder, name, read_anchor(heads / f"{name}.head", key), Checkpoint.start(name), 0.0)
         kept += [line.content for line in lines if isinstance(line.content, Note)]
     return [note for note in kept if note.kind == kind]
 
@@ -194,7 +194,7 @@ def test_every_look_is_recorded_with_who_looked_at_whom(served, requests):
     assert any(look.get("event_id") == "unknown-event" for look in looks)
     folder = served.home / "log"
     key = (served.home / "pseudonym.key").read_bytes()
-    assert verify(folder, heads_folder(folder), key).faults == []
+    assert verify(folder, anchors_folder(folder), key).faults == []
     served.log()  # who reads decisions is not disturbed
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
 from monitoring.drift import run as run_evidently
-from monitoring.rule import FLOOR, RULE, Column, Side, threshold, verdict
+from monitoring.rule import FLOOR, RULE, ColumnDrift, Side, threshold, verdict
 from monitoring.source import InputError, read_reference, read_traffic
 from scoring.inference_log import COLUMNS, Entry, InferenceLog
 from scoring.store import stored
@@ -388,9 +388,9 @@ def test_distances_are_those_of_the_books() -> None:
 # The verdict, without Evidently.
 
 
-def moved(name: str, importance: float, role: str = "top", statistic: float = 0.5) -> Column:
+def moved(name: str, importance: float, role: str = "top", statistic: float = 0.5) -> ColumnDrift:
     side = Side(1_000, 0.0, 1.0)
-    return Column(name, role, importance, side, side, {}, "wasserstein", statistic, 0.1)  # type: ignore[arg-type]
+    return ColumnDrift(name, role, importance, side, side, {}, "wasserstein", statistic, 0.1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def moved(name: str, importance: float, role: str = "top", statistic: float = 0.
         ([moved("AMT_CREDIT", 0.001, "watched")], True),
     ],
 )
-def test_the_verdict_weighs_what_the_model_uses(columns: Iterable[Column], is_drift: bool) -> None:
+def test_the_verdict_weighs_what_the_model_uses(columns: Iterable[ColumnDrift], is_drift: bool) -> None:
     assert verdict(list(columns)).is_drift is is_drift
 
 

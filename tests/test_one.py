@@ -57,7 +57,7 @@ def requests(tmp_path_factory) -> list[dict[str, Any]]:
 
 
 def wild(random: Random, column: schema.Column) -> Any:
-    """Give any value that the door lets through, the awkward ones often."""
+    """Give any value that the middleware lets through, the awkward ones often."""
     if column.kind == "category":
         return random.choice([*TEXTS, *column.levels])
     if column.kind == "id":

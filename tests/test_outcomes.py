@@ -22,7 +22,7 @@ from scoring.decisions import (
 from scoring.decisions.schema import packed
 from scoring.inference_log import Entry, InferenceLog, LogError, Note, identity, verify
 from scoring.inference_log.anchor import read_anchor
-from scoring.inference_log.following import Place, files, follow
+from scoring.inference_log.following import Checkpoint, files, follow
 from scoring.outcomes import app
 from tests.support.logs import decided as rows
 from tests.support.workbook import workbook
@@ -60,7 +60,7 @@ def index(database, log):
 
 
 def followed(log: InferenceLog, index: Index) -> None:
-    follower = Follower(index, log.folder, log.heads, KEY, lambda: NOW.timestamp())
+    follower = Follower(index, log.folder, log.anchors, KEY, lambda: NOW.timestamp())
     while follower.step():
         pass
 
@@ -110,7 +110,7 @@ def kept(log: InferenceLog) -> list[Note]:
         line.content
         for name in files(log.folder)
         for line in follow(
-            log.folder, name, read_anchor(log.heads / f"{name}.head", KEY), Place.start(name), 0
+            log.folder, name, read_anchor(log.anchors / f"{name}.head", KEY), Checkpoint.start(name), 0
         )
     ]
     return [one for one in lines if isinstance(one, Note) and one.kind == "outcome"]
@@ -197,7 +197,7 @@ def test_an_index_that_is_made_again_has_the_same_outcomes_in_whatever_order_the
     assert decided(index, NOW).equals(before)
     assert before.filter(pl.col("outcome") == "defaulted").height == 3
     first.close(), log.close()
-    assert verify(log.folder, log.heads, KEY).faults == []
+    assert verify(log.folder, log.anchors, KEY).faults == []
 
 
 def test_decisions_come_with_their_outcomes_as_a_frame(log, index):

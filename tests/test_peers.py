@@ -17,7 +17,7 @@ from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import cross_validate, deal_folds
 from scoring.evidence.alternatives import BLOCKS
-from scoring.evidence.paired import Judged, differences
+from scoring.evidence.paired import FoldScores, differences
 from scoring.scorer.model import probability
 
 Y = np.array([0, 0, 1, 0, 1, 0, 0, 1], dtype=np.int8)
@@ -26,32 +26,34 @@ TIED = np.array([[0.1, 0.5, 0.5, 0.5, 0.8, 0.1, 0.5, 0.3]])
 
 
 def test_auc_counts_ties_half():
-    assert Judged("perfect", Y, GOOD).auc() == 1.0
+    assert FoldScores("perfect", Y, GOOD).auc() == 1.0
     # 15 pairs: the second default beats all 5, the first 2 and ties 3, the third beats 2.
-    assert Judged("tied", Y, TIED).auc() == pytest.approx((5 + 2 + 1.5 + 2) / 15)
+    assert FoldScores("tied", Y, TIED).auc() == pytest.approx((5 + 2 + 1.5 + 2) / 15)
 
 
 def test_weights_count_an_application_as_often():
     weights = np.array([2.0, 1, 0, 1, 1, 3, 1, 2])
     twice = np.repeat(np.arange(len(Y)), weights.astype(int))
-    assert Judged("tied", Y, TIED).auc(weights) == pytest.approx(Judged("t", Y[twice], TIED[:, twice]).auc())
+    assert FoldScores("tied", Y, TIED).auc(weights) == pytest.approx(
+        FoldScores("t", Y[twice], TIED[:, twice]).auc()
+    )
 
 
 def test_the_cost_is_that_of_the_cheapest_threshold():
-    judged = Judged("tied", Y, TIED)
+    judged = FoldScores("tied", Y, TIED)
     # Refusing from 0.3 on catches all three defaults and loses three good clients.
     assert judged.cost_per_1000 == pytest.approx(1_000 * 3 / 8)
     assert judged.business_score == pytest.approx(1 - 3 / 35)
 
 
 def test_a_system_is_not_ahead_of_itself():
-    ours = Judged("ours", Y, TIED)
-    for gap in differences(ours, Judged("same", Y, TIED)):
+    ours = FoldScores("ours", Y, TIED)
+    for gap in differences(ours, FoldScores("same", Y, TIED)):
         assert (gap.value, gap.low, gap.high) == (0.0, 0.0, 0.0)
 
 
 def test_a_better_system_is_ahead():
-    auc, cost = differences(Judged("ours", Y, GOOD), Judged("other", Y, TIED))
+    auc, cost = differences(FoldScores("ours", Y, GOOD), FoldScores("other", Y, TIED))
     assert auc.value == pytest.approx(1 - 10.5 / 15)
     assert cost.value == pytest.approx(375.0)
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from scoring.serving import private
-from scoring.serving.private import PARTS, Part, PartGone
+from scoring.serving.private import PARTS, PartGone, PrivatePart
 from tests.support import small
 from tests.support.house import IMPORTS
 from tests.support.running import bentoml as command
@@ -30,7 +30,7 @@ def home(tmp_path_factory):
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_each_part_is_there_in_the_version_that_was_read(part: Part) -> None:
+def test_each_part_is_there_in_the_version_that_was_read(part: PrivatePart) -> None:
     part.find()
     library, written_for = part.written_for
     assert version(library) == written_for, f"read {part.name} again, then name the new version"
@@ -41,7 +41,7 @@ def test_each_part_is_there_in_the_version_that_was_read(part: Part) -> None:
     [("bentoml._internal.gone:It", ()), ("bentoml:gone", ()), ("bentoml:IODescriptor", ("gone",))],
 )
 def test_a_part_that_is_gone_is_named_with_what_is_lost_and_what_to_install(name, members) -> None:
-    part = Part(name, private.BENTOML, "do what a promise needs", members)
+    part = PrivatePart(name, private.BENTOML, "do what a promise needs", members)
     with pytest.raises(PartGone, match=r"bentoml .* has no .* used to do what .* Install bentoml 1\.4\.39"):
         private.demand([part])
 

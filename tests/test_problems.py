@@ -12,7 +12,7 @@ from scoring.problems import FAULTS, FILES, KINDS, Fault, places, type_of
 from scoring.problems.__main__ import document
 from scoring.schema import FieldError, Problem, errors_of, fault_at
 from scoring.schema.faults import CODES
-from scoring.serving.problem import Refusal, faulty
+from scoring.serving.problem import Rejection, faulty
 from scoring.tables.faults import Place, TableError
 from tests.support.third import other_words
 
@@ -44,7 +44,7 @@ def said(function: str) -> set[str]:
 
 
 def test_every_kind_and_code_that_is_said_is_declared_and_what_is_declared_is_said():
-    assert said("Refusal") <= KINDS.keys()
+    assert said("Rejection") <= KINDS.keys()
     assert said("Fault") | said("_wrong") | set(CODES.values()) <= FAULTS.keys()
     assert said("TableError") | {"at_line", "at_row", "too_long"} == FILES.keys()
     assert not (KINDS.keys() | FAULTS.keys()) - USED, "nothing says these"
@@ -58,11 +58,11 @@ def test_the_document_lists_what_is_declared():
 def test_a_problem_has_a_type_a_title_and_its_figures_on_the_wire(name):
     kind = KINDS[name]
     params = example(places(kind.detail))
-    refusal = Refusal(name, params)
-    found = Problem.model_validate_json(refusal.body())
+    rejection = Rejection(name, params)
+    found = Problem.model_validate_json(rejection.body())
     assert found.type == f"urn:credit-scoring:problem:{name}"
     assert (found.status, found.title, found.params) == (kind.status, kind.title.en, params)
-    assert found.detail == str(refusal) and found.detail.endswith(".") and "{" not in found.detail
+    assert found.detail == str(rejection) and found.detail.endswith(".") and "{" not in found.detail
     assert 400 <= found.status < 600 and re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
 
 

@@ -15,7 +15,7 @@ from scoring import features
 from scoring.engine import Key, Reader, native
 from scoring.engine import build as building
 from scoring.features.checks import DECODER, RULES, as_request
-from scoring.serving.large.records import RECORDS, Records
+from scoring.serving.large.records import RECORDS, RecordReader
 from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
 from tests.support import small
@@ -23,7 +23,7 @@ from tests.support.json_bodies import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies
 
 
 @pytest.fixture(scope="module")
-def records() -> Records:
+def records() -> RecordReader:
     """Build the library where `make setup` has not."""
     if RECORDS is not None:
         return RECORDS
@@ -31,7 +31,7 @@ def records() -> Records:
         building.build()
     except building.BuildError as error:
         pytest.skip(str(error))
-    return Records()
+    return RecordReader()
 
 
 def flat(n: int, seed: int) -> list[dict[str, object]]:
@@ -58,8 +58,8 @@ def same(found: pl.DataFrame, expected: pl.DataFrame) -> bool:
     return found.with_columns(numbers).equals(expected.with_columns(numbers))
 
 
-def check(records: Records, body: bytes, most: int = 10) -> bool:
-    """Hold what is read against what the door makes of the body; say whether it was read at all."""
+def check(records: RecordReader, body: bytes, most: int = 10) -> bool:
+    """Hold what is read against what the middleware makes of the body; say whether it was read at all."""
     parts = records.read(body, most)
     if parts is None:
         return False
@@ -167,7 +167,7 @@ def test_what_batch_clients_send_is_read_in_c(records):
     nulls = [dict.fromkeys([*FIELDS, "history", "history_features"]) | row for row in requests]
     for rows in (shuffled, nulls):
         assert check(records, body_of(rows, ensure_ascii=False), 120)
-    assert records.read(body_of(requests), 119) is None  # the door words how many are too many
+    assert records.read(body_of(requests), 119) is None  # the middleware words how many are too many
 
 
 def test_harmless_escapes_are_read_in_c(records):
@@ -224,8 +224,8 @@ def test_no_damage_to_a_body_is_believed_or_read_beyond_its_end(records, guarded
     assert (found is not None) == check_quietly(records, body)
 
 
-def check_quietly(records: Records, body: bytes) -> bool:
-    """Check a body whose faults, if it has any, the door would name."""
+def check_quietly(records: RecordReader, body: bytes) -> bool:
+    """Check a body whose faults, if it has any, the middleware would name."""
     return records.read(body, 10) is not None and check(records, body)
 
 
@@ -237,4 +237,4 @@ def test_every_rule_has_a_key_of_the_reader(records):
 def test_without_the_library_msgspec_reads(monkeypatch, tmp_path):
     monkeypatch.setattr(native, "FOLDER", tmp_path)
     with pytest.raises(native.Absent):
-        Records()
+        RecordReader()

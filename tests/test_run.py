@@ -104,7 +104,7 @@ def test_it_says_which_process_takes_up_a_newer_model() -> None:
     )
     api.start()
     wait_until_it_speaks(api)
-    subprocess.run(["sh", "-c", run.told(api).partition("then ")[2]], check=True)
+    subprocess.run(["sh", "-c", run.how_to_ask(api).partition("then ")[2]], check=True)
     assert api.process is not None
     api.process.wait(20)
     api.stop()

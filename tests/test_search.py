@@ -56,7 +56,7 @@ def test_a_simple_family_is_tried_on_its_whole_grid_by_cost(search):
 @pytest.mark.parametrize("candidate", [SMALL, replace(XGBOOST, rounds=15)], ids=lambda c: c.name)
 def test_a_boosted_family_begins_with_its_declared_settings(search, candidate):
     told = []
-    tuned, trials = search(told=told).tune(candidate, DATA, "all")
+    tuned, trials = search(reason=told).tune(candidate, DATA, "all")
     assert len(trials) == 3
     space = candidate.family.space
     assert trials[0]["settings"] == {name: candidate.settings[name] for name in space}
@@ -85,7 +85,7 @@ def test_without_time_the_declared_settings_stand(search, candidate):
 
 def test_a_grid_stops_where_the_time_is_over(search):
     left, told = iter([1.0, 1.0, -1.0]), []
-    grid = replace(search(told=told), remaining_s=lambda: next(left))
+    grid = replace(search(reason=told), remaining_s=lambda: next(left))
     tuned, trials = grid.tune(LOGISTIC_REGRESSION, DATA, "all")
     assert [trial["settings"]["C"] for trial in trials] == [0.01, 0.001]
     assert tuned.settings["C"] in (0.01, 0.001)

@@ -93,9 +93,9 @@ def test_every_limit_can_be_set():
     assert limits == Limits(
         body_bytes=2**20,
         bodies_bytes=2**24,
-        head_bytes=8_192,
+        header_bytes=8_192,
         concurrent=7,
-        head_s=2,
+        header_s=2,
         pause_s=1.5,
         body_s=20,
         answer_s=300,
@@ -109,9 +109,9 @@ def test_an_empty_setting_is_none():
 
 
 def test_a_path_counts_from_the_service_wherever_it_was_started():
-    settings = read(log="off", log_heads="heads", key_file="/secrets/key", api_key_file="keys")
+    settings = read(log="off", log_anchors="heads", key_file="/secrets/key", api_key_file="keys")
     assert settings.log is None
-    assert settings.log_heads == ROOT / "heads"
+    assert settings.log_anchors == ROOT / "heads"
     assert (settings.key_file, settings.api_key_file) == (Path("/secrets/key"), ROOT / "keys")
 
 

@@ -11,7 +11,7 @@ from scoring import engine
 from scoring.features.checks import DECODER
 from scoring.serving import reading
 from scoring.serving.large import Table
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
 from tests.support.json_bodies import bodies
 from tests.torture import nasty
@@ -54,7 +54,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
 @pytest.mark.parametrize("kind", nasty.REFUSED)
 def test_no_step_in_python_takes_much_of_a_bad_body_and_all_of_them_no_more_than_of_a_good_one(kind, steps):
     body = nasty.REFUSED[kind](SIZE)
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(body, ROWS, DECODER)
     assert caught.value.status in (400, 422) and len(caught.value.errors) <= 50
     assert max(max(sizes, default=0) for sizes in steps.values()) <= LONGEST + PIECE
@@ -83,7 +83,7 @@ LOUD = (
 def test_a_bad_body_takes_little_memory(kind):
     body = nasty.REFUSED[kind](SIZE)
     tracemalloc.start()
-    with pytest.raises(Refusal):
+    with pytest.raises(Rejection):
         parse(body, ROWS, DECODER)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -91,7 +91,7 @@ def test_a_bad_body_takes_little_memory(kind):
 
 
 def places(body: bytes) -> list[tuple[int | None, str]]:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(body, ROWS, DECODER)
     return [(error.row, error.field) for error in caught.value.errors]
 
@@ -117,11 +117,15 @@ def test_faults_are_named_by_their_row_in_whatever_piece_they_stand():
 
 
 def answer(body: bytes) -> object:
-    """Give what the door makes of a body: how many applications, or what is wrong with them."""
+    """Give what the middleware makes of a body: how many applications, or what is wrong with them."""
     try:
         return len(parse(body, 5, DECODER))
-    except Refusal as refusal:
-        return refusal.status, refusal.detail, sorted((str(e.row), e.field, e.detail) for e in refusal.errors)
+    except Rejection as rejection:
+        return (
+            rejection.status,
+            rejection.detail,
+            sorted((str(e.row), e.field, e.detail) for e in rejection.errors),
+        )
 
 
 @settings(max_examples=600, deadline=None)
@@ -143,7 +147,7 @@ def test_a_body_read_in_pieces_gets_the_answer_that_it_gets_whole(body):
 
 def test_the_first_place_that_is_not_json_is_told_before_any_fault_of_what_stands_before():
     body = padded([b'{"SK_ID_CURR":1,"x":1}', b'{"SK_ID_CURR":1}'])[:-1] + b"\n x"
-    with pytest.raises(Refusal, match="see line 2 column 2") as caught:
+    with pytest.raises(Rejection, match="see line 2 column 2") as caught:
         parse(body, ROWS, DECODER)
     assert caught.value.status == 400
 
@@ -156,7 +160,7 @@ def test_json_that_is_no_request_is_refused_as_such(body):
 
 
 def test_the_first_of_too_many_faults_are_named():
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(nasty.one(nasty.keys(PIECE // 2)), ROWS, DECODER)
     assert "at least 51 faults" in caught.value.detail and {error.row for error in caught.value.errors} == {0}
     assert [error.field for error in caught.value.errors] == [f"{i:07x}" for i in range(50)]
@@ -170,7 +174,7 @@ def test_without_the_engine_a_body_of_many_applications_is_refused_with_the_reme
     monkeypatch.setattr(reading, "OUTLINER", None)
     body = nasty.rows(b'{"SK_ID_CURR":@,"NAME_INCOME_TYPE":"%b"}' % (b"x" * 90), LONGEST)
     assert len(parse(body, ROWS, DECODER)) > 5_000
-    with pytest.raises(Refusal, match="Without the engine") as caught:
+    with pytest.raises(Rejection, match="Without the engine") as caught:
         parse(body + b" " * 2**20, ROWS, DECODER)
     assert caught.value.status == 413
 
@@ -184,6 +188,6 @@ def test_a_table_with_a_million_unknown_columns_is_refused_by_the_first_ones():
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     start = time.process_time()
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         Table(bytearray(sink.getvalue()), 10)
     assert len(caught.value.errors) == 50 and time.process_time() - start < 1

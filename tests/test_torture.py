@@ -1,4 +1,4 @@
-"""The torture in seconds: its catalogue and its draws against the door, its bookkeeping, its bad wire."""
+"""The torture in seconds: its catalogue, its draws against the middleware, its bookkeeping, its bad wire."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from scoring import features
 from scoring.schema import HISTORY
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import parse
 from tests.support.asgi import DECODER
 from tests.support.stand_in import StandIn, serving
@@ -35,11 +35,11 @@ print('{"decided": %d}' % count)
 """
 
 
-def refused(body: bytes) -> Refusal | None:
+def refused(body: bytes) -> Rejection | None:
     try:
         parse(body, 10_000, DECODER)
-    except Refusal as refusal:
-        return refusal
+    except Rejection as rejection:
+        return rejection
     return None
 
 
@@ -52,10 +52,10 @@ def test_every_bad_input_of_the_catalogue_is_refused_by_the_path_of_its_field():
     for one in catalogue:
         if one.headers != bad.JSON:
             continue
-        refusal = refused(one.body)
-        assert refusal is not None and refusal.status in one.statuses, one.name
-        fields = [error.field for error in refusal.errors]
-        if refusal.status == 422 and one.field:
+        rejection = refused(one.body)
+        assert rejection is not None and rejection.status in one.statuses, one.name
+        fields = [error.field for error in rejection.errors]
+        if rejection.status == 422 and one.field:
             assert fields if one.field == "?" else one.field in fields, (one.name, fields)
 
 
@@ -65,8 +65,8 @@ inputs.AGGREGATES[:] = sorted(features.HISTORY_FEATURES)
 @settings(max_examples=300)
 @given(inputs.bodies())
 def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(body):
-    refusal = refused(body)
-    assert refusal is None or refusal.status in (400, 422)
+    rejection = refused(body)
+    assert rejection is None or rejection.status in (400, 422)
 
 
 def test_no_bent_arrow_table_kills_the_process_that_reads_it(tmp_path):

@@ -16,7 +16,7 @@ from scoring.decision import PROTECTED
 from scoring.evaluation import judge
 from scoring.evidence import description, fairness, money, stability, verification
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
-from scoring.evidence.card import Card, Line
+from scoring.evidence.card import Card, CardLine
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, Judged
 from scoring.metrics import Measured
@@ -85,11 +85,11 @@ def evidence():
         metrics=metrics,
         candidates=pl.DataFrame([line, line]),
         card=Card("fedcba98", 520, False, (
-            Line("EXT_SOURCE_2", None, 0.4, (), False, 0.125, -12.5),
-            Line("EXT_SOURCE_2", 0.4, 0.6, (), False, 0.08, 1.5),
-            Line("EXT_SOURCE_2", 0.6, None, (), False, 0.04, 9.5),
-            Line("EXT_SOURCE_2", None, None, (), True, None, -3.0),
-            Line("NAME_INCOME_TYPE", None, None, ("Working", "Pensioner"), False, 0.08, 0.5),
+            CardLine("EXT_SOURCE_2", None, 0.4, (), False, 0.125, -12.5),
+            CardLine("EXT_SOURCE_2", 0.4, 0.6, (), False, 0.08, 1.5),
+            CardLine("EXT_SOURCE_2", 0.6, None, (), False, 0.04, 9.5),
+            CardLine("EXT_SOURCE_2", None, None, (), True, None, -3.0),
+            CardLine("NAME_INCOME_TYPE", None, None, ("Working", "Pensioner"), False, 0.08, 0.5),
         )),
         missing={"application": 0.25, "cross": 0.5},
         gaps={"application": (0.5, 0.2, 0.1, 0.1, 0.1), "cross": (0.0, 0.0, 1.0, 0.0, 0.0)},
@@ -253,7 +253,7 @@ def test_the_scorecard_is_shown_bin_by_bin(evidence):
 
 
 def test_a_bin_of_many_levels_names_the_first():
-    line = Line("loan_terms", None, None, tuple(map(str, range(50, 65))), False, 0.1, 1.0)
+    line = CardLine("loan_terms", None, None, tuple(map(str, range(50, 65))), False, 0.1, 1.0)
     assert _bounds(line, ENGLISH).endswith("60, 61 and 3 more")
     assert _bounds(line, FRENCH).endswith("60, 61 et 3 autres")
 

@@ -78,7 +78,7 @@ class Bar:
         self._progress.update(task, completed=fold)
         return lambda done, most: self._progress.update(task, completed=fold + done / most)
 
-    def told(self, note: str) -> None:
+    def on_progress(self, note: str) -> None:
         """Say something beside the candidate's bar."""
         self._progress.update(self._task, note=note)
 

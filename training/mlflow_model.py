@@ -30,7 +30,7 @@ NO_INPUTS = [
 WHOLE = {name for name, column in columns(Application).items() if column.kind in ("id", "integer", "flag")}
 
 
-class CreditScoring(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]  # loaded late
+class ScoringModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]  # loaded late
     """Probabilities of default and decisions of raw applications."""
 
     def load_context(self, context: Any) -> None:
@@ -71,4 +71,4 @@ def _plain(name: str, value: object) -> object:
     return int(value) if name in WHOLE and isinstance(value, float) and value.is_integer() else value
 
 
-mlflow.models.set_model(CreditScoring())
+mlflow.models.set_model(ScoringModel())

@@ -32,7 +32,7 @@ ABSENT = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CostDifference:
     """What a challenger's decisions cost more than the champion's (less, if below 0), per 1,000 applications.
 
     Attributes
@@ -139,7 +139,7 @@ def judge(run: Run) -> Worth:
     return worth(read_out_of_fold(run.id))
 
 
-def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
+def compare(champion: Run, challenger: Run, seed: int = 0) -> CostDifference:
     """Compare the costs of two runs, application by application, as they decided them out of fold.
 
     Raises
@@ -170,7 +170,7 @@ def compare(champion: Run, challenger: Run, seed: int = 0) -> Comparison:
     drawn = np.random.default_rng(seed).multinomial(n, counts / n, REPLICATES) @ values * (1_000 / n)
     low, high = np.quantile(drawn, [0.025, 0.975])
     swaps = int((refusals(ours) != refusals(theirs)).sum())
-    return Comparison(1_000 * float(difference.mean()), float(low), float(high), swaps)
+    return CostDifference(1_000 * float(difference.mean()), float(low), float(high), swaps)
 
 
 def best(runs: Sequence[Run]) -> Run:
@@ -192,7 +192,7 @@ def best(runs: Sequence[Run]) -> Run:
 
 def promote(client: MlflowClient, run: Run, why: str, now: datetime) -> None:
     """Make a run's model the champion, for a reason that is recorded; the old one can be taken back."""
-    _crown(client, run.id, why, now, [*_history(client), run.id])
+    _make_champion(client, run.id, why, now, [*_history(client), run.id])
     with suppress(MlflowException):
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
@@ -222,11 +222,11 @@ def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
     former, champions = find_former(client), _history(client)
     fallen = _version(client, champions[-1])
     client.set_model_version_tag(MODEL, fallen, "rolled_back", f"{now.isoformat(timespec='seconds')} {why}")
-    _crown(client, former.id, f"rollback: {why}", now, champions[:-1])
+    _make_champion(client, former.id, f"rollback: {why}", now, champions[:-1])
     return former
 
 
-def _crown(client: MlflowClient, run_id: str, why: str, now: datetime, champions: list[str]) -> None:
+def _make_champion(client: MlflowClient, run_id: str, why: str, now: datetime, champions: list[str]) -> None:
     """Move the alias, and write down when and why."""
     version = _version(client, run_id)
     client.set_model_version_tag(MODEL, version, "promoted", f"{now.isoformat(timespec='seconds')} {why}")

@@ -412,7 +412,7 @@ class Best:
     """The best of the runs that can be ranked together, and what it was ranked among."""
 
     run: Run
-    among: str
+    ranked_with: str
 
 
 def find_best(client: MlflowClient, experiment: str, metric: str) -> Best:

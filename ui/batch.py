@@ -117,7 +117,7 @@ def read(path: Path, lang: str, keep_unknown: bool = False) -> Upload:
     """
     known, name = [*RULES, tables.LABEL], quoted(path.name)
     try:
-        with tables.open_raw(path, known, name, tables.Limits(MOST_ROWS, MOST_BYTES)) as raw:
+        with tables.open_raw(path, known, name, tables.ReadLimits(MOST_ROWS, MOST_BYTES)) as raw:
             return _read(raw, lang, keep_unknown)
     except tables.TooLong as error:
         most, n = number(error.most, lang), number(error.records, lang)

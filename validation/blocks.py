@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A table; the first column names its rows."""
 
     caption: str
@@ -36,5 +36,5 @@ class Section:
     name: str
     title: str
     text: str
-    blocks: tuple[Table | Plot | Facts, ...]
+    blocks: tuple[TableBlock | Plot | Facts, ...]
     clauses: tuple[str, ...] = field(default=())

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from scoring.decision import COSTS
-from scoring.evidence.description import GAPS, Column, Shape
+from scoring.evidence.description import GAPS, ColumnSummary, Shape
 from scoring.evidence.fairness import RULE_OF_THUMB, SMALLEST, Audit
 from scoring.evidence.figures.plots import (
     Figure,
@@ -20,7 +20,7 @@ from scoring.evidence.figures.plots import (
     draw_pairs,
     draw_stack,
 )
-from scoring.evidence.money import Outcome
+from scoring.evidence.money import MoneyOutcome
 from scoring.evidence.ranking import Ranking
 from scoring.metrics import Measured, Outcomes, Vector
 from validation.blocks import Plot
@@ -134,7 +134,9 @@ def importance(language: Language, names: Mapping[str, float], labels: Mapping[s
     return plot(f"importance-{language.code}", figure, language.say("plot:importance"))
 
 
-def strategy(language: Language, curve: list[Outcome], cutoffs: Mapping[str, Outcome]) -> list[Plot]:
+def strategy(
+    language: Language, curve: list[MoneyOutcome], cutoffs: Mapping[str, MoneyOutcome]
+) -> list[Plot]:
     """Draw the default rate and the money against the share granted."""
     say, code = language.say, language.code
     granted = [100 * point.share_granted for point in curve]
@@ -225,7 +227,7 @@ def distribution(
 
 
 def column(
-    language: Language, described: Column, number: int, label: str, names: list[str], rate: float
+    language: Language, described: ColumnSummary, number: int, label: str, names: list[str], rate: float
 ) -> Plot:
     """Draw the default rate along one column."""
     figure = draw_bars(

@@ -50,7 +50,7 @@ SCORECARD = "scorecard"  # the candidate that a person can compute with pencil a
 
 TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
 
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 class WrongPortfolio(ValueError):
@@ -79,7 +79,7 @@ class Later:
 
     applications: int
     found: stability.Resemblance
-    slices: list[stability.Slice]
+    slices: list[stability.PartFigures]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class Evidence:
     card: Card | None
     missing: Mapping[str, float]
     gaps: Mapping[str, tuple[float, ...]]
-    columns: list[description.Column]
+    columns: list[description.ColumnSummary]
     correlations: list[tuple[str, str, float]]
     ladder: list[Refit]
     exclusions: list[Refit]
@@ -114,9 +114,9 @@ class Evidence:
     agreement: verification.Agreement | None
     verified: verification.Verified | None
     stable: verification.Stable | None
-    cutoffs: Mapping[str, money.Outcome]
-    strategy: list[money.Outcome]
-    scenarios: list[tuple[money.Terms, money.Outcome]]
+    cutoffs: Mapping[str, money.MoneyOutcome]
+    strategy: list[money.MoneyOutcome]
+    scenarios: list[tuple[money.Terms, money.MoneyOutcome]]
     trees: int
 
     @property
@@ -125,7 +125,9 @@ class Evidence:
         return sorted(self.scorer.importance, key=lambda name: -self.scorer.importance[name])
 
 
-def of_run(client: Any, run: Run, path: Path, size: Size, terms: money.Terms, told: Told) -> Evidence:
+def of_run(
+    client: Any, run: Run, path: Path, size: Size, terms: money.Terms, on_progress: OnProgress
+) -> Evidence:
     """Measure everything of a logged run, from what it keeps: see `gather`."""
     compared = tracking.find_compared(client, run)
     readable = next((one for one in compared if one.params["candidate"] == SCORECARD), None)
@@ -138,7 +140,7 @@ def of_run(client: Any, run: Run, path: Path, size: Size, terms: money.Terms, to
         path,
         size,
         terms,
-        told,
+        on_progress,
     )
 
 
@@ -156,7 +158,7 @@ def gather(
     path: Path,
     size: Size,
     terms: money.Terms,
-    told: Told,
+    on_progress: OnProgress,
 ) -> Evidence:
     """Measure everything.
 
@@ -174,7 +176,7 @@ def gather(
         The portfolio that it was trained on.
     size, terms
         How much is refitted; what a loan earns and loses.
-    told : callable
+    on_progress : callable
         Called with the name of each step.
 
     Raises
@@ -182,7 +184,7 @@ def gather(
     WrongPortfolio
         If it was trained on another one.
     """
-    told("portfolio")
+    on_progress("portfolio")
     if run.tags.get("data_sha256") != data_sha256(path):
         raise WrongPortfolio(
             f"run {run.id} was not trained on {path.name}: the hash of the data is another one. "
@@ -198,13 +200,13 @@ def gather(
     metrics = judge(y, raw, p, thresholds, seed=int(run.params.get("seed", 0)))
     read = features.select(scorer.feature_names)
     by_table = {t: [f.name for f in declared.FEATURES if f.table == t] for t in TABLES}
-    told("groups")
+    on_progress("groups")
     audits = {name: fairness.audit(name, of, y, p, thresholds, seed=size.seed) for name, of in groups.items()}
     shown = _shown(scorer)
-    told("later applications")
+    on_progress("later applications")
     unseen = _read_later(path, read.columns)
     later = None if unseen is None else _later(unseen, read, y, p, thresholds, size.seed)
-    told("refits")
+    on_progress("refits")
     drawn = np.random.default_rng(size.seed).permutation(len(y))
     rows, rest = np.sort(drawn[: size.rows]), np.sort(drawn[size.rows :])
     bench = _bench(run, features[rows], y[rows], size)
@@ -215,15 +217,15 @@ def gather(
         names,
         {name: of[rows] for name, of in groups.items()},
         share,
-        lambda name: told(f"alternative: {name}"),
+        lambda name: on_progress(f"alternative: {name}"),
         seed=size.seed,
     )
-    steps = ladder(bench, declared.names(scorer.policy), lambda name: told(f"ladder: {name}"))
-    prices = exclusions(bench, lambda name: told(f"without: {name}"))
-    told("seeds")
+    steps = ladder(bench, declared.names(scorer.policy), lambda name: on_progress(f"ladder: {name}"))
+    prices = exclusions(bench, lambda name: on_progress(f"without: {name}"))
+    on_progress("seeds")
     seeds = range(size.seed, size.seed + SEEDS)
     evaluations = [_evaluate(bench, Variant("seed", names, seed=seed)) for seed in seeds]
-    told("reasons")
+    on_progress("reasons")
     sample = read[rows]
     data = TrainingSet(bench.coded.only(names), bench.y, directions(names))
     refits = [
@@ -331,7 +333,7 @@ def _later(
 
 def _cutoffs(
     y: Outcomes, p: Vector, exposure: Vector, thresholds: Vector, served: float, terms: money.Terms
-) -> dict[str, money.Outcome]:
+) -> dict[str, money.MoneyOutcome]:
     """Return what each way to cut leads to; the one in force, as it was decided out of fold."""
     return {
         "all": money.outcome(y, p, exposure, GRANT_ALL, terms),

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from scoring.evidence.fairness import SMALLEST
 from scoring.language import say
 from validation import people, sections
-from validation.blocks import Facts, Plot, Section, Table
+from validation.blocks import Facts, Plot, Section, TableBlock
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence
 from validation.language import Language, spoken
@@ -43,7 +43,7 @@ def write(evidence: Evidence, language: Language) -> str:
         lstrip_blocks=True,
     )
     templates.filters["svg"] = Markup  # drawn by us; matplotlib escapes every text in it
-    kinds = {Table: "table", Plot: "plot", Facts: "facts"}
+    kinds = {TableBlock: "table", Plot: "plot", Facts: "facts"}
     e = evidence
     made = language.say(
         "made",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from scoring.evidence.alternatives import TOLERANCE, Alternative
-from scoring.evidence.fairness import Audit, Group
+from scoring.evidence.fairness import Audit, AuditGroup
 from scoring.language import say
 from scoring.metrics import Measured
 from validation import curves
-from validation.blocks import Facts, Plot, Section, Table
+from validation.blocks import Facts, Plot, Section, TableBlock
 from validation.clauses import CLAUSES
 from validation.evidence import Evidence
 from validation.language import Language
@@ -69,8 +69,8 @@ def _stable(e: Evidence, language: Language) -> list[str]:
             shared=language.share_interval(s.shared, 0),
         )
     ]
-    if s.same_first_among and s.shared_among:
-        first, shared = s.same_first_among, s.shared_among
+    if s.same_first_between and s.shared_between:
+        first, shared = s.same_first_between, s.shared_between
         lines.append(
             say(
                 "reason:stable:among",
@@ -84,13 +84,13 @@ def _stable(e: Evidence, language: Language) -> list[str]:
 def fairness(evidence: Evidence, language: Language) -> Section:
     """Show how decisions fall on groups, what exclusions cost, and what else was tried."""
     e, say = evidence, language.say
-    blocks: list[Table | Plot | Facts] = []
+    blocks: list[TableBlock | Plot | Facts] = []
     for audit in e.audits:
         blocks += _audit(audit, language)
     if e.hidden:
         blocks.append(Facts(tuple(say("fair:none", attribute=say(f"attribute:{n}")) for n in e.hidden)))
     prices = tuple((_policy(one.variant.name, language), *refit(one, language)) for one in e.exclusions)
-    blocks.append(Table(say("prices"), (say("excluded"), *refit_head(language)), prices))
+    blocks.append(TableBlock(say("prices"), (say("excluded"), *refit_head(language)), prices))
     blocks.append(Facts((say("as_fitted"),)))
     if e.alternatives:
         blocks += _search(e, language)
@@ -100,7 +100,7 @@ def fairness(evidence: Evidence, language: Language) -> Section:
 def stability(evidence: Evidence, language: Language) -> Section:
     """Show whether the model holds."""
     e, say = evidence, language.say
-    blocks: list[Table | Plot | Facts] = []
+    blocks: list[TableBlock | Plot | Facts] = []
     if e.later is None:
         blocks.append(Facts((say("stable:none"),)))
     else:
@@ -122,7 +122,7 @@ def stability(evidence: Evidence, language: Language) -> Section:
             for part in e.later.slices
         )
         keys = ("fifth", "applications", "default_rate", "forecast", "auc", "cost_per_1000")
-        blocks.append(Table(say("fifths"), tuple(say(key) for key in keys), rows))
+        blocks.append(TableBlock(say("fifths"), tuple(say(key) for key in keys), rows))
     s = e.spread
     blocks.append(
         Facts(
@@ -160,14 +160,14 @@ def clauses(sections: list[Section], language: Language) -> Section:
         for clause in CLAUSES
     )
     head = (language.say("clause"), language.say("asks"), language.say("where"))
-    return section("clauses", language, Table(language.say("clauses"), head, rows))
+    return section("clauses", language, TableBlock(language.say("clauses"), head, rows))
 
 
-def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
+def _audit(audit: Audit, language: Language) -> list[TableBlock | Plot | Facts]:
     say, share = language.say, language.share
     attribute = say(f"attribute:{audit.attribute}")
 
-    def row(group: Group) -> tuple[str, ...]:
+    def row(group: AuditGroup) -> tuple[str, ...]:
         name = language.named("group", group.name)
         is_reference, has_no_gap = group.name == audit.reference, group.name == audit.gap_reference
         granted = language.share_interval(group.granted)
@@ -192,7 +192,7 @@ def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
         "forecast",
         "group_calibration",
     )
-    table = Table(
+    table = TableBlock(
         say("at_cutoff", attribute=attribute),
         tuple(say(key) for key in keys),
         tuple(row(group) for group in audit.groups),
@@ -225,7 +225,7 @@ def _audit(audit: Audit, language: Language) -> list[Table | Plot | Facts]:
     return [table, Facts(tuple(lines)), *curves.fairness(language, audit), _by_part(audit, language)]
 
 
-def _by_part(audit: Audit, language: Language) -> Table:
+def _by_part(audit: Audit, language: Language) -> TableBlock:
     """Show the calibration of each group by quintile of the forecast."""
     say = language.say
 
@@ -239,10 +239,10 @@ def _by_part(audit: Audit, language: Language) -> Table:
         for name, parts in audit.calibration.items()
     )
     caption = say("group_parts", attribute=say(f"attribute:{audit.attribute}"))
-    return Table(caption, (say("group"), *head), rows)
+    return TableBlock(caption, (say("group"), *head), rows)
 
 
-def _search(e: Evidence, language: Language) -> list[Table | Plot | Facts]:
+def _search(e: Evidence, language: Language) -> list[TableBlock | Plot | Facts]:
     say = language.say
     base, *others = e.alternatives
     attributes = list(base.ratios)
@@ -274,8 +274,8 @@ def _search(e: Evidence, language: Language) -> list[Table | Plot | Facts]:
     )
     head = (say("alternative"), *refit_head(language), say("affordable"))
     return [
-        Table(say("alternatives"), head, tuple(costs(one) for one in e.alternatives)),
-        Table(say("gains"), (say("alternative"), *words), (in_force, *(gains(one) for one in others))),
+        TableBlock(say("alternatives"), head, tuple(costs(one) for one in e.alternatives)),
+        TableBlock(say("gains"), (say("alternative"), *words), (in_force, *(gains(one) for one in others))),
         Facts((tried, found)),
     ]
 

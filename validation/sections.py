@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from scoring import features as declared
 from scoring.evidence.alternatives import Refit
-from scoring.evidence.card import Line
-from scoring.evidence.description import QUANTILES, Bin, Column
+from scoring.evidence.card import CardLine
+from scoring.evidence.description import QUANTILES, Bin, ColumnSummary
 from scoring.evidence.fairness import SMALLEST
-from scoring.evidence.money import Outcome
+from scoring.evidence.money import MoneyOutcome
 from scoring.evidence.paired import Difference
 from scoring.features.wording import in_words
 from scoring.language import MINUS, say
 from scoring.metrics import Measured
 from validation import curves
-from validation.blocks import Facts, Plot, Section, Table
+from validation.blocks import Facts, Plot, Section, TableBlock
 from validation.evidence import Evidence
 from validation.language import Language
 
@@ -70,8 +70,8 @@ def card(evidence: Evidence, language: Language) -> Section:
     return section(
         "card",
         language,
-        Table(say("model_facts"), (say("property"), say("value")), facts),
-        Table(say("performance"), (say("measure"), say("value")), tuple(rows)),
+        TableBlock(say("model_facts"), (say("property"), say("value")), facts),
+        TableBlock(say("performance"), (say("measure"), say("value")), tuple(rows)),
     )
 
 
@@ -97,11 +97,11 @@ def data(evidence: Evidence, language: Language) -> Section:
     )
     plots = [plot for number, c in enumerate(e.columns) for plot in _column(c, number, e, language)]
     tables = [
-        Table(say("missing_by_table"), (say("table"), say("missing_share")), missing),
-        Table(say("univariate"), head, quantiles),
+        TableBlock(say("missing_by_table"), (say("table"), say("missing_share")), missing),
+        TableBlock(say("univariate"), head, quantiles),
     ]
     if pairs:
-        tables.append(Table(say("together"), (say("feature"), say("correlation")), pairs))
+        tables.append(TableBlock(say("together"), (say("feature"), say("correlation")), pairs))
     return section("data", language, tables[0], curves.missing(language, e.gaps), *tables[1:], *plots)
 
 
@@ -118,7 +118,7 @@ def ladder(evidence: Evidence, language: Language) -> Section:
         "folds": e.size.folds,
         "trees": language.count(e.trees),
     }
-    return section("ladder", language, Table(say("ladder"), head, rows), **text)
+    return section("ladder", language, TableBlock(say("ladder"), head, rows), **text)
 
 
 def candidates(evidence: Evidence, language: Language) -> Section:
@@ -147,7 +147,7 @@ def candidates(evidence: Evidence, language: Language) -> Section:
         )
     )
     alone = (Facts((say("candidates:none"),)),) if len(rows) == 1 else ()
-    return section("candidates", language, Table(say("candidates"), head, tuple(rows)), *alone)
+    return section("candidates", language, TableBlock(say("candidates"), head, tuple(rows)), *alone)
 
 
 def card_of_points(evidence: Evidence, language: Language) -> Section:
@@ -163,7 +163,9 @@ def card_of_points(evidence: Evidence, language: Language) -> Section:
     head = tuple(say(key) for key in ("feature", "bin", "default_rate", "points"))
     facts = [say("scorecard:base", base=language.count(card.base), run=card.run_id, smallest=SMALLEST)]
     facts += [] if card.is_exact else [say("scorecard:bent")]
-    return section("scorecard", language, Table(say("scorecard"), head, tuple(rows)), Facts(tuple(facts)))
+    return section(
+        "scorecard", language, TableBlock(say("scorecard"), head, tuple(rows)), Facts(tuple(facts))
+    )
 
 
 def curve(evidence: Evidence, language: Language) -> Section:
@@ -190,7 +192,7 @@ def money(evidence: Evidence, language: Language) -> Section:
         )
     )
 
-    def figures(o: Outcome) -> tuple[str, ...]:
+    def figures(o: MoneyOutcome) -> tuple[str, ...]:
         threshold = say("none") if o.threshold > 1 else language.number(o.threshold, 4)
         amounts = (language.number(v, 1) for v in (o.expected_loss, o.loss, o.margin, o.profit))
         cost = language.number(o.cost_per_1000, 0)
@@ -212,11 +214,11 @@ def money(evidence: Evidence, language: Language) -> Section:
     return section(
         "money",
         language,
-        Table(say("cutoffs"), (say("cutoff"), *head), cutoffs),
+        TableBlock(say("cutoffs"), (say("cutoff"), *head), cutoffs),
         Facts((say("cutoff:note", low=language.number(low, 4), high=language.number(high, 4)),)),
-        Table(say("approvals"), (say("granted"), *head), approvals),
+        TableBlock(say("approvals"), (say("granted"), *head), approvals),
         *curves.strategy(language, e.strategy, e.cutoffs),
-        Table(say("scenarios"), (say("lgd"), say("margin"), *head), scenarios),
+        TableBlock(say("scenarios"), (say("lgd"), say("margin"), *head), scenarios),
         **text,
     )
 
@@ -228,7 +230,7 @@ def importance(evidence: Evidence, language: Language) -> Section:
     return section("importance", language, plot)
 
 
-def section(name: str, language: Language, *blocks: Table | Plot | Facts, **text: object) -> Section:
+def section(name: str, language: Language, *blocks: TableBlock | Plot | Facts, **text: object) -> Section:
     """Return a section; ``text`` fills the places of its words."""
     return Section(name, language.say(name), language.say(f"{name}:text", **text), blocks)
 
@@ -269,7 +271,7 @@ def _rarely(share: float, n: int, language: Language) -> str:
     return f"< {language.share(least)}" if 0 < share < least else language.share(share)
 
 
-def _column(column: Column, number: int, e: Evidence, language: Language) -> list[Plot]:
+def _column(column: ColumnSummary, number: int, e: Evidence, language: Language) -> list[Plot]:
     """Draw a column alone, good against bad, and the default rate along it."""
     feature, drawn = declared.FEATURE_BY_NAME[column.name], []
     name = label(column.name, language)
@@ -284,7 +286,7 @@ def _column(column: Column, number: int, e: Evidence, language: Language) -> lis
     return drawn
 
 
-def _bounds(line: Line, language: Language) -> str:
+def _bounds(line: CardLine, language: Language) -> str:
     """Name a bin of the scorecard in words."""
     feature, say = declared.FEATURE_BY_NAME[line.feature], language.say
     if line.is_missing:
@@ -301,7 +303,7 @@ def _bounds(line: Line, language: Language) -> str:
     return say("from", low=low) if high is None else say("from_below", low=low, high=high)
 
 
-def _bin(column: Column, part: Bin, language: Language) -> str:
+def _bin(column: ColumnSummary, part: Bin, language: Language) -> str:
     """Name a bin in words."""
     if part.is_missing:
         return language.say("missing")

@@ -12,7 +12,7 @@ from scoring.inference_log import InferenceLog
 from scoring.scorer import Scorer
 from scoring.serving.batches import Batches
 from scoring.serving.job import Job
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.serving.reading import parse
 
 MODEL, LOG = Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"])
@@ -31,8 +31,8 @@ def job(body: bytes) -> Job:
     return Job(uuid.uuid4().hex, parse(body, 1_000, DECODER))
 
 
-def text(answer: bytes | Refusal) -> bytes:
-    """Return an answer, or fail loudly: a benchmark must not count refusals."""
-    if isinstance(answer, Refusal):
+def text(answer: bytes | Rejection) -> bytes:
+    """Return an answer, or fail loudly: a benchmark must not count rejections."""
+    if isinstance(answer, Rejection):
         raise RuntimeError(answer.detail)
     return answer

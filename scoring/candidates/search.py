@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # imported where it is used: most trainings search nothing
 
 INNER_FOLDS = 3
 TRIALS_BEFORE_PRUNING = 5
-Told = Callable[[str], None]
+OnProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Search:
     seed : int
     remaining_s : callable
         Returns the seconds left; no trial begins below 0.
-    told : callable
+    on_progress : callable
         Called with a line about the best so far.
     """
 
@@ -56,7 +56,7 @@ class Search:
     key: str
     seed: int
     remaining_s: Callable[[], float]
-    told: Told
+    on_progress: OnProgress
 
     def tune(self, candidate: Candidate, data: TrainingSet, part: str) -> tuple[Candidate, Trials]:
         """Return the candidate with the settings whose decisions cost least on inner folds, and all trials.
@@ -94,7 +94,7 @@ class Search:
         for number, settings in enumerate(combinations, 1):
             if self.remaining_s() < 0:
                 break
-            self.told(f"grid, {number} of {len(combinations)}")
+            self.on_progress(f"grid, {number} of {len(combinations)}")
             found = GridSearchCV(
                 _Estimator(candidate, data),
                 {"settings": [settings]},
@@ -150,7 +150,7 @@ class Search:
                 best = f"{study.best_value:.0f} per 1,000"
             except ValueError:  # nothing but pruned trials yet
                 best = "none yet"
-            self.told(f"trial {number + 1} of {self.trials}, best {best}")
+            self.on_progress(f"trial {number + 1} of {self.trials}, best {best}")
         return [
             {
                 "settings": dict(trial.params),

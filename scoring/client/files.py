@@ -242,21 +242,21 @@ def _checked(
     wrong: dict[int, list[str]] = {}
     for row, name in Checker(dict(table.schema)).faults(table).iter_rows():
         wrong.setdefault(rows[row], []).append(name)
-    told: dict[int, dict[str | None, tuple[str, str]]] = {}
+    named: dict[int, dict[str | None, tuple[str, str]]] = {}
     for row, column, fault in said:
-        told.setdefault(row, {})[column] = fault.code, fault.say()
+        named.setdefault(row, {})[column] = fault.code, fault.say()
     details: list[tuple[int, str | None, str | None, str, str]] = []
-    for row in sorted(wrong.keys() | told.keys()):
-        named = told.get(row, {})
+    for row in sorted(wrong.keys() | named.keys()):
+        here = named.get(row, {})
         client = None
-        if None not in named:  # a whole line that is no record has no values
+        if None not in here:  # a whole line that is no record has no values
             at = int(rows.search_sorted(row))
             values = table.row(at, named=True)
             client = _whole(values[KEY])
-            asked = [name for name in wrong.get(row, ()) if name not in named]
+            asked = [name for name in wrong.get(row, ()) if name not in here]
             wrong_here = explain(values, asked, at) if asked else []
-            named |= {fault.field: (fault.code, fault.detail) for fault in wrong_here}
-        details += [(row, client, name, *words) for name, words in named.items()]
+            here |= {fault.field: (fault.code, fault.detail) for fault in wrong_here}
+        details += [(row, client, name, *words) for name, words in here.items()]
     rejected = pl.DataFrame(details, schema=REJECTED, orient="row")
     rows = rows.alias("row")
     if not details:

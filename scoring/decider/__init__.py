@@ -5,6 +5,6 @@ dictionaries or as frames. What carries them, and who asks by which means, is kn
 """
 
 from scoring.decider.few import Asked, Decided, Decider
-from scoring.decider.slices import Part, Slices
+from scoring.decider.slices import DecidedSlice, Slices
 
-__all__ = ["Asked", "Decided", "Decider", "Part", "Slices"]
+__all__ = ["Asked", "Decided", "DecidedSlice", "Decider", "Slices"]

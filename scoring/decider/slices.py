@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from scoring.inference_log import Table, event_ids
+from scoring.inference_log import TableRecording, event_ids
 from scoring.judge import Judge
 from scoring.schema import KEY, Decision
 from scoring.tables import Portfolio
@@ -18,7 +18,7 @@ from scoring.tables import Portfolio
 COLUMNS = tuple(name for name in Decision.model_fields if name != "warnings")
 
 
-class Part(NamedTuple):
+class DecidedSlice(NamedTuple):
     """The decisions on a slice, as `COLUMNS`, and its values unlike those of training: `remarks.marks`."""
 
     decisions: pl.DataFrame
@@ -38,7 +38,7 @@ class Slices:
         Exact tag of its scorer.
     events : str
         The first 24 digits of the ids of the events.
-    record : Table or None
+    record : TableRecording or None
         Where the decisions go; None if they are in the log already, or there is none.
     on_commit : callable
         Called when they are in the log.
@@ -49,7 +49,7 @@ class Slices:
         judge: Judge,
         model: str,
         events: str,
-        record: Table | None,
+        record: TableRecording | None,
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self._judge = judge
@@ -62,7 +62,7 @@ class Slices:
 
     def decide(
         self, portfolios: Iterable[Portfolio], pause: Callable[[], None] = lambda: None
-    ) -> Iterator[Part]:
+    ) -> Iterator[DecidedSlice]:
         """Give the decisions on each portfolio; all are on the disk, not yet bound, when all are given.
 
         ``pause`` is called between two of them; it may let others go first, or raise.
@@ -81,7 +81,7 @@ class Slices:
             whole = judged.said.with_columns(
                 pl.Series("event_id", ids, dtype=pl.String), clients, pl.lit(self._model).alias("model")
             )
-            yield Part(whole.select(COLUMNS), judged.marks)
+            yield DecidedSlice(whole.select(COLUMNS), judged.marks)
             pause()
         if written is not None:
             written.result()

@@ -22,7 +22,7 @@ from scoring.decisions import schema
 from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, place_of
 from scoring.decisions.lookup import LateError, as_of
-from scoring.inference_log import LogError, heads_folder, identity, pseudonym_key
+from scoring.inference_log import LogError, anchors_folder, identity, pseudonym_key
 
 FAULTY, BAD_INPUT = 1, 2
 LOOK_S = 0.2  # between two looks at the log: so old is what was decided when it can be looked up
@@ -30,9 +30,9 @@ AGAIN_S = 2.0  # after a fault
 NICE = 10  # decisions go first
 
 LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
-Heads = Annotated[
+Anchors = Annotated[
     Path | None,
-    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar=settings.LOG_HEADS.name),
+    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
 ]
 KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 Place = Annotated[
@@ -52,7 +52,7 @@ app.callback()(settings.warn_of_unknown)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _printed() -> Iterator[None]:
     """Say what a user can mend in one line, and end with code 2."""
     try:
         yield
@@ -62,11 +62,11 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _follower(log: Path, heads: Path | None, key_file: Path, place: str) -> Iterator[Follower]:
+def _follower(log: Path, anchors: Path | None, key_file: Path, place: str) -> Iterator[Follower]:
     key = pseudonym_key(key_file, is_new_allowed=False)
     index = Index(place_of(place, log), identity(key))
     try:
-        yield Follower(index, log, heads or heads_folder(log), key)
+        yield Follower(index, log, anchors or anchors_folder(log), key)
     finally:
         index.close()
 
@@ -74,7 +74,7 @@ def _follower(log: Path, heads: Path | None, key_file: Path, place: str) -> Iter
 @app.command(epilog="Example: python -m scoring.decisions follow --log var/log")
 def follow(
     log: LogFolder = LOG,
-    heads: Heads = None,
+    anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
     is_once: Annotated[bool, typer.Option("--once", help="End when the index is up to the log.")] = False,
@@ -87,25 +87,25 @@ def follow(
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
     if is_once:
-        with _told(), _follower(log, heads, key_file, place) as follower:
+        with _printed(), _follower(log, anchors, key_file, place) as follower:
             console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if parent:  # who ends the parent from a terminal ends this one with it
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICE)
-    told = ""
+    printed = ""
     while not parent or os.getppid() == parent:
         try:
-            with _follower(log, heads, key_file, place) as follower:
+            with _follower(log, anchors, key_file, place) as follower:
                 while not parent or os.getppid() == parent:
                     if not follower.step():
                         time.sleep(LOOK_S)
-                    told = ""
+                    printed = ""
         except (IndexFault, LogError) as error:
-            if str(error) != told:
-                told = str(error)
-                errors.print(f"The index waits, decisions go on: {escape(told)}", highlight=False)
+            if str(error) != printed:
+                printed = str(error)
+                errors.print(f"The index waits, decisions go on: {escape(printed)}", highlight=False)
             time.sleep(AGAIN_S)
 
 
@@ -122,13 +122,13 @@ def _all(follower: Follower) -> int:
 
 @app.command(epilog="Example: python -m scoring.decisions rebuild --log var/log")
 def rebuild(
-    log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+    log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE, place: Place = ""
 ) -> None:
     """Empty the index and fill it again from the log. Look-ups say that it is late until that is done.
 
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
-    with _told(), _follower(log, heads, key_file, place) as follower:
+    with _printed(), _follower(log, anchors, key_file, place) as follower:
         if not log.is_dir():
             raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
         follower.index.remake()
@@ -137,14 +137,14 @@ def rebuild(
 
 @app.command(epilog="Example: python -m scoring.decisions status --log var/log")
 def status(
-    log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+    log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE, place: Place = ""
 ) -> None:
     """Say what the index holds, how far behind the log it is, and what could not be followed.
 
     Exit codes: 0 all is well, 1 it is late or a file could not be followed, 2 no such log or index.
     """
     late = ""
-    with _told(), _follower(log, heads, key_file, place) as follower:
+    with _printed(), _follower(log, anchors, key_file, place) as follower:
         index = follower.index
         with index.begin() as connection:
             about = connection.execute(select(schema.about)).mappings().one()

@@ -23,9 +23,9 @@ from scoring.decisions.schema import packed
 from scoring.inference_log import (
     SETTLED_S,
     BrokenError,
-    Line,
+    Checkpoint,
+    FollowedLine,
     Note,
-    Place,
     anchor_of,
     files,
     follow,
@@ -61,7 +61,7 @@ class _File:
     """A file as the index has it, and how it stood when it was looked at last."""
 
     id: int
-    place: Place
+    place: Checkpoint
     state: str
     seen: tuple[int, ...] = ()
 
@@ -74,7 +74,7 @@ class _Batch:
     reviews: list[tuple[Note, int]] = field(default_factory=list)
     outcomes: list[dict[str, Any]] = field(default_factory=list)
     set_aside: int = 0
-    after: Place | None = None
+    after: Checkpoint | None = None
 
 
 class Follower:
@@ -83,7 +83,7 @@ class Follower:
     Parameters
     ----------
     index : Index
-    folder, heads : Path
+    folder, anchors : Path
         The log and its anchors.
     key : bytes
         The log's key, which signed the anchors.
@@ -96,11 +96,11 @@ class Follower:
     """
 
     def __init__(
-        self, index: Index, folder: Path, heads: Path, key: bytes, clock: Callable[[], float] = time.time
+        self, index: Index, folder: Path, anchors: Path, key: bytes, clock: Callable[[], float] = time.time
     ) -> None:
         self.index = index
         self.folder = folder
-        self.heads = heads
+        self.anchors = anchors
         self._key = key
         self._clock = clock
         self._files: dict[str, _File] | None = None  # None: to be read from the index
@@ -157,7 +157,7 @@ class Follower:
         self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
         self._names = {row[0]: row[1] for row in names}
         found = {
-            row["name"]: _File(row["id"], Place(row["seq"], row["offset"], row["head"]), row["state"])
+            row["name"]: _File(row["id"], Checkpoint(row["seq"], row["offset"], row["head"]), row["state"])
             for row in rows
         }
         if found and not any(name in there or self._is_anchored(name) for name in found):
@@ -171,7 +171,7 @@ class Follower:
 
     def _is_anchored(self, name: str) -> bool:
         try:
-            return anchor_of(self.heads, name, self._key) is not None
+            return anchor_of(self.anchors, name, self._key) is not None
         except BrokenError:
             return True
 
@@ -185,7 +185,7 @@ class Follower:
         if file is not None and file.seen == seen and not self._has_settled(name, file, seen):
             return 0
         try:
-            anchor = anchor_of(self.heads, name, self._key)
+            anchor = anchor_of(self.anchors, name, self._key)
             if anchor is not None and anchor.state == "purged":
                 return self._purge(name)
             if not seen[0] and file is not None:
@@ -217,7 +217,7 @@ class Follower:
 
     def _look(self, name: str) -> tuple[int, ...]:
         """Return what changes when a file or its anchor does: it begins with 0 if there is no file."""
-        return (*standing(self.folder / name), *standing(self.heads / f"{name}.head"))
+        return (*standing(self.folder / name), *standing(self.anchors / f"{name}.head"))
 
     def _has_settled(self, name: str, file: _File | None, seen: tuple[int, ...]) -> bool:
         """Say whether there is something behind the anchor of a file that nobody writes to any more."""
@@ -226,7 +226,7 @@ class Follower:
 
     def _begin(self, name: str) -> _File:
         assert self._files is not None
-        start = Place.start(name)
+        start = Checkpoint.start(name)
         row = {"name": name, "seq": 0, "offset": 0, "head": start.head, "state": "open"}
         with self.index.begin(is_writing=True) as connection:
             if connection.scalar(select(schema.files.c.id).where(schema.files.c.name == name)) is not None:
@@ -241,7 +241,7 @@ class Follower:
             connection.execute(update(schema.files).where(where).values(state=state, fault=fault))
         file.state = state
 
-    def _batches(self, file: int, lines: Iterator[Line]) -> Iterator[_Batch]:
+    def _batches(self, file: int, lines: Iterator[FollowedLine]) -> Iterator[_Batch]:
         batch = _Batch()
         try:
             for line in lines:
@@ -257,7 +257,7 @@ class Follower:
         if batch.after is not None:
             yield batch
 
-    def _add(self, batch: _Batch, file: int, line: Line) -> None:
+    def _add(self, batch: _Batch, file: int, line: FollowedLine) -> None:
         content = line.content
         if isinstance(content, str):
             batch.set_aside += 1

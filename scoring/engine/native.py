@@ -1,4 +1,4 @@
-"""The door to the kernels: the built file beside the sources, and a forest as they take it."""
+"""The middleware to the kernels: the built file beside the sources, and a forest as they take it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from scoring.candidates import PROBE, Candidate, TrainingSet, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.evidence.fairness import Audit, Labels, audit
-from scoring.evidence.paired import Difference, Judged, differences
+from scoring.evidence.paired import Difference, FoldScores, differences
 from scoring.features import Feature
 from scoring.metrics import Measured, Outcomes, Vector, measure
 from scoring.schema import Application, columns
@@ -65,7 +65,7 @@ class Refit:
     """
 
     variant: Variant
-    judged: Judged
+    judged: FoldScores
     auc_gained: Difference | None = None
     cost_saved: Difference | None = None
 
@@ -106,7 +106,7 @@ class Bench:
 
     def refit(self, variant: Variant, against: Refit | None = None) -> Refit:
         """Cross-validate a variant; compare it with another one."""
-        judged = Judged(variant.name, self.y, probability(self.log_odds(variant))[None, :])
+        judged = FoldScores(variant.name, self.y, probability(self.log_odds(variant))[None, :])
         if against is None:
             return Refit(variant, judged)
         return Refit(variant, judged, *differences(judged, against.judged))
@@ -158,7 +158,7 @@ def directions(names: Sequence[str]) -> dict[str, int]:
     return {name: declared.FEATURE_BY_NAME[name].direction for name in names}
 
 
-def ladder(bench: Bench, names: Sequence[str], told: Progress) -> list[Refit]:
+def ladder(bench: Bench, names: Sequence[str], on_progress: Progress) -> list[Refit]:
     """Add one block of features after the other; each step is measured against the step before."""
     have: set[str] = set()
     steps: list[Refit] = []
@@ -171,24 +171,24 @@ def ladder(bench: Bench, names: Sequence[str], told: Progress) -> list[Refit]:
         if not block:
             continue
         have |= block
-        told(name)
+        on_progress(name)
         variant = Variant(name, tuple(n for n in names if n in have))
         steps.append(bench.refit(variant, steps[-1] if steps else None))
     return steps
 
 
-def exclusions(bench: Bench, told: Progress) -> list[Refit]:
+def exclusions(bench: Bench, on_progress: Progress) -> list[Refit]:
     """Measure what each protected attribute is worth: all features, then without each, then without all.
 
     ``cost_saved`` below 0 is the price of the exclusion.
     """
-    told("nothing")
+    on_progress("nothing")
     first = bench.refit(Variant("nothing", bench.coded.names))
     policies: list[tuple[str, ...]] = [(attribute,) for attribute in PROTECTED]
     found = [first]
     for policy in (*policies, DEFAULT_PROTECTED, tuple(PROTECTED)):
         name = " + ".join(policy)
-        told(name)
+        on_progress(name)
         kept = tuple(n for n in declared.names(policy) if n in first.variant.features)
         found.append(bench.refit(Variant(name, kept), first))
     return found
@@ -219,7 +219,7 @@ def search(
     names: Sequence[str],
     groups: Mapping[str, Labels],
     share_granted: float,
-    told: Progress,
+    on_progress: Progress,
     seed: int = 0,
 ) -> list[Alternative]:
     """Look for a model that falls more evenly on the groups at nearly the same cost.
@@ -233,13 +233,13 @@ def search(
         From ``fairness.labels``.
     share_granted : float
         Approvals at which the ratios are compared, in (0, 1).
-    told : callable
+    on_progress : callable
     """
     base: Refit | None = None
     first: dict[str, Audit] = {}
     found: list[Alternative] = []
     for variant in _variants(bench.coded.only(names), groups, seed):
-        told(variant.name)
+        on_progress(variant.name)
         refit = bench.refit(variant, base)
         base = base or refit
         p = refit.judged.probability[0]

@@ -18,7 +18,7 @@ from scoring.scorer.scorecard import Scorecard
 
 
 @dataclass(frozen=True)
-class Line:
+class CardLine:
     """One bin of one feature.
 
     Attributes
@@ -62,7 +62,7 @@ class Card:
     run_id: str
     base: int
     is_exact: bool
-    lines: tuple[Line, ...]
+    lines: tuple[CardLine, ...]
 
 
 def lay_out(run_id: str, scorer: Scorer, features: pl.DataFrame, y: Outcomes) -> Card:
@@ -88,7 +88,7 @@ def lay_out(run_id: str, scorer: Scorer, features: pl.DataFrame, y: Outcomes) ->
     straight = straight if isinstance(straight, Affine) else Affine()
     said = card.to_json(scorer.feature_names, scorer.categories, -scorer.points.factor * straight.slope)
     matrix = scorer.encode(features.select(scorer.feature_names))
-    lines: list[Line] = []
+    lines: list[CardLine] = []
     for term in sorted(card.terms, key=lambda term: -float(np.ptp([*term.log_odds, term.missing]))):
         name, column = scorer.feature_names[term.position], matrix[:, term.position]
         gaps = np.isnan(column)
@@ -101,9 +101,9 @@ def lay_out(run_id: str, scorer: Scorer, features: pl.DataFrame, y: Outcomes) ->
     return Card(run_id, int(scorer.points.of(base)), isinstance(scorer.calibration, Affine), tuple(lines))
 
 
-def _line(feature: str, entry: Mapping[str, object], seen: Outcomes, is_missing: bool = False) -> Line:
+def _line(feature: str, entry: Mapping[str, object], seen: Outcomes, is_missing: bool = False) -> CardLine:
     low, high, levels, points = (entry.get(key) for key in ("from", "below", "levels", "points"))
-    return Line(
+    return CardLine(
         feature,
         low if isinstance(low, float) else None,
         high if isinstance(high, float) else None,

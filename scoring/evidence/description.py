@@ -69,7 +69,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnSummary:
     """One column of the portfolio.
 
     Attributes
@@ -115,7 +115,7 @@ def gaps_by_table(
     return found
 
 
-def describe(features: pl.DataFrame, y: Outcomes, names: Sequence[str]) -> list[Column]:
+def describe(features: pl.DataFrame, y: Outcomes, names: Sequence[str]) -> list[ColumnSummary]:
     """Describe some columns, each beside the outcome; a bin of fewer than ``SMALLEST`` is not shown.
 
     Parameters
@@ -144,7 +144,7 @@ def correlations(
     return sorted(found, key=lambda pair: -abs(pair[2]))[:most]
 
 
-def _column(values: pl.Series, y: Outcomes) -> Column:
+def _column(values: pl.Series, y: Outcomes) -> ColumnSummary:
     known = values.drop_nulls()
     is_number = values.dtype == pl.Float64
     quantiles: tuple[float, ...] = ()
@@ -153,7 +153,7 @@ def _column(values: pl.Series, y: Outcomes) -> Column:
     bins = _number_bins(values) if is_number else _level_bins(values)
     gaps = values.is_null().to_numpy()
     bins.append((None, None, None, True, gaps))
-    return Column(
+    return ColumnSummary(
         values.name,
         float(gaps.mean()),
         quantiles,

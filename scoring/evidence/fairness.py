@@ -34,7 +34,7 @@ Labels = NDArray[np.str_]
 
 
 @dataclass(frozen=True)
-class Group:
+class AuditGroup:
     """One group at the cut-off in force. The ratio of the group granted most often is 1.
 
     Attributes
@@ -94,7 +94,7 @@ class Audit:
     attribute: str
     reference: str
     gap_reference: str
-    groups: tuple[Group, ...]
+    groups: tuple[AuditGroup, ...]
     hidden: int
     cuts: tuple[float, ...]
     ratios: dict[str, tuple[Measured, ...]]
@@ -105,13 +105,13 @@ class Audit:
     drawn: Vector
 
     @property
-    def lowest(self) -> Group:
+    def lowest(self) -> AuditGroup:
         """The group with the lowest approval ratio at the cut-off in force."""
         others = (group for group in self.groups if group.name != self.reference)
         return min(others, key=lambda group: group.ratio.value)
 
     @property
-    def furthest(self) -> Group:
+    def furthest(self) -> AuditGroup:
         """The group with the widest gap among good clients at the cut-off in force."""
         others = (group for group in self.groups if group.name != self.gap_reference)
         return min(others, key=lambda group: group.gap.value)
@@ -219,7 +219,7 @@ def audit(
         shown[best[0][last]],
         shown[best[1][last]],
         tuple(
-            Group(
+            AuditGroup(
                 shown[g],
                 int(round(tally.size[g], -1)),
                 _measured(plain["share"][g, last], drawn["share"][:, g, last]),

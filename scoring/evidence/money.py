@@ -57,7 +57,7 @@ TERMS = Terms()
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MoneyOutcome:
     """What a threshold leads to. Money is per 1,000 of credit asked for, granted or not.
 
     Attributes
@@ -91,7 +91,7 @@ def expected_loss(probability: Vector, exposure: Vector, terms: Terms = TERMS) -
 
 def outcome(
     y: Outcomes, probability: Vector, exposure: Vector, threshold: float, terms: Terms = TERMS
-) -> Outcome:
+) -> MoneyOutcome:
     """Return what one threshold leads to.
 
     Parameters
@@ -116,7 +116,7 @@ def decided(
     thresholds: Vector,
     served: float,
     terms: Terms = TERMS,
-) -> Outcome:
+) -> MoneyOutcome:
     """Return what decisions out of fold lead to, where each fold has its threshold from the others.
 
     Parameters as ``outcome``; ``thresholds`` has one per application, and ``served``, the threshold that was
@@ -129,7 +129,7 @@ def decided(
 
 def scenarios(
     y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS
-) -> list[tuple[Terms, Outcome]]:
+) -> list[tuple[Terms, MoneyOutcome]]:
     """Return what other terms would say, each at its own threshold: other losses; half and twice the margin.
 
     A margin stays within the loan. Parameters as ``outcome``.
@@ -146,7 +146,7 @@ def strategy(
     terms: Terms = TERMS,
     points: int = CURVE,
     smallest: int = 1,
-) -> list[Outcome]:
+) -> list[MoneyOutcome]:
     """Return the strategy curve: what every share of approvals leads to, from refusing all to granting all.
 
     Parameters as ``outcome``; at most ``points`` thresholds, spread evenly over the applications, with at
@@ -158,7 +158,7 @@ def strategy(
     return [curve.at(cut, curve.threshold(cut)) for cut in cuts]
 
 
-def best_cutoff(y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS) -> Outcome:
+def best_cutoff(y: Outcomes, probability: Vector, exposure: Vector, terms: Terms = TERMS) -> MoneyOutcome:
     """Return the threshold of highest profit on these applications, exact over every way to cut them.
 
     Among equally good ones the highest threshold wins. Parameters as ``outcome``.
@@ -192,13 +192,13 @@ class _Curve:
         """Return a threshold that cuts here: the probability of the first application refused."""
         return float(self.probability[cut]) if cut < len(self.probability) else GRANT_ALL
 
-    def at(self, cut: int, threshold: float) -> Outcome:
+    def at(self, cut: int, threshold: float) -> MoneyOutcome:
         """Return what granting the first so many leads to."""
         n, bads = len(self.probability), float(self.bads[cut])
         goods_refused = (n - float(self.bads[-1])) - (cut - bads)
         per_1000 = 1_000 / self.asked
         lost, earned = float(self.lost[cut]) * per_1000, float(self.earned[cut]) * per_1000
-        return Outcome(
+        return MoneyOutcome(
             threshold,
             cut / n,
             bads / cut if cut else 0.0,

@@ -31,7 +31,7 @@ class Difference:
         return f"{value} ({low} to {high})"
 
 
-class Judged:
+class FoldScores:
     """What a system said of each application, out of fold, in one or more repeats of the cross-validation.
 
     Parameters
@@ -74,7 +74,7 @@ class Judged:
         return 1.0 - float(self.cost.sum()) / float(worst)
 
 
-def differences(ours: Judged, other: Judged, seed: int = 0) -> tuple[Difference, Difference]:
+def differences(ours: FoldScores, other: FoldScores, seed: int = 0) -> tuple[Difference, Difference]:
     """Return by how much ours has a higher AUC, and a lower cost per 1,000 applications; above 0 is ahead."""
     random = np.random.default_rng(seed)
     n = len(ours.y)

@@ -45,7 +45,7 @@ class Resemblance:
 
 
 @dataclass(frozen=True)
-class Slice:
+class PartFigures:
     """The figures of one part of the applications."""
 
     number: int
@@ -110,7 +110,7 @@ def resemblance(labelled: pl.DataFrame, later: pl.DataFrame, seed: int = 0) -> R
 
 def slices(
     y: Outcomes, p: Vector, thresholds: Vector, order: Vector, parts: int = PARTS, seed: int = 0
-) -> list[Slice]:
+) -> list[PartFigures]:
     """Measure the decisions in parts of equal size, from the lowest to the highest ``order``.
 
     A part without both outcomes is left out: it has no AUC.
@@ -121,7 +121,7 @@ def slices(
             continue
         metrics = with_intervals(y[rows], p[rows], thresholds[rows], seed=seed)
         found.append(
-            Slice(
+            PartFigures(
                 number,
                 len(rows),
                 float(y[rows].mean()),

@@ -84,7 +84,7 @@ class Stable:
         Share of applications to which a refit tells the same weightiest reason.
     shared : Measured
         Mean share of the model's reasons that a refit tells too.
-    same_first_among, shared_among : Measured or None
+    same_first_between, shared_between : Measured or None
         The same of one refit against another; None for a single one.
     """
 
@@ -92,8 +92,8 @@ class Stable:
     refits: int
     same_first: Measured
     shared: Measured
-    same_first_among: Measured | None
-    shared_among: Measured | None
+    same_first_between: Measured | None
+    shared_between: Measured | None
 
 
 def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreement | None:
@@ -156,18 +156,18 @@ def substitute(scorer: Scorer, features: pl.DataFrame) -> Verified | None:
         The first ``SAMPLE`` refused ones are looked at.
     """
     refused = features.filter(pl.Series(scorer.probability(features) >= scorer.threshold))[:SAMPLE]
-    told = [one["reasons"] for one in explain(scorer, refused)] if len(refused) else []
-    if not any(told):
+    stated = [one["reasons"] for one in explain(scorer, refused)] if len(refused) else []
+    if not any(stated):
         return None
     before = scorer.probability(refused)
     falls: list[tuple[int, float]] = []  # rank of the reason, fall of the probability
-    for group in sorted({reason.group for reasons in told for reason in reasons}):
-        rows = [i for i, reasons in enumerate(told) if group in {r.group for r in reasons}]
-        ranks = [[r.group for r in told[i]].index(group) for i in rows]
+    for group in sorted({reason.group for reasons in stated for reason in reasons}):
+        rows = [i for i, reasons in enumerate(stated) if group in {r.group for r in reasons}]
+        ranks = [[r.group for r in stated[i]].index(group) for i in rows]
         after = scorer.probability(_with_granted(scorer, refused[rows], (group,)))
         falls += zip(ranks, (before[rows] - after).tolist(), strict=True)
     sets: dict[tuple[str, ...], list[int]] = {}
-    for i, reasons in enumerate(told):
+    for i, reasons in enumerate(stated):
         sets.setdefault(tuple(sorted(r.group for r in reasons)), []).append(i)
     granted = sum(
         int((scorer.probability(_with_granted(scorer, refused[rows], chosen)) < scorer.threshold).sum())
@@ -199,20 +199,20 @@ def compare_reasons(scorer: Scorer, refits: Sequence[Scorer], features: pl.DataF
         should have been learned from.
     """
     refused = features.filter(pl.Series(scorer.probability(features) >= scorer.threshold))[:SAMPLE]
-    ours = _told(scorer, refused) if len(refused) else []
+    ours = _stated(scorer, refused) if len(refused) else []
     kept = [i for i, reasons in enumerate(ours) if reasons]
     if not kept or not refits:
         return None
-    told = [_told(refit, refused[kept]) for refit in refits]
-    against = np.mean([_alike([ours[i] for i in kept], theirs) for theirs in told], axis=0)
-    among: list[Measured | None] = [None, None]
-    if pairs := [_alike(a, b) for a, b in permutations(told, 2)]:
-        known = [i for i in range(len(kept)) if all(refit[i] for refit in told)]
-        among = [_mean(column) for column in np.mean(pairs, axis=0)[known].T] if known else among
-    return Stable(len(kept), len(refits), *(_mean(column) for column in against.T), *among)
+    stated = [_stated(refit, refused[kept]) for refit in refits]
+    against = np.mean([_alike([ours[i] for i in kept], theirs) for theirs in stated], axis=0)
+    between: list[Measured | None] = [None, None]
+    if pairs := [_alike(a, b) for a, b in permutations(stated, 2)]:
+        known = [i for i in range(len(kept)) if all(refit[i] for refit in stated)]
+        between = [_mean(column) for column in np.mean(pairs, axis=0)[known].T] if known else between
+    return Stable(len(kept), len(refits), *(_mean(column) for column in against.T), *between)
 
 
-def _told(scorer: Scorer, features: pl.DataFrame) -> list[list[str]]:
+def _stated(scorer: Scorer, features: pl.DataFrame) -> list[list[str]]:
     return [[reason.group for reason in one["reasons"]] for one in explain(scorer, features)]
 
 

@@ -110,7 +110,7 @@ def one(
     Parameters
     ----------
     application : mapping
-        Raw columns, checked at the door; an absent one is missing.
+        Raw columns, checked at the middleware; an absent one is missing.
     history : mapping of str to sequence of mapping, optional
         Raw records by Kaggle name of their table.
     given : mapping of str to value, optional

@@ -10,7 +10,7 @@ from scoring.features.base import (
     DAYS_A_YEAR,
     Direction,
     Feature,
-    Told,
+    ReasonSide,
     Unit,
     date,
     declaring,
@@ -49,11 +49,11 @@ def raw(
     direction: Direction = 0,
     *,
     term: Term | None = None,
-    told: Told | None = None,
+    reason: ReasonSide | None = None,
 ) -> Feature:
     """Declare a column as it is (or merely cleaned); its label is the schema's."""
     value = col(name) if term is None else term
-    return Feature(name, value, unit, group, COLUMNS[name].label, direction, told=told)
+    return Feature(name, value, unit, group, COLUMNS[name].label, direction, reason=reason)
 
 
 def years(column: str) -> Term:
@@ -145,12 +145,12 @@ EXTERNAL: list[Feature] = [
 
 REQUEST: list[Feature] = [
     raw("NAME_CONTRACT_TYPE", "category", "request"),
-    raw("AMT_CREDIT", "amount", "request", told="above"),
-    raw("AMT_ANNUITY", "amount", "request", told="above"),
+    raw("AMT_CREDIT", "amount", "request", reason="above"),
+    raw("AMT_ANNUITY", "amount", "request", reason="above"),
     raw("AMT_GOODS_PRICE", "amount", "request"),
-    raw("AMT_INCOME_TOTAL", "amount", "request", told="below"),
+    raw("AMT_INCOME_TOTAL", "amount", "request", reason="below"),
     request("annuity_to_income", ratio(annuity, income), "share", 1),
-    request("credit_to_income", ratio(credit, income), "ratio", told="above"),
+    request("credit_to_income", ratio(credit, income), "ratio", reason="above"),
     request("credit_to_annuity", ratio(credit, annuity), "ratio"),
     # A lender sells few products, and the instalment per 2,000 lent tells them apart: duration and rate in
     # one. Risk jumps from one to the next instead of following a line, so that each is a level of its own.
@@ -158,10 +158,10 @@ REQUEST: list[Feature] = [
     request("annuity_to_credit", ratio(annuity, credit), "share"),
     request("credit_to_goods", ratio(credit, goods), "ratio", 1),
     request("down_payment", goods - credit, "amount", -1),
-    request("goods_to_income", ratio(goods, income), "ratio", told="above"),
+    request("goods_to_income", ratio(goods, income), "ratio", reason="above"),
     request("goods_to_annuity", ratio(goods, annuity), "ratio"),
     request("surplus_to_income", ratio(credit - goods, income), "ratio", 1),
-    request("income_less_annuity", income - annuity, "amount", told="below"),
+    request("income_less_annuity", income - annuity, "amount", reason="below"),
 ]
 
 WORK: list[Feature] = [
@@ -173,7 +173,7 @@ WORK: list[Feature] = [
     raw("FLAG_WORK_PHONE", "flag", "stability"),
     raw("FLAG_PHONE", "flag", "stability"),
     raw("FLAG_EMAIL", "flag", "stability"),
-    stability("is_not_employed", col("DAYS_EMPLOYED") > 0, "flag", told="above"),
+    stability("is_not_employed", col("DAYS_EMPLOYED") > 0, "flag", reason="above"),
     stability("employed_years", employed, "years", -1),
     stability("registration_years", registered, "years", -1),
     stability("identity_years", identity, "years", -1),
@@ -189,7 +189,7 @@ WORK: list[Feature] = [
     stability("identity_to_registration", ratio(identity, registered), "ratio", is_plain=False),
     stability("credit_to_employed", ratio(credit, employed), "amount", is_plain=False),
     stability("income_to_employed", ratio(income, employed), "amount", is_plain=False),
-    *(raw(name, "flag", "stability", told="above") for name in MISMATCHES),
+    *(raw(name, "flag", "stability", reason="above") for name in MISMATCHES),
     stability("address_mismatches", summed(MISMATCHES), "count", 1),
 ]
 
@@ -232,9 +232,9 @@ CIRCLE: list[Feature] = [
 ]
 
 PAPERS: list[Feature] = [
-    *(raw(name, "count", "new_credit", told="above") for name in ENQUIRIES),
-    new_credit("enquiries", summed(ENQUIRIES), "count", told="above"),
-    new_credit("enquiries_recent_share", ratio(summed(RECENT), summed(ENQUIRIES)), "share", told="above"),
+    *(raw(name, "count", "new_credit", reason="above") for name in ENQUIRIES),
+    new_credit("enquiries", summed(ENQUIRIES), "count", reason="above"),
+    new_credit("enquiries_recent_share", ratio(summed(RECENT), summed(ENQUIRIES)), "share", reason="above"),
     *(raw(f"FLAG_DOCUMENT_{i}", "flag", "request") for i in (3, 5, 6, 8, 13, 14, 16, 18)),
     request("documents", summed(DOCUMENTS), "count"),
 ]

@@ -33,14 +33,14 @@ Unit = Literal[
     "category",
 ]
 Direction = Literal[-1, 0, 1]
-Told = Literal["above", "below", "never"]
+ReasonSide = Literal["above", "below", "never"]
 
 DAYS_A_YEAR = 365.25
 DAYS_A_MONTH = DAYS_A_YEAR / 12
 MONEY = 1_000  # amounts in the source have at most three decimals
 RATIO = 1_000_000  # ratios are kept to six decimals when they are averaged
 WHOLE = 1  # days and counts are whole already
-SIDES: dict[Told, Direction] = {"above": 1, "below": -1, "never": 0}
+SIDES: dict[ReasonSide, Direction] = {"above": 1, "below": -1, "never": 0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +66,7 @@ class Feature:
         Kaggle name of the table it sums up, ``application``, or ``cross`` for a mix.
     is_plain : bool
         Whether its value means something to a person; False for products and other terms made for the model.
-    told : {"above", "below", "never"}, optional
+    reason : {"above", "below", "never"}, optional
         Which side of the usual value bears out what its group claims when it is a reason; never: it says
         something else. None: the side that ``direction`` calls risky.
     """
@@ -79,7 +79,7 @@ class Feature:
     direction: Direction = 0
     table: str = "application"
     is_plain: bool = True
-    told: Told | None = None
+    reason: ReasonSide | None = None
 
     @property
     def reads(self) -> frozenset[str]:
@@ -89,7 +89,7 @@ class Feature:
     @property
     def side(self) -> Direction:
         """Which side of the usual value bears its group's claim out: +1 above, -1 below, 0 neither."""
-        return self.direction if self.told is None else SIDES[self.told]
+        return self.direction if self.reason is None else SIDES[self.reason]
 
     @property
     def kind(self) -> Literal["number", "category"]:
@@ -190,10 +190,10 @@ class Declare:
         direction: Direction = 0,
         *,
         is_plain: bool = True,
-        told: Told | None = None,
+        reason: ReasonSide | None = None,
     ) -> Feature:
         """Return the feature; its label stands in ``labels.py``."""
-        return Feature(name, term, unit, self.group, LABELS[name], direction, self.table, is_plain, told)
+        return Feature(name, term, unit, self.group, LABELS[name], direction, self.table, is_plain, reason)
 
 
 def declaring(table: str, *groups: str) -> Iterator[Declare]:
@@ -209,13 +209,13 @@ def statistics(
     which: tuple[str, ...] = ("mean", "max"),
     direction: Direction = 0,
     *,
-    told: Told | None = None,
+    reason: ReasonSide | None = None,
 ) -> list[Feature]:
     """Declare one feature per statistic of a per-record value.
 
-    ``direction`` and ``told`` hold for all: more of the value is more (or less) risk, whichever way it is
+    ``direction`` and ``reason`` hold for all: more of the value is more (or less) risk, whichever way it is
     summed up.
     """
     scale = MONEY if unit == "amount" else RATIO
     terms = {"mean": mean(value, scale), "max": value.max(), "min": value.min(), "sum": total(value, scale)}
-    return [declare(f"{name}_{key}", terms[key], unit, direction, told=told) for key in which]
+    return [declare(f"{name}_{key}", terms[key], unit, direction, reason=reason) for key in which]

@@ -78,25 +78,25 @@ def of_kind(key: str) -> list[Feature]:
     its_debt, its_credit = where(is_kind, debt), where(is_kind, credit)
     with_debt = where(is_kind & debt.is_not_null(), credit)
     return [
-        debts(f"bureau_{key}_active_count", count(IS_ACTIVE & is_kind), "count", told="above"),
+        debts(f"bureau_{key}_active_count", count(IS_ACTIVE & is_kind), "count", reason="above"),
         debts(f"bureau_{key}_credit_mean", mean(its_credit), "amount"),
         debts(f"bureau_{key}_debt_to_credit", ratio(total(its_debt), total(with_debt)), "share", 1),
-        history(f"bureau_{key}_opened_days_max", where(is_kind, opened).max(), "date", told="above"),
+        history(f"bureau_{key}_opened_days_max", where(is_kind, opened).max(), "date", reason="above"),
     ]
 
 
 BUREAU: tuple[Feature, ...] = (
-    history("bureau_count", length(), "count", told="below"),
+    history("bureau_count", length(), "count", reason="below"),
     debts("bureau_active_count", count(IS_ACTIVE), "count", 1),
     debts("bureau_active_share", share(IS_ACTIVE), "share", 1),
-    history("bureau_types", credit_type.n_unique_known(), "count", told="below"),
+    history("bureau_types", credit_type.n_unique_known(), "count", reason="below"),
     *statistics(debts, "bureau_credit", credit, "amount", ("mean", "max", "sum")),
-    *statistics(debts, "bureau_debt", debt, "amount", ("mean", "max", "sum"), told="above"),
+    *statistics(debts, "bureau_debt", debt, "amount", ("mean", "max", "sum"), reason="above"),
     *statistics(debts, "bureau_debt_share", debt_share, "share", ("mean", "max"), 1),
     debts("bureau_debt_to_credit", ratio(total(debt), total(where(debt.is_not_null(), credit))), "share", 1),
     debts("bureau_active_debt_to_credit", ratio(total(debt_active), total(credit_with_debt)), "share", 1),
-    *statistics(debts, "bureau_active_debt", debt_active, "amount", ("mean", "max", "sum"), told="above"),
-    *statistics(debts, "bureau_active_credit", credit_active, "amount", ("mean", "sum"), told="above"),
+    *statistics(debts, "bureau_active_debt", debt_active, "amount", ("mean", "max", "sum"), reason="above"),
+    *statistics(debts, "bureau_active_credit", credit_active, "amount", ("mean", "sum"), reason="above"),
     *statistics(cards, "bureau_limit", col("AMT_CREDIT_SUM_LIMIT"), "amount", ("mean", "sum")),
     *statistics(delays, "bureau_overdue", col("AMT_CREDIT_SUM_OVERDUE"), "amount", ("mean", "max", "sum"), 1),
     *statistics(delays, "bureau_max_overdue", col("AMT_CREDIT_MAX_OVERDUE"), "amount", ("mean", "max"), 1),
@@ -110,16 +110,18 @@ BUREAU: tuple[Feature, ...] = (
     *statistics(history, "bureau_updated_days", updated, "date", ("mean", "max")),
     *statistics(debts, "bureau_end_days", end, "date", ("mean", "max")),
     *statistics(history, "bureau_ended_days", ended, "date", ("mean", "max")),
-    debts("bureau_remaining_days_max", remaining.max(), "days", told="above"),
+    debts("bureau_remaining_days_max", remaining.max(), "days", reason="above"),
     debts("bureau_duration_days_mean", mean(duration), "days"),
     history("bureau_early_end_days_mean", mean(early_end), "days"),
-    *statistics(debts, "bureau_annuity", col("AMT_ANNUITY"), "amount", ("mean", "sum"), told="above"),
+    *statistics(debts, "bureau_annuity", col("AMT_ANNUITY"), "amount", ("mean", "sum"), reason="above"),
     *(
         item
         for key, kind in TYPES.items()
         for item in (
             debts(f"bureau_{key}_share", share(credit_type == kind), "share"),
-            debts(f"bureau_{key}_debt_sum", total(where(credit_type == kind, debt)), "amount", told="above"),
+            debts(
+                f"bureau_{key}_debt_sum", total(where(credit_type == kind, debt)), "amount", reason="above"
+            ),
         )
     ),
     *(new_credit(f"bureau_opened_{days}d_count", count(opened >= -days), "count", 1) for days in WINDOWS),
@@ -131,18 +133,18 @@ BUREAU: tuple[Feature, ...] = (
     *of_kind("card"),  # the others are too rare to bear a slice each
     *(new_credit(f"bureau_opened_{days}d_share", share(opened >= -days), "share", 1) for days in (365, 1095)),
     new_credit("bureau_gap_days_mean", ratio(opened.max() - opened.min(), opened.count() - 1), "days", -1),
-    history("bureau_closed_count", count(IS_CLOSED), "count", told="below"),
+    history("bureau_closed_count", count(IS_CLOSED), "count", reason="below"),
     delays("bureau_written_off_count", count(col("CREDIT_ACTIVE").is_in(["Sold", "Bad debt"])), "count", 1),
-    *statistics(history, "bureau_closed_credit", credit_closed, "amount", ("mean", "max"), told="below"),
-    debts("bureau_active_credit_max", credit_active.max(), "amount", told="above"),
+    *statistics(history, "bureau_closed_credit", credit_closed, "amount", ("mean", "max"), reason="below"),
+    debts("bureau_active_credit_max", credit_active.max(), "amount", reason="above"),
     *statistics(debts, "bureau_active_debt_share", where(IS_ACTIVE, debt_share), "share", ("mean", "max"), 1),
-    debts("bureau_remaining_days_mean", mean(remaining), "days", told="above"),
+    debts("bureau_remaining_days_mean", mean(remaining), "days", reason="above"),
     debts("bureau_due_monthly_sum", total(due_monthly), "amount", 1),
-    debts("bureau_active_annuity_sum", total(annuity_active), "amount", told="above"),
+    debts("bureau_active_annuity_sum", total(annuity_active), "amount", reason="above"),
     debts("bureau_repaid_sum", total(where(IS_ACTIVE, credit - debt)), "amount"),
     delays("bureau_max_overdue_share", share(col("AMT_CREDIT_MAX_OVERDUE") > 0), "share", 1),
     delays("bureau_730d_max_overdue_max", overdue_recent.max(), "amount", 1),
-    delays("bureau_overran_share", share(early_end < 0), "share", told="above"),
+    delays("bureau_overran_share", share(early_end < 0), "share", reason="above"),
     debts("bureau_end_future_share", share(end > 0), "share"),
     *(
         item
@@ -186,14 +188,14 @@ BALANCE: tuple[Feature, ...] = (
     *statistics(month_delays, "balance_late_recent_share", late_recent_share, "share", ("mean", "max"), 1),
     month_delays("balance_level_mean", mean(level_mean, RATIO), "months", 1),
     month_delays("balance_level_max", level_max.max(), "months", 1),
-    month_history("balance_closed_share", mean(closed_share, RATIO), "share", -1, told="never"),
+    month_history("balance_closed_share", mean(closed_share, RATIO), "share", -1, reason="never"),
     month_history("balance_unknown_share", mean(unknown_share, RATIO), "share"),
     *statistics(
         month_delays, "balance_late_two_years_share", late_two_years_share, "share", ("mean", "max"), 1
     ),
     month_delays("balance_late_loans_share", share(level_max > 0), "share", 1),
     month_debts("balance_paying_recent_share", mean(paying_recent_share, RATIO), "share"),
-    month_history("balance_months_mean", mean(months), "months", told="below"),
+    month_history("balance_months_mean", mean(months), "months", reason="below"),
     month_delays("balance_last_late_month", last_late_month.max(), "month", 1),
 )
 

@@ -49,7 +49,7 @@ def within(months: int, value: Term) -> Term:
 
 
 FEATURES: tuple[Feature, ...] = (
-    history("card_count", length(), "count", told="below"),
+    history("card_count", length(), "count", reason="below"),
     cards("card_cards", col("SK_ID_PREV").n_unique(), "count"),
     *statistics(cards, "card_balance", balance, "amount", ("mean", "max"), 1),
     cards("card_balance_now", mean(balance_now), "amount", 1),
@@ -85,7 +85,7 @@ FEATURES: tuple[Feature, ...] = (
     cards("card_cash_year_sum", total(where(year, drawn_cash)), "amount", 1),
     delays("card_short_paid_share", share(where(minimum > 0, paid < minimum)), "share", 1),
     cards("card_paid_to_balance", ratio(total(paid), total(where(paid.is_not_null(), balance))), "share"),
-    history("card_first_month", col("MONTHS_BALANCE").min(), "month", told="above"),
+    history("card_first_month", col("MONTHS_BALANCE").min(), "month", reason="above"),
 )
 
 TABLE = HistoryTable("credit_card_balance", FEATURES)

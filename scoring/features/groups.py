@@ -31,7 +31,7 @@ class Group:
     unknown: Text | None = None
 
     @property
-    def is_told(self) -> bool:
+    def gives_reasons(self) -> bool:
         """Whether the group may be given as a reason."""
         return self.weighs is not None
 

@@ -70,8 +70,8 @@ due_known = where(late_days.is_not_null(), due)
 
 
 FEATURES: tuple[Feature, ...] = (
-    history("installment_count", parts.count(), "count", told="below"),
-    history("installment_loans", loan.n_unique(), "count", told="below"),
+    history("installment_count", parts.count(), "count", reason="below"),
+    history("installment_loans", loan.n_unique(), "count", reason="below"),
     *statistics(delays, "installment_late_days", late_days, "days", ("mean", "max"), 1),
     *statistics(delays, "installment_early_days", early_days, "days", ("mean", "max")),
     *(
@@ -89,9 +89,9 @@ FEATURES: tuple[Feature, ...] = (
     delays("installment_never_paid_count", count(is_never_paid), "count", 1),
     delays("installment_overpaid_mean", mean(overpaid), "amount"),
     delays("installment_paid_to_due", ratio(total(paid), total(due)), "share", -1),
-    delays("installment_paid_to_due_min", paid_to_due.min(), "share", told="below"),
-    *statistics(history, "installment_due", due, "amount", ("mean", "max"), told="below"),
-    *statistics(history, "installment_paid", paid, "amount", ("min", "mean", "max", "sum"), told="below"),
+    delays("installment_paid_to_due_min", paid_to_due.min(), "share", reason="below"),
+    *statistics(history, "installment_due", due, "amount", ("mean", "max"), reason="below"),
+    *statistics(history, "installment_paid", paid, "amount", ("min", "mean", "max", "sum"), reason="below"),
     delays("installment_parts_share", share(parts > 1), "share"),
     delays("installment_calendar_change_share", share(is_calendar_change), "share"),
     delays("installment_first_late_share", share(late_first > 0), "share", 1),
@@ -117,8 +117,8 @@ FEATURES: tuple[Feature, ...] = (
     delays("installment_late_trend", share(late_recent > 0) - share(late_days > 0), "share", is_plain=False),
     delays("installment_late_due_share", ratio(total(late_due), total(due)), "share", 1),
     delays("installment_late_days_by_money", ratio(total(late_money), total(due_known)), "days", 1),
-    history("installment_due_min", due.min(), "amount", told="below"),
-    history("installment_due_sum", total(due), "amount", told="below"),
+    history("installment_due_min", due.min(), "amount", reason="below"),
+    history("installment_due_sum", total(due), "amount", reason="below"),
     delays("installment_1000d_short_mean", mean(where(on >= -1000, due - paid)), "amount", 1),
     debts("installment_365d_due_max", where(on >= -365, due).max(), "amount"),
 )

@@ -94,7 +94,7 @@ status_year, down_rate = where(decided >= -365, STATUS), col("RATE_DOWN_PAYMENT"
 
 
 FEATURES: tuple[Feature, ...] = (
-    history("previous_count", length(), "count", told="below"),
+    history("previous_count", length(), "count", reason="below"),
     requests("previous_approved_share", share(IS_APPROVED), "share", -1),
     requests("previous_refused_share", share(IS_REFUSED), "share", 1),
     requests("previous_refused_count", count(IS_REFUSED), "count", 1),
@@ -105,7 +105,7 @@ FEATURES: tuple[Feature, ...] = (
     requests("previous_new_client_share", share(col("NAME_CLIENT_TYPE") == "New"), "share"),
     requests("previous_high_yield_share", share(yield_group == "high"), "share", 1),
     requests("previous_low_yield_share", share(yield_group.is_in(["low_action", "low_normal"])), "share", -1),
-    requests("previous_walk_in_share", share(product == "walk-in"), "share", 1, told="never"),
+    requests("previous_walk_in_share", share(product == "walk-in"), "share", 1, reason="never"),
     requests("previous_x_sell_share", share(product == "x-sell"), "share"),
     requests("previous_insured_share", share(col("NFLAG_INSURED_ON_APPROVAL") == 1), "share"),
     requests("previous_score_refused_count", count(rejected_for.is_in(["SCO", "SCOFR"])), "count", 1),
@@ -120,9 +120,9 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(requests, "previous_credit_to_annuity", credit_to_annuity, "ratio", ("mean", "max")),
     *statistics(requests, "previous_interest", interest, "share", ("mean", "max"), 1),
     *statistics(
-        requests, "previous_down_payment_rate", down_rate, "share", ("mean", "max"), -1, told="never"
+        requests, "previous_down_payment_rate", down_rate, "share", ("mean", "max"), -1, reason="never"
     ),
-    *statistics(history, "previous_decided_days", decided, "date", ("mean", "min"), told="above"),
+    *statistics(history, "previous_decided_days", decided, "date", ("mean", "min"), reason="above"),
     *statistics(history, "previous_decided_days", decided, "date", ("max",)),
     requests("previous_approved_decided_days_max", decided_approved.max(), "date"),
     history("previous_approved_decided_days_min", decided_approved.min(), "date", 1),
@@ -130,9 +130,9 @@ FEATURES: tuple[Feature, ...] = (
     *statistics(requests, "previous_approved_credit", credit_approved, "amount", ("mean", "max", "min")),
     *statistics(requests, "previous_approved_annuity", annuity_approved, "amount", ("mean", "max")),
     *statistics(requests, "previous_refused_asked", asked_refused, "amount", ("mean", "max")),
-    debts("previous_running_count", count(is_running), "count", told="above"),
-    debts("previous_running_annuity_sum", total(annuity_running), "amount", told="above"),
-    debts("previous_running_credit_sum", total(credit_running), "amount", told="above"),
+    debts("previous_running_count", count(is_running), "count", reason="above"),
+    debts("previous_running_annuity_sum", total(annuity_running), "amount", reason="above"),
+    debts("previous_running_credit_sum", total(credit_running), "amount", reason="above"),
     requests("previous_early_days_mean", mean(early_days), "days"),
     *(
         item
@@ -144,16 +144,18 @@ FEATURES: tuple[Feature, ...] = (
     ),
     *statistics(requests, "previous_rate", rate_approved, "share", ("mean", "max", "min"), 1),
     requests("previous_refused_rate_mean", mean(rate_refused, RATIO), "share", 1),
-    requests("previous_last_rate", last(rate, *ORDER), "share", told="above"),
+    requests("previous_last_rate", last(rate, *ORDER), "share", reason="above"),
     *statistics(requests, "previous_credit_less_asked", credit_less_asked, "amount", ("mean", "max", "min")),
     *statistics(requests, "previous_approved_term", term_approved, "months", ("mean", "max")),
     requests("previous_approved_goods_max", goods_approved.max(), "amount"),
-    *statistics(requests, "previous_down_payment", down_payment, "amount", ("mean", "max"), -1, told="never"),
+    *statistics(
+        requests, "previous_down_payment", down_payment, "amount", ("mean", "max"), -1, reason="never"
+    ),
     *statistics(debts, "previous_planned_end_days", last_due_planned, "date", ("mean", "max", "min")),
     *statistics(history, "previous_first_due_days", first_due, "date", ("mean", "max", "min"), 1),
     *statistics(history, "previous_end_days", ends, "date", ("mean", "max")),
-    cards("previous_first_drawn_days_max", first_drawn.max(), "date", 1, told="never"),
-    cards("previous_card_unused_share", share(is_card_unused), "share", -1, told="never"),
+    cards("previous_first_drawn_days_max", first_drawn.max(), "date", 1, reason="never"),
+    cards("previous_card_unused_share", share(is_card_unused), "share", -1, reason="never"),
     debts("previous_due_left_sum", total(due_left), "amount", 1),
     requests("previous_early_share", share(early_days > 0), "share"),
     requests("previous_revolving_share", share(col("NAME_CONTRACT_TYPE") == "Revolving loans"), "share"),
@@ -162,7 +164,7 @@ FEATURES: tuple[Feature, ...] = (
     requests("previous_cash_approved_credit_mean", mean(credit_cash), "amount"),
     requests("previous_consumer_approved_credit_mean", mean(credit_consumer), "amount"),
     requests("previous_policy_refused_count", count(rejected_for == "HC"), "count", 1),
-    requests("previous_purpose_share", share(has_purpose), "share", 1, told="never"),
+    requests("previous_purpose_share", share(has_purpose), "share", 1, reason="never"),
     requests("previous_seller_area_mean", mean(seller_area, 1), "count"),
     requests("previous_hour_mean", mean(col("HOUR_APPR_PROCESS_START"), RATIO), "count", is_plain=False),
     requests("previous_gap_days_mean", ratio(decided.max() - decided.min(), decided.count() - 1), "days"),
@@ -178,14 +180,17 @@ FEATURES: tuple[Feature, ...] = (
             ),
             requests(f"previous_latest_{k}_credit_mean", mean(latest(credit, k, *ORDER)), "amount"),
             requests(
-                f"previous_latest_{k}_rate_mean", mean(latest(rate, k, *ORDER), RATIO), "share", told="above"
+                f"previous_latest_{k}_rate_mean",
+                mean(latest(rate, k, *ORDER), RATIO),
+                "share",
+                reason="above",
             ),
             requests(
                 f"previous_latest_{k}_down_payment_rate_mean",
                 mean(latest(down_rate, k, *ORDER), RATIO),
                 "share",
                 -1,
-                told="never",
+                reason="never",
             ),
         )
     ),

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from scoring.inference_log import heads_folder
+from scoring.inference_log import anchors_folder
 from scoring.serving.settings import Settings
 from scoring.settings import INDEX, ROOT
 
@@ -34,7 +34,12 @@ def keep_following(settings: Settings) -> None:
 
         place_of(settings.index, settings.log)
     command = [sys.executable, "-m", "scoring.decisions", "follow", "--parent", str(os.getpid())]
-    command += ["--log", str(settings.log), "--heads", str(settings.log_heads or heads_folder(settings.log))]
+    command += [
+        "--log",
+        str(settings.log),
+        "--anchors",
+        str(settings.log_anchors or anchors_folder(settings.log)),
+    ]
     command += ["--key-file", str(settings.key_file)]
     # Not as an argument, which everybody on this machine can read: it may hold a password.
     environment = {**os.environ, INDEX.name: settings.index}

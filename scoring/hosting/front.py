@@ -1,4 +1,4 @@
-"""What stands around BentoML's application in each worker: our connections, the gate, the door, the pages."""
+"""What stands around BentoML's application in a worker: connections, the gate, the middleware, the pages."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from scoring.features.checks import DECODER
 from scoring.hosting import spare, start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
-from scoring.serving.asgi import App, among
+from scoring.serving.asgi import App, by_path
 from scoring.serving.documents import Document, Documents
-from scoring.serving.door import Door
 from scoring.serving.forwarded import Forwarded
 from scoring.serving.job import Job
 from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
-from scoring.serving.problem import Refusal
+from scoring.serving.middleware import Middleware
+from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
 from scoring.serving.settings import Settings
 
@@ -60,7 +60,7 @@ def routes(settings: Settings) -> dict[str, Route]:
 
 
 class Front:
-    """What every request comes to: the gate first, and the door behind BentoML's own metrics.
+    """What every request comes to: the gate first, and the middleware behind BentoML's own metrics.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ class Front:
         and look-ups too, whose paths are as many as there are decisions.
         """
         lookups = Lookups(_records, self.guard.keys.may, self.settings.limits)
-        strangers = Door(lookups, {}, DECODER, self.settings.limits, self.guard, self.rate)
-        app = among({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
+        strangers = Middleware(lookups, {}, DECODER, self.settings.limits, self.guard, self.rate)
+        app = by_path({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
         return Forwarded(app, self.settings.proxies) if self.settings.proxies else app
 
     def entrance(self, app: App) -> App:
-        """Return the door, with the pages behind it."""
+        """Return the middleware, with the pages behind it."""
         made = {"/": self._landing, "/model": self._model, "/docs.json": self._openapi, SCHEMA: self._schema}
-        return Door(
+        return Middleware(
             Documents(app, made, lambda: str(_worker().decider.model)),
             self.routes,
             DECODER,
@@ -130,6 +130,6 @@ def _records() -> Any:
     return _worker().records.result()
 
 
-async def _at_once(job: Job) -> bytes | Refusal:
-    answer: bytes | Refusal = await _worker().answer_at_once(job)
+async def _at_once(job: Job) -> bytes | Rejection:
+    answer: bytes | Rejection = await _worker().answer_at_once(job)
     return answer

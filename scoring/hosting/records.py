@@ -17,7 +17,7 @@ from scoring.decisions import Index, place_of
 from scoring.hosting import models
 from scoring.inference_log import InferenceLog, identity, pseudonym_key
 from scoring.scorer import Scorer
-from scoring.serving.records import Records
+from scoring.serving.records import RecordedDecisions
 from scoring.serving.settings import Settings
 from scoring.store import StoreError
 
@@ -71,7 +71,7 @@ class Scorers:
             return self._kept[tag]
 
 
-def records(settings: Settings, log: InferenceLog, serving: Callable[[], Decider]) -> Records:
+def records(settings: Settings, log: InferenceLog, serving: Callable[[], Decider]) -> RecordedDecisions:
     """Return what answers the look-ups of a worker."""
     assert settings.log is not None
     key = pseudonym_key(settings.key_file, is_new_allowed=False)
@@ -83,4 +83,4 @@ def records(settings: Settings, log: InferenceLog, serving: Callable[[], Decider
     def on_review(verdict: str, decision: str) -> None:
         REVIEWS.labels(verdict, decision).inc()
 
-    return Records(index, log, settings.log, Scorers(serving), utc_now, on_look, on_review)
+    return RecordedDecisions(index, log, settings.log, Scorers(serving), utc_now, on_look, on_review)

@@ -21,7 +21,7 @@ from scoring.hosting.worker import open_log
 from scoring.inference_log import LogError
 from scoring.scorer import ScorerError
 from scoring.serving import private
-from scoring.serving.access import AccessError, Guard, KeyRing
+from scoring.serving.access import AccessError, AccessGuard, KeyRing
 from scoring.serving.crowd import backlog, take_descriptors
 from scoring.serving.settings import NAME, Settings
 from scoring.settings.setting import SettingError
@@ -47,10 +47,10 @@ def settings() -> Settings:
         return Settings.read(os.environ)
 
 
-def guard(settings: Settings) -> Guard:
+def guard(settings: Settings) -> AccessGuard:
     """Return the guard that the settings ask for."""
     keys = KeyRing(settings.api_keys, settings.api_key_file)
-    return Guard(keys, settings.hosts, settings.origins, settings.are_pages_private)
+    return AccessGuard(keys, settings.hosts, settings.origins, settings.are_pages_private)
 
 
 def prepare(settings: Settings, tag: str) -> None:
@@ -79,11 +79,13 @@ def prepare(settings: Settings, tag: str) -> None:
     spare.make(place / "places", settings.workers)
     os.environ[PARENT] = str(os.getpid())
 
-    from scoring.serving.private.supervisor import prompt  # here: no worker needs circus, and it takes 0.1 s
+    from scoring.serving.private.supervisor import (
+        supervisor,  # here: no worker needs circus, and it takes 0.1 s
+    )
 
     renew = partial(models.renew, settings.model)
     private.supervise(
-        lambda arbiter: prompt(
+        lambda arbiter: supervisor(
             arbiter, renew, BentoMLException, backlog(limit), settings.spare, spare.are_taken
         )
     )

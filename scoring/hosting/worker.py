@@ -17,18 +17,18 @@ from prometheus_client import Gauge
 from scoring import language
 from scoring.decider import Decider
 from scoring.hosting import models
-from scoring.inference_log import InferenceLog, heads_folder, log_key
+from scoring.inference_log import InferenceLog, anchors_folder, log_key
 from scoring.serving.access import KeyRing
 from scoring.serving.batches import Batches
 from scoring.serving.job import BulkJob, Job
-from scoring.serving.life import DRAIN, at_hangup, stand_back
-from scoring.serving.problem import Refusal
+from scoring.serving.life import DRAIN, at_hangup, lower_priority
+from scoring.serving.problem import Rejection
 from scoring.serving.settings import Settings
 from scoring.serving.turns import Turns
 
 if TYPE_CHECKING:
     from scoring.serving.large import Large
-    from scoring.serving.records import Records
+    from scoring.serving.records import RecordedDecisions
 
 # How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
 # score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
@@ -50,14 +50,14 @@ def open_log(settings: Settings, worker: str, model: str, categories: Sequence[s
     """Open the inference log for one worker process; None if nothing is to be recorded."""
     if settings.log is None:
         return None
-    heads = settings.log_heads or heads_folder(settings.log)
+    anchors = settings.log_anchors or anchors_folder(settings.log)
     return InferenceLog(
         settings.log,
         worker,
-        log_key(settings.key_file, settings.log, heads),
+        log_key(settings.key_file, settings.log, anchors),
         model,
         categories,
-        heads,
+        anchors,
         keep_days=settings.log_days,
         announce=logger.info,
         is_packed=True,
@@ -81,11 +81,11 @@ class Worker:
         decider = models.load(tag)
         name = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
         self.log = open_log(settings, name, tag, list(decider.scorer.categories))
-        self.large = ThreadPoolExecutor(LARGE, "large", stand_back)  # behind all others, and in turns
+        self.large = ThreadPoolExecutor(LARGE, "large", lower_priority)  # behind all others, and in turns
         self.turns = Turns()  # of this process, whatever model it serves
         self.serve(decider)
         self.records = self.large.submit(self._records)
-        stand_back("polars-")  # who has one application decided does not need them
+        lower_priority("polars-")  # who has one application decided does not need them
         DRAIN.attend(settings.drain_s)
         at_hangup(self.take_up)
 
@@ -119,7 +119,7 @@ class Worker:
 
         return Large(decider, self.settings.limits.arrow_rows, self.turns)
 
-    def _records(self) -> Records | None:
+    def _records(self) -> RecordedDecisions | None:
         """Return what answers look-ups; None where nothing is recorded, or nothing is to be found."""
         if self.log is None or self.settings.index == "off":
             return None
@@ -141,11 +141,11 @@ class Worker:
             self.serve(decider)
             ENGINE.labels(before.scorer.engine, before.scorer.family, before.model).set(0)
 
-    async def answer_at_once(self, job: Job) -> bytes | Refusal:
+    async def answer_at_once(self, job: Job) -> bytes | Rejection:
         """Answer a lone request without the batch."""
         return await self.batches.answer_at_once(job)
 
-    async def answer_large(self, job: BulkJob) -> bytes | Refusal:
+    async def answer_large(self, job: BulkJob) -> bytes | Rejection:
         """Answer a large request, beside others of its kind: they work in turns, a slice each."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.large, lambda: self.tables.result().answer(job))

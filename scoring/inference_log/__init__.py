@@ -28,17 +28,17 @@ The applicant's pseudonym needs the key, but the inputs beside it describe a per
 to name one. The log is pseudonymous, with or without its key, and never anonymous.
 
 ``hash`` is the SHA-256 of the line before it, ``prev`` the hash of the line above. The last hash of each
-file stands, signed, in the folder of heads: see `scoring.inference_log.chain`. A log whose key is
+file stands, signed, in the folder of anchors: see `scoring.inference_log.chain`. A log whose key is
 lost is put aside on the record: see `scoring.inference_log.renewal`.
 """
 
-from scoring.inference_log.anchor import Anchor, heads_folder
-from scoring.inference_log.chain import Fault, Verdict, purge, verify
+from scoring.inference_log.anchor import Anchor, anchors_folder
+from scoring.inference_log.chain import ChainFault, Verification, purge, verify
 from scoring.inference_log.following import (
     SETTLED_S,
     BrokenError,
-    Line,
-    Place,
+    Checkpoint,
+    FollowedLine,
     anchor_of,
     at,
     files,
@@ -51,7 +51,7 @@ from scoring.inference_log.note import Note
 from scoring.inference_log.packing import length
 from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
 from scoring.inference_log.record import SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
-from scoring.inference_log.recording import Table
+from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import log_key, renew
 from scoring.inference_log.table import event_ids
 from scoring.inference_log.together import Together
@@ -64,26 +64,26 @@ __all__ = [
     "SETTLED_S",
     "Anchor",
     "BrokenError",
+    "ChainFault",
+    "Checkpoint",
     "Entry",
-    "Fault",
+    "FollowedLine",
     "InferenceLog",
-    "Line",
     "Log",
     "LogError",
     "Note",
-    "Place",
     "Quarantined",
-    "Table",
+    "TableRecording",
     "Together",
-    "Verdict",
+    "Verification",
     "anchor_of",
+    "anchors_folder",
     "at",
     "audit_table",
     "event_ids",
     "files",
     "find",
     "follow",
-    "heads_folder",
     "identity",
     "inputs_hash",
     "length",

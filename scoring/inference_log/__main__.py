@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from scoring import settings
-from scoring.inference_log.anchor import heads_folder
-from scoring.inference_log.chain import Fault, files_before, verify
+from scoring.inference_log.anchor import anchors_folder
+from scoring.inference_log.chain import ChainFault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
 from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
@@ -37,9 +37,9 @@ class Stream(StrEnum):
 
 
 LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
-Heads = Annotated[
+Anchors = Annotated[
     Path | None,
-    typer.Option(help="Folder of the anchors; LOG-heads by default.", envvar=settings.LOG_HEADS.name),
+    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
 ]
 KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
@@ -50,7 +50,7 @@ app.callback()(settings.warn_of_unknown)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _printed() -> Iterator[None]:
     """Say what a user can mend in one line, and end with code 2."""
     try:
         yield
@@ -72,7 +72,7 @@ def _name(file: Path) -> str:
     return file.name if file.name.isprintable() else ascii(file.name)
 
 
-def _show(faults: list[Fault]) -> None:
+def _show(faults: list[ChainFault]) -> None:
     for fault in faults[:FAULTS_SHOWN]:
         place = _name(fault.file) if fault.line is None else f"{_name(fault.file)}, line {fault.line}"
         console.print(f"[red]{escape(place)}[/]: {escape(fault.why)}.")
@@ -81,18 +81,18 @@ def _show(faults: list[Fault]) -> None:
 
 
 @app.command("verify", epilog="Example: python -m scoring.inference_log verify --log var/log")
-def verify_command(log: LogFolder = LOG, heads: Heads = None, key_file: KeyFile = KEY_FILE) -> None:
+def verify_command(log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE) -> None:
     """Say whether the log is as it was written: every record by its chain, every file by its anchor.
 
     A file that is gone with its anchor is missed by the next one; the newest, with none after it, is not.
 
     Exit codes: 0 it is, 1 it is not (file and line are named), 2 no such log.
     """
-    with _told():
+    with _printed():
         _must_be(log)
         key = pseudonym_key(key_file, is_new_allowed=False) if key_file.exists() else None
         with errors.status("Checking the log"):
-            verdict = verify(log, heads or heads_folder(log), key)
+            verdict = verify(log, anchors or anchors_folder(log), key)
     for note in verdict.notes:
         console.print(f"note: {escape(note)}")
     _show(verdict.faults)
@@ -112,7 +112,7 @@ def tail(
 
     Exit codes: 0 shown, 2 no such log.
     """
-    with _told():
+    with _printed():
         shown = last(log, rows)
     for row in shown.iter_rows(named=True):
         parts = (
@@ -147,7 +147,7 @@ def export(
     Exit codes: 0 written, 2 no such log, or the file exists.
     """
     set_aside = SetAside()
-    with _told(), errors.status("Reading the log"):
+    with _printed(), errors.status("Reading the log"):
         if stream is Stream.audit:
             tables = audit_tables(log, set_aside)
         else:
@@ -170,7 +170,7 @@ def purge(
         typer.Option(min=1, help="Keep so many days before today (UTC).", envvar=settings.LOG_DAYS.name),
     ],
     log: LogFolder = LOG,
-    heads: Heads = None,
+    anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
     is_forced: Annotated[bool, typer.Option("--force", help="Purge even what does not verify.")] = False,
 ) -> None:
@@ -180,9 +180,9 @@ def purge(
     """
     now = datetime.now(UTC)
     before = now.date() - timedelta(days=days)
-    with _told():
+    with _printed():
         _must_be(log)
-        place, key = heads or heads_folder(log), pseudonym_key(key_file, is_new_allowed=False)
+        place, key = anchors or anchors_folder(log), pseudonym_key(key_file, is_new_allowed=False)
         old = {path.name for path in files_before(log, before)}
         faults = [fault for fault in verify(log, place, key).faults if fault.file.name in old]
         if faults and not is_forced:
@@ -201,7 +201,7 @@ def purge(
 def renew(
     reason: Annotated[str, typer.Option(help="Why the key is lost; it is recorded.")],
     log: LogFolder = LOG,
-    heads: Heads = None,
+    anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
 ) -> None:
     """Begin a new log with a new key, when the old key is lost. Stop the service first.
@@ -213,9 +213,9 @@ def renew(
 
     Exit codes: 0 done, 2 nothing is lost, or wrong use.
     """
-    with _told():
+    with _printed():
         _must_be(log)
-        done = renew_log(log, heads or heads_folder(log), key_file, reason, datetime.now(UTC))
+        done = renew_log(log, anchors or anchors_folder(log), key_file, reason, datetime.now(UTC))
     console.print(
         f"Put aside in {done.folder}: {done.files} files, {done.records} records. A new log begins."
     )

@@ -11,7 +11,7 @@ from typing import Literal
 from scoring.inference_log.disk import named, read_small
 from scoring.inference_log.keys import signature
 
-HEAD = ".head"
+ANCHOR = ".head"
 ANCHOR_BYTES = 1_024  # rewritten in place, so that a full disk cannot stop it
 
 State = Literal["open", "closed", "purged"]
@@ -68,7 +68,7 @@ class Anchor:
         return anchor
 
 
-def heads_folder(log: Path) -> Path:
+def anchors_folder(log: Path) -> Path:
     """Return where the anchors of a log folder go unless told otherwise: beside it."""
     return log.with_name(f"{log.name}-heads")
 
@@ -90,15 +90,15 @@ def read_anchor(path: Path, key: bytes | None) -> Anchor | None:
     if not content:
         return None
     found = Anchor.from_bytes(content, key)
-    if f"{found.file}{HEAD}" != path.name:
+    if f"{found.file}{ANCHOR}" != path.name:
         raise ValueError(f"the anchor is that of {found.file}")
     return found
 
 
-def count_anchors(heads: Path, key: bytes) -> int:
+def count_anchors(anchors: Path, key: bytes) -> int:
     """Return how many anchors there are of files with records."""
     count = 0
-    for path in named(heads, HEAD):
+    for path in named(anchors, ANCHOR):
         try:
             anchor = read_anchor(path, key)
         except ValueError:
@@ -107,13 +107,13 @@ def count_anchors(heads: Path, key: bytes) -> int:
     return count
 
 
-def is_key_of(heads: Path, key: bytes | None) -> bool:
+def is_key_of(anchors: Path, key: bytes | None) -> bool:
     """Say whether a log goes on under a key: its newest anchor is signed with it, or there is none yet.
 
     An anchor that is none at all, for whatever reason, is no word against the key.
     """
     is_new = True
-    for path in reversed(named(heads, HEAD)):  # their names begin with the day
+    for path in reversed(named(anchors, ANCHOR)):  # their names begin with the day
         try:
             if read_anchor(path, None) is None:
                 continue

@@ -1,7 +1,7 @@
 """The chain of a file's records and its anchor outside the file: what makes tampering visible.
 
 A chain alone shows edits, deletions and reorderings, not a cut tail, nor a file written afresh. So the last
-hash of each file stands, signed with the log's key, in a file of its own in the folder of heads, which
+hash of each file stands, signed with the log's key, in a file of its own in the folder of anchors, which
 belongs on another disk or under another owner. It is rewritten with each batch. When the retention is over,
 the records go and this anchor stays, as a tombstone. An anchor also says how many there were when its file
 was begun: so one that goes, with its file, is missed in the count of every later one.
@@ -21,12 +21,12 @@ from datetime import date, datetime
 from io import BufferedReader
 from pathlib import Path
 
-from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
+from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.disk import IrregularError, is_too_long, lines, named
 from scoring.inference_log.packing import DamagedError, log_files, open_log, packed, place, remove
 from scoring.inference_log.record import is_header
 from scoring.inference_log.renewal import Renewal, put_aside
-from scoring.inference_log.table import Slice, table_files, writer_of
+from scoring.inference_log.table import TableEntry, table_files, writer_of
 
 SETTLE_S = 0.1  # longer than a writer is between two steps of beginning or purging a file
 NAMED = 1_000  # faults of a file that are named: damage may be endless
@@ -35,7 +35,7 @@ _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\..+\.jsonl")
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """Where the log is not as it was written. ``line`` counts from 1; None speaks of the whole file."""
 
     file: Path
@@ -44,13 +44,13 @@ class Fault:
 
 
 @dataclass
-class Verdict:
+class Verification:
     """What `verify` found: the log is as it was written if there is no fault."""
 
     files: int = 0
     records: int = 0
     purged: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ChainFault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -91,46 +91,46 @@ def next_hash(line: bytes, seq: int, head: str) -> str:
     return record[3].decode()
 
 
-def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
+def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
     """Check every record against its chain and every file against its anchor.
 
     A service may write, close and purge meanwhile: that is no fault.
 
     Parameters
     ----------
-    folder, heads : Path
+    folder, anchors : Path
         Folder of the log; folder of its anchors.
     key : bytes or None
         The log's key. None leaves the anchors' signatures unchecked, and says so.
     """
-    anchored = {path.name.removesuffix(HEAD) for path in named(heads, HEAD)}
-    stray = {path.name for path in table_files(folder)}
+    anchored = {path.name.removesuffix(ANCHOR) for path in named(anchors, ANCHOR)}
+    unnamed = {path.name for path in table_files(folder)}
     names = anchored | {path.name for path in log_files(folder)}
-    found = {name: _verify_name(folder, heads, name, key) for name in sorted(names)}
+    found = {name: _verify_name(folder, anchors, name, key) for name in sorted(names)}
     if any(fault.line is None for part in found.values() for fault in part.faults):
         time.sleep(SETTLE_S)  # a writer that was between two steps is through
     for name, part in found.items():
-        if part.faults and _state(folder, heads, name) != part.state:
-            found[name] = _verify_name(folder, heads, name, key)
-    verdict = Verdict()
+        if part.faults and _state(folder, anchors, name) != part.state:
+            found[name] = _verify_name(folder, anchors, name, key)
+    verdict = Verification()
     if key is None:
         verdict.notes.append("the anchors' signatures were not checked: there is no key.")
-    for path, renewal in put_aside(heads, key):
+    for path, renewal in put_aside(anchors, key):
         if isinstance(renewal, Renewal):
             verdict.notes.append(str(renewal))
         else:
-            verdict.faults.append(Fault(path, None, renewal))
+            verdict.faults.append(ChainFault(path, None, renewal))
     for part in found.values():
         verdict.files += part.files
         verdict.records += part.records
         verdict.purged += part.purged
         verdict.faults += part.faults
         verdict.notes += part.notes
-        stray -= part.tables
+        unnamed -= part.tables
     verdict.faults += _missing(
         folder, {name: part.anchor for name, part in found.items() if part.is_anchored}
     )
-    for name in sorted(stray):
+    for name in sorted(unnamed):
         verdict.notes.append(
             f"{name}: no record speaks of this table; being written now, left by a crash before any answer, "
             "or added by hand."
@@ -139,7 +139,7 @@ def verify(folder: Path, heads: Path, key: bytes | None) -> Verdict:
 
 
 @dataclass
-class _Part(Verdict):
+class _Part(Verification):
     """What was found of one file, and how it and its anchor stood before it was looked at."""
 
     state: tuple[object, ...] = ()
@@ -148,10 +148,10 @@ class _Part(Verdict):
     tables: set[str] = field(default_factory=set)
 
 
-def _state(folder: Path, heads: Path, name: str) -> tuple[object, ...]:
+def _state(folder: Path, anchors: Path, name: str) -> tuple[object, ...]:
     """Return what changes when a file is begun, written on, closed or purged."""
     state: list[object] = []
-    for path in (heads / f"{name}{HEAD}", folder / name, packed(folder / name)):
+    for path in (anchors / f"{name}{ANCHOR}", folder / name, packed(folder / name)):
         try:
             found = path.stat()
         except OSError:
@@ -161,16 +161,16 @@ def _state(folder: Path, heads: Path, name: str) -> tuple[object, ...]:
     return tuple(state)
 
 
-def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Part:
+def _verify_name(folder: Path, anchors: Path, name: str, key: bytes | None) -> _Part:
     """Check what stands under a name against its anchor."""
-    part, path = _Part(state=_state(folder, heads, name)), folder / name
+    part, path = _Part(state=_state(folder, anchors, name)), folder / name
     try:
         # The anchor first: a service that is running may write on meanwhile, and a record comes before it.
-        part.anchor = read_anchor(heads / f"{name}{HEAD}", key)
+        part.anchor = read_anchor(anchors / f"{name}{ANCHOR}", key)
         part.is_anchored = part.anchor is not None
     except ValueError as error:
         part.is_anchored = True
-        part.faults.append(Fault(path, None, str(error)))
+        part.faults.append(ChainFault(path, None, str(error)))
     anchor = part.anchor
     recorded = anchor.seq if anchor is not None and anchor.state != "purged" else 0
     try:
@@ -180,14 +180,14 @@ def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Pa
         is_taken = os.path.lexists(path)
         if recorded:
             what = ": what stands there is no regular file" if is_taken else ""
-            part.faults.append(Fault(path, None, f"the file is gone, with {recorded} records{what}"))
+            part.faults.append(ChainFault(path, None, f"the file is gone, with {recorded} records{what}"))
         elif is_taken:
             part.notes.append(f"{path.name}: skipped, it is no regular file.")
         part.purged += anchor is not None and anchor.state == "purged"
         return part
     except OSError as error:
         part.files += 1
-        part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
+        part.faults.append(ChainFault(path, None, f"the file cannot be read: {error.strerror}"))
         return part
     path = place(path)
     with file:
@@ -196,31 +196,31 @@ def _verify_name(folder: Path, heads: Path, name: str, key: bytes | None) -> _Pa
             return part
         part.files += 1
         if not part.is_anchored:
-            part.faults.append(Fault(path, None, "the file has no anchor in the folder of heads"))
+            part.faults.append(ChainFault(path, None, "the file has no anchor in the folder of anchors"))
         try:
             _verify_file(path, first_hash(name), file, anchor, part)
         except OSError as error:
-            part.faults.append(Fault(path, None, f"the file cannot be read: {error.strerror}"))
+            part.faults.append(ChainFault(path, None, f"the file cannot be read: {error.strerror}"))
     return part
 
 
-def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[Fault]:
+def _missing(folder: Path, anchors: Mapping[str, Anchor | None]) -> list[ChainFault]:
     """Return which file is the first to follow more files than there are."""
     # When a file was begun with n anchors there, those n were begun earlier: in this order n stand before it.
     order = sorted((anchor.before or 0 if anchor else 0, name) for name, anchor in anchors.items())
     for found, (before, name) in enumerate(order):
         if before > found:
             gone = f"{before - found} earlier files are" if before - found > 1 else "an earlier file is"
-            return [Fault(folder / name, None, f"{gone} gone with the anchor; there were {before}")]
+            return [ChainFault(folder / name, None, f"{gone} gone with the anchor; there were {before}")]
     return []
 
 
-def _slice(line: bytes) -> Slice | None:
+def _slice(line: bytes) -> TableEntry | None:
     """Return what a line says of a table, None if it is about one decision, or about nothing."""
     if b'"table":' not in line:
         return None
     try:
-        return Slice.of(json.loads(line))
+        return TableEntry.of(json.loads(line))
     except (ValueError, RecursionError):
         return None
 
@@ -231,7 +231,7 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
     def fault(line: int | None, why: str) -> None:
         nonlocal more
         if len(found.faults) < NAMED:
-            found.faults.append(Fault(path, line, why))
+            found.faults.append(ChainFault(path, line, why))
         else:
             more += 1
 
@@ -283,7 +283,7 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
             if head != anchor.hash:
                 fault(number, "the record is not the one of the anchor: the file was written afresh")
     if more:
-        found.faults.append(Fault(path, None, f"{more} more lines are not as they were written"))
+        found.faults.append(ChainFault(path, None, f"{more} more lines are not as they were written"))
     if anchor is None:
         return
     is_longer = seq > anchor.seq if end is None else number > end
@@ -306,7 +306,7 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
         )
 
 
-def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) -> list[str]:
+def purge(folder: Path, anchors: Path, key: bytes, before: date, now: datetime) -> list[str]:
     """Delete the log's files of the days before a day, and leave their anchors as signed tombstones.
 
     A file without an anchor of its own is left alone: `verify` must be able to say what is missing.
@@ -318,16 +318,16 @@ def purge(folder: Path, heads: Path, key: bytes, before: date, now: datetime) ->
     """
     gone: list[str] = []
     for path in files_before(folder, before):
-        head = heads / f"{path.name}{HEAD}"
+        anchored = anchors / f"{path.name}{ANCHOR}"
         try:
-            anchor = read_anchor(head, key)
+            anchor = read_anchor(anchored, key)
         except ValueError:
             continue
         if anchor is None:
             continue
         when = f"{now:%Y-%m-%dT%H:%M:%SZ}"
         tombstone = Anchor(path.name, anchor.seq, anchor.hash, "purged", when, anchor.before)
-        descriptor = os.open(head, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(anchored, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.pwrite(descriptor, tombstone.to_bytes(key), 0)
             os.fsync(descriptor)  # first the stone, then the grave: a crash between the two is seen

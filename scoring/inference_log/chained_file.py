@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from scoring.inference_log.anchor import HEAD, Anchor, State, count_anchors
+from scoring.inference_log.anchor import ANCHOR, Anchor, State, count_anchors
 from scoring.inference_log.chain import first_hash, link
 from scoring.inference_log.disk import create, sync_folder, write_all
 from scoring.inference_log.packing import hold, packed
@@ -35,16 +35,16 @@ class ChainedFile:
     headers: set[str] = field(default_factory=set)  # those that it has
 
     @classmethod
-    def begin(cls, folder: Path, heads: Path, worker: str, day: date, key: bytes) -> ChainedFile:
+    def begin(cls, folder: Path, anchors: Path, worker: str, day: date, key: bytes) -> ChainedFile:
         """Begin a file of its own name, and its anchor: what another process left is never written on."""
         part = 0
         while True:
             name = f"{day}.{worker}.{part}.jsonl" if part else f"{day}.{worker}.jsonl"
-            path, anchor_path = folder / name, heads / f"{name}{HEAD}"
+            path, anchor_path = folder / name, anchors / f"{name}{ANCHOR}"
             if not any(map(os.path.lexists, (path, packed(path), anchor_path))):
                 break
             part += 1
-        before = count_anchors(heads, key)
+        before = count_anchors(anchors, key)
         descriptor = create(path, flags=os.O_APPEND)
         hold(descriptor)
         try:
@@ -58,7 +58,7 @@ class ChainedFile:
         try:
             file._anchor("open")
             os.fsync(anchor_descriptor)
-            sync_folder(heads)
+            sync_folder(anchors)
             sync_folder(folder)
         except OSError:
             file.discard()

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from scoring.inference_log.anchor import HEAD, Anchor, read_anchor
+from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import first_hash, next_hash
 from scoring.inference_log.disk import lines
 from scoring.inference_log.keys import signature
@@ -25,7 +25,7 @@ from scoring.inference_log.note import Note
 from scoring.inference_log.packing import DamagedError, length, log_files, open_log
 from scoring.inference_log.packing import place as at_rest
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
-from scoring.inference_log.table import Slice, records
+from scoring.inference_log.table import TableEntry, records
 
 SETTLED_S = 60.0  # a file that nobody wrote to for so long has no writer in the middle of a batch
 HEADERS_KEPT = 64  # of the files that were asked for last
@@ -33,7 +33,7 @@ _INDEX = b"credit_scoring: index of the inference log"
 
 
 @dataclass(frozen=True)
-class Place:
+class Checkpoint:
     """How far a file was followed: records, bytes, and the hash of the last record."""
 
     seq: int
@@ -41,21 +41,21 @@ class Place:
     head: str
 
     @classmethod
-    def start(cls, file: str) -> Place:
+    def start(cls, file: str) -> Checkpoint:
         """Return the place before the first record of a file."""
         return cls(0, 0, first_hash(file))
 
 
 @dataclass(frozen=True)
-class Line:
+class FollowedLine:
     """A record that was followed: what it says, where its line begins, and the place behind it.
 
     ``content`` is a decision, decisions in a table, or a note; a word says why it is none of them.
     """
 
-    content: Row | tuple[Slice, pl.DataFrame] | Note | str
+    content: Row | tuple[TableEntry, pl.DataFrame] | Note | str
     start: int
-    after: Place
+    after: Checkpoint
 
 
 class BrokenError(ValueError):
@@ -92,7 +92,7 @@ def standing(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def anchor_of(heads: Path, file: str, key: bytes) -> Anchor | None:
+def anchor_of(anchors: Path, file: str, key: bytes) -> Anchor | None:
     """Return the anchor of a file, None without one.
 
     Raises
@@ -101,19 +101,21 @@ def anchor_of(heads: Path, file: str, key: bytes) -> Anchor | None:
         If it cannot be read, or is not signed with the key.
     """
     try:
-        return read_anchor(heads / f"{file}{HEAD}", key)
+        return read_anchor(anchors / f"{file}{ANCHOR}", key)
     except ValueError as error:
         raise BrokenError(str(error)) from None
 
 
-def follow(folder: Path, file: str, anchor: Anchor | None, place: Place, now: float) -> Iterator[Line]:
+def follow(
+    folder: Path, file: str, anchor: Anchor | None, place: Checkpoint, now: float
+) -> Iterator[FollowedLine]:
     """Give the records behind a place, as far as they are there to stay.
 
     Parameters
     ----------
     folder, file, anchor
         Where the log is, a file of it, and its anchor, read before.
-    place : Place
+    place : Checkpoint
         Where to begin.
     now : float
         The time as `time.time` gives it: a file that is long untouched is followed behind its anchor too.
@@ -140,12 +142,12 @@ def follow(folder: Path, file: str, anchor: Anchor | None, place: Place, now: fl
                 head = next_hash(line, place.seq - (not is_record), place.head)
             except ValueError as error:
                 raise BrokenError(f"the line of record {place.seq + 1}: {error}") from None
-            start, place = place.offset, Place(place.seq + is_record, place.offset + len(line), head)
+            start, place = place.offset, Checkpoint(place.seq + is_record, place.offset + len(line), head)
             if is_record and anchor is not None and place.seq == anchor.seq and head != anchor.hash:
                 raise BrokenError(f"record {place.seq} is not the one of the anchor")
             content = _content(folder, line, headers)
             if content is not None:
-                yield Line(content, start, place)
+                yield FollowedLine(content, start, place)
     if place.seq < last:
         raise BrokenError(f"{last - place.seq} records are missing from line {place.seq + 1} on")
 
@@ -187,7 +189,7 @@ def _whole(file: BufferedReader) -> Iterator[bytes]:
 
 def _content(
     folder: Path, line: bytes, headers: MutableMapping[str, Header]
-) -> Row | tuple[Slice, pl.DataFrame] | Note | str | None:
+) -> Row | tuple[TableEntry, pl.DataFrame] | Note | str | None:
     try:
         record = parse(line, headers)
         if record is None:
@@ -195,7 +197,7 @@ def _content(
         if "kind" in record:
             return Note.of(record)
         if "table" in record:
-            part = Slice.of(record)
+            part = TableEntry.of(record)
             return part, part.read(folder)
     except ValueError as error:
         return str(error)

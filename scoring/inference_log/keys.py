@@ -1,4 +1,4 @@
-"""The key of the log: it makes pseudonyms of clients and signs the heads of the chains."""
+"""The key of the log: it makes pseudonyms of clients and signs the anchors of the chains."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
-from scoring.inference_log.anchor import HEAD, read_anchor
+from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.disk import create, named, open_regular, sync_folder, write_all
 from scoring.inference_log.record import HEADED
 
@@ -44,11 +44,11 @@ class DamagedError(OSError):
         super().__init__(0, why)
 
 
-def pack_bytes(content: bytes | memoryview, level: int = LEVEL) -> bytes:
+def pack_bytes(content: bytes | memoryview) -> bytes:
     """Return content as a block: a zstd frame, after one that zstd skips, which says how long both are."""
     import pyarrow as pa  # here: reading the first application does not wait for it
 
-    frame: bytes = pa.Codec("zstd", compression_level=level).compress(content, asbytes=True)
+    frame: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(content, asbytes=True)
     return _SIZES.pack(_SKIPPED, _SIZES.size - 8, len(content), len(frame)) + frame
 
 
@@ -255,7 +255,7 @@ class Packer:
 
     Parameters
     ----------
-    folder, heads : Path
+    folder, anchors : Path
         The log's folder, and that of its anchors.
     key : bytes
         The log's key.
@@ -263,9 +263,9 @@ class Packer:
         Told why a file stays plain; its records are safe all the same.
     """
 
-    def __init__(self, folder: Path, heads: Path, key: bytes, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, anchors: Path, key: bytes, tell: Callable[[str], None]) -> None:
         self._folder = folder
-        self._heads = heads
+        self._anchors = anchors
         self._key = key
         self._tell = tell
         self._thread = ThreadPoolExecutor(1, "log-pack", _stand_back)
@@ -290,7 +290,7 @@ class Packer:
         """Give the plain files that nobody writes any more."""
         for path in named(self._folder, LOG):
             try:
-                anchor = read_anchor(self._heads / f"{path.name}{HEAD}", self._key)
+                anchor = read_anchor(self._anchors / f"{path.name}{ANCHOR}", self._key)
                 with open_regular(path) as file:
                     # Who wrote files without a header did not hold them either: only closed ones are safe.
                     is_held = file.read(len(HEADED)) == HEADED

@@ -18,7 +18,7 @@ from scoring.inference_log.disk import IrregularError, last_lines, lines
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
-from scoring.inference_log.table import Slice, records
+from scoring.inference_log.table import TableEntry, records
 from scoring.tables.decisions import COLUMNS
 
 NAMED = 10_000  # lines that are set aside by name
@@ -218,7 +218,7 @@ def find(folder: Path, event_id: str) -> Row | None:
                         if record and "kind" in record:  # it speaks of the event, and is not its decision
                             continue
                         if record and "table" in record:
-                            record = _row(folder, Slice.of(record), event_id)
+                            record = _row(folder, TableEntry.of(record), event_id)
                     except ValueError:
                         continue
                     if record is not None and record["event_id"] == event_id:
@@ -226,7 +226,7 @@ def find(folder: Path, event_id: str) -> Row | None:
     return None
 
 
-def _row(folder: Path, part: Slice, event_id: str) -> Row | None:
+def _row(folder: Path, part: TableEntry, event_id: str) -> Row | None:
     row = part.holds(event_id)
     return None if row is None else next(iter(records(part, part.read(folder)[row : row + 1])))
 
@@ -258,7 +258,7 @@ def _opened(path: Path, set_aside: SetAside) -> Iterator[BufferedReader | None]:
             yield file
 
 
-Piece = list[Row] | tuple[Slice, pl.DataFrame]
+Piece = list[Row] | tuple[TableEntry, pl.DataFrame]
 """What is read at a time: records of lines, or a table."""
 
 
@@ -284,7 +284,7 @@ def _pieces_of(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Ite
                 Note.of(record)
                 continue
             if "table" in record:
-                part = Slice.of(record)
+                part = TableEntry.of(record)
                 table = part.read(path.parent)
         except ValueError as error:
             # Else it was purged with its tables meanwhile.

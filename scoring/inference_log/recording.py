@@ -14,10 +14,10 @@ import polars as pl
 from scoring.inference_log.disk import sync_folder
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.record import LogError
-from scoring.inference_log.table import Slice, encode
+from scoring.inference_log.table import TableEntry, encode
 
 
-class Table:
+class TableRecording:
     """The decisions of one request, recorded as tables: all of them, or none.
 
     Use it in a ``with`` block: `add` slices in order, then `commit`. What was added counts when `commit` has
@@ -36,7 +36,7 @@ class Table:
     bind : callable
         Puts lines into the chain, with their time: all of them, or none.
     about : mapping
-        The fields ``events``, ``request_id``, ``operator`` and ``time`` of a `Slice`.
+        The fields ``events``, ``request_id``, ``operator`` and ``time`` of a `TableEntry`.
 
     Notes
     -----
@@ -59,7 +59,7 @@ class Table:
         self._keep = keep
         self._bind = bind
         self._about = about
-        self._slices: list[Slice] = []
+        self._slices: list[TableEntry] = []
         self._rows = 0
         self._is_committed = False
 
@@ -86,7 +86,7 @@ class Table:
         name = self._keep(self._about["time"].date(), content)
         digest = hashlib.sha256(content).hexdigest()
         self._slices.append(
-            Slice(name, digest, decided.height, start=self._rows, model=self._model, **self._about)
+            TableEntry(name, digest, decided.height, start=self._rows, model=self._model, **self._about)
         )
         self._rows += decided.height
 
@@ -108,7 +108,7 @@ class Table:
             self._bind([part.body() for part in self._slices], self._about["time"])
         self._is_committed = True
 
-    def __enter__(self) -> Table:
+    def __enter__(self) -> TableRecording:
         """Return itself."""
         return self
 

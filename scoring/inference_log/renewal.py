@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from scoring.inference_log.anchor import ANCHOR_BYTES, HEAD, is_key_of, read_anchor
+from scoring.inference_log.anchor import ANCHOR, ANCHOR_BYTES, is_key_of, read_anchor
 from scoring.inference_log.disk import make_folder, named, read_small, sync_folder, write_new
 from scoring.inference_log.keys import pseudonym_key, signature
 from scoring.inference_log.packing import LOG, PACKED
@@ -71,7 +71,7 @@ class Renewal:
         return found
 
 
-def log_key(path: Path, log: Path, heads: Path) -> bytes:
+def log_key(path: Path, log: Path, anchors: Path) -> bytes:
     """Return the key of a log, made only if the log is new.
 
     Raises
@@ -79,12 +79,12 @@ def log_key(path: Path, log: Path, heads: Path) -> bytes:
     LogError
         If the key was lost, see `check_key`, or cannot be used, see `pseudonym_key`.
     """
-    if not path.exists() and not is_key_of(heads, None):
-        raise LogError(_lost(f"the key {path} is gone, and the log in {log} is signed with it", log, heads))
+    if not path.exists() and not is_key_of(anchors, None):
+        raise LogError(_lost(f"the key {path} is gone, and the log in {log} is signed with it", log, anchors))
     return pseudonym_key(path)
 
 
-def check_key(log: Path, heads: Path, key: bytes) -> None:
+def check_key(log: Path, anchors: Path, key: bytes) -> None:
     """Check that a log goes on under the key that signed its newest anchor.
 
     Raises
@@ -93,22 +93,22 @@ def check_key(log: Path, heads: Path, key: bytes) -> None:
         If it does not; it names the way out.
     """
     try:
-        is_ours = is_key_of(heads, key)
+        is_ours = is_key_of(anchors, key)
     except OSError as error:
-        raise LogError(f"the log folder {heads} cannot be read: {error.strerror}.") from error
+        raise LogError(f"the log folder {anchors} cannot be read: {error.strerror}.") from error
     if not is_ours:
-        raise LogError(_lost(f"the log in {log} is signed with another key than the one given", log, heads))
+        raise LogError(_lost(f"the log in {log} is signed with another key than the one given", log, anchors))
 
 
-def _lost(what: str, log: Path, heads: Path) -> str:
+def _lost(what: str, log: Path, anchors: Path) -> str:
     return (
         f"{what}: put the old key back from its copy, or, if it is lost for good, begin a new log with "
-        f"`python -m scoring.inference_log renew --log {log} --heads {heads} --reason TEXT`; the old one is "
-        "put aside, and that is recorded."
+        f"`python -m scoring.inference_log renew --log {log} --anchors {anchors} --reason TEXT`; "
+        "the old one is put aside, and that is recorded."
     )
 
 
-def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) -> Renewal:
+def renew(log: Path, anchors: Path, key_file: Path, reason: str, now: datetime) -> Renewal:
     """Put a log whose key is lost aside, so that a new one can begin; no service may be running on it.
 
     What was ended in its midst, the same call takes up.
@@ -120,35 +120,35 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
     """
     if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
-    anchors = named(heads, HEAD)
-    if is_key_of(heads, None):
-        raise LogError(f"the log in {log} has no anchors in {heads}: a new one begins by itself.")
-    if key_file.exists() and is_key_of(heads, pseudonym_key(key_file, is_new_allowed=False)):
+    signed = named(anchors, ANCHOR)
+    if is_key_of(anchors, None):
+        raise LogError(f"the log in {log} has no anchors in {anchors}: a new one begins by itself.")
+    if key_file.exists() and is_key_of(anchors, pseudonym_key(key_file, is_new_allowed=False)):
         raise LogError(f"the log in {log} goes on under the key {key_file}: nothing is lost.")
     key = pseudonym_key(key_file)
-    found = _begun(heads, key) or Renewal(
+    found = _begun(anchors, key) or Renewal(
         f"before-{now:%Y-%m-%dT%H%M%SZ}",
         f"{now:%Y-%m-%dT%H:%M:%SZ}",
         reason.strip(),
-        len(anchors),
-        _records(anchors),
-        _digest(heads),
+        len(signed),
+        _records(signed),
+        _digest(anchors),
     )
     name = found.folder
     try:
-        for whole in dict.fromkeys((log, heads)):
+        for whole in dict.fromkeys((log, anchors)):
             make_folder(whole / name)
-        record, draft = heads / name / RECORD, heads / name / f".{RECORD}"
+        record, draft = anchors / name / RECORD, anchors / name / f".{RECORD}"
         if not record.exists():
             draft.unlink(missing_ok=True)
             write_new(draft, found.to_bytes(key))
             draft.rename(record)
-            sync_folder(heads / name)
+            sync_folder(anchors / name)
         # The anchors last: as long as one is here, the log is known to be another key's.
         lines = (*named(log, LOG), *named(log, f"{LOG}{PACKED}"))
-        for path in (*lines, *table_files(log), *anchors):
+        for path in (*lines, *table_files(log), *signed):
             path.rename(path.parent / name / path.name)
-        for whole in (log / name, heads / name, log, heads):
+        for whole in (log / name, anchors / name, log, anchors):
             sync_folder(whole)
     except OSError as error:
         raise LogError(
@@ -158,19 +158,19 @@ def renew(log: Path, heads: Path, key_file: Path, reason: str, now: datetime) ->
     return found
 
 
-def _begun(heads: Path, key: bytes) -> Renewal | None:
+def _begun(anchors: Path, key: bytes) -> Renewal | None:
     """Return a renewal that was ended in its midst: its anchors are partly put aside, and partly here."""
-    begun = (path for path, found in put_aside(heads, key) if found == BEGUN)
+    begun = (path for path, found in put_aside(anchors, key) if found == BEGUN)
     return next((Renewal.from_bytes(read_small(path, _RECORD_BYTES), key) for path in begun), None)
 
 
-def put_aside(heads: Path, key: bytes | None) -> Iterator[tuple[Path, Renewal | str]]:
+def put_aside(anchors: Path, key: bytes | None) -> Iterator[tuple[Path, Renewal | str]]:
     """Give the record of every log that was put aside, or what is wrong with it or with its anchors."""
-    for path in sorted(heads.glob(f"before-*/{RECORD}")):
+    for path in sorted(anchors.glob(f"before-*/{RECORD}")):
         try:
             found = Renewal.from_bytes(read_small(path, _RECORD_BYTES), key)
             if found.folder != path.parent.name or found.anchors_sha256 != _digest(path.parent):
-                is_begun = found.anchors_sha256 == _digest(path.parent, heads)
+                is_begun = found.anchors_sha256 == _digest(path.parent, anchors)
                 raise ValueError(BEGUN if is_begun else "the anchors that were put aside were changed")
         except OSError as error:
             yield path, f"the record of the renewal cannot be read: {error.strerror}"
@@ -194,7 +194,7 @@ def _records(anchors: list[Path]) -> int:
 def _digest(*folders: Path) -> str:
     """Return what changes with any anchor of some folders."""
     digest = hashlib.sha256()
-    for path in sorted((path for folder in folders for path in named(folder, HEAD)), key=lambda p: p.name):
+    for path in sorted((path for folder in folders for path in named(folder, ANCHOR)), key=lambda p: p.name):
         try:
             content = read_small(path, ANCHOR_BYTES)
         except OSError:

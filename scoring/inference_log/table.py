@@ -36,14 +36,13 @@ from scoring.inference_log.record import SCHEMA_VERSION, Row
 PLAIN_VERSION, TABLE_VERSION = 2, 3  # the files of the first are Arrow as it is: nobody writes them any more
 PLAIN, SUFFIX = ".arrow", ".arrow.zst"
 TABLE_BYTES = 2**30  # larger than any table that is written, and read no further
-FAST = 1  # of zstd's levels, while a client waits: the third saves a tenth, and costs twice as much
 UNPACKED_BYTES = 2**28  # ten times the largest table that is written
 DECIDED = ("applicant", "probability_of_default", "threshold", "decision")
 
 
-def event_ids(stem: str, start: int, rows: int) -> list[str]:
+def event_ids(id_prefix: str, start: int, rows: int) -> list[str]:
     """Return the ids of the events of consecutive rows: 96 bits of the request and 32 of the row."""
-    return [f"{stem}{row:08x}" for row in range(start, start + rows)]
+    return [f"{id_prefix}{row:08x}" for row in range(start, start + rows)]
 
 
 def table_files(folder: Path) -> list[Path]:
@@ -72,13 +71,15 @@ def encode(applicants: Iterable[str], decided: pl.DataFrame, inputs: pl.DataFram
         if odd := [name for name, is_finite in finite.items() if not is_finite]:
             raise ValueError(f"{odd[0]} has a value that is no finite number.")
     applicant = pl.Series("applicant", applicants, dtype=pl.String)
-    sink = io.BytesIO()
-    decided.select(DECIDED[1:]).insert_column(0, applicant).hstack(inputs).write_ipc(sink)
-    return pack_bytes(sink.getbuffer(), FAST)
+    number, sink = pl.col(pl.Float64), io.BytesIO()
+    # What lies under a null is whatever was computed there; zeros take no room.
+    zeroed = inputs.with_columns(pl.when(number.is_not_null()).then(number.fill_null(0.0)))
+    decided.select(DECIDED[1:]).insert_column(0, applicant).hstack(zeroed).write_ipc(sink)
+    return pack_bytes(sink.getbuffer())
 
 
 @dataclass(frozen=True)
-class Slice:
+class TableEntry:
     """What a line of the log says of a table beside it."""
 
     file: str
@@ -103,7 +104,7 @@ class Slice:
         return json.dumps(line, separators=(",", ":")).encode()
 
     @classmethod
-    def of(cls, line: Mapping[str, Any]) -> Slice:
+    def of(cls, line: Mapping[str, Any]) -> TableEntry:
         """Read what `body` wrote.
 
         Raises
@@ -194,7 +195,7 @@ class Slice:
         return row if 0 <= row < self.rows else None
 
 
-def records(part: Slice, table: pl.DataFrame) -> Iterable[Row]:
+def records(part: TableEntry, table: pl.DataFrame) -> Iterable[Row]:
     """Give the rows of a table that was read as the records that lines of the log hold."""
     names = [
         name for name in table.columns if name not in (*DECIDED, "event_id", "time", "model", "request_id")

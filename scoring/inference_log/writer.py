@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from scoring.inference_log.anchor import heads_folder
+from scoring.inference_log.anchor import anchors_folder
 from scoring.inference_log.chain import purge
 from scoring.inference_log.chained_file import ChainedFile
 from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
@@ -24,7 +24,7 @@ from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import Kind, Note
 from scoring.inference_log.packing import Packer
 from scoring.inference_log.record import Entry, Header, LogError, Values, body
-from scoring.inference_log.recording import Table
+from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import check_key
 from scoring.inference_log.table import SUFFIX
 
@@ -62,8 +62,8 @@ class InferenceLog:
         Exact tag of the model whose decisions are recorded; see `under` for another.
     categories : collection of str
         Names of the inputs that are words; all others are numbers.
-    heads : Path, optional
-        Folder of the anchors; ``FOLDER-heads`` beside the log's folder by default.
+    anchors : Path, optional
+        Folder of the anchors; ``FOLDER-anchors`` beside the log's folder by default.
     file_bytes : int
         Size after which a new file is begun; a new UTC day begins one too.
     keep_days : int, optional
@@ -94,7 +94,7 @@ class InferenceLog:
         key: bytes,
         model: str,
         categories: Collection[str] = (),
-        heads: Path | None = None,
+        anchors: Path | None = None,
         file_bytes: int = FILE_BYTES,
         keep_days: int | None = None,
         announce: Callable[[str], None] | None = None,
@@ -105,7 +105,7 @@ class InferenceLog:
         if keep_days is not None and keep_days < 1:
             raise ValueError(f"a log cannot be kept for {keep_days} days; give 1 or more.")
         self.folder = folder
-        self.heads = heads or heads_folder(folder)
+        self.anchors = anchors or anchors_folder(folder)
         self.worker = worker
         self.model = model
         self._categories = frozenset(categories)
@@ -125,7 +125,7 @@ class InferenceLog:
         self._has_failed = False
         self._is_packed = is_packed
         self._packer: Packer | None = None
-        for place in (self.folder, self.heads):
+        for place in (self.folder, self.anchors):
             try:
                 make_folder(place)
             except OSError as error:
@@ -134,7 +134,7 @@ class InferenceLog:
                 raise LogError(
                     f"the log folder {place} cannot be written; give a folder that this user owns."
                 )
-        check_key(self.folder, self.heads, key)
+        check_key(self.folder, self.anchors, key)
 
     def record(self, entries: Iterable[Entry], now: datetime) -> None:
         """Write entries to the disk and return when they are there: all of them, or none.
@@ -166,8 +166,8 @@ class InferenceLog:
             values = header.pick(features)
         return header, values
 
-    def table(self, events: str, request_id: str, operator: str | None, now: datetime) -> Table:
-        """Begin to record the decisions of one request as tables: see `Table`.
+    def table(self, events: str, request_id: str, operator: str | None, now: datetime) -> TableRecording:
+        """Begin to record the decisions of one request as tables: see `TableRecording`.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class InferenceLog:
             Time of all the decisions.
         """
         about = {"events": events, "request_id": request_id, "operator": operator, "time": _utc(now)}
-        return Table(self.folder, self._key, self.model, self._files._keep, self._put, about)
+        return TableRecording(self.folder, self._key, self.model, self._files._keep, self._put, about)
 
     def note(self, kind: Kind, about: Mapping[str, Any], now: datetime) -> None:
         """Write a note to the disk and return when it is there.
@@ -246,7 +246,7 @@ class InferenceLog:
         LogError
             If that fails.
         """
-        for place in (self.folder, self.heads):
+        for place in (self.folder, self.anchors):
             probe = place / f".{self.worker}.{secrets.token_hex(8)}.probe"  # nobody can foresee it
             try:
                 write_new(probe, b"\n" * PROBE_BYTES)  # synced: a disk may take bytes and fail to keep them
@@ -302,9 +302,9 @@ class InferenceLog:
         if file is None or file.day != day or file.size >= self._file_bytes or not file.is_in_place():
             self._close()
             self._purge(day, time)
-            file = self._file = ChainedFile.begin(self.folder, self.heads, self.worker, day, self._key)
+            file = self._file = ChainedFile.begin(self.folder, self.anchors, self.worker, day, self._key)
             if self._is_packed and self._packer is None:
-                self._packer = Packer(self.folder, self.heads, self._key, self._tell)
+                self._packer = Packer(self.folder, self.anchors, self._key, self._tell)
         file.append(bodies, time, headers)
         if self._announced is None or abs(time - self._announced) >= ANNOUNCE_EVERY:
             self._announced = time
@@ -314,7 +314,7 @@ class InferenceLog:
         if self._keep_days is not None and self._purged != day:
             self._purged = day
             try:
-                purge(self.folder, self.heads, self._key, day - timedelta(days=self._keep_days), time)
+                purge(self.folder, self.anchors, self._key, day - timedelta(days=self._keep_days), time)
             except OSError as error:  # what is too old must not stop what is new
                 self._tell(
                     f"log {self.folder}: what is older than {self._keep_days} days stays: {error.strerror}"

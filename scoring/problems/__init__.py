@@ -6,7 +6,7 @@ value, named by a code. Both have parameters, and their sentences are texts: eve
 
 from scoring.problems.faults import FAULTS, Fault
 from scoring.problems.files import FILES
-from scoring.problems.kinds import KINDS, URN, Kind, type_of
+from scoring.problems.kinds import KINDS, URN, ProblemKind, type_of
 from scoring.problems.words import Params, Sayable, places, worded
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "KINDS",
     "URN",
     "Fault",
-    "Kind",
     "Params",
+    "ProblemKind",
     "Sayable",
     "places",
     "type_of",

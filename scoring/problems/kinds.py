@@ -17,7 +17,7 @@ def type_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """A kind of problem.
 
     Attributes
@@ -47,9 +47,11 @@ class Kind:
         return worded(self.detail, params, language)
 
 
-def _kinds(*declared: tuple[int, str, str, str] | tuple[int, str, str, str, str]) -> Mapping[str, Kind]:
+def _kinds(
+    *declared: tuple[int, str, str, str] | tuple[int, str, str, str, str],
+) -> Mapping[str, ProblemKind]:
     return {
-        name: Kind(
+        name: ProblemKind(
             name, status, Text(f"problem.{name}.title", title), Text(f"problem.{name}.detail", *detail)
         )
         for status, name, title, *detail in declared

@@ -66,7 +66,7 @@ PURPOSES = (
     "Buying a holiday home / land", "Car repairs", "Journey", "Purchase of electronic equipment",
     "Buying a home",
     "Furniture", "Wedding / gift / holiday", "Business development", "Gasification / water supply", "Hobby",
-    "Buying a garage", "Money for a third person", "Refusal to name the goal",
+    "Buying a garage", "Money for a third person", "Rejection to name the goal",
 )
 PAYMENT_TYPES = (
     "Cash through the bank", "XNA", "Non-cash from your account", "Cashless from the account of the employer",

@@ -251,7 +251,9 @@ class Scorer:
                 f"{folder} asks for more memory than there is; import the model again."
             ) from error
         except Exception as error:  # libraries raise whatever they like over what they did not expect
-            raise ScorerError(f"{folder} is no scorer: {_told(error)}; import the model again.") from error
+            raise ScorerError(
+                f"{folder} is no scorer: {_in_one_line(error)}; import the model again."
+            ) from error
 
     @staticmethod
     def files(folder: Path) -> list[Path]:
@@ -412,14 +414,14 @@ def _read_json(file: Path, remedy: str) -> Any:
     except RecursionError as error:
         raise ScorerError(f"{file} is not JSON: it is nested too deeply; import the model again.") from error
     except ValueError as error:
-        raise ScorerError(f"{file} is not JSON: {_told(error)}; import the model again.") from error
+        raise ScorerError(f"{file} is not JSON: {_in_one_line(error)}; import the model again.") from error
 
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no number")
 
 
-def _told(error: Exception) -> str:
+def _in_one_line(error: Exception) -> str:
     """Return an error as the middle of a sentence."""
     return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 

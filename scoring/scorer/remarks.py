@@ -96,13 +96,13 @@ def _unseen(name: str, value: str) -> Remark:
 
 def _outside(name: str, value: float, low: float, high: float) -> Remark:
     def sentence(language: str) -> str:
-        now, least, most = _told_apart(name, language, value, low, high)
+        now, least, most = _distinct(name, language, value, low, high)
         return say(OUTSIDE, language, feature=_label(name, language), value=now, least=least, most=most)
 
     return {"feature": name, "problem": "outside range", "value": value, "text": by_language(sentence)}
 
 
-def _told_apart(name: str, language: str, value: float, low: float, high: float) -> list[str]:
+def _distinct(name: str, language: str, value: float, low: float, high: float) -> list[str]:
     """Write a value and its bounds as people do, or with more digits where that would hide the difference."""
     feature = FEATURE_BY_NAME.get(name)
     if feature:

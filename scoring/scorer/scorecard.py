@@ -17,7 +17,7 @@ Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Term:
+class FeaturePoints:
     """What one feature adds.
 
     Attributes
@@ -55,7 +55,7 @@ class Scorecard:
     """
 
     intercept: float
-    terms: tuple[Term, ...]
+    terms: tuple[FeaturePoints, ...]
 
     def raw(self, matrix: Matrix) -> Vector:
         """Return the log-odds of default, one per row."""
@@ -108,7 +108,7 @@ class Scorecard:
     def from_json(cls, values: Mapping[str, Any], names: Sequence[str]) -> Scorecard:
         """Read what ``to_json`` wrote; a KeyError names what it lacks."""
         terms = [
-            Term(
+            FeaturePoints(
                 list(names).index(name),
                 tuple(entry["from"] for entry in term["bins"][1:]),
                 tuple(entry["log_odds"] for entry in term["bins"]),

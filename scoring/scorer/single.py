@@ -38,8 +38,8 @@ class Single:
         filled = [position for position, name in enumerate(self._names) if name in encoding.fill]
         self._filled = np.array(filled, dtype=np.intp)
         self._fills = np.array([encoding.fill[self._names[position]] for position in filled])
-        nowhere = (np.nan, np.nan)  # nothing lies outside
-        ranges = [scorer.ranges.get(name, nowhere) for name in self._names]
+        no_range = (np.nan, np.nan)  # nothing lies outside
+        ranges = [scorer.ranges.get(name, no_range) for name in self._names]
         self._low, self._high = np.array(ranges).reshape(-1, 2).T
 
     def read(self, features: Mapping[str, Value]) -> tuple[Vector, list[Remark], dict[str, Value]]:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scoring.serving.asgi import Scope
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.settings import API_KEYS
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
@@ -143,7 +143,7 @@ class KeyRing:
         self._stamp = stamp
         try:
             self._keys = self._read()
-        except AccessError as error:  # half-written, or gone: an empty ring would open or shut the door
+        except AccessError as error:  # half-written, or gone: an empty ring would open or shut the middleware
             logger.warning("%s The keys from before stay.", error)
         else:
             logger.info("the API keys were read again: there are %d", len(self._keys))
@@ -170,7 +170,7 @@ class KeyRing:
 
 
 @dataclass(frozen=True)
-class Guard:
+class AccessGuard:
     """Admits a request, or refuses it before its body is read.
 
     Attributes
@@ -196,13 +196,13 @@ class Guard:
 
         Raises
         ------
-        Refusal
+        Rejection
             401 without a right key, 403 for an unknown Host, a foreign Origin or, without keys, a proxy.
         """
         if scope["path"] in HEALTH:
             return None
         if not self.keys and (sign := proxied(scope)):
-            raise Refusal("proxy-without-keys", {"sign": sign})
+            raise Rejection("proxy-without-keys", {"sign": sign})
         self._check_host(scope)
         owner = self.keys.owner(_header(scope, b"x-api-key"))
         if owner is not None:
@@ -210,16 +210,16 @@ class Guard:
         if not self.keys:
             if _is_local(scope.get("server")):
                 return None
-            raise Refusal("local-only")
+            raise Rejection("local-only")
         if scope["path"] in PAGES and scope["method"] in ("GET", "HEAD") and not self.are_pages_private:
             return None
-        raise Refusal("no-valid-key")
+        raise Rejection("no-valid-key")
 
     def _check_host(self, scope: Scope) -> None:
         if (self.hosts or not self.keys) and not is_known_host(scope, self.hosts):
-            raise Refusal("unknown-host")
+            raise Rejection("unknown-host")
         if not is_known_origin(scope, self.origins, scope.get("scheme", "http")):
-            raise Refusal("unknown-origin")
+            raise Rejection("unknown-origin")
 
 
 def is_known_host(scope: Scope, hosts: Collection[str]) -> bool:

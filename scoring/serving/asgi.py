@@ -1,4 +1,4 @@
-"""The words of ASGI, and the messages that leave through the door."""
+"""The words of ASGI, and the messages that leave through the middleware."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
-from scoring.serving.problem import PROBLEM_TYPE, Refusal
+from scoring.serving.problem import PROBLEM_TYPE, Rejection
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,12 +24,12 @@ PIECE = 2**16
 _KINDS = {404: "not-found", 405: "method-not-allowed", 503: "not-ready"}
 
 
-async def nowhere(_scope: Scope, _receive: Receive, _send: Send) -> None:
+async def no_endpoint(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Be the application that has no page."""
-    raise Refusal("not-found")
+    raise Rejection("not-found")
 
 
-def among(paths: Collection[str], elsewhere: App, app: App) -> App:
+def by_path(paths: Collection[str], elsewhere: App, app: App) -> App:
     """Return an application that leads requests for other paths ``elsewhere``."""
 
     async def lead(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +58,7 @@ class Uniform:
             self._is_replaced = True
             allow = dict(message["headers"]).get(b"allow", b"").decode("latin-1")
             kind = _KINDS.get(status, "unanswered")
-            await refuse(self.send, Refusal(kind, allow=allow, status=status))
+            await reject(self.send, Rejection(kind, allow=allow, status=status))
         else:
             await self.send(message)
 
@@ -87,10 +87,10 @@ class Numbered:
         await self.send({**message, "body": body[end:]} if end else message)
 
 
-async def refuse(send: Send, refusal: Refusal) -> None:
-    """Send a refusal."""
-    headers = [(name.encode(), value.encode()) for name, value in refusal.headers().items()]
-    await respond(send, refusal.status, headers, refusal.body())
+async def reject(send: Send, rejection: Rejection) -> None:
+    """Send a rejection."""
+    headers = [(name.encode(), value.encode()) for name, value in rejection.headers().items()]
+    await respond(send, rejection.status, headers, rejection.body())
 
 
 async def respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

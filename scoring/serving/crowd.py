@@ -21,7 +21,7 @@ KEPT = 32  # for files: the log's next day, a new model
 SAID_S = 600.0
 
 
-class Client(Protocol):
+class IdleConnection(Protocol):
     """A connection that can be asked to go."""
 
     def leave(self) -> None:
@@ -64,13 +64,13 @@ class Crowd:
         self._most = most
         self._clock = clock
         self._said = float("-inf")
-        self._waiting: dict[Client, None] = {}  # in the order in which they began to wait
+        self._waiting: dict[IdleConnection, None] = {}  # in the order in which they began to wait
 
-    def waits(self, client: Client) -> None:
+    def waits(self, client: IdleConnection) -> None:
         """Note that a client has asked for nothing yet, or has its answer."""
         self._waiting[client] = None
 
-    def works(self, client: Client) -> None:
+    def works(self, client: IdleConnection) -> None:
         """Note that a client asks for something, or is gone."""
         self._waiting.pop(client, None)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from scoring.serving.asgi import App, Receive, Scope, Send, respond
 from scoring.serving.forwarded import PREFIX
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 
 PAGES_KEPT = 64
 
@@ -57,7 +57,7 @@ class Documents:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD"):
-            raise Refusal("read-only", allow="GET, HEAD")
+            raise Rejection("read-only", allow="GET, HEAD")
         document = await self._document(scope["path"], scope.get(PREFIX, ""))
         tag = document.tag.encode()
         known = [value for name, value in scope["headers"] if name == b"if-none-match"]

@@ -1,4 +1,4 @@
-"""What passed the door, on its way to a decision."""
+"""What passed the middleware, on its way to a decision."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from scoring.decider import Asked
 
-JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the door
+JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the middleware
 
 
 @dataclass
 class Job(Asked):
-    """A request that passed the door; ``is_abandoned``: nobody waits for the answer any more."""
+    """A request that passed the middleware; ``is_abandoned``: nobody waits for the answer any more."""
 
     is_abandoned: bool = field(default=False, compare=False)
 

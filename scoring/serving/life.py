@@ -27,7 +27,7 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def stand_back(threads: str = "") -> None:
+def lower_priority(threads: str = "") -> None:
     """Let other threads go before this one, or before those whose names begin so.
 
     Linux only, where each thread has a niceness of its own.

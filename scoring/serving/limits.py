@@ -19,9 +19,9 @@ class Limits:
     bodies_bytes: int = settings.BODIES_MIB.default * MIB  # of all the smaller bodies inside
     concurrent: int = settings.CONCURRENT.default  # requests inside; the next one is told to come back
     large_concurrent: int = 3  # large bodies that are there: one is decided, the others are kept in memory
-    head_bytes: int = settings.HEADER_KIB.default * KIB  # request line and headers
-    head_lines: int = 128  # headers; a browser behind a few proxies sends some thirty
-    head_s: float = settings.HEADER_SECONDS.default  # to send them
+    header_bytes: int = settings.HEADER_KIB.default * KIB  # request line and headers
+    header_lines: int = 128  # headers; a browser behind a few proxies sends some thirty
+    header_s: float = settings.HEADER_SECONDS.default  # to send them
     pause_s: float = settings.PAUSE_SECONDS.default  # between two parts of a body
     quick_bytes: int = 48 * KIB  # one application with some 200 records of history: a few milliseconds
     # Of these inside at once; the next go into the batch, at 1.6 times the CPU time each.
@@ -42,7 +42,7 @@ class Limits:
 
     @property
     def last_s(self) -> float:
-        """When BentoML may give a request up: its own deadline stands behind the door's."""
+        """When BentoML may give a request up: its own deadline stands behind the middleware's."""
         return 2 * self.arrow_s + self.body_s
 
 
@@ -53,8 +53,8 @@ USUAL = Limits()
 class Route:
     """One POST endpoint.
 
-    Rows that a request may bring, the twins for large requests and for tables, and how many requests may be
-    inside at once, where that is less than the limit of the whole service.
+    Rows that a request may bring, the internal routes for large requests and for tables, and how many
+    requests may be inside at once, where that is less than the limit of the whole service.
     ``is_quick``: one application alone is decided at once.
     """
 
@@ -65,6 +65,6 @@ class Route:
     concurrent: int | None = None
 
     @property
-    def twins(self) -> set[str]:
-        """Paths that only the door leads to."""
-        return {twin for twin in (self.bulk, self.arrow) if twin}
+    def internal_routes(self) -> set[str]:
+        """Paths that only the middleware leads to."""
+        return {path for path in (self.bulk, self.arrow) if path}

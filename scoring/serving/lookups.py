@@ -27,14 +27,14 @@ from scoring.schema import (
     fault_at,
     field_errors,
 )
-from scoring.serving import head
+from scoring.serving import header
 from scoring.serving.asgi import ASKER, Receive, Scope, Send, respond
-from scoring.serving.life import stand_back
+from scoring.serving.life import lower_priority
 from scoring.serving.limits import Limits
-from scoring.serving.problem import Refusal, late
+from scoring.serving.problem import Rejection, late
 
 if TYPE_CHECKING:
-    from scoring.serving.records import Records
+    from scoring.serving.records import RecordedDecisions
 
 Request = TypeVar("Request", ReviewRequest, OutcomesRequest)
 
@@ -90,7 +90,7 @@ class Lookups:
     Parameters
     ----------
     records : callable
-        Gives the `Records` of this worker; None where nothing is recorded. Called in a thread.
+        Gives the `RecordedDecisions` of this worker; None where nothing is recorded. Called in a thread.
     may : callable
         Says whether an owner of a key has a role.
     limits : Limits
@@ -98,27 +98,27 @@ class Lookups:
 
     def __init__(
         self,
-        records: Callable[[], Records | None],
+        records: Callable[[], RecordedDecisions | None],
         may: Callable[[str | None, str], bool],
         limits: Limits,
     ) -> None:
         self.records = records
         self.may = may
         self.limits = limits
-        self._threads = ThreadPoolExecutor(THREADS, "records", stand_back)
+        self._threads = ThreadPoolExecutor(THREADS, "records", lower_priority)
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path, found = scope["path"], _ONE.fullmatch(scope["path"])
         if path not in (PATH, OUTCOMES) and found is None:
-            raise Refusal("not-found")
+            raise Rejection("not-found")
         is_review = found is not None and found[2] is not None
         role = "outcome" if path == OUTCOMES else "review" if is_review else "read"
         self._check(scope, "GET" if role == "read" else "POST", role)
         asker = scope[ASKER]
         if self._inside >= INSIDE:
-            raise Refusal("too-many-requests", retry_after_s=1)
+            raise Rejection("too-many-requests", retry_after_s=1)
         self._inside += 1
         try:
             if path == OUTCOMES:
@@ -132,7 +132,7 @@ class Lookups:
                 answer = await self._do(lambda records: records.review(found[1], said, _asker(asker)))
             else:
                 if scope["query_string"]:
-                    raise Refusal("no-parameters")
+                    raise Rejection("no-parameters")
                 answer = await self._do(lambda records: records.one(found[1], _asker(asker)))
         finally:
             self._inside -= 1
@@ -140,17 +140,17 @@ class Lookups:
 
     def _check(self, scope: Scope, method: str, role: str) -> None:
         if scope["method"] != method:
-            raise Refusal("method-not-allowed", allow=method)
+            raise Rejection("method-not-allowed", allow=method)
         if not self.may(scope[ASKER][0], role):
-            raise Refusal("no-role", {"role": role})
+            raise Rejection("no-role", {"role": role})
 
-    async def _do(self, work: Callable[[Records], bytes]) -> bytes:
+    async def _do(self, work: Callable[[RecordedDecisions], bytes]) -> bytes:
         """Have something done in a thread: a database, a disk and a model may take their time."""
 
         def done() -> bytes:
             records = self.records()
             if records is None:
-                raise Refusal("nothing-recorded")
+                raise Rejection("nothing-recorded")
             return work(records)
 
         loop = asyncio.get_running_loop()
@@ -162,25 +162,25 @@ class Lookups:
             raise late() from None
 
     async def _body(self, scope: Scope, receive: Receive, kind: Body) -> bytes:
-        headers = head.read(scope["headers"])
-        if head.content_type(headers) != "application/json":
-            raise Refusal(kind.not_json)
+        headers = header.read(scope["headers"])
+        if header.content_type(headers) != "application/json":
+            raise Rejection(kind.not_json)
         if headers.get(b"content-encoding", "identity").lower() != "identity":
-            raise Refusal("content-encoded")
+            raise Rejection("content-encoded")
         body = bytearray()
         try:
             async with asyncio.timeout(self.limits.body_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise Refusal("body-cut-off")
+                        raise Rejection("body-cut-off")
                     body += message.get("body", b"")
                     if len(body) > kind.most:
-                        raise Refusal(kind.too_large, {"kib": kind.most // 2**10})
+                        raise Rejection(kind.too_large, {"kib": kind.most // 2**10})
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
-            raise Refusal(kind.late, {"seconds": self.limits.body_s}) from None
+            raise Rejection(kind.late, {"seconds": self.limits.body_s}) from None
 
 
 def listed(query: bytes) -> dict[str, Any]:
@@ -188,14 +188,14 @@ def listed(query: bytes) -> dict[str, Any]:
 
     Raises
     ------
-    Refusal
+    Rejection
         422 that names each one that cannot be used, and what would do.
     """
     most = 2 * len(PARAMETERS)
     try:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
     except ValueError:
-        raise Refusal("too-many-parameters", {"most": most}) from None
+        raise Rejection("too-many-parameters", {"most": most}) from None
     faults: list[FieldError] = []
     found: dict[str, Any] = {}
     for name, text in pairs:
@@ -211,7 +211,7 @@ def listed(query: bytes) -> dict[str, Any]:
     if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
         faults.append(fault_at(None, "until", Fault("not_after", {"other": "since"})))
     if faults:
-        raise Refusal("wrong-parameters", {"n": len(faults)}, faults)
+        raise Rejection("wrong-parameters", {"n": len(faults)}, faults)
     return found
 
 
@@ -256,17 +256,17 @@ def _valid(model: type[Request], body: bytes, kind: str) -> Request:
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         if any(fault["type"] == "json_invalid" for fault in error.errors(include_url=False)):
-            raise Refusal("unreadable-json") from None
+            raise Rejection("unreadable-json") from None
         faults = field_errors(error, 0)
-        raise Refusal(kind, {"n": len(faults)}, faults[:NAMED]) from None
+        raise Rejection(kind, {"n": len(faults)}, faults[:NAMED]) from None
 
 
 def _asked(found: Mapping[str, Any]) -> Any:
     from scoring.decisions import Filter  # here: a worker that is asked for decisions alone needs no database
-    from scoring.serving.records import Asked
+    from scoring.serving.records import LookUp
 
     rest = {name: value for name, value in found.items() if name not in ("client", "limit", "cursor")}
-    return Asked(Filter(**rest), found.get("limit", USUAL), found.get("cursor"), found.get("client"))
+    return LookUp(Filter(**rest), found.get("limit", USUAL), found.get("cursor"), found.get("client"))
 
 
 def _asker(said: tuple[str | None, str]) -> Any:

@@ -95,7 +95,7 @@ def _feature(name: str, scorer: Scorer) -> dict[str, Any]:
 
 def schema(generated: dict[str, Any], routes: Mapping[str, Route]) -> dict[str, Any]:
     """Leave out of what BentoML's clients ask for the inner endpoints, which nobody can call."""
-    inner = {twin for route in routes.values() for twin in route.twins}
+    inner = {path for route in routes.values() for path in route.internal_routes}
     called = [route for route in generated["routes"] if route["route"] not in inner]
     paths = {path: about for path, about in generated["paths"].items() if path not in inner}
     return {**generated, "routes": called, "paths": paths}
@@ -117,8 +117,8 @@ def openapi(
     refused = {"application/problem+json": {"schema": {"$ref": REFERENCE.format(model="Problem")}}}
     errors = {str(status): {"description": words, "content": refused} for status, words in ERRORS.items()}
     for path, route in routes.items():
-        for twin in route.twins:
-            paths.pop(twin, None)
+        for internal in route.internal_routes:
+            paths.pop(internal, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
         endpoint["parameters"] = [REQUEST_ID]

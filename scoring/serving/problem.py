@@ -17,7 +17,7 @@ PROBLEM_TYPE = b"application/problem+json"
 ERRORS_NAMED = 50  # a request with a thousand faults is told the first ones
 
 
-class Refusal(Exception):
+class Rejection(Exception):
     """A request that gets a problem for an answer.
 
     Parameters
@@ -76,29 +76,29 @@ class Refusal(Exception):
         return {"content-type": PROBLEM_TYPE.decode(), **retry, **key, **close, **allow}
 
 
-def late() -> Refusal:
-    """Return the refusal of a request whose answer nobody waits for any more."""
-    return Refusal("time-over")
+def late() -> Rejection:
+    """Return the rejection of a request whose answer nobody waits for any more."""
+    return Rejection("time-over")
 
 
-def refusal_of(error: BaseException) -> Refusal:
+def rejection_of(error: BaseException) -> Rejection:
     """Return what a client is told of an exception, and log what its own words do not say.
 
     The message of a fault of ours could quote an applicant, so only its kind and place are logged.
     """
-    if isinstance(error, Refusal):
+    if isinstance(error, Rejection):
         return error
     if isinstance(error, LogError):
         logger.error("nothing is decided: %s", error)
-        return Refusal("unrecorded", retry_after_s=5)
+        return Rejection("unrecorded", retry_after_s=5)
     frame = traceback.extract_tb(error.__traceback__)[-1]
     logger.error("%s at %s:%s", type(error).__name__, frame.filename, frame.lineno)
-    return Refusal("failed")
+    return Rejection("failed")
 
 
-def faulty(count: int, errors: Sequence[FieldError], is_all: bool = True) -> Refusal:
-    """Return the refusal of a request with at least so many faults, the first of which are named."""
+def faulty(count: int, errors: Sequence[FieldError], is_all: bool = True) -> Rejection:
+    """Return the rejection of a request with at least so many faults, the first of which are named."""
     errors = errors[:ERRORS_NAMED]
     if count > ERRORS_NAMED or not is_all:
-        return Refusal("more-faults", {"n": min(count, ERRORS_NAMED + 1), "named": len(errors)}, errors)
-    return Refusal("invalid-request", {"n": count}, errors)
+        return Rejection("more-faults", {"n": min(count, ERRORS_NAMED + 1), "named": len(errors)}, errors)
+    return Rejection("invalid-request", {"n": count}, errors)

@@ -1,4 +1,4 @@
-"""A JSON body to applications, or to the refusal that says what is wrong with it.
+"""A JSON body to applications, or to the rejection that says what is wrong with it.
 
 Whatever a body is made of, no step in Python takes more of it than `LONGEST` bytes: a step holds Python's
 lock, while nobody else is answered. A larger body is outlined first, in C and without the lock; then its
@@ -31,7 +31,7 @@ from scoring.schema import (
     field_errors,
     repeated_keys,
 )
-from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty
+from scoring.serving.problem import ERRORS_NAMED, Rejection, faulty
 
 MIB = 2**20
 PIECE = MIB // 8  # bytes of a body that are read at a stretch
@@ -48,7 +48,7 @@ _RECORDS: Mapping[str, TypeAdapter[list[Record]]] = {
 
 
 def parse(body: bytes | bytearray, rows: int, decoder: Decoder) -> list[Request]:
-    """Return the applications of a JSON body, or raise the `Refusal` that says what is wrong with it."""
+    """Return the applications of a JSON body, or raise the `Rejection` that says what is wrong with it."""
     return list(chain.from_iterable(slices(body, rows, decoder)))
 
 
@@ -59,7 +59,7 @@ def slices(body: bytes | bytearray, rows: int, decoder: Decoder) -> Iterator[lis
 
     Raises
     ------
-    Refusal
+    Rejection
         If it has more applications than ``rows``, or anything is wrong with it.
     """
     errors: list[FieldError] = []
@@ -99,7 +99,7 @@ def _pieces(body: bytes | bytearray, rows: int) -> Iterator[tuple[int, bytes | b
         yield 0, body
         return
     if OUTLINER is None:
-        raise Refusal("engine-missing", {"mib": LONGEST // MIB})
+        raise Rejection("engine-missing", {"mib": LONGEST // MIB})
     try:
         outline = OUTLINER(body, rows)
     except NotJson as error:
@@ -222,15 +222,15 @@ def _record_faults(application: Any, row: int) -> Iterator[FieldError]:
         del application["history"]
 
 
-def _too_many(rows: int) -> Refusal:
-    return Refusal("too-many-applications", {"most": rows})
+def _too_many(rows: int) -> Rejection:
+    return Rejection("too-many-applications", {"most": rows})
 
 
-def _not_json(error: ValueError) -> Refusal:
+def _not_json(error: ValueError) -> Rejection:
     """Say where a body is no JSON; the other words of the error could quote it."""
     if place := re.search(r"line (\d+) column (\d+)", str(error)):
-        return Refusal("not-json", {"line": int(place[1]), "column": int(place[2])})
-    return Refusal("unreadable-json")
+        return Rejection("not-json", {"line": int(place[1]), "column": int(place[2])})
+    return Rejection("unreadable-json")
 
 
 def _outliner() -> Outliner | None:

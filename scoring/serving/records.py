@@ -27,7 +27,7 @@ from scoring.schema import (
     fault_at,
 )
 from scoring.scorer import Scorer, ScorerError
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 from scoring.store import StoreError
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
@@ -42,7 +42,7 @@ class Asker(NamedTuple):
     request_id: str
 
 
-class Asked(NamedTuple):
+class LookUp(NamedTuple):
     """What a list is asked for: which decisions, how many, from where on, and the number of one client."""
 
     wanted: Filter
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
     client: int | None = None
 
 
-class Records:
+class RecordedDecisions:
     """Answers from the record, for one worker; threads may share it.
 
     Parameters
@@ -94,7 +94,7 @@ class Records:
 
         Raises
         ------
-        Refusal
+        Rejection
             404 of an unknown event, 503 if the index cannot be asked.
         LogError
             If the look cannot be recorded: then nobody sees it.
@@ -104,10 +104,10 @@ class Records:
         applicant = found.applicant if found is not None else None
         self._look(asker, {"event_id": event_id, "applicant": applicant})
         if answer is None:
-            raise Refusal("no-such-decision")
+            raise Rejection("no-such-decision")
         return answer.model_dump_json().encode()
 
-    def page(self, asked: Asked, asker: Asker) -> bytes:
+    def page(self, asked: LookUp, asker: Asker) -> bytes:
         """Return a page of decisions as JSON; raises as `one`, and 422 for a cursor of another index."""
         wanted, now = asked.wanted, self._clock()
         if asked.client is not None:
@@ -128,9 +128,9 @@ class Records:
         try:
             done = self._asked(lambda: decisions.review(self.index, note, *said, self._clock))
         except decisions.ReviewError as error:
-            raise Refusal(error.kind, error.params) from None
+            raise Rejection(error.kind, error.params) from None
         if done is None:
-            raise Refusal("no-such-decision")
+            raise Rejection("no-such-decision")
         self._on_review(done[1]["verdict"], done[1]["decision"])
         return Review(**done[1]).model_dump_json().encode()
 
@@ -163,11 +163,11 @@ class Records:
             return ask()
         except CursorError:
             fault = fault_at(None, "cursor", Fault("other_cursor"))
-            raise Refusal("wrong-parameters", {"n": 1}, [fault]) from None
+            raise Rejection("wrong-parameters", {"n": 1}, [fault]) from None
         except IndexFault as error:
             logger.warning("look-ups wait, decisions go on: %s", error)
             kind = "index-late" if isinstance(error, LateError | MissingError) else "index-down"
-            raise Refusal(kind, retry_after_s=5) from None
+            raise Rejection(kind, retry_after_s=5) from None
 
     def _look(self, asker: Asker, at_what: Mapping[str, Any]) -> None:
         about = {"operator": asker.operator, "request_id": asker.request_id, **at_what}
@@ -181,7 +181,7 @@ class Records:
                 raise ValueError("another record stands in its place")
         except ValueError as error:
             logger.error("event %s is indexed, and its record is not in the log: %s", found.event_id, error)
-            raise Refusal("record-harmed") from None
+            raise Rejection("record-harmed") from None
         explanation, differences, why = self._explained(record)
         audit, inputs = record["audit"], record["inputs"]
         return FoundDecision(

@@ -31,7 +31,7 @@ class Settings:
         Processes that are loaded beside them, and take the place of one that ends.
     log : Path or None
         Folder of the inference log; None for a pure demo.
-    log_heads : Path or None
+    log_anchors : Path or None
         Folder of its anchors; None beside the log.
     log_days : int or None
         Days that it is kept; None keeps all.
@@ -62,7 +62,7 @@ class Settings:
     workers: int
     spare: int
     log: Path | None
-    log_heads: Path | None
+    log_anchors: Path | None
     log_days: int | None
     key_file: Path
     index: str
@@ -115,7 +115,7 @@ class Settings:
             workers=settings.WORKERS.read(environment),
             spare=settings.SPARE.read(environment),
             log=None if settings.LOG.given(environment) == "off" else of_home(settings.LOG),
-            log_heads=place(settings.LOG_HEADS),
+            log_anchors=place(settings.LOG_ANCHORS),
             log_days=settings.LOG_DAYS.read(environment),
             key_file=of_home(settings.KEY_FILE),
             index=str(root / index) if is_file else index,
@@ -134,10 +134,10 @@ class Settings:
             limits=Limits(
                 body_bytes=settings.BODY_MIB.read(environment) * MIB,
                 bodies_bytes=settings.BODIES_MIB.read(environment) * MIB,
-                head_bytes=settings.HEADER_KIB.read(environment) * KIB,
+                header_bytes=settings.HEADER_KIB.read(environment) * KIB,
                 concurrent=settings.CONCURRENT.read(environment),
                 quick=settings.AT_ONCE.read(environment),
-                head_s=settings.HEADER_SECONDS.read(environment),
+                header_s=settings.HEADER_SECONDS.read(environment),
                 pause_s=settings.PAUSE_SECONDS.read(environment),
                 body_s=settings.BODY_SECONDS.read(environment),
                 answer_s=answer_s,

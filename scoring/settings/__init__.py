@@ -65,8 +65,8 @@ KEY_FILE = Setting(
     "long as it is there",
     (SERVICE, RECORD),
 )
-LOG_HEADS = Setting[Path | None](
-    "CREDIT_SCORING_LOG_HEADS",
+LOG_ANCHORS = Setting[Path | None](
+    "CREDIT_SCORING_LOG_ANCHORS",
     path,
     None,
     "folder of the log's anchors: put it on another disk or under another owner",

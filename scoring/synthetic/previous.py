@@ -20,7 +20,7 @@ from scoring.synthetic.previous_levels import (
     FIRST_LIFT,
     KINDS,
     MONTHLY_RATE,
-    Kind,
+    LoanKind,
     Shares,
 )
 from scoring.synthetic.previous_table import NORMALISED, Codes, by_kind, lay_out
@@ -164,7 +164,7 @@ def _terms(rng: np.random.Generator, size: Floats, kind: Ints) -> Ints:
     """Draw the term in months: larger loans run longer."""
     latent = chance.mix(rng, size, 0.62)
 
-    def draw(known: Kind, here: Flags) -> Floats:
+    def draw(known: LoanKind, here: Flags) -> Floats:
         months = np.array(sorted(known.terms))
         shares = np.array([known.terms[int(m)] for m in months])
         return months[
@@ -174,7 +174,7 @@ def _terms(rng: np.random.Generator, size: Floats, kind: Ints) -> Ints:
     return by_kind(kind, draw).astype(np.int64)
 
 
-_CATEGORIES: dict[str, Callable[[Kind], Shares]] = {
+_CATEGORIES: dict[str, Callable[[LoanKind], Shares]] = {
     "yields": lambda k: k.yields,
     "product": lambda k: k.product,
     "channel": lambda k: k.channel,
@@ -194,7 +194,7 @@ def _codes(rng: np.random.Generator, name: str, kind: Ints) -> Codes:
     for known in KINDS:
         levels += [level for level in _CATEGORIES[name](known) if level is not None and level not in levels]
 
-    def draw(known: Kind, here: Flags) -> Floats:
+    def draw(known: LoanKind, here: Flags) -> Floats:
         shares = _CATEGORIES[name](known)
         numbers = np.array([-1 if level is None else levels.index(level) for level in shares])
         return numbers[chance.pick(rng, list(shares.values()), int(here.sum()))]
@@ -206,10 +206,10 @@ def _tilt_categories(rng: np.random.Generator, codes: dict[str, Codes], z: Float
     """Make walk-in customers likelier among clients who are refused often."""
     levels, product = codes["product"]
     walk_in, known = levels.index("walk-in"), levels.index("x-sell")
-    told = (product == walk_in) | (product == known)
+    is_stated = (product == walk_in) | (product == known)
     share = np.array([k.product.get("walk-in", 0.0) for k in KINDS])[kind]
     cuts = np.interp(1 - share, chance.rank(np.linspace(-4, 4, 401)), np.linspace(-4, 4, 401))
-    product[told] = np.where(chance.mix(rng, z, _WALK_IN_TILT) > cuts, walk_in, known)[told]
+    product[is_stated] = np.where(chance.mix(rng, z, _WALK_IN_TILT) > cuts, walk_in, known)[is_stated]
 
 
 def _annuities(rng: np.random.Generator, yields: Ints, kind: Ints, credit: Floats, term: Ints) -> Floats:
@@ -235,8 +235,8 @@ def _down_rates(rng: np.random.Generator, z: Floats, kind: Ints) -> Floats:
     share = chance.quantile(chance.mix(rng, z, 0.5), _DOWN)
     paid = chance.mix(rng, z, 0.5) > chance.cut(0.42)
     positive = np.where(np.isin(kind, (CONSUMER, 4)), paid, chance.flags(rng, 0.03, n))
-    told = rng.random(n) < np.array([k.down for k in KINDS])[kind]
-    return np.where(told, np.where(positive, share * NORMALISED, 0.0), np.nan)
+    is_stated = rng.random(n) < np.array([k.down for k in KINDS])[kind]
+    return np.where(is_stated, np.where(positive, share * NORMALISED, 0.0), np.nan)
 
 
 def _due_days(rng: np.random.Generator, days: Ints, kind: Ints, term: Ints) -> tuple[Floats, Floats]:

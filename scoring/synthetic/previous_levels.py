@@ -9,7 +9,7 @@ Shares = dict[str | None, float]
 
 
 @dataclass(frozen=True)
-class Kind:
+class LoanKind:
     """What is known of one kind of earlier application.
 
     Attributes
@@ -115,7 +115,7 @@ _REFUSED_PURPOSE: Shares = {"XNA": 0.762, **{k: v / 17.5 for k, v in _PURPOSES.i
 ) = range(10)
 
 KINDS = (
-    Kind(
+    LoanKind(
         "Cash loans", "Approved",
         (35000, 46480, 57560, 85320, 148400, 275400, 530200, 942300, 1256000, 1792000, 2500000), 0.0,
         {
@@ -132,7 +132,7 @@ KINDS = (
         {"Repeater": 0.851, "Refreshed": 0.100, "New": 0.049, "XNA": 0.001}, _BANK, _XAP, _NO_SELLER,
         _SUITE_OFFICE, _CASH_PURPOSE, insured=0.803,
     ),
-    Kind(
+    LoanKind(
         "Cash loans", "Canceled",
         (45000, 47910, 142100, 185400, 295600, 533200, 978400, 1382000, 1546000, 2421000, 3000000), 0.966,
         {60: 0.25, 36: 0.21, 24: 0.18, 48: 0.15, 12: 0.14, 18: 0.05, 6: 0.02}, 0.0004,
@@ -146,7 +146,7 @@ KINDS = (
         {"XNA": 0.994, "Connectivity": 0.006}, _SUITE_NONE, {"XNA": 0.994, "Other": 0.003, "Repairs": 0.003},
         sellerplace=(-1,) * 9 + (0, 4),
     ),
-    Kind(
+    LoanKind(
         "Cash loans", "Refused",
         (30000, 46530, 82610, 124900, 239800, 473100, 871900, 1340000, 1546000, 2266000, 3000000), 0.170,
         {60: 0.233, 36: 0.189, 24: 0.151, 48: 0.145, 12: 0.131, 18: 0.076, 6: 0.041, 30: 0.019}, 0.067,
@@ -164,7 +164,7 @@ KINDS = (
         },
         _NO_SELLER, _SUITE_OFFICE, _REFUSED_PURPOSE,
     ),
-    Kind(
+    LoanKind(
         "Consumer loans", "Approved",
         (10000, 14760, 19190, 23600, 37460, 68000, 116100, 176800, 242600, 449100, 900000), 0.0,
         {
@@ -179,7 +179,7 @@ KINDS = (
         },
         _XAP, _SELLERS, _SUITE_SHOP, _XAP, _GOODS, _SHOP_PLACE, 0.166,
     ),
-    Kind(
+    LoanKind(
         "Consumer loans", "Refused",
         (10000, 14840, 20480, 26000, 41510, 83000, 141700, 255200, 400300, 824000, 1500000), 0.0,
         {12: 0.260, 10: 0.159, 6: 0.144, 24: 0.096, 18: 0.057, 8: 0.030, 36: 0.021, 4: 0.019}, 0.975,
@@ -189,7 +189,7 @@ KINDS = (
         {"LIMIT": 0.420, "HC": 0.287, "SCO": 0.248, "XNA": 0.027, "VERIF": 0.010, "SCOFR": 0.007}, _SELLERS,
         _SUITE_SHOP, _XAP, _GOODS, _SHOP_PLACE,
     ),
-    Kind(
+    LoanKind(
         "Consumer loans", "Unused offer",
         (15000, 18330, 21400, 25940, 36510, 62450, 90850, 132200, 146000, 247300, 400000), 0.0,
         {10: 0.85, 4: 0.15}, 0.933, {"low_normal": 0.85, "middle": 0.15}, _XNA,
@@ -208,7 +208,7 @@ KINDS = (
         },
         (10, 12, 15, 18, 25, 41, 65, 600, 1240, 3000, 4000),
     ),
-    Kind(
+    LoanKind(
         "Revolving loans", "Approved", _CARD, 0.0, {0: 1.0}, 0.009, _XNA, {"x-sell": 0.709, "walk-in": 0.291},
         _CARD_CHANNEL, {"Repeater": 0.815, "Refreshed": 0.098, "New": 0.087}, _XNA, _XAP,
         {
@@ -221,7 +221,7 @@ KINDS = (
         },
         _XAP, sellerplace=(-1, -1, -1, -1, -1, -1, 30, 900, 1590, 3294, 5000), insured=0.005,
     ),
-    Kind(
+    LoanKind(
         "Revolving loans", "Canceled", _CARD, 0.990, {0: 1.0}, 0.004, _XNA, {"x-sell": 0.5, "walk-in": 0.5},
         {
             "Credit and cash offices": 0.955, "AP+ (Cash loan)": 0.020, "Contact center": 0.019,
@@ -230,7 +230,7 @@ KINDS = (
         _REPEATER, _XNA, _XAP, {"XNA": 0.992, "Connectivity": 0.008}, {None: 0.995, "Unaccompanied": 0.005},
         _XAP, sellerplace=(-1,) * 9 + (0, 30),
     ),
-    Kind(
+    LoanKind(
         "Revolving loans", "Refused", _CARD, 0.051, {0: 1.0}, 0.030, _XNA,
         {"x-sell": 0.541, "walk-in": 0.459}, _CARD_CHANNEL,
         {"Repeater": 0.867, "Refreshed": 0.088, "New": 0.044, "XNA": 0.001}, _XNA,
@@ -248,7 +248,7 @@ KINDS = (
         },
         _XAP, sellerplace=(-1, -1, -1, -1, -1, -1, 5, 600, 1245, 3109, 4500),
     ),
-    Kind(
+    LoanKind(
         "XNA", "Canceled", _CARD, 1.0, {12: 1.0}, 0.0, _XNA, _XNA, {"Credit and cash offices": 1.0},
         _REPEATER, _XNA, _XAP, _XNA, _SUITE_NONE, _XAP,
     ),

@@ -8,7 +8,7 @@ import polars as pl
 from scoring.schema import NO_DATE
 from scoring.synthetic import chance
 from scoring.synthetic.chance import Flags, Floats, Ints
-from scoring.synthetic.previous_levels import CARD, KINDS, Kind
+from scoring.synthetic.previous_levels import CARD, KINDS, LoanKind
 from scoring.synthetic.request import WEEKDAYS
 
 _CASH_FACTOR = (1.0, 1.0, 1.0, 1.0, 1.058, 1.102, 1.172, 1.25, 1.309, 1.40, 1.50)
@@ -19,7 +19,7 @@ Codes = tuple[list[str], Ints]
 """Level names of a category, and the level number of each row."""
 
 
-def by_kind(kind: Ints, draw: Callable[[Kind, Flags], Floats]) -> Floats:
+def by_kind(kind: Ints, draw: Callable[[LoanKind, Flags], Floats]) -> Floats:
     """Fill an array kind by kind."""
     values = np.zeros(len(kind))
     for number, known in enumerate(KINDS):
@@ -60,7 +60,7 @@ def lay_out(
     not_asked = card & chance.flags(rng, 0.41, n)
     unpriced = empty | (card & chance.flags(rng, 0.30, n))
     no_offer = empty | ((kind == 5) & chance.flags(rng, 0.98, n)) | ((kind == 4) & chance.flags(rng, 0.17, n))
-    told_down = ~np.isnan(down_rate) & ~empty
+    has_down_payment = ~np.isnan(down_rate) & ~empty
     interest = shop & chance.flags(rng, 0.01, n)
     names = _names(codes, no_offer)
     yield_name, product_name = names["yields"].to_numpy(), names["product"].to_numpy()
@@ -79,7 +79,7 @@ def lay_out(
             "AMT_ANNUITY": chance.number(annuity, no_offer),
             "AMT_APPLICATION": np.where(empty | not_asked, 0.0, asked),
             "AMT_CREDIT": credit,
-            "AMT_DOWN_PAYMENT": chance.number(down, ~told_down),
+            "AMT_DOWN_PAYMENT": chance.number(down, ~has_down_payment),
             "AMT_GOODS_PRICE": chance.number(asked, unpriced),
             "WEEKDAY_APPR_PROCESS_START": chance.named(
                 WEEKDAYS, chance.pick(rng, (0.1511, 0.1573, 0.1520, 0.1482, 0.1533, 0.1414, 0.0968), n)
@@ -91,7 +91,7 @@ def lay_out(
                 ("N", "Y"), chance.flags(rng, 0.9958, n).astype(np.int64)
             ),
             "NFLAG_LAST_APPL_IN_DAY": chance.flags(rng, 0.9967, n).astype(np.int64),
-            "RATE_DOWN_PAYMENT": chance.number(np.where(told_down, down_rate, np.nan)),
+            "RATE_DOWN_PAYMENT": chance.number(np.where(has_down_payment, down_rate, np.nan)),
             "RATE_INTEREST_PRIMARY": chance.number(0.1892 + 0.02 * rng.standard_normal(n), ~interest),
             "RATE_INTEREST_PRIVILEGED": chance.number(
                 np.asarray((0.6379, 0.7156, 0.8351, 0.8525, 0.8673))[chance.pick(rng, (1, 2, 4, 2, 3), n)],

@@ -197,7 +197,7 @@ _SECOND_DOCUMENT = 0.023
 
 
 @dataclass(frozen=True)
-class Request:
+class RequestColumns:
     """The requests: columns by Kaggle name, and whom the credit bureau knows."""
 
     has_file: Flags
@@ -206,7 +206,7 @@ class Request:
 
 def draw_request(
     rng: np.random.Generator, z: dict[str, Floats], people: People, population: Population
-) -> Request:
+) -> RequestColumns:
     """Draw the columns of the request, its place and its scores."""
     n = len(people.no_employer)
     revolving = z["revolving"] > chance.cut(1 - population.revolving)
@@ -239,7 +239,7 @@ def draw_request(
         **_documents(rng, people, revolving, population.rare_documents),
         **_enquiries(rng, z["enquiries"], has_file, population),
     }
-    return Request(has_file, columns)
+    return RequestColumns(has_file, columns)
 
 
 def _loan(

@@ -18,7 +18,7 @@ from scoring.tables.portfolio import (
     take,
     to_requests,
 )
-from scoring.tables.raw import NO_LIMITS, Batch, Limits, Raw, TooLong, open_raw
+from scoring.tables.raw import NO_LIMITS, Batch, Raw, ReadLimits, TooLong, open_raw
 from scoring.tables.reading import Population, read
 
 __all__ = [
@@ -27,11 +27,11 @@ __all__ = [
     "NO_LIMITS",
     "RECORD",
     "Batch",
-    "Limits",
     "Partitions",
     "Population",
     "Portfolio",
     "Raw",
+    "ReadLimits",
     "TableError",
     "TooLong",
     "absent",

@@ -1,4 +1,4 @@
-"""The tables of a portfolio on disk: found in a folder or a zip, typed, and checked at the door."""
+"""The tables of a portfolio on disk: found in a folder or a zip, typed, and checked at the middleware."""
 
 from __future__ import annotations
 

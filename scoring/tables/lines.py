@@ -30,7 +30,7 @@ NONE: Positions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
-class Part:
+class LineBlock:
     """Some whole lines behind the header.
 
     Attributes
@@ -125,7 +125,7 @@ class Lines:
 
     def _frame(
         self,
-        part: Part,
+        part: LineBlock,
         text: bytes,
         numbers: Positions,
         columns: Collection[int],
@@ -210,7 +210,7 @@ def look_over(path: Path, label: str, known: Collection[str]) -> Lines:
     return found
 
 
-def parts(path: Path, dialect: Dialect, label: str = "") -> Iterator[Part]:
+def parts(path: Path, dialect: Dialect, label: str = "") -> Iterator[LineBlock]:
     """Give the lines behind the header, some at a time, as UTF-8 and ended by line feeds."""
     number, rest, decode = 1, b"", _decoder(dialect)
     with path.open("rb") as file:
@@ -243,7 +243,7 @@ def parts(path: Path, dialect: Dialect, label: str = "") -> Iterator[Part]:
                 skipped = text.find(b"\n", skipped) + 1
                 number += 1
             if text := text[skipped:]:
-                yield Part(text, number)
+                yield LineBlock(text, number)
                 number += text.count(b"\n")
 
 
@@ -255,7 +255,7 @@ def _decoder(dialect: Dialect) -> Callable[[bytes], bytes]:
     return lambda raw: decoder.decode(raw, not raw).encode()
 
 
-def _whole(part: Part, separator: str, width: int) -> int:
+def _whole(part: LineBlock, separator: str, width: int) -> int:
     """Return how many records a part has if its lines are plainly nothing else; else 0."""
     sign = separator.encode()
     text = _outside(part.text, sign) if b'"' in part.text else part.text
@@ -282,7 +282,7 @@ def _outside(text: bytes, sign: bytes) -> bytes | None:
     return b"".join(outside) if is_right else None
 
 
-def _blank(part: Part, separator: str) -> npt.NDArray[np.bool_]:
+def _blank(part: LineBlock, separator: str) -> npt.NDArray[np.bool_]:
     """Tell which lines hold nothing but blanks."""
     length = part.end - part.start
     blank: npt.NDArray[np.bool_] = length == 0
@@ -293,14 +293,14 @@ def _blank(part: Part, separator: str) -> npt.NDArray[np.bool_]:
     return blank
 
 
-def _kept(part: Part, keep: npt.NDArray[np.bool_]) -> bytes:
+def _kept(part: LineBlock, keep: npt.NDArray[np.bool_]) -> bytes:
     """Return the lines to keep, as bytes."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], keep, [False]])))
     pieces = [part.text[part.start[a] : part.end[b - 1] + 1] for a, b in edges.reshape(-1, 2)]
     return b"".join(pieces)
 
 
-def _faults(part: Part, separator: str, width: int) -> Iterator[tuple[str, Positions, Positions]]:
+def _faults(part: LineBlock, separator: str, width: int) -> Iterator[tuple[str, Positions, Positions]]:
     """Give the lines that are no record, by kind of fault, with their number of fields."""
     signs = np.frombuffer(part.text, np.uint8)
     places = np.flatnonzero((signs == ord("\n")) | (signs == ord(separator)))
@@ -325,7 +325,7 @@ def _faults(part: Part, separator: str, width: int) -> Iterator[tuple[str, Posit
     yield "wrong_field_count", wrong, counts[wrong]
 
 
-def _strange(part: Part) -> tuple[list[int], bool]:
+def _strange(part: LineBlock) -> tuple[list[int], bool]:
     """Return the lines that are no UTF-8, and whether others have letters beyond ASCII that are."""
     try:
         part.text.decode()

@@ -41,14 +41,14 @@ PARSED_AS: dict[str, pl.DataType] = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReadLimits:
     """How much of a file is read at most; None: no limit."""
 
     rows: int | None = None
     bytes: int | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = ReadLimits()
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Raw:
 
 @contextmanager
 def open_raw(
-    path: Path, known: Collection[str], label: str | None = None, limits: Limits = NO_LIMITS
+    path: Path, known: Collection[str], label: str | None = None, limits: ReadLimits = NO_LIMITS
 ) -> Iterator[Raw]:
     """Open a file by its name, and look it over.
 
@@ -217,7 +217,7 @@ def open_raw(
         Columns that we know: a header may have them in another case.
     label : str, optional
         What an error calls it.
-    limits : Limits
+    limits : ReadLimits
         What is refused before it is read.
 
     Raises
@@ -230,7 +230,7 @@ def open_raw(
         yield look_at([unpacked], known, label, limits)
 
 
-def look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits = NO_LIMITS) -> Raw:
+def look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: ReadLimits = NO_LIMITS) -> Raw:
     """Look over a file, or the parts of one in Parquet, that lies unpacked."""
     try:
         return _look_at(paths, known, label, limits)
@@ -238,7 +238,7 @@ def look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: L
         raise unreadable(label) from error
 
 
-def _look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits) -> Raw:
+def _look_at(paths: Sequence[Path], known: Collection[str], label: str, limits: ReadLimits) -> Raw:
     kind = paths[0].suffix.lower()
     if kind not in READABLE:
         raise TableError("unknown_suffix", file=label, suffixes=", ".join(READABLE))
@@ -289,7 +289,7 @@ def _look_at_text(path: Path, known: Collection[str], label: str) -> Raw:
     return Raw(label, names, found.records, found.faults, found.dialect.separator, columns, _lines=found)
 
 
-def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, limits: Limits) -> Raw:
+def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, limits: ReadLimits) -> Raw:
     schema: pa.Schema | None = None
     rows = 0
     for path in paths:
@@ -397,10 +397,10 @@ def _words(column: pa.DictionaryArray, name: str, label: str) -> tuple[pl.Series
     return found.alias(name), column.indices
 
 
-def _look_at_workbook(path: Path, known: Collection[str], label: str, limits: Limits) -> Raw:
+def _look_at_workbook(path: Path, known: Collection[str], label: str, limits: ReadLimits) -> Raw:
     header, sheet = workbook.read(path, known, label, limits.bytes)
     names, columns = _columns_of(label, header, known)
     return Raw(label, names, sheet.height, no_faults(), ",", columns, _sheet=sheet)
 
 
-__all__ = ["NO_LIMITS", "PACKED", "READABLE", "Batch", "Limits", "Raw", "TooLong", "look_at", "open_raw"]
+__all__ = ["NO_LIMITS", "PACKED", "READABLE", "Batch", "Raw", "ReadLimits", "TooLong", "look_at", "open_raw"]

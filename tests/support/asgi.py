@@ -12,7 +12,7 @@ DECODER = Decoder({"bureau_count": "number"})
 
 
 async def echo(scope, _, send):
-    """Answer with what the door handed on."""
+    """Answer with what the middleware handed on."""
     job = scope.get(JOB)
     said = [scope["path"], job.request_id, len(getattr(job, "applications", ()))] if job else [scope["path"]]
     await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -6,11 +6,11 @@ import json
 import uvicorn
 
 from scoring.schema import Decoder
-from scoring.serving.door import Door
 from scoring.serving.limits import Limits, Route
+from scoring.serving.middleware import Middleware
 from scoring.serving.private.connection import connection
 
-LIMITS = Limits(head_bytes=2_048, head_s=0.3, pause_s=0.3, body_s=2.0)
+LIMITS = Limits(header_bytes=2_048, header_s=0.3, pause_s=0.3, body_s=2.0)
 
 
 async def app(_scope, _receive, send):
@@ -34,12 +34,12 @@ async def echo(scope, receive, send):
 
 
 def serve(talk, app=app, limits=LIMITS, most=0, gate=lambda app: app, is_draining=lambda: False, **options):
-    """Run ``talk(port)`` against the app, behind the door and our connection."""
+    """Run ``talk(port)`` against the app, behind the middleware and our connection."""
 
     async def run():
-        door = Door(app, {"/score": Route(rows=1)}, Decoder({}), limits, **options)
+        guarded = Middleware(app, {"/score": Route(rows=1)}, Decoder({}), limits, **options)
         config = uvicorn.Config(
-            gate(door),
+            gate(guarded),
             port=0,
             log_config=None,
             timeout_keep_alive=1,

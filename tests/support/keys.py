@@ -1,6 +1,6 @@
 """Keys, and the guard with and without them."""
 
-from scoring.serving.access import Guard, KeyRing
+from scoring.serving.access import AccessGuard, KeyRing
 
 OLD, NEW, OTHER = "a" * 32, "b" * 32, "c" * 32
-OPEN, LOCKED = Guard(KeyRing()), Guard(KeyRing(f"desk:{OLD}, {OTHER}"))
+OPEN, LOCKED = AccessGuard(KeyRing()), AccessGuard(KeyRing(f"desk:{OLD}, {OTHER}"))

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from scoring.decider import Decider
 from scoring.serving.job import ArrowJob
 from scoring.serving.large import Large
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 
 
 class Tables:
@@ -39,14 +39,14 @@ class Tables:
                     turn = ours.script.pop(0) if ours.script else None
                     if isinstance(turn, int):
                         self.send(
-                            turn, Refusal("too-many-requests", status=turn).body(), {"retry-after": "0"}
+                            turn, Rejection("too-many-requests", status=turn).body(), {"retry-after": "0"}
                         )
                         return
                     time.sleep(ours.pause_s)
                     answer = ours.bulk.answer(ArrowJob("r", body, False, key))
                 if turn == "lost":
                     self.connection.close()
-                elif isinstance(answer, Refusal):
+                elif isinstance(answer, Rejection):
                     self.send(answer.status, answer.body(), {})
                 else:
                     self.send(200, answer, {})

@@ -1,4 +1,4 @@
-"""Arrow tables bent in every part, read in a child as the door does, and sent to a served process."""
+"""Arrow tables bent in every part, read in a child as the middleware does, and sent to a served process."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ import pyarrow as pa
 from scoring import features
 from scoring.features.checks import RULES, checker_of
 from scoring.schema import KEY
-from scoring.serving.large import Table, check
-from scoring.serving.problem import Refusal
+from scoring.serving.large import ArrowTable, check
+from scoring.serving.problem import Rejection
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 10_000
@@ -264,15 +264,15 @@ def drawn(seed: int) -> bytearray:
 def read(body: bytearray) -> str:
     """Read a table as the service does, all but the model; return how it ended."""
     try:
-        table = Table(body, ROWS)
-    except Refusal as refusal:
-        return "not read" if refusal.status == 400 else "refused"
+        table = ArrowTable(body, ROWS)
+    except Rejection as rejection:
+        return "not read" if rejection.status == 400 else "refused"
     try:
         checker = checker_of(tuple(table.schema.items()))
         check(table, checker)
         for part in table.slices():
             features.build(checker.portfolio(part))
-    except Refusal:
+    except Rejection:
         return "value refused"
     return "decided"
 

@@ -171,7 +171,12 @@ def canaries(run: Run) -> None:
     told = after(home, run.folder)
     words = [("answers and commands", "\n".join([*said, *told]).encode())]
     words += [("pages", "\n".join([*pages, *shown]).encode()), ("output", server.said().encode())]
-    left = [*files(home.log), *files(home.heads), *files(run.folder / "tmp"), *files(run.folder / "reports")]
+    left = [
+        *files(home.log),
+        *files(home.anchors),
+        *files(run.folder / "tmp"),
+        *files(run.folder / "reports"),
+    ]
     exports = [(name, (run.folder / name).read_bytes()) for name in ("monitoring.csv", "audit.csv")]
     places = [*words, *left, *exports]
     found = hits(places, CANARIES)

@@ -102,17 +102,17 @@ def full(run: Run) -> None:
         if disk is not None:
             log, ballast = disk / "log", disk / "ballast"
             with served(
-                home, CREDIT_SCORING_LOG=str(log), CREDIT_SCORING_LOG_HEADS=str(disk / "heads")
+                home, CREDIT_SCORING_LOG=str(log), CREDIT_SCORING_LOG_ANCHORS=str(disk / "anchors")
             ) as server:
                 stories["no room"] = tell_story(
                     server, asked, rounds, lambda: fill(ballast), ballast.unlink, run_tell(run, 0, rounds)
                 )
             shutil.copytree(log, run.folder / "log-full")
-            shutil.copytree(disk / "heads", run.folder / "log-full-heads")
+            shutil.copytree(disk / "anchors", run.folder / "log-full-anchors")
             logs["no room"] = run.folder / "log-full"
 
     log = run.folder / "log-limit"
-    with served(home, CREDIT_SCORING_LOG=str(log), CREDIT_SCORING_LOG_HEADS=f"{log}-heads") as server:
+    with served(home, CREDIT_SCORING_LOG=str(log), CREDIT_SCORING_LOG_ANCHORS=f"{log}-anchors") as server:
 
         def limit(size: int) -> None:
             for process in server.family():
@@ -133,7 +133,7 @@ def full(run: Run) -> None:
     shim = Shim.build(run.folder)
     if shim is not None:
         log = run.folder / "log-sync"
-        settings = {"CREDIT_SCORING_LOG": str(log), "CREDIT_SCORING_LOG_HEADS": f"{log}-heads"}
+        settings = {"CREDIT_SCORING_LOG": str(log), "CREDIT_SCORING_LOG_ANCHORS": f"{log}-anchors"}
         with served(home, **settings, **shim.environment()) as server:  # type: ignore[arg-type]  # names of variables
             stories["sync that fails"] = tell_story(
                 server,
@@ -147,7 +147,7 @@ def full(run: Run) -> None:
 
     acknowledged = unanswered = quiet = 0
     for name, story in stories.items():
-        home.log, home.heads = logs[name], Path(f"{logs[name]}-heads")
+        home.log, home.anchors = logs[name], Path(f"{logs[name]}-anchors")
         acknowledged += len(story.ids() - home.ids().keys())
         unanswered += len(home.ids().keys() - story.ids())
         quiet += home.faults()

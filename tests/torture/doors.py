@@ -1,4 +1,4 @@
-"""Rows on who comes to the door: clients that wish for more, proxies, and a crowd that asks for nothing."""
+"""Rows on who comes: clients that wish for more, proxies, and a crowd that asks for nothing."""
 
 from __future__ import annotations
 

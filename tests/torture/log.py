@@ -120,16 +120,16 @@ def tampered(run: Run) -> None:
         while (changed := way()) == whole[file]:
             pass  # two lines that are alike were swapped
         file.write_bytes(changed)
-        faults = verify(home.log, home.heads, key).faults
+        faults = verify(home.log, home.anchors, key).faults
         missed += not faults
         misplaced += any(fault.file.name not in (lines.name, table.name) for fault in faults)
         misplaced += any(fault.line is None for fault in faults if fault.file.suffix == ".jsonl")
         file.write_bytes(whole[file])
         run.progress(number + 1, changes, "changes")
-    false_alarms = len(verify(home.log, home.heads, key).faults)
+    false_alarms = len(verify(home.log, home.anchors, key).faults)
     for file in whole:
         file.unlink()
-        missed += not verify(home.log, home.heads, key).faults
+        missed += not verify(home.log, home.anchors, key).faults
         file.write_bytes(whole[file])
     run.figure(
         "random changes",
@@ -184,7 +184,7 @@ def planted(run: Run) -> None:
     home, count = Home(run.folder / "home"), run.count(2_000, least=40)
     asked, victim = pool(home, 40), run.folder / "victim"
     victim.write_text("mine")
-    for folder in (home.log, home.heads):
+    for folder in (home.log, home.anchors):
         folder.mkdir()
         _set_traps(folder, victim)
     quiet, _, _ = _command("tail", "--log", str(run.folder / "nowhere"))
@@ -193,7 +193,10 @@ def planted(run: Run) -> None:
         with (home.log / "2001-01-01.big.jsonl").open("wb") as file:
             file.truncate(2**31)  # zeros without an end
         home.log.joinpath("2001-01-02.many.jsonl").write_bytes(b"\n" * run.count(1_000_000, least=10_000))
-        commands = [("verify", "--key-file", str(home.key), "--heads", str(home.heads)), ("tail", "-n", "5")]
+        commands = [
+            ("verify", "--key-file", str(home.key), "--anchors", str(home.anchors)),
+            ("tail", "-n", "5"),
+        ]
         commands += [("export", "--out", str(run.folder / f"x.{kind}")) for kind in ("csv", "parquet")]
         hung = failed = grown = 0
         for number, command in enumerate(commands):
@@ -254,7 +257,7 @@ def _lose_key(run: Run, home: Home) -> None:
     said = server.said()
     run.figure("starts with a lost key", float(code == 0), "", "= 0")
     run.figure("refusals that name no way out", float("inference_log renew" not in said), "", "= 0")
-    places = ("--log", str(home.log), "--heads", str(home.heads), "--key-file", str(home.key))
+    places = ("--log", str(home.log), "--anchors", str(home.anchors), "--key-file", str(home.key))
     _, renewed, _ = _command("renew", *places, "--reason", "tried")
     with served(home) as server:
         tally = asyncio.run(traffic.closed(server.port, pool(home, 8), 1, 8))

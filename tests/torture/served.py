@@ -64,7 +64,7 @@ class Home:
         self.folder = folder
         self.tag = tag
         self.log = folder / "log"
-        self.heads = folder / "log-heads"
+        self.anchors = folder / "log-heads"
         self.key = folder / "pseudonym.key"
         self.scorer = put_model(folder, tag)
 
@@ -75,7 +75,7 @@ class Home:
             "CREDIT_SCORING_MODEL": self.tag,
             "CREDIT_SCORING_SPARE": "0",  # but where a row is about it: others count processes and memory
             "CREDIT_SCORING_LOG": str(self.log),
-            "CREDIT_SCORING_LOG_HEADS": str(self.heads),
+            "CREDIT_SCORING_LOG_ANCHORS": str(self.anchors),
             "CREDIT_SCORING_KEY_FILE": str(self.key),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
@@ -99,7 +99,7 @@ class Home:
 
     def faults(self) -> int:
         """Count what is wrong with the chain of the log."""
-        return len(verify(self.log, self.heads, pseudonym_key(self.key)).faults)
+        return len(verify(self.log, self.anchors, pseudonym_key(self.key)).faults)
 
 
 def source_model() -> Path | None:

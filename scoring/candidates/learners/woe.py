@@ -14,7 +14,7 @@ from scoring.candidates.family import Candidate, Family, Sample
 from scoring.candidates.imbalance import hold_back, treat
 from scoring.metrics import Outcomes
 from scoring.scorer.model import Matrix, Vector
-from scoring.scorer.scorecard import Scorecard, Term
+from scoring.scorer.scorecard import FeaturePoints, Scorecard
 
 SCREEN_BINS = 10
 PRIOR = 20.0  # applications: a bin's default rate is shrunk towards the mean as by so many more
@@ -73,9 +73,8 @@ def fit_scorecard(candidate: Candidate, sample: Sample) -> Scorecard:
     terms = []
     for k, coefficient, centre in zip(kept, coefficients, centres, strict=True):
         log_odds = coefficient * (chosen[k].woe - centre)
-        terms.append(
-            Term(chosen[k].position, chosen[k].edges, tuple(log_odds[:-1].tolist()), float(log_odds[-1]))
-        )
+        points = tuple(log_odds[:-1].tolist())
+        terms.append(FeaturePoints(chosen[k].position, chosen[k].edges, points, float(log_odds[-1])))
     intercept = float(model.intercept_[0]) + float(np.dot(coefficients, centres))
     return Scorecard(intercept, tuple(sorted(terms, key=lambda term: term.position)))
 

@@ -17,8 +17,8 @@ from scoring.schema import FieldError
 from scoring.serving.job import BulkJob, JsonJob
 from scoring.serving.large.answers import as_arrow, as_json
 from scoring.serving.large.records import RECORDS
-from scoring.serving.large.stream import Table
-from scoring.serving.problem import ERRORS_NAMED, Refusal, faulty, late, refusal_of
+from scoring.serving.large.stream import ArrowTable
+from scoring.serving.problem import ERRORS_NAMED, Rejection, faulty, late, rejection_of
 from scoring.serving.reading import slices
 from scoring.serving.turns import Once, Turns
 from scoring.tables import Portfolio, concat, from_requests
@@ -45,8 +45,8 @@ class Large:
         self._turns = turns or Turns()
         self._once = Once()
 
-    def answer(self, job: BulkJob) -> bytes | Refusal:
-        """Answer a request: its decisions in order, or the refusal of all of it; nothing is raised."""
+    def answer(self, job: BulkJob) -> bytes | Rejection:
+        """Answer a request: its decisions in order, or the rejection of all of it; nothing is raised."""
         try:
             events = self._events(job)
             with (
@@ -63,7 +63,7 @@ class Large:
                 decided.commit()  # the last step: what fails before it has left no trace
             return answer
         except (Exception, PanicException) as error:  # polars' panics are no exceptions of Python's own
-            return refusal_of(error)
+            return rejection_of(error)
         finally:
             job.body = bytearray()  # whoever still holds the job need not hold so much
 
@@ -105,7 +105,7 @@ def _portfolios(job: BulkJob, most: int, pause: Callable[[], None]) -> Iterator[
             pause()
         yield from _together(parts)
         return
-    table = Table(job.body, most, pause)
+    table = ArrowTable(job.body, most, pause)
     checker = checker_of(tuple(table.schema.items()))
     check(table, checker, pause)
     for part in table.slices():
@@ -121,8 +121,8 @@ def _together(parts: list[Portfolio]) -> Iterator[Portfolio]:
             start, rows = until, 0
 
 
-def check(table: Table, checker: Checker, pause: Callable[[], None] = lambda: None) -> None:
-    """Raise the `Refusal` that names the wrong values of a table, if there are any.
+def check(table: ArrowTable, checker: Checker, pause: Callable[[], None] = lambda: None) -> None:
+    """Raise the `Rejection` that names the wrong values of a table, if there are any.
 
     ``pause`` is called between stretches of rows.
     """

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel
 
-from scoring.decider import Part
+from scoring.decider import DecidedSlice
 from scoring.schema import Decision, InputWarning
 from scoring.scorer import remarks
 
@@ -38,7 +38,7 @@ ANSWER = schema_of(Decision)
 """Columns of the decisions in Arrow; a row without warnings has null there."""
 
 
-def as_arrow(parts: Iterable[Part]) -> bytes:
+def as_arrow(parts: Iterable[DecidedSlice]) -> bytes:
     """Return decisions as an Arrow stream."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, ANSWER) as writer:
@@ -53,7 +53,7 @@ def as_arrow(parts: Iterable[Part]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def as_json(parts: Iterable[Part], ranges: Mapping[str, tuple[float, float]]) -> bytes:
+def as_json(parts: Iterable[DecidedSlice], ranges: Mapping[str, tuple[float, float]]) -> bytes:
     """Return decisions as JSON, as a few applications get it."""
     pieces: list[str] = []
     for decisions, marks in parts:

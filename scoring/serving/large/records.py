@@ -26,7 +26,7 @@ INNER = "history_features"
 NULL_ONLY = Key("number", inf, -inf)  # no number lies between
 
 
-class Records:
+class RecordReader:
     """Reads bodies of JSON; threads may share it.
 
     Raises
@@ -108,9 +108,9 @@ def _words(part: Slice, name: str, is_inner: bool) -> pl.Series:
     return pl.Series(name, array, pl.String)
 
 
-def _records() -> Records | None:
+def _records() -> RecordReader | None:
     try:
-        return Records()
+        return RecordReader()
     except Absent:
         return None
 

@@ -13,7 +13,7 @@ from scoring.features.checks import RULES
 from scoring.problems import Fault
 from scoring.schema import KEY, FieldError, fault_at
 from scoring.serving.large.plain import WORD_BYTES, Checked, fault_of, is_shared, made
-from scoring.serving.problem import ERRORS_NAMED, Refusal
+from scoring.serving.problem import ERRORS_NAMED, Rejection
 
 SLICE = 1_700  # rows decided at a stretch: bounds the memory, and other threads get their turn in between
 BLOCK = 25_000  # rows whose words are written anew at a stretch, and
@@ -27,7 +27,7 @@ _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _HEADER, _ENDIANNESS, _COMPRESSION, _DICTIONARY_DATA, _IS_DELTA = 2, 0, 3, 1, 2
 
 
-class Table:
+class ArrowTable:
     """A checked stream: known columns, types that they may have, valid buffers; no value is judged yet.
 
     Parameters
@@ -41,7 +41,7 @@ class Table:
 
     Raises
     ------
-    Refusal
+    Rejection
         If it is no such stream, or has a column that no application has, or of a type that it cannot have.
     """
 
@@ -95,18 +95,18 @@ def _read(body: bytes | bytearray, most: int, pause: Callable[[], None]) -> tupl
         for batch in reader:
             rows += batch.num_rows
             if rows > most:
-                raise Refusal("too-many-applications", {"most": most})
+                raise Rejection("too-many-applications", {"most": most})
             stays, columns = checked.columns(batch)
             final.append(stays)
             other.append(pa.record_batch(columns, names))
             pause()
         if not rows:
-            raise Refusal("no-rows")
+            raise Rejection("no-rows")
         whole = pa.Table.from_batches(final)
         # The names alone: polars panics at metadata that is no UTF-8.
         return pa.table(whole.columns, whole.column_names), pa.Table.from_batches(other)
     except (pa.ArrowException, ValueError, OSError, struct.error):
-        raise Refusal("not-arrow") from None
+        raise Rejection("not-arrow") from None
 
 
 def _check_schema(schema: pa.Schema) -> None:
@@ -128,7 +128,7 @@ def _check_schema(schema: pa.Schema) -> None:
         if KEY not in seen:
             errors.append(fault_at(None, KEY, Fault("required")))
     if errors:
-        raise Refusal("wrong-columns", errors=errors[:ERRORS_NAMED])
+        raise Rejection("wrong-columns", errors=errors[:ERRORS_NAMED])
 
 
 def _unknown(name: str) -> Fault:
@@ -154,21 +154,21 @@ def _check_messages(body: bytes | bytearray) -> None:
         table = _child(view, struct.unpack_from("<I", view)[0], _HEADER)
         if message.type == "schema":
             if len(view) > MOST_SCHEMA_BYTES:
-                raise Refusal("schema-too-large")
+                raise Rejection("schema-too-large")
             if (place := _field(view, table, _ENDIANNESS)) and view[place]:
-                raise Refusal("big-endian")
+                raise Rejection("big-endian")
             continue
         if message.type == "dictionary":
             dictionaries += 1
             if (place := _field(view, table, _IS_DELTA)) and view[place]:
-                raise Refusal("dictionary-in-parts")
+                raise Rejection("dictionary-in-parts")
             table = _child(view, table, _DICTIONARY_DATA)
         else:
             batches += 1
         if batches > MOST_BATCHES or dictionaries > MOST_DICTIONARIES:
-            raise Refusal("too-many-batches", {"most": MOST_BATCHES})
+            raise Rejection("too-many-batches", {"most": MOST_BATCHES})
         if _field(view, table, _COMPRESSION):
-            raise Refusal("compressed")
+            raise Rejection("compressed")
 
 
 def _field(view: memoryview, table: int, position: int) -> int:

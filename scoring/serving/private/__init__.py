@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scoring.serving.job import JOB
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 
 BENTOML, UVICORN = ("bentoml", "1.4.39"), ("uvicorn", "0.54.0")
 
@@ -30,7 +30,7 @@ class PartGone(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Part:
+class PrivatePart:
     """A part of another library that it does not offer.
 
     Attributes
@@ -79,37 +79,37 @@ class Part:
         )
 
 
-ARBITER = Part(
+ARBITER = PrivatePart(
     "bentoml._internal.utils.circus:Arbiter",
     BENTOML,
     "replace a worker the moment that it ends, in a container too, to end when none can start, and to change "
     "the model at SIGHUP without ending a worker",
     ("initialize", "reload", "start", "stop", "manage_watchers"),
 )
-TIMEOUTS = Part(
+TIMEOUTS = PrivatePart(
     "bentoml._internal.server.http.traffic:TimeoutMiddleware",
     BENTOML,
     "leave it out: it never cancels the timer of an answered request, 0.7 KB each for four minutes",
 )
-TRACKING = Part(
+TRACKING = PrivatePart(
     "bentoml._internal.utils.analytics.usage_stats:do_not_track",
     BENTOML,
     "keep BentoML from reporting to its maker: it has looked before it loads the service, and remembers",
     ("cache_clear",),
 )
-BODIES = Part(
+BODIES = PrivatePart(
     "bentoml:IODescriptor",
     BENTOML,
     "take a body that is checked already and give an answer that is bytes already, at a third of the time",
     ("from_http_request", "to_http_response"),
 )
-PROTOCOLS = Part(
+PROTOCOLS = PrivatePart(
     "uvicorn.config:HTTP_PROTOCOLS",
     UVICORN,
     "have uvicorn, which BentoML starts and gives no choice, speak HTTP through `Connection`",
     ("get", "__setitem__"),
 )
-PROTOCOL = Part(
+PROTOCOL = PrivatePart(
     "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol",
     UVICORN,
     "cut clients that stall, bound headers, keep room for who comes, and close connections while draining",
@@ -122,7 +122,7 @@ PROTOCOL = Part(
 PARTS = (ARBITER, TIMEOUTS, TRACKING, BODIES, PROTOCOLS, PROTOCOL)
 
 
-def demand(parts: Sequence[Part] = PARTS) -> None:
+def demand(parts: Sequence[PrivatePart] = PARTS) -> None:
     """Look whether all that is reached into is there.
 
     Raises
@@ -135,7 +135,7 @@ def demand(parts: Sequence[Part] = PARTS) -> None:
 
 
 def supervise(make: Callable[[type[Any]], type[Any]]) -> None:
-    """Have `bentoml serve` start its workers under another class, made of its own: `supervisor.prompt`."""
+    """Have `bentoml serve` start its workers under another class, made of its own, by `supervisor`."""
     from bentoml._internal.utils import circus
 
     circus.Arbiter = make(ARBITER.find())  # type: ignore[misc]
@@ -148,7 +148,7 @@ def keep_quiet() -> None:
 
 
 def without_timeouts(app: Starlette) -> Starlette:
-    """Take BentoML's time-outs out of its application: the door has deadlines of its own.
+    """Take BentoML's time-outs out of its application: the middleware has deadlines of its own.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def speak_through(connection: type[Any]) -> None:
 
 
 class HandedOn:
-    """Lets an endpoint take what the door has checked and left in the scope."""
+    """Lets an endpoint take what the middleware has checked and left in the scope."""
 
     @classmethod
     async def from_http_request(cls: Any, request: Request, _serde: object) -> BaseModel:
@@ -184,13 +184,13 @@ Reply = tuple[bytes, str]  # an answer and its media type, where it may be anoth
 
 
 class AsBytes:
-    """Turns what an endpoint gives for one request, its body or a refusal, into the response."""
+    """Turns what an endpoint gives for one request, its body or a rejection, into the response."""
 
     @classmethod
-    async def to_http_response(cls, answers: Sequence[bytes | Reply | Refusal], _serde: object) -> Response:
+    async def to_http_response(cls, answers: Sequence[bytes | Reply | Rejection], _serde: object) -> Response:
         """Return the response to the one request."""
         (answer,) = answers
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Rejection):
             return Response(answer.body(), answer.status, answer.headers())
         body, kind = answer if isinstance(answer, tuple) else (answer, "application/json")
         return Response(body, media_type=kind)

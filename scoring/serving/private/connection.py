@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring.serving.crowd import Crowd
 from scoring.serving.limits import Limits
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 
 _HOST = re.compile(rb"(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(?::\d*)?")  # RFC 3986, section 3.2.2
 LINGER_S = 1.0  # in which what a refused client still sends is thrown away
@@ -39,13 +39,13 @@ class Connection(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None  # of a head
     _write_timer: asyncio.TimerHandle | None = None  # a pipelined head must not end it
-    _is_in_head = False
+    _is_in_header = False
     _is_in_body = False
     _is_upgrade = False  # the head asks for another protocol, and is read again without that wish
     _is_over = False  # nothing more is read
     _parts = 0  # heads, parts of bodies and messages that came to their end
-    _head_bytes = 0  # that have come since the last of these
-    _refusal: Refusal | None = None
+    _header_bytes = 0  # that have come since the last of these
+    _refusal: Rejection | None = None
     _last_words: bytes | None = None  # for when the answers before are out
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -53,9 +53,9 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         if self.crowd.has_room(len(self.connections)):
             self.crowd.waits(self)
-            self._expect(self.limits.head_s, self._late)
+            self._expect(self.limits.header_s, self._late)
         else:
-            self._refuse(Refusal("too-many-connections", retry_after_s=self.limits.retry_after_s))
+            self._reject(Rejection("too-many-connections", retry_after_s=self.limits.retry_after_s))
             self.transport.close()  # at once: there is no room to wait in
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,21 +80,21 @@ class Connection(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self.crowd.works(self)
-        most = self.limits.head_bytes
-        rest: bytes | memoryview = data if len(data) <= most - self._head_bytes else memoryview(data)
+        most = self.limits.header_bytes
+        rest: bytes | memoryview = data if len(data) <= most - self._header_bytes else memoryview(data)
         while len(rest) and not self._is_over:
-            room = most - self._head_bytes
+            room = most - self._header_bytes
             piece, rest = rest[:room], rest[room:]
             parts = self._parts
             self._read(piece)
             if self._parts != parts:
-                self._head_bytes = 0
+                self._header_bytes = 0
                 continue
-            self._head_bytes += len(piece)
-            if self._head_bytes >= most and not self._is_over:
-                self._refuse(Refusal("headers-too-large", {"kib": most // 2**10}))
-        if self._timer is None and not self._is_over and (self._is_in_head or self._is_between()):
-            self._expect(self.limits.head_s, self._late)
+            self._header_bytes += len(piece)
+            if self._header_bytes >= most and not self._is_over:
+                self._reject(Rejection("headers-too-large", {"kib": most // 2**10}))
+        if self._timer is None and not self._is_over and (self._is_in_header or self._is_between()):
+            self._expect(self.limits.header_s, self._late)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has said all, as netcat does; True keeps the way to it open."""
@@ -106,25 +106,25 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
-        self._is_in_head = True
+        self._is_in_header = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what comes behind a body is none, whatever its name says (RFC 9110, 6.5.1)."""
-        if not self._is_in_head:
+        if not self._is_in_header:
             return
         super().on_header(name, value)
-        if len(self.headers) > self.limits.head_lines:
-            self._refusal = Refusal("too-many-headers", {"most": self.limits.head_lines})
+        if len(self.headers) > self.limits.header_lines:
+            self._refusal = Rejection("too-many-headers", {"most": self.limits.header_lines})
             raise ValueError(self._refusal.detail)  # the parser stops
 
     def on_headers_complete(self) -> None:
         """Hand the request on, or read it again as one that asks for no other protocol."""
-        self._is_in_head = False
+        self._is_in_header = False
         self._parts += 1
         self._stop_timer()
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                self._refusal = Refusal("not-a-proxy", allow="GET, HEAD, POST")
+                self._refusal = Rejection("not-a-proxy", allow="GET, HEAD, POST")
                 raise ValueError(self._refusal.detail)
             self._is_upgrade = True
             return
@@ -155,7 +155,7 @@ class Connection(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         if self._last_words is not None:
             self._close(self._last_words)
-        elif not self._is_in_head and not self._is_in_body:
+        elif not self._is_in_header and not self._is_in_body:
             self.crowd.waits(self)
 
     def pause_writing(self) -> None:
@@ -180,7 +180,7 @@ class Connection(HttpToolsProtocol):
                 else:
                     return
         except httptools.HttpParserError:
-            self._refuse(self._refusal or Refusal("not-http"))
+            self._reject(self._refusal or Rejection("not-http"))
 
     def _read_again(self) -> None:
         """Read a head without its wish for another protocol, of which the parser takes the body to be."""
@@ -200,35 +200,35 @@ class Connection(HttpToolsProtocol):
         if not named and self.parser.get_http_version() == "1.0":
             named = [b""]
         if len(named) != 1 or not _HOST.fullmatch(named[0]):
-            self._refusal = Refusal("no-host")
+            self._refusal = Rejection("no-host")
         elif not self.url.startswith(b"/"):
             target = httptools.parse_url(self.url)
             port = b"" if target.port is None else b":%d" % target.port
             if target.host is None or named != [target.host.lower() + port]:
-                self._refusal = Refusal("two-hosts")
+                self._refusal = Rejection("two-hosts")
         if self._refusal is not None:
             raise ValueError(self._refusal.detail)
 
     def _is_between(self) -> bool:
         """Say whether something came that is not yet the beginning of a head."""
-        return self._head_bytes > 0 and not self._is_in_body
+        return self._header_bytes > 0 and not self._is_in_body
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _reject(self, rejection: Rejection) -> None:
         """Refuse what was sent, in the one shape of all errors, after the answers before it, and close."""
         self._is_over = True
         self._stop_timer()
-        body = refusal.body()
+        body = rejection.body()
         headers = {
-            **refusal.headers(),
+            **rejection.headers(),
             "content-length": str(len(body)),
             "x-content-type-options": "nosniff",
             "connection": "close",
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
-        status = HTTPStatus(refusal.status)
+        status = HTTPStatus(rejection.status)
         first = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
         words = b"".join([first, *lines, b"\r\n", body])
         if not self._is_answering():
@@ -254,9 +254,9 @@ class Connection(HttpToolsProtocol):
     def _late(self) -> None:
         self._timer = None
         if self._is_answering():  # the answer may take longer than a head
-            self._expect(self.limits.head_s, self._late)
-        elif self._is_in_head or self._head_bytes:
-            self._refuse(Refusal("headers-late", {"seconds": self.limits.head_s}))
+            self._expect(self.limits.header_s, self._late)
+        elif self._is_in_header or self._header_bytes:
+            self._reject(Rejection("headers-late", {"seconds": self.limits.header_s}))
         else:  # not a byte came
             self.transport.close()
 

@@ -1,4 +1,4 @@
-"""The parent of the workers: BentoML's circus arbiter, made prompt.
+"""The parent of the workers: BentoML's circus arbiter, made quick.
 
 As it comes it looks every ten seconds whether a worker is gone, never replaces one inside a container, starts
 one that cannot start again and again, and at SIGHUP ends workers before their successors answer.
@@ -22,7 +22,7 @@ AGAIN_S = 0.1
 SPARE_S = 0.5  # between two looks whether all serve
 
 
-def prompt(
+def supervisor(
     arbiter: type[Any],
     renew: Callable[[], bool],
     failure: Callable[[str], Exception],

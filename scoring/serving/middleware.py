@@ -1,4 +1,4 @@
-"""The HTTP door: every request is read, checked and numbered here, before anything is decided.
+"""The middleware: every request is read, checked and numbered here, before anything is decided.
 
 Plain ASGI, in front of the service's own routes. A request that passes is handed on in the ASGI scope as
 a `Job`, whole and valid, so that requests merged into one batch cannot harm each other. A request that
@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from math import ceil
 
 from scoring.schema import Decoder, Request
-from scoring.serving import head
+from scoring.serving import header
 from scoring.serving.access import HEALTH
-from scoring.serving.asgi import ASKER, App, Numbered, Receive, Scope, Send, Uniform, refuse, respond
+from scoring.serving.asgi import ASKER, App, Numbered, Receive, Scope, Send, Uniform, reject, respond
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
 from scoring.serving.media import ARROW
-from scoring.serving.problem import Refusal, refusal_of
+from scoring.serving.problem import Rejection, rejection_of
 from scoring.serving.rate import Rate, Returns, of_address
 from scoring.serving.reading import parse
 
@@ -32,7 +32,7 @@ READERS = 2  # threads; more would only take Python's lock from the loop in turn
 
 Admit = Callable[[Scope], str | None]
 Count = Callable[[int], None]
-AtOnce = Callable[[Job], Awaitable[bytes | Refusal]]
+AtOnce = Callable[[Job], Awaitable[bytes | Rejection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Visit:
     operator: str | None
 
 
-class Door:
+class Middleware:
     """ASGI middleware: see the module.
 
     Parameters
@@ -60,7 +60,7 @@ class Door:
         Reads the bodies.
     limits : Limits
     admit : callable
-        Gives the name of the API key that a request came with, or raises the `Refusal` of who may not ask.
+        Gives the name of the API key that a request came with, or raises the `Rejection` of who may not ask.
     rate : Rate, optional
         How often one key, or one address without keys, may ask.
     at_once : callable, optional
@@ -87,7 +87,7 @@ class Door:
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._returns = Returns(limits.returns_per_s, limits.retry_after_s, limits.retry_after_most_s)
         self._counts: Counter[str] = Counter()
-        self._twins = frozenset(twin for route in routes.values() for twin in route.twins)
+        self._internal_routes = frozenset(path for route in routes.values() for path in route.internal_routes)
         self._quick = 0
         self._large = 0
         self._large_bytes = 0
@@ -97,40 +97,40 @@ class Door:
         """Answer one request."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = head.read(scope["headers"])
-        request_id = head.request_id(headers)
+        headers = header.read(scope["headers"])
+        request_id = header.request_id(headers)
         send = Numbered(send, request_id)
         route = self.routes.get(scope["path"])
         try:
             operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
-            if scope["path"] in self._twins:
-                raise Refusal("not-found")
+            if scope["path"] in self._internal_routes:
+                raise Rejection("not-found")
             if route is None or scope["method"] != "POST":
                 return await self.app({**scope, ASKER: (operator, request_id)}, receive, Uniform(send))
             with self._inside(scope["path"], route):
                 visit = _Visit(scope, headers, receive, send, request_id, operator)
-                if route.arrow is not None and head.content_type(headers) == ARROW:
+                if route.arrow is not None and header.content_type(headers) == ARROW:
                     await self._table(visit, route.arrow)
                 else:
                     await self._json(visit, route)
-        except Refusal as refusal:
-            await refuse(send, refusal)
+        except Rejection as rejection:
+            await reject(send, rejection)
         except Exception as error:
-            fault = refusal_of(error)
+            fault = rejection_of(error)
             if not send.has_started:
-                await refuse(send, fault)
+                await reject(send, fault)
 
     async def _json(self, visit: _Visit, route: Route) -> None:
         """Decide one application at once, lead a few to the batch, and many, or what has a key, round it."""
         limits, headers = self.limits, visit.headers
         most_bytes = limits.body_bytes if route.bulk else min(limits.body_bytes, limits.bodies_bytes)
-        head.check(headers, "application/json", most_bytes)
-        key = head.idempotency_key(headers)
+        header.check(headers, "application/json", most_bytes)
+        key = header.idempotency_key(headers)
         if key and route.bulk is None:
-            raise Refusal("key-not-taken", {"path": visit.scope["path"]})
+            raise Rejection("key-not-taken", {"path": visit.scope["path"]})
         # A chunked body does not say that it is large; it may have fewer bytes for that.
-        is_large = route.bulk is not None and head.told(headers) > limits.bulk_bytes
-        with self._kept() if is_large else self._together(head.told(headers)) as count:
+        is_large = route.bulk is not None and header.content_length(headers) > limits.bulk_bytes
+        with self._kept() if is_large else self._together(header.content_length(headers)) as count:
             body = await self._body(visit, most_bytes, limits.body_s, count)
             if body.startswith(BOM_UTF8):  # a reader may ignore it (RFC 8259, section 8.1)
                 del body[: len(BOM_UTF8)]
@@ -148,8 +148,8 @@ class Door:
     async def _table(self, visit: _Visit, path: str) -> None:
         """Lead a table round the batch."""
         limits = self.limits
-        head.check(visit.headers, ARROW, limits.arrow_bytes)
-        key = head.idempotency_key(visit.headers)
+        header.check(visit.headers, ARROW, limits.arrow_bytes)
+        key = header.idempotency_key(visit.headers)
         with self._kept() as count:
             body = await self._body(visit, limits.arrow_bytes, limits.arrow_s, count)
             is_json = "application/json" in visit.headers.get(b"accept", "")
@@ -185,7 +185,7 @@ class Door:
             answer = self._late(self.limits.answer_s)
         finally:
             self._quick -= 1
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Rejection):
             raise answer
         await respond(send, 200, [(b"content-type", b"application/json")], answer)
 
@@ -206,15 +206,15 @@ class Door:
             job.is_abandoned = not send.has_started
             task.add_done_callback(_seen)
 
-    def _late(self, answer_s: float) -> Refusal:
-        return Refusal("no-answer-in-time", {"seconds": answer_s}, retry_after_s=self.limits.retry_after_s)
+    def _late(self, answer_s: float) -> Rejection:
+        return Rejection("no-answer-in-time", {"seconds": answer_s}, retry_after_s=self.limits.retry_after_s)
 
     @contextmanager
     def _inside(self, path: str, route: Route) -> Iterator[None]:
         """Count a request while it is inside; one too many is told to come back."""
         most = self.limits.concurrent
         if self._counts.total() >= most or self._counts[path] >= (route.concurrent or most):
-            raise Refusal("too-many-requests", retry_after_s=self._returns.after_s())
+            raise Rejection("too-many-requests", retry_after_s=self._returns.after_s())
         self._counts[path] += 1
         try:
             yield
@@ -222,14 +222,14 @@ class Door:
             self._counts[path] -= 1
 
     @contextmanager
-    def _together(self, told: int) -> Iterator[Count]:
+    def _together(self, content_length: int) -> Iterator[Count]:
         """Let a smaller body in if the memory for all of these has room; gives what counts its bytes."""
         limits, mine = self.limits, 0
 
         def check(more: int) -> None:
             if self._bytes + more > limits.bodies_bytes:
                 taken = {"mib": limits.bodies_bytes // 2**20}
-                raise Refusal("memory-full", taken, retry_after_s=limits.retry_after_s)
+                raise Rejection("memory-full", taken, retry_after_s=limits.retry_after_s)
 
         def count(more: int) -> None:
             nonlocal mine
@@ -237,7 +237,7 @@ class Door:
             self._bytes += more
             mine += more
 
-        check(told)  # not counted yet: who only says that much would keep others out
+        check(content_length)  # not counted yet: who only says that much would keep others out
         try:
             yield count
         finally:
@@ -255,7 +255,7 @@ class Door:
         def count(more: int) -> None:
             nonlocal mine
             if self._large_bytes + more > limits.large_concurrent * limits.arrow_bytes:
-                raise Refusal("large-memory-full", retry_after_s=limits.retry_after_s)
+                raise Rejection("large-memory-full", retry_after_s=limits.retry_after_s)
             self._large_bytes += more
             mine += more
 
@@ -276,13 +276,13 @@ class Door:
 
     def _check_large(self) -> None:
         if self._large >= self.limits.large_concurrent:
-            raise Refusal("too-many-large-requests", retry_after_s=self.limits.retry_after_s)
+            raise Rejection("too-many-large-requests", retry_after_s=self.limits.retry_after_s)
 
     async def _body(self, visit: _Visit, most_bytes: int, most_s: float, count: Count) -> bytearray:
         """Read the body; a chunked one has no content-length, so it is counted as it comes."""
         body, pause_s = bytearray(), self.limits.pause_s
-        is_told = b"content-length" in visit.headers
-        most_bytes = most_bytes if is_told else min(most_bytes, self.limits.chunked_bytes)
+        is_length_given = b"content-length" in visit.headers
+        most_bytes = most_bytes if is_length_given else min(most_bytes, self.limits.chunked_bytes)
         clock = asyncio.get_running_loop().time
         end = clock() + most_s
         try:
@@ -290,23 +290,23 @@ class Door:
                 async with asyncio.timeout_at(min(end, clock() + pause_s)):
                     message = await visit.receive()
                 if message["type"] == "http.disconnect":
-                    raise Refusal("body-cut-off")
+                    raise Rejection("body-cut-off")
                 part = message.get("body", b"")
                 count(len(part))
                 body += part
                 if len(body) > most_bytes:
-                    raise head.too_large(most_bytes, is_told)
+                    raise header.too_large(most_bytes, is_length_given)
                 if not message.get("more_body", False):
                     return body
         except TimeoutError:
-            raise Refusal("body-late", {"seconds": most_s, "pause": pause_s}) from None
+            raise Rejection("body-late", {"seconds": most_s, "pause": pause_s}) from None
 
     def _admitted(self, scope: Scope, is_doubled: bool) -> str | None:
         """Return the name of the API key, or refuse; who is refused has asked too."""
         operator = None
         try:
             if is_doubled:
-                head.check_single(scope["headers"])
+                header.check_single(scope["headers"])
             operator = self.admit(scope)
         finally:
             if self.rate is not None and scope["path"] not in HEALTH:
@@ -315,7 +315,7 @@ class Door:
 
     def _check_rate(self, rate: Rate, operator: str | None, scope: Scope) -> None:
         if wait_s := rate.wait_s(operator or of_address(str((scope.get("client") or ("",))[0]))):
-            raise Refusal("too-fast", {"rate": rate.per_s}, retry_after_s=ceil(wait_s))
+            raise Rejection("too-fast", {"rate": rate.per_s}, retry_after_s=ceil(wait_s))
 
 
 def _seen(task: asyncio.Future[None]) -> None:

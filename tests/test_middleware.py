@@ -1,4 +1,4 @@
-"""The door lets valid requests through whole, and answers all others in one shape."""
+"""The middleware lets valid requests through whole, and answers all others in one shape."""
 
 import asyncio
 import json
@@ -6,11 +6,11 @@ import json
 import httpx
 import pytest
 
-from scoring.serving.asgi import nowhere
-from scoring.serving.door import Door
+from scoring.serving.asgi import no_endpoint
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
-from scoring.serving.problem import Refusal
+from scoring.serving.middleware import Middleware
+from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
 from tests.support.asgi import DECODER, JSON, body, echo, problem
@@ -31,8 +31,8 @@ def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]
     """Make calls at the same time: (path, body, headers)."""
 
     async def run() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(Door(app, ROUTES, DECODER, limits, at_once=at_once))
-        async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
+        transport = httpx.ASGITransport(Middleware(app, ROUTES, DECODER, limits, at_once=at_once))
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await asyncio.gather(
                 *(
                     client.post(path, content=body, headers=with_kind(headers))
@@ -69,14 +69,14 @@ def test_one_small_application_is_decided_at_once_and_the_others_go_into_the_bat
 
 
 def test_an_answer_at_once_is_refused_and_given_up_as_any_other():
-    async def refuse(_):
-        return Refusal("not-ready", retry_after_s=5)
+    async def reject(_):
+        return Rejection("not-ready", retry_after_s=5)
 
     async def late(_):
         await asyncio.sleep(1)
         return b"[]"
 
-    (response,) = ask(("/score", body(1), {}), at_once=refuse)
+    (response,) = ask(("/score", body(1), {}), at_once=reject)
     assert problem(response).status == 503 and response.headers["retry-after"] == "5"
     (response,) = ask(("/score", body(1), {}), at_once=late, limits=Limits(answer_s=0.01))
     assert problem(response).status == 504
@@ -145,15 +145,18 @@ def test_who_is_refused_and_who_asks_for_nothing_that_is_here_counts_against_the
     def admit(scope):
         if (b"x-api-key", b"right") in scope["headers"]:
             return "desk"
-        raise Refusal("no-valid-key")
+        raise Rejection("no-valid-key")
 
     async def run(*calls):
         rate = Rate(3, Clock())
-        doors = Door(echo, ROUTES, DECODER, admit=admit, rate=rate), Door(nowhere, {}, DECODER, rate=rate)
+        both = (
+            Middleware(echo, ROUTES, DECODER, admit=admit, rate=rate),
+            Middleware(no_endpoint, {}, DECODER, rate=rate),
+        )
         statuses = []
-        for door, path, headers, client in calls:
-            transport = httpx.ASGITransport(doors[door], client=(client, 1))
-            async with httpx.AsyncClient(transport=transport, base_url="http://door") as http:
+        for which, path, headers, client in calls:
+            transport = httpx.ASGITransport(both[which], client=(client, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
                 statuses.append((await http.get(path, headers=headers)).status_code)
         return statuses
 
@@ -226,7 +229,7 @@ def test_an_error_from_below_takes_our_shape(status):
 
 
 def faults(content: bytes) -> list[tuple[int | None, str]]:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(content, 120, DECODER)
     assert caught.value.status == 422
     return [(fault.row, fault.field) for fault in caught.value.errors]
@@ -241,7 +244,7 @@ def test_rows_are_counted_through_the_whole_request():
 
 
 def test_only_the_first_faults_are_named():
-    with pytest.raises(Refusal, match="at least 51 faults, and 50 of them named") as caught:
+    with pytest.raises(Rejection, match="at least 51 faults, and 50 of them named") as caught:
         parse(body(120, FOO=1), 120, DECODER)
     assert len(caught.value.errors) == 50
 
@@ -254,6 +257,6 @@ def test_an_aggregate_that_is_none_is_named_with_its_row():
 
 
 def test_no_fault_repeats_what_was_sent():
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Rejection) as caught:
         parse(body(1, AMT_CREDIT="canary", history={"bureau": [{"SK_ID_BUREAU": "canary"}]}), 120, DECODER)
     assert "canary" not in caught.value.body().decode() and len(caught.value.errors) == 2

@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
-from scoring.serving.problem import Refusal
+from scoring.serving.problem import Rejection
 
 # What is read here, or by a proxy before, as one value: of two, each reader could take another.
 SINGLE = frozenset(
@@ -30,7 +30,7 @@ def check_single(headers: Iterable[tuple[bytes, bytes]]) -> None:
     seen: set[bytes] = set()
     for name, _ in headers:
         if name in seen and name in SINGLE:
-            raise Refusal("repeated-header", {"header": name.decode().title()})
+            raise Rejection("repeated-header", {"header": name.decode().title()})
         seen.add(name)
 
 
@@ -42,22 +42,22 @@ def content_type(headers: Mapping[bytes, str]) -> str:
 def check(headers: Mapping[bytes, str], kind: str, most_bytes: int) -> None:
     """Refuse a body of another kind, a compressed one, and one that says that it is too large."""
     if content_type(headers) != kind:
-        raise Refusal("wrong-content-type", {"type": kind})
+        raise Rejection("wrong-content-type", {"type": kind})
     if headers.get(b"content-encoding", "identity").lower() != "identity":
-        raise Refusal("content-encoded")
+        raise Rejection("content-encoded")
     if headers.get(b"transfer-encoding", "chunked").lower() != "chunked":
-        raise Refusal("transfer-encoded")
-    if told(headers) > most_bytes:
+        raise Rejection("transfer-encoded")
+    if content_length(headers) > most_bytes:
         raise too_large(most_bytes)
 
 
-def too_large(most_bytes: int, is_told: bool = True) -> Refusal:
-    """Return the refusal of a body, one whose headers told its length or one that did not."""
-    kind = "body-too-large" if is_told else "unmeasured-body-too-large"
-    return Refusal(kind, {"mib": most_bytes // 2**20})
+def too_large(most_bytes: int, is_length_given: bool = True) -> Rejection:
+    """Return the rejection of a body, one whose headers gave its length or one that did not."""
+    kind = "body-too-large" if is_length_given else "unmeasured-body-too-large"
+    return Rejection(kind, {"mib": most_bytes // 2**20})
 
 
-def told(headers: Mapping[bytes, str]) -> int:
+def content_length(headers: Mapping[bytes, str]) -> int:
     """Return the length of a body as its headers say it, 0 if they do not."""
     length = headers.get(b"content-length", "0")
     return int(length) if length.isdecimal() else 0
@@ -70,7 +70,7 @@ def idempotency_key(headers: Mapping[bytes, str]) -> str:
     """
     key = headers.get(b"idempotency-key")
     if key is not None and not _SAFE_ID.fullmatch(key):
-        raise Refusal("key-malformed")
+        raise Rejection("key-malformed")
     return key or ""
 
 
