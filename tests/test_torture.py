@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -158,3 +159,14 @@ def test_the_table_of_promises_is_whole():
     for record in records:
         assert record.keys() >= {"name", "figure", "unit", "target", "met", "command", "revision", "date"}
         assert re.fullmatch(r"python -m tests\.torture [a-z]+", record["command"])
+
+
+def test_what_the_documents_hold_is_read_back_as_it_was_written(tmp_path, monkeypatch):
+    for name in ("RELIABILITY.md", "reliability.json"):
+        shutil.copy(report.ROOT / name, tmp_path)
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    report.write(ROWS.values(), report.earlier(ROWS.values()))
+    written = [(tmp_path / name).read_text() for name in ("RELIABILITY.md", "reliability.json")]
+    report.write(ROWS.values(), report.earlier(ROWS.values()))
+    assert [(tmp_path / name).read_text() for name in ("RELIABILITY.md", "reliability.json")] == written
+    assert len(report.earlier(ROWS.values())) >= 20

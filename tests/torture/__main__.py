@@ -55,7 +55,8 @@ def main(
         except KeyboardInterrupt:
             console.print(f"Stopped in {row.name}; what is finished is kept, and not run again.")
             raise typer.Exit(130) from None
-    results = {name: found for name in ROWS if (found := Result.load(name)) is not None}
+    results = report.earlier(ROWS.values())
+    results |= {name: found for name in ROWS if (found := Result.load(name)) is not None}
     if write:
         report.write(ROWS.values(), results)
     broken = [row.name for row in chosen if row.name not in results or not results[row.name].is_kept]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.torture.run import ROOT, Figure, Result, Row
 
 BEGIN, END = "<!-- torture: begin -->", "<!-- torture: end -->"
+AT = ", at "  # what a name has between the figure and the share of the counts
 MARKS = {True: "kept", False: "**not kept**", None: ""}
 
 
@@ -64,7 +65,7 @@ def table(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
 
 def _scale(result: Result | None) -> str:
     """Say at what share of the stated counts a row was run, if not at all of them."""
-    return "" if result is None or result.scale == 1 else f", **at {result.scale:g} of the counts**"
+    return "" if result is None or result.scale == 1 else f", **{AT[2:]}{result.scale:g} of the counts**"
 
 
 def _run(result: Result | None) -> str:
@@ -96,6 +97,33 @@ def _records(rows: Iterable[Row], results: Mapping[str, Result]) -> Iterable[dic
                 "met": figure.met,
                 "stock": figure.stock or None,
                 "command": command(row),
+                "note": figure.note or None,
+                "model": result.model,
                 "revision": result.revision,
                 "date": result.started[:10],
             }
+
+
+def earlier(rows: Iterable[Row]) -> dict[str, Result]:
+    """Read back what is in reliability.json: a row that is run anew leaves the others as they were."""
+    found: dict[str, Result] = {}
+    known = {row.name for row in rows}
+    for record in json.loads((ROOT / "reliability.json").read_text(encoding="utf-8")):
+        row, _, rest = record["name"].partition(": ")
+        name, _, part = rest.partition(AT)
+        if row not in known:
+            continue
+        result = found.setdefault(
+            row,
+            Result(
+                row,
+                float(part.split(" ")[0]) if part else 1.0,
+                record["date"],
+                0.0,
+                record["revision"],
+                record["model"],
+            ),
+        )
+        unit, target, stock, note = (record[key] or "" for key in ("unit", "target", "stock", "note"))
+        result.figures.append(Figure(name, record["figure"], unit, target, record["met"], stock, note))
+    return found
