@@ -1,17 +1,12 @@
 """Promises about where runs are kept: a server, another database, a store that was moved, and none at all."""
 
-import os
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
 import sys
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 
 import bentoml
-import httpx
 import pytest
 from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml._internal.models.model import ModelStore
@@ -20,7 +15,8 @@ from typer.testing import CliRunner
 import import_model
 import train
 from scoring import synthetic
-from tests.support.running import free_port, wait_until
+from tests.support.running import free_port
+from tests.support.tracking_server import tracked
 from training import registry, tracking
 
 pytestmark = pytest.mark.xdist_group("training")
@@ -43,37 +39,6 @@ def store(tmp_path, monkeypatch):
     BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
     yield
     BentoMLContainer.model_store.reset()
-
-
-@contextmanager
-def tracked(folder: Path, port: int):
-    """Run MLflow's own server, which hands the artefacts on; end it with all that it started."""
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder / 'server.db'}", "--serve-artifacts",
-        "--artifacts-destination", str(folder / "artifacts"),
-    ]  # fmt: skip
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, env=os.environ | quiet, cwd=folder, stdout=log, stderr=log, start_new_session=True
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    def answers():
-        assert server.poll() is None, (folder / "server.log").read_text()
-        try:
-            return httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
-    try:
-        wait_until(answers, 120)
-        yield url
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait(10)
 
 
 def invoke(app, *words):
