@@ -27,7 +27,7 @@ from scoring.features.checks import DECODER, RULES, Checker
 from scoring.inference_log import InferenceLog, anchors_folder, read, verify, writer
 from scoring.schema import Decision
 from scoring.serving.job import JOB, ArrowJob, JsonJob
-from scoring.serving.large import ANSWER, Large, Table
+from scoring.serving.large import ANSWER, ArrowTable, Large
 from scoring.serving.large.plain import Checked
 from scoring.serving.limits import Limits, Route
 from scoring.serving.media import ARROW
@@ -257,7 +257,7 @@ def test_a_column_that_no_application_has_is_named(bulk, table, field, detail):
 def as_sent(values: dict[str, list[Any]], **kinds: pa.DataType) -> pl.DataFrame:
     """Return the values as they are read when these columns come in these types."""
     table = pa.table({name: pa.array(column, kinds.get(name)) for name, column in values.items()})
-    return next(Table(stream(table), 100).slices())
+    return next(ArrowTable(stream(table), 100).slices())
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_decimal_is_the_float_that_its_digits_say():
     random = np.random.default_rng(5)
     amounts = [Decimal(int(number)).scaleb(-2) for number in random.integers(0, 10**11, 500)]
     values = {"SK_ID_CURR": list(range(500)), "AMT_CREDIT": amounts}
-    found = next(Table(stream(pa.table(values)), 500).slices())
+    found = next(ArrowTable(stream(pa.table(values)), 500).slices())
     assert found["AMT_CREDIT"].to_list() == [float(str(amount)) for amount in amounts]
 
 
@@ -307,7 +307,7 @@ def test_a_word_is_the_same_in_every_type_and_seen_where_it_is_too_long(kind):
         column = pa.array(words, kind)
     table = pa.table({"SK_ID_CURR": range(8), "CODE_GENDER": column})
     for sent in (table, table.slice(1), pa.concat_tables([table.slice(3), table])):
-        found = next(Table(stream(sent), 100).slices())
+        found = next(ArrowTable(stream(sent), 100).slices())
         bad = Checker(dict(found.schema)).faults(found)["row"].to_list()
         expected = sent["CODE_GENDER"].to_pylist()
         assert bad == [row for row, word in enumerate(expected) if word and len(word) > 100]
@@ -323,13 +323,13 @@ def test_a_null_that_points_nowhere_is_a_null():
     column = pa.Array.from_buffers(words.type, 3, [bits, pa.py_buffer(bytes(bent)), *data])
     column.validate(full=True)  # pyarrow finds nothing
     table = pa.table({"SK_ID_CURR": [1, 2, 3], "CODE_GENDER": column})
-    assert next(Table(stream(table), 3).slices())["CODE_GENDER"].to_list() == words.to_pylist()
+    assert next(ArrowTable(stream(table), 3).slices())["CODE_GENDER"].to_list() == words.to_pylist()
 
 
 def test_metadata_of_any_bytes_is_not_looked_at():
     field = pa.field("SK_ID_CURR", pa.int64(), metadata={b"\xff": b"\xfe"})
     table = pa.table([[1]], pa.schema([field], metadata={b"pandas": b"\xff{"}))
-    assert next(Table(stream(table), 1).slices())["SK_ID_CURR"].to_list() == [1]
+    assert next(ArrowTable(stream(table), 1).slices())["SK_ID_CURR"].to_list() == [1]
 
 
 def test_polars_tables_are_read_as_polars_writes_them():
@@ -337,7 +337,7 @@ def test_polars_tables_are_read_as_polars_writes_them():
     for kind in (pl.String, pl.Categorical, pl.Enum(["F", "M", "XNA"])):
         sink = io.BytesIO()
         table.with_columns(pl.col("CODE_GENDER").cast(kind)).write_ipc_stream(sink)
-        assert pl.concat(Table(bytearray(sink.getvalue()), 5_000).slices()).equals(table)
+        assert pl.concat(ArrowTable(bytearray(sink.getvalue()), 5_000).slices()).equals(table)
 
 
 def test_columns_whose_words_share_their_bytes_are_refused():
@@ -362,7 +362,7 @@ def test_what_needs_more_than_its_length_is_refused(options, detail):
             column = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), words)
             writer.write_batch(pa.record_batch([pa.array([1]), column], schema=schema))
     with pytest.raises(Rejection, match=detail):
-        Table(bytearray(sink.getvalue()), 10)
+        ArrowTable(bytearray(sink.getvalue()), 10)
 
 
 def test_a_stream_of_the_other_byte_order_is_refused():
@@ -374,7 +374,7 @@ def test_a_stream_of_the_other_byte_order_is_refused():
     slots = schema - struct.unpack_from("<i", body, schema)[0]
     body[slots + 4 : slots + 6] = body[slots + 6 : slots + 8]  # its byte order stands where its fields do now
     with pytest.raises(Rejection, match="big-endian"):
-        Table(body, 1)
+        ArrowTable(body, 1)
 
 
 def test_the_words_of_a_dictionary_that_no_row_has_cost_next_to_nothing():
@@ -385,7 +385,7 @@ def test_the_words_of_a_dictionary_that_no_row_has_cost_next_to_nothing():
         table = pa.table({"SK_ID_CURR": range(20_000), "CODE_GENDER": column})
         body = stream(pa.Table.from_batches(table.to_batches(max_chunksize=100)))
         began = time.thread_time()
-        assert sum(part.height for part in Table(body, 20_000).slices()) == 20_000
+        assert sum(part.height for part in ArrowTable(body, 20_000).slices()) == 20_000
         return time.thread_time() - began
 
     few, many = (min(seconds(known) for _ in range(3)) for known in (20_000, 400_000))
@@ -434,7 +434,7 @@ def test_no_flipped_byte_brings_the_service_down(place, value):
     body = bytearray(WHOLE)
     body[place] = value
     try:
-        found = Table(body, 10)
+        found = ArrowTable(body, 10)
         for part in found.slices():
             Checker(found.schema).faults(part)
     except Rejection:

@@ -28,14 +28,14 @@ SMALL = replace(LIGHTGBM, rounds=15)
 
 @pytest.fixture
 def search(tmp_path):
-    def make(trials: int = 3, left_s: float = 1e9, told: list | None = None) -> Search:
+    def make(trials: int = 3, left_s: float = 1e9, on_progress: list | None = None) -> Search:
         return Search(
             trials,
             tmp_path / "search.jsonl",
             "key",
             0,
             lambda: left_s,
-            (told if told is not None else []).append,
+            (on_progress if on_progress is not None else []).append,
         )
 
     return make
@@ -55,13 +55,13 @@ def test_a_simple_family_is_tried_on_its_whole_grid_by_cost(search):
 
 @pytest.mark.parametrize("candidate", [SMALL, replace(XGBOOST, rounds=15)], ids=lambda c: c.name)
 def test_a_boosted_family_begins_with_its_declared_settings(search, candidate):
-    told = []
-    tuned, trials = search(reason=told).tune(candidate, DATA, "all")
+    said = []
+    tuned, trials = search(on_progress=said).tune(candidate, DATA, "all")
     assert len(trials) == 3
     space = candidate.family.space
     assert trials[0]["settings"] == {name: candidate.settings[name] for name in space}
     assert set(tuned.settings) == set(candidate.settings)
-    assert told[-1].startswith("trial 3 of 3, best ")
+    assert said[-1].startswith("trial 3 of 3, best ")
 
 
 def test_a_search_that_was_broken_off_goes_on(search, monkeypatch):
@@ -84,12 +84,12 @@ def test_without_time_the_declared_settings_stand(search, candidate):
 
 
 def test_a_grid_stops_where_the_time_is_over(search):
-    left, told = iter([1.0, 1.0, -1.0]), []
-    grid = replace(search(reason=told), remaining_s=lambda: next(left))
+    left, said = iter([1.0, 1.0, -1.0]), []
+    grid = replace(search(on_progress=said), remaining_s=lambda: next(left))
     tuned, trials = grid.tune(LOGISTIC_REGRESSION, DATA, "all")
     assert [trial["settings"]["C"] for trial in trials] == [0.01, 0.001]
     assert tuned.settings["C"] in (0.01, 0.001)
-    assert told == ["grid, 1 of 5", "grid, 2 of 5"]
+    assert said == ["grid, 1 of 5", "grid, 2 of 5"]
     assert len(trials) < grid.planned(LOGISTIC_REGRESSION) == len(LOGISTIC_REGRESSION.family.grid["C"])
     assert (grid.planned(LIGHTGBM), grid.planned(SCORECARD), grid.planned(DUMMY)) == (3, 9, 0)
 

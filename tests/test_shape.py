@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from scoring import engine
 from scoring.features.checks import DECODER
 from scoring.serving import reading
-from scoring.serving.large import Table
+from scoring.serving.large import ArrowTable
 from scoring.serving.problem import Rejection
 from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
 from tests.support.json_bodies import bodies
@@ -189,5 +189,5 @@ def test_a_table_with_a_million_unknown_columns_is_refused_by_the_first_ones():
         writer.write_table(table)
     start = time.process_time()
     with pytest.raises(Rejection) as caught:
-        Table(bytearray(sink.getvalue()), 10)
+        ArrowTable(bytearray(sink.getvalue()), 10)
     assert len(caught.value.errors) == 50 and time.process_time() - start < 1

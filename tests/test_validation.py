@@ -18,7 +18,7 @@ from scoring.evidence import description, fairness, money, stability, verificati
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
 from scoring.evidence.card import Card, CardLine
 from scoring.evidence.money import TERMS
-from scoring.evidence.paired import Difference, Judged
+from scoring.evidence.paired import Difference, FoldScores
 from scoring.metrics import Measured
 from tests.support.small import scorer
 from tests.support.third import other_words
@@ -52,7 +52,7 @@ def evidence():
     metrics = judge(y, raw, p, thresholds, replicates=20)
     genders = np.array([request["CODE_GENDER"] for request in requests])
     ages = fairness.labels(pl.DataFrame({"DAYS_BIRTH": [r["DAYS_BIRTH"] for r in requests]}))["age"]
-    judged = Judged("made up", y, p[None, :])
+    judged = FoldScores("made up", y, p[None, :])
 
     def refit(name: str) -> Refit:
         return Refit(
