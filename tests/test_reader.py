@@ -100,7 +100,8 @@ def portfolio(path: Path, folder: Path) -> dict[int, dict]:
     folder.mkdir()
     ending = re.sub(r"^[^.]*", "", path.name)
     (folder / f"application_test{ending}").write_bytes(path.read_bytes())
-    held = [name for name in columns(Application) if name in seen_by(path)]
+    seen = seen_by(path)
+    held = [name for name in columns(Application) if name in seen]
     applications = tables.read(folder, "test", {"application": held}).applications.drop("row")
     return {
         row: {k: v for k, v in values.items() if v is not None}

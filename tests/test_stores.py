@@ -188,9 +188,9 @@ def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfoli
 
 
 def test_a_database_that_is_silent_is_a_sentence(monkeypatch):
-    pytest.importorskip("psycopg2", reason="no driver of PostgreSQL is installed")
+    pytest.importorskip("psycopg", reason="no driver of PostgreSQL is installed")
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "2")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        uri = f"postgresql+psycopg2://me:secret@127.0.0.1:{listener.getsockname()[1]}/mlflow"
+        uri = f"postgresql+psycopg://me:secret@127.0.0.1:{listener.getsockname()[1]}/mlflow"
         code, text = invoke(import_model.app, "--tracking-uri", uri)
     assert (code, "timeout expired" in text, "secret" in text) == (2, True, False), text
