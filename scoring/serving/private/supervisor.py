@@ -19,6 +19,7 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 
 STARTS = 3  # a worker that ends by itself so often in a row will not start at the next try either
 AGAIN_S = 0.1
+ANY_PORT = "tcp://127.0.0.1:*"  # whichever is free when it is taken
 SPARE_S = 0.5  # between two looks whether all serve
 
 
@@ -53,6 +54,9 @@ def supervisor(
         """Replaces a worker the moment that it ends."""
 
         def initialize(self) -> None:
+            # Only a plugin (`--reload`; a singleton) asks circus anything, and a port that was free may be taken.
+            if not any(watcher.singleton for watcher in self.watchers):
+                self.ctrl.endpoint = self.pubsub_endpoint = ANY_PORT
             words = logging.getLogger("circus")
             words.disabled = True  # it says twice where it cannot listen, and not what to do
             try:
