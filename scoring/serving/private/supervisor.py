@@ -54,7 +54,7 @@ def supervisor(
         """Replaces a worker the moment that it ends."""
 
         def initialize(self) -> None:
-            # Only a plugin (`--reload`; a singleton) asks circus anything, and a port that was free may be taken.
+            # Only a plugin (`--reload`, a singleton) asks circus anything; a port that was free may be taken.
             if not any(watcher.singleton for watcher in self.watchers):
                 self.ctrl.endpoint = self.pubsub_endpoint = ANY_PORT
             words = logging.getLogger("circus")
