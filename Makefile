@@ -23,6 +23,7 @@ RUN      := .venv/with-run
 DEV      := .venv/with-dev
 MONITOR  := .venv/with-monitor
 VALIDATE := .venv/with-validate
+SITE     := .venv/with-site
 # `train.py` compares every family only when asked to.
 COMPARE  := $(if $(filter families all,$(ARGS)),.venv/with-compare)
 GROUP    ?= dev
@@ -33,7 +34,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --py
 
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test cover torture bench setup browser demo data train import first-model serve ui monitor validate bento image lint sbom lock clean
+.PHONY: help run test cover torture bench setup browser demo data train import first-model serve ui monitor validate bento image lint site tutorial sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -115,6 +116,12 @@ image: bento  ## make the container image of the bento (Docker or another engine
 lint: $(DEV)  ## check style, format and types
 	@ruff check . && ruff format --check . && mypy
 
+site: $(SITE)  ## build the documents as a site, in var/site/
+	@zensical build --clean --strict
+
+tutorial: $(DEV)  ## run every command of the tutorial, in a copy of the project
+	@python -m tests.tutorial
+
 sbom: $(DEV)  ## list all that training and serving install, as CycloneDX, in var/sbom/
 	@mkdir -p var/sbom
 	@for set in requirements requirements-serving; do \
@@ -123,7 +130,7 @@ sbom: $(DEV)  ## list all that training and serving install, as CycloneDX, in va
 
 lock:  ## pin what pyproject.toml asks for, for every Python that is supported, with hashes (ARGS=-U: newer versions)
 	@test -x .venv/bin/uv || deploy/setup.sh run
-	@$(LOCK) --extra dev pyproject.toml -o requirements.txt
+	@$(LOCK) --extra dev --extra site pyproject.toml -o requirements.txt
 	@$(LOCK) --extra serve -c requirements.txt pyproject.toml -o requirements-serving.txt
 
 clean:  ## remove .venv and what tools leave; var/ with your data, models and log stays

@@ -161,7 +161,7 @@ def holds_a_place(pid: int) -> bool:
     return False
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 90) -> None:
     """Wait until something is so, and fail where it does not come: a watchdog, no measurement."""
     end = time.monotonic() + seconds
     while not is_so():
