@@ -47,6 +47,7 @@ from scoring.scorer.model import Boosted
 
 ROOT = Path(__file__).resolve().parent.parent
 ARROW = {"content-type": "application/vnd.apache.arrow.stream"}
+TEST = {"x-purpose": "test"}  # it decides nothing
 TREES, JSON_ROWS, CLIENT_ROWS = 1_000, 10_000, 100_000
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -71,7 +72,8 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT
             )
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300, trust_env=False)
+        url = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=url, timeout=300, trust_env=False, headers=TEST)
         for _ in range(1_200):
             if self.process.poll() is not None:
                 raise SystemExit((folder / "stdout").read_text())
@@ -135,7 +137,7 @@ def polled(server: Server, path: str, document: object = None) -> Iterator[list[
 
 def _poll(pipe: Connection, url: str, path: str, document: object) -> None:
     seconds: list[float] = []
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False, headers=TEST) as client:
 
         def ask() -> httpx.Response:
             return client.get(path) if document is None else client.post(path, json=document)
@@ -367,7 +369,9 @@ def main(
                     send(server, chunk, ARROW)
                 needed = time.perf_counter() - began
                 url = str(server.http.base_url)
-                summary = score_file(folder / "applications.parquet", folder / "out.parquet", url)
+                summary = score_file(
+                    folder / "applications.parquet", folder / "out.parquet", url, purpose="test"
+                )
                 words = f"{CLIENT_ROWS:,} rows"
                 note(f"batch client, {words}, wall", summary.seconds, "s")
                 note(f"batch client, {words}, beyond the service", summary.seconds - needed, "s", 30)

@@ -47,8 +47,8 @@ def merged(loads: Sequence[Load]) -> Load:
 
 
 def request(path: str, body: bytes, content_type: str = "application/json") -> bytes:
-    """Return an HTTP request as it goes over the wire."""
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {content_type}\r\n"
+    """Return an HTTP request as it goes over the wire; it is for a test, and decides nothing."""
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nx-purpose: test\r\ncontent-type: {content_type}\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 

@@ -39,7 +39,7 @@ def main(
     console = Console()
     known = tables.read(portfolio, "test")
     applications = tables.to_requests(known, range(min(rows, known.applications.height)))
-    with Client(url) as client:
+    with Client(url, purpose="test") as client:
         started = time.perf_counter()
         decisions = list(client.score_many(applications))
         console.print("/score:", rate(decisions, time.perf_counter() - started))

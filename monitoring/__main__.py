@@ -15,6 +15,7 @@ from monitoring.rule import MIN_ROWS, RULE, TOP, verdict
 from monitoring.source import InputError
 from scoring import settings
 from scoring.client import URL, Client, ServiceError
+from scoring.schema import Purpose
 from scoring.store import StoreError, stored
 from scoring.tables import TableError
 
@@ -80,6 +81,9 @@ def run(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Send the first N applications only.", min=1)] = None,
+    purpose: Annotated[
+        Purpose, typer.Option(help="What was asked for as this; with --simulate it is always test.")
+    ] = "decision",
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
     """Run one report."""
@@ -88,12 +92,13 @@ def run(
         events = None
         if portfolio is not None:
             model, events = _simulate(portfolio, url, limit, api_key)
+            purpose = simulate.PURPOSE
         if reference is None:
             tag, folder = stored(model, store.expanduser())
             found = source.read_reference(folder, tag)
         else:
             found = source.read_reference(reference, _exact(model))
-        traffic = source.read_traffic(log, found, window, events)
+        traffic = source.read_traffic(log, found, window, events, purpose)
         result = _report(found, traffic, min_rows, top, seed)
         summary.write(result, to)
     except (InputError, StoreError, TableError, ServiceError, OSError) as error:
@@ -128,7 +133,7 @@ def _report(
 
 def _simulate(path: Path, url: str, limit: int | None, api_key: str | None) -> tuple[str, frozenset[str]]:
     """Send a portfolio; return the exact tag that decided, and the ids of its decisions."""
-    with Client(url, api_key=api_key) as client:
+    with Client(url, api_key=api_key, purpose=simulate.PURPOSE) as client:
         model = str(client.model()["model"])
         portfolio = simulate.read(path)
         rows = min(limit or len(portfolio), len(portfolio))

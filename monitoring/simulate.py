@@ -9,6 +9,10 @@ from typing import Any
 
 from scoring import tables
 from scoring.client import CHUNK, Client, Refused
+from scoring.schema import Purpose
+
+PURPOSE: Purpose = "test"
+"""What a simulation asks for: it decides nothing, and the monitor of decisions leaves it out."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from scoring import inference_log
+from scoring.schema import Purpose
 
 MOST_DAYS = 36_500
 PREDICTION = "probability_of_default"
@@ -57,6 +58,8 @@ class Traffic:
         Decisions of other models.
     outside : int
         Decisions before the window, or not of the simulation.
+    other_purposes : mapping of str to int
+        What the log has that was asked for another purpose: it decides nothing, and is nobody's traffic.
     quarantined : mapping of str to int
         Lines of the log that are no records, by cause.
     duplicates : int
@@ -69,6 +72,7 @@ class Traffic:
     outside: int
     quarantined: Mapping[str, int]
     duplicates: int
+    other_purposes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_reference(path: Path, model: str | None = None) -> Reference:
@@ -126,6 +130,7 @@ def read_traffic(
     reference: Reference,
     window_days: float | None = None,
     events: Collection[str] | None = None,
+    purpose: Purpose = "decision",
 ) -> Traffic:
     """Read the log's decisions of the reference's model.
 
@@ -139,6 +144,8 @@ def read_traffic(
         Keep this many days up to the newest of the model's decisions.
     events : collection of str, optional
         Keep these decisions only.
+    purpose : str
+        What they were asked for; all else is counted and left out.
 
     Raises
     ------
@@ -152,7 +159,8 @@ def read_traffic(
         raise InputError(f"{error} --log takes it.") from error
     except inference_log.LogError as error:
         raise InputError(str(error)) from error
-    table, model = read.table, reference.model
+    purposes = dict(read.table.group_by("purpose").len().sort("purpose").iter_rows())
+    table, model = read.table.filter(pl.col("purpose") == purpose), reference.model
     tags = dict(table.group_by("model").len().sort("model").iter_rows())
     if model is None and len(tags) > 1:
         raise InputError(f"the log {log} holds decisions of {', '.join(tags)}; choose with --model.")
@@ -180,6 +188,7 @@ def read_traffic(
         of_model.height - kept.height,
         causes,
         read.duplicates,
+        {name: count for name, count in purposes.items() if name != purpose},
     )
 
 

@@ -48,6 +48,9 @@ def judge(
 ) -> DriftSummary:
     """Put a report together; without a comparison there were too few rows."""
     notes = [f"{count:,} decisions of {tag} left out" for tag, count in traffic.other_models.items()]
+    notes += [
+        f"{count:,} asked for as {purpose} left out" for purpose, count in traffic.other_purposes.items()
+    ]
     if traffic.outside:
         notes.append(f"{traffic.outside:,} other decisions of the model left out")
     notes += [f"{count:,} lines of the log set aside: {why}" for why, count in traffic.quarantined.items()]
@@ -98,6 +101,7 @@ def to_json(summary: DriftSummary) -> dict[str, Any]:
             "reference": summary.reference.table.height,
             "current": traffic.table.height,
             "other_models": dict(traffic.other_models),
+            "other_purposes": dict(traffic.other_purposes),
             "outside": traffic.outside,
             "quarantined": dict(traffic.quarantined),
             "duplicates": traffic.duplicates,

@@ -21,7 +21,7 @@ from rich.markup import escape
 from scoring import decisions, settings
 from scoring.decisions import Follower, Index, IndexFault, Misfit, Outcome, place_of
 from scoring.inference_log import (
-    COLUMNS,
+    LOGGED,
     InferenceLog,
     LogError,
     anchors_folder,
@@ -233,7 +233,7 @@ def export_command(
         frame = decisions.decided(follower.index, datetime.now(UTC), *ends)
         if has_inputs:
             logged = logged_decisions(log).table
-            inputs = logged.drop([name for name in COLUMNS if name in logged.columns and name != "event_id"])
+            inputs = logged.drop([name for name in LOGGED if name in logged.columns and name != "event_id"])
             frame = frame.join(inputs, on="event_id", how="left", maintain_order="left")
     try:
         with to.open("xb") as file:

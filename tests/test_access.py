@@ -198,7 +198,7 @@ def test_a_name_may_have_roles_and_no_others_than_there_are():
     assert [one for one in may if ring.may(*one)] == [("desk", "read"), ("desk", "review"), ("audit", "read")]
     assert KeyRing().may(None, "read"), "without keys only this machine is admitted, and it may look"
     with pytest.raises(
-        AccessError, match=r"key 2 of the test has a role that is none; there are outcome, read"
+        AccessError, match=r"key 2 of the test has a role that is none; there are frontend, outcome, read"
     ):
         parse_keys(f"{OTHER},desk+write:{OLD}", "the test")
 

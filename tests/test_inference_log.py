@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.inference_log import (
-    COLUMNS,
+    LOGGED,
     Entry,
     InferenceLog,
     LogError,
@@ -64,7 +64,7 @@ def test_what_was_recorded_is_read_back(log):
     log.record([entry(1, features={"ext_source_mean": 0.5, "income_type": None})], NOON + timedelta(hours=1))
     found = read(log.folder)
     assert found.quarantined == () and found.duplicates == 0
-    assert found.table.schema == COLUMNS | {"ext_source_mean": pl.Float64(), "income_type": pl.String()}
+    assert found.table.schema == LOGGED | {"ext_source_mean": pl.Float64(), "income_type": pl.String()}
     assert found.table.row(0, named=True) == {
         "event_id": "e0",
         "time": NOON,
@@ -74,6 +74,7 @@ def test_what_was_recorded_is_read_back(log):
         "probability_of_default": 0.25,
         "threshold": 0.09,
         "decision": "refused",
+        "purpose": "decision",
         "ext_source_mean": None,
         "income_type": "Working",
     }
@@ -90,7 +91,7 @@ def test_numbers_come_back_bit_for_bit(tmp_path_factory, numbers):
 
 
 def test_an_empty_log_has_the_columns_of_a_full_one(log):
-    assert read(log.folder).table.schema == COLUMNS
+    assert read(log.folder).table.schema == LOGGED
 
 
 def test_a_missing_folder_is_named(tmp_path):

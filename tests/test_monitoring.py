@@ -244,7 +244,8 @@ def test_a_simulation_sends_the_api_key_of_the_environment(
     keys: list[str | None] = []
 
     class Closed:
-        def __init__(self, url: str, api_key: str | None = None) -> None:
+        def __init__(self, url: str, api_key: str | None = None, purpose: str = "decision") -> None:
+            assert purpose == "test"
             keys.append(api_key)
             raise command.ServiceError("down", url)
 

@@ -283,7 +283,7 @@ def test_a_higher_probability_never_stands_further_left(a, b) -> None:
 
 
 def test_the_result_shows_decision_reasons_and_a_table_beside_the_chart(service: Service) -> None:
-    explained = service.explain({"SK_ID_CURR": 7, "EXT_SOURCE_2": 0.2, "AMT_CREDIT": 600_000.0})
+    explained = service.explain({"SK_ID_CURR": 7, "EXT_SOURCE_2": 0.2, "AMT_CREDIT": 600_000.0}, "preview")
     html = unescape(result.card(explained, service.model(), "fr"))
     assert "Prêt refusé" in html
     assert "La note reçue d'un organisme externe est basse." in html

@@ -131,11 +131,11 @@ class Handlers:
             links = [(one.name, self._invalid(one)) for one in invalid]
             return {"message": message(say("faults", self.lang), self.lang, links)}
         try:
-            answer = self.service.explain(edited)
+            edits = result.edits(opened.application, edited, self.lang)
+            answer = self.service.explain(edited, "what-if" if edits else "preview")
             model = self.service.model(answer.model)
         except ServiceError as error:
             return {"message": self.failure(error)}
-        edits = result.edits(opened.application, edited, self.lang)
         compared = result.EditComparison(opened.first, edits) if opened.first and edits else None
         if opened.first is None and not edits:
             opened = replace(opened, first=answer)
@@ -197,7 +197,7 @@ class Handlers:
         """Show an application that was just opened, and its decision."""
         text, shown, first = "", result.waiting(self.lang), None
         try:
-            first = self.service.explain(application)
+            first = self.service.explain(application, "preview")
             shown = result.card(first, self.service.model(first.model), self.lang)
         except ServiceError as error:
             text = self.failure(error)

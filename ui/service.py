@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from scoring.client import Client, Refused, ServiceError
 from scoring.decision import Points
 from scoring.problems import type_of
-from scoring.schema import Decision, Explanation, FieldError
+from scoring.schema import Decision, Explanation, FieldError, Purpose
 from ui import form
 from ui.words import say
 
@@ -74,9 +74,9 @@ class Service:
         )
         self._model: ServedModel | None = None
 
-    def explain(self, application: Mapping[str, Any]) -> Explanation:
-        """Return the decision on one application, explained."""
-        return self._in_time(lambda: self._client.explain([application])[0])
+    def explain(self, application: Mapping[str, Any], purpose: Purpose) -> Explanation:
+        """Return the decision on one application, explained; only for the purpose ``decision`` it is one."""
+        return self._in_time(lambda: self._client.asking(purpose).explain([application])[0])
 
     def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision | Refused]:
         """Return decisions in order; where the service refuses a row, what is wrong with it."""

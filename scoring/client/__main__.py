@@ -34,7 +34,7 @@ from scoring.client.batch import ROWS, JobError, score_file
 from scoring.client.files import FileError
 from scoring.client.http import URL, Client, Refused, ServiceError
 from scoring.language import languages
-from scoring.schema import KEY, Decision, Explanation
+from scoring.schema import KEY, Decision, Explanation, Purpose
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,6 +70,11 @@ KeepUnknown = Annotated[
 Chunk = Annotated[int, typer.Option(help="Applications in a request.", min=1)]
 Parallel = Annotated[int, typer.Option(help="Requests at a time.", min=1, max=32)]
 
+For = Annotated[
+    Purpose,
+    typer.Option("--purpose", help="What the answers are for; only a decision decides and counts as one."),
+]
+
 
 class _Rate(ProgressColumn):
     """Rows per second."""
@@ -92,6 +97,7 @@ def score(
     parallel: Parallel = 2,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished run has done.")] = False,
     keep_unknown: KeepUnknown = False,
+    purpose: For = "decision",
     api_key: ApiKey = None,
 ) -> None:
     """Have the service decide a file of applications, and write the decisions in the same order.
@@ -117,6 +123,7 @@ def score(
                 progress=lambda done, rows: bar.update(task, completed=done, total=rows),
                 api_key=api_key,
                 keep_unknown=keep_unknown,
+                purpose=purpose,
             )
     except (FileError, JobError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False)
@@ -145,13 +152,14 @@ def explain(
     limit: Annotated[int, typer.Option(help="Only the first N applications.", min=1)] = 100,
     chunk: Chunk = 20,
     parallel: Parallel = 2,
+    purpose: For = "decision",
     api_key: ApiKey = None,
 ) -> None:
     """Have the service decide and explain the applications of a portfolio, and write the reasons.
 
     Example: python -m scoring.client explain var/demo --limit 100 --out explanations.csv
     """
-    with Client(url, api_key=api_key) as client:
+    with Client(url, api_key=api_key, purpose=purpose) as client:
         _run(client, portfolio, population, limit, chunk, parallel, out)
 
 

@@ -24,12 +24,12 @@ import polars as pl
 
 from scoring.client.files import REJECTED, Chunk, Source
 from scoring.client.http import URL, Client, ServiceError
-from scoring.schema import KEY
+from scoring.schema import KEY, Purpose
 from scoring.spreadsheet import harmless
 from scoring.tables import Population
 
 ROWS = 10_000  # applications a request: about 26 MB with their aggregates
-FORMAT = 2
+FORMAT = 3
 
 
 class JobError(RuntimeError):
@@ -60,6 +60,7 @@ def score_file(
     progress: Callable[[int, int], None] | None = None,
     api_key: str | None = None,
     keep_unknown: bool = False,
+    purpose: Purpose = "decision",
 ) -> Summary:
     """Have every application of a file decided, and write the decisions in its order.
 
@@ -85,6 +86,8 @@ def score_file(
         For a service that asks for one.
     keep_unknown : bool
         Carry columns that no application has through to the result.
+    purpose : {"decision", "preview", "what-if", "test"}
+        What the answers are for; only a decision decides.
 
     Raises
     ------
@@ -97,8 +100,8 @@ def score_file(
     """
     began = time.perf_counter()
     source = Source(path, population, limit, keep_unknown)
-    with closing(source), Client(url, timeout_s=300, api_key=api_key) as client:
-        journal = _Journal(out, source, population, rows, is_fresh)
+    with closing(source), Client(url, 300, api_key=api_key, purpose=purpose) as client:
+        journal = _Journal(out, source, population, rows, is_fresh, purpose)
         try:
             client.model()  # a service that is down is told at once, not after patient retries
             resumed = done = sum(journal.height(number) for number in journal.done)
@@ -164,7 +167,9 @@ def _score(client: Client, chunk: Chunk, key: str) -> tuple[pl.DataFrame, pl.Dat
 class _Journal:
     """The folder of finished chunks; a chunk is in it whole or not at all."""
 
-    def __init__(self, out: Path, source: Source, population: str, rows: int, is_fresh: bool) -> None:
+    def __init__(
+        self, out: Path, source: Source, population: str, rows: int, is_fresh: bool, purpose: Purpose
+    ) -> None:
         self.out = out
         self.folder = out.with_name(f"{out.name}.part")
         facts: dict[str, Any] = {
@@ -174,6 +179,7 @@ class _Journal:
             "population": population if source.is_portfolio else None,
             "rows": rows,
             "carries": source.carries,
+            "purpose": purpose,
         }
         description = self.folder / "job.json"
         if is_fresh:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -26,6 +27,7 @@ from scoring.schema import (
     FoundDecision,
     LoadedOutcomes,
     Problem,
+    Purpose,
     RecordedPage,
     Review,
 )
@@ -100,6 +102,10 @@ class Client:
     patience_s : float
         Longest time for one request with all its attempts: a busy service that wants to be asked again after
         that is an error at once, as nobody would wait for what it then decides.
+    purpose : {"decision", "preview", "what-if", "test"}
+        What the answers of `score`, `explain` and the like are for; only a decision decides.
+    operator : str, optional
+        User name of the person who asks: needs a key with the role ``frontend``.
 
     Raises
     ------
@@ -115,11 +121,14 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         api_key: str | None = None,
         patience_s: float = math.inf,
+        purpose: Purpose = "decision",
+        operator: str | None = None,
     ) -> None:
         self._patience_s = patience_s
         self.url = url.rstrip("/")
         self.attempts = attempts
         self._sleep = sleep
+        self._asking = _asking(purpose, operator)
         # trust_env=False: a loopback service is not reached through a proxy.
         headers = {"x-api-key": api_key} if api_key else {}
         self._http = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False, headers=headers)
@@ -137,6 +146,12 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def asking(self, purpose: Purpose = "decision", operator: str | None = None) -> Client:
+        """Return this client for another purpose, or for another person: it shares the connections."""
+        other = copy(self)
+        other._asking = _asking(purpose, operator)
+        return other
 
     def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision]:
         """Have applications decided, in order; each is a dictionary of raw columns, maybe with history."""
@@ -301,10 +316,11 @@ class Client:
     def _request(self, method: str, path: str, is_safe: bool = False, **content: Any) -> httpx.Response:
         """Ask until there is an answer; a lost one is asked for again where to ask twice harms nobody."""
         end = time.monotonic() + self._patience_s
+        headers = self._asking | content.pop("headers", {})
         for turn in range(self.attempts):
             is_last = turn == self.attempts - 1
             try:
-                response = self._http.request(method, path, **content)
+                response = self._http.request(method, path, headers=headers, **content)
             except httpx.HTTPError as error:
                 if is_last or not is_safe:
                     raise ServiceError("down", self.url) from error
@@ -322,6 +338,12 @@ class Client:
                 raise refusal
             self._sleep(wait)
         raise AssertionError("attempts is less than 1")
+
+
+def _asking(purpose: Purpose, operator: str | None) -> dict[str, str]:
+    """Return the headers that say what for and for whom; to decide needs none."""
+    what: dict[str, str] = {} if purpose == "decision" else {"x-purpose": purpose}
+    return what if operator is None else what | {"x-operator": operator}
 
 
 def _each(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from scoring.decider.slices import Slices
 from scoring.inference_log import Entry, InferenceLog, Together
 from scoring.judge import Judge, Judged
-from scoring.schema import KEY, ApplicationRequest, Decision, Explanation, Request
+from scoring.schema import KEY, ApplicationRequest, Decision, Explanation, Purpose, Request
 from scoring.scorer import Scorer
 
 EVENTS_KEPT = 1_000  # requests of many rows that are known to be recorded; a client asks again within seconds
@@ -22,6 +22,9 @@ EVENTS_KEPT = 1_000  # requests of many rows that are known to be recorded; a cl
 DECIDED, EXPLAINED = tuple(Decision.model_fields), tuple(Explanation.model_fields)
 
 utc_now = partial(datetime.now, UTC)
+
+OnDecided = Callable[[Purpose, str, int], None]
+"""Told what for, decision and number of what was decided and recorded."""
 
 Answer = dict[str, Any]
 """A decision under the names of `schema.Decision` or `schema.Explanation`."""
@@ -34,11 +37,15 @@ def new_event_id() -> str:
 
 @dataclass
 class Asked:
-    """Applications to decide, and who asked: ``operator`` is the name of the API key that they came with."""
+    """Applications to decide, who asked, and what for.
+
+    ``operator`` is the name of the API key that they came with, or of the person that a front end names.
+    """
 
     request_id: str
     applications: Sequence[Request | ApplicationRequest]
     operator: str | None = None
+    purpose: Purpose = "decision"
 
 
 class Decided(NamedTuple):
@@ -60,6 +67,8 @@ class Decider:
         None records nothing: a pure demo, or a check of golden examples.
     clock, new_id : callable
         Where the time and the ids of decisions come from.
+    on_decided : callable
+        See `OnDecided`; what comes again under its Idempotency-Key is not told again.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class Decider:
         log: InferenceLog | None = None,
         clock: Callable[[], datetime] = utc_now,
         new_id: Callable[[], str] = new_event_id,
+        on_decided: OnDecided = lambda *_: None,
     ) -> None:
         self.scorer = scorer
         self.model = model
@@ -76,6 +86,7 @@ class Decider:
         self._judge = Judge(scorer)
         self._clock = clock
         self._new_id = new_id
+        self._on_decided = on_decided
         self._together = None if log is None else Together(log, clock)
         self._recorded: OrderedDict[str, None] = OrderedDict()  # events of `slices` that are in the log
 
@@ -119,13 +130,17 @@ class Decider:
         entries = [entry for one in decided for entry in one.entries]
         if self.log is not None and entries:
             self.log.record(entries, self._clock())
+        self._tell(entries)
 
     async def record_together(self, decided: Decided) -> None:
         """Do what `record` does, on the event loop, with all who come while the disk is busy."""
         if self._together is not None:
             await self._together.record(decided.entries)
+        self._tell(decided.entries)
 
-    def slices(self, events: str, request_id: str, operator: str | None = None) -> Slices:
+    def slices(
+        self, events: str, request_id: str, operator: str | None = None, purpose: Purpose = "decision"
+    ) -> Slices:
         """Begin to decide one request of many rows, to be used in a ``with`` block: see `Slices`.
 
         Parameters
@@ -133,15 +148,22 @@ class Decider:
         events : str
             The first 24 digits of the ids of its events. What is recorded already under them is decided once
             more, and not recorded again: a client that lost its answer may ask for the same one.
-        request_id, operator
+        request_id, operator, purpose
             As in `Asked`.
         """
-        if self.log is None or events in self._recorded:
+        if events in self._recorded:
             return Slices(self._judge, self.model, events, None)
-        record = self.log.table(events, request_id, operator, self._clock())
-        return Slices(self._judge, self.model, events, record, partial(self._remember, events))
+        log = self.log
+        record = log.table(events, request_id, operator, self._clock(), purpose) if log is not None else None
+        return Slices(self._judge, self.model, events, record, partial(self._remember, events, purpose))
 
-    def _remember(self, events: str) -> None:
+    def _tell(self, entries: Iterable[Entry]) -> None:
+        for (purpose, decision), count in Counter((one.purpose, one.decision) for one in entries).items():
+            self._on_decided(purpose, decision, count)
+
+    def _remember(self, events: str, purpose: Purpose, counts: Counter[str]) -> None:
+        for decision, count in counts.items():
+            self._on_decided(purpose, decision, count)
         self._recorded[events] = None
         if len(self._recorded) > EVENTS_KEPT:
             self._recorded.popitem(last=False)
@@ -164,6 +186,7 @@ class Decider:
                     decision=said["decision"],
                     features=verdict.inputs,
                     operator=request.operator,
+                    purpose=request.purpose,
                     reasons=tuple(reason.feature for reason in said["reasons"]) if is_explained else None,
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -41,7 +42,7 @@ class Slices:
     record : TableRecording or None
         Where the decisions go; None if they are in the log already, or there is none.
     on_commit : callable
-        Called when they are in the log.
+        Told how many loans were granted and refused, when they are in the log.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Slices:
         model: str,
         events: str,
         record: TableRecording | None,
-        on_commit: Callable[[], None] = lambda: None,
+        on_commit: Callable[[Counter[str]], None] = lambda _: None,
     ) -> None:
         self._judge = judge
         self._model = model
@@ -59,6 +60,7 @@ class Slices:
         self._on_commit = on_commit
         self._open = ExitStack()
         self._rows = 0
+        self._counts: Counter[str] = Counter()
 
     def decide(
         self, portfolios: Iterable[Portfolio], pause: Callable[[], None] = lambda: None
@@ -78,6 +80,7 @@ class Slices:
                 written = self._writer.submit(add, clients.to_list(), judged.said, judged.inputs)
             ids = event_ids(self._events, self._rows, len(clients))
             self._rows += len(clients)
+            self._counts.update(dict(judged.said["decision"].value_counts().iter_rows()))
             whole = judged.said.with_columns(
                 pl.Series("event_id", ids, dtype=pl.String), clients, pl.lit(self._model).alias("model")
             )
@@ -96,7 +99,7 @@ class Slices:
         """
         if self._record is not None:
             self._record.commit()
-            self._on_commit()
+        self._on_commit(self._counts)
 
     def __enter__(self) -> Slices:
         """Return itself."""

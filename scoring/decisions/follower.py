@@ -287,7 +287,7 @@ class Follower:
             about = {
                 "model": part.model,
                 "operator": part.operator,
-                "purpose": getattr(part, "purpose", "decision"),
+                "purpose": part.purpose,
             }
             moment = microseconds(part.time)
             for row, said in enumerate(table.select(names).iter_rows(named=True)):
@@ -462,7 +462,7 @@ def _outcome(note: Note) -> dict[str, Any]:
 
 def _said(record: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a decision says of itself; ``about`` is the kind that it is of."""
-    purpose = audit.get("purpose") or record.get("purpose") or "decision"
+    purpose = audit.get("purpose") or "decision"
     decision = record["decision"]
     return {
         "about": (record["model"], purpose, decision, waits(purpose, decision), "unknown"),

@@ -84,7 +84,15 @@ class Front:
         and look-ups too, whose paths are as many as there are decisions.
         """
         lookups = Lookups(_records, self.guard.keys.may, self.settings.limits)
-        strangers = Middleware(lookups, {}, DECODER, self.settings.limits, self.guard, self.rate)
+        strangers = Middleware(
+            lookups,
+            {},
+            DECODER,
+            self.settings.limits,
+            self.guard,
+            self.rate,
+            speaks_for=self.guard.operator,
+        )
         app = by_path({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
         return Forwarded(app, self.settings.proxies) if self.settings.proxies else app
 
@@ -99,6 +107,7 @@ class Front:
             self.guard,
             self.rate,
             _at_once,
+            self.guard.operator,
         )
 
     def _landing(self, prefix: str) -> Document:

@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import bentoml
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from scoring import language
 from scoring.decider import Decider
 from scoring.hosting import models
 from scoring.inference_log import InferenceLog, anchors_folder, log_key
+from scoring.schema import Purpose
 from scoring.serving.access import KeyRing
 from scoring.serving.batches import Batches
 from scoring.serving.job import BulkJob, Job
@@ -44,6 +45,18 @@ ENGINE = Gauge(
     ["engine", "family", "model"],
     multiprocess_mode="livemax",
 )
+DECISIONS = Counter("credit_scoring_decisions", "Decisions, by what they say.", ["decision"])
+UNDECIDED = Counter(
+    "credit_scoring_undecided",
+    "Applications that were scored to show, to vary or to test: they decide nothing.",
+    ["purpose"],
+)
+
+
+def count(purpose: Purpose, decision: str, number: int) -> None:
+    """Count what was recorded."""
+    counter = DECISIONS.labels(decision) if purpose == "decision" else UNDECIDED.labels(purpose)
+    counter.inc(number)
 
 
 def open_log(settings: Settings, worker: str, model: str, categories: Sequence[str]) -> InferenceLog | None:
@@ -96,7 +109,7 @@ class Worker:
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
-        self.decider = Decider(scorer, tag, log)
+        self.decider = Decider(scorer, tag, log, on_decided=count)
         self.batches = Batches(self.decider)
         self.tables = self.large.submit(self._tables, self.decider)
         ENGINE.labels(scorer.engine, scorer.family, tag).set(1)

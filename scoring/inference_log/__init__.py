@@ -8,13 +8,15 @@ strict JSON::
      "numbers": ["ext_mean", …], "categories": ["NAME_INCOME_TYPE", …]}, "schema_version": 3, "hash": "…"}
     {"seq": 1, "prev": "…", "schema_version": 3, "header": "5478a4d1a709981f", "event_id": "…",
      "time": "2026-11-21T09:30:00.000000Z", "probability_of_default": 0.042, "threshold": 0.09,
-     "decision": "granted", "audit": {"applicant": "…", "request_id": "…", "operator": null, "reasons": null},
+     "decision": "granted", "audit": {"applicant": "…", "request_id": "…", "operator": null,
+     "purpose": "decision", "reasons": null},
      "numbers": [0.51, …], "categories": ["Working", …], "hash": "…"}
 
 The two streams are two parts of one record, so that they can never disagree: ``audit`` says who was decided
-(a keyed pseudonym), by whom and why; the rest says what the model read. ``read`` gives the table that
-monitoring needs, ``python -m scoring.inference_log export`` writes either stream without the other; ``find``
-gives a record under its names, as each line had them before (``schema_version`` 1), with their hash.
+(a keyed pseudonym), for whom, what for and why (one without a purpose was a decision); the rest says what the
+model read. ``read`` gives the table that monitoring needs, ``python -m scoring.inference_log export`` writes
+either stream without the other; ``find`` gives a record under its names, as each line had them before
+(``schema_version`` 1), with their hash.
 
 Closed files are packed, and nobody who reads sees a difference: see `scoring.inference_log.packing`.
 
@@ -56,10 +58,11 @@ from scoring.inference_log.renewal import log_key, renew
 from scoring.inference_log.table import event_ids
 from scoring.inference_log.together import Together
 from scoring.inference_log.writer import InferenceLog
-from scoring.tables.decisions import COLUMNS
+from scoring.tables.decisions import COLUMNS, LOGGED
 
 __all__ = [
     "COLUMNS",
+    "LOGGED",
     "SCHEMA_VERSION",
     "SETTLED_S",
     "Anchor",

@@ -17,13 +17,13 @@ import polars as pl
 from scoring.inference_log.disk import IrregularError, last_lines, lines
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
-from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
+from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash
 from scoring.inference_log.table import TableEntry, records
-from scoring.tables.decisions import COLUMNS
+from scoring.tables.decisions import LOGGED
 
 NAMED = 10_000  # lines that are set aside by name
 BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns
-AUDIT: dict[str, pl.DataType] = COLUMNS | {
+AUDIT: dict[str, pl.DataType] = LOGGED | {
     "operator": pl.String(),
     "inputs_sha256": pl.String(),
     "reasons": pl.String(),
@@ -50,7 +50,7 @@ class Log:
     Attributes
     ----------
     table : polars.DataFrame
-        ``COLUMNS``, then one column per model input (Float64 or String), ordered by time.
+        ``LOGGED``, then one column per model input (Float64 or String), ordered by time.
     quarantined : tuple of Quarantined
         Lines that could not be understood; a torn last line is among them.
     duplicates : int
@@ -95,8 +95,8 @@ def read(folder: Path) -> Log:
     LogError
         If a file cannot be read, or a feature is a number in one record and a word in another.
     """
-    set_aside, types = SetAside(), dict(COLUMNS)
-    parts = [pl.DataFrame(schema=COLUMNS)]
+    set_aside, types = SetAside(), dict(LOGGED)
+    parts = [pl.DataFrame(schema=LOGGED)]
     for part in inputs_tables(folder, set_aside):
         add_types(types, part)
         parts.append(part)
@@ -107,7 +107,7 @@ def read(folder: Path) -> Log:
 
 def inputs_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
     """Give what `read` returns in parts of little memory, in no order, repeats included."""
-    yield pl.DataFrame(schema=COLUMNS)
+    yield pl.DataFrame(schema=LOGGED)
     for piece in _pieces(folder, set_aside):
         yield piece[1] if isinstance(piece, tuple) else _table(piece)
 
@@ -315,18 +315,21 @@ def _audit(piece: Piece) -> pl.DataFrame:
     rows = []
     for record in records(*piece) if isinstance(piece, tuple) else piece:
         audit = with_inputs_hash(record)["audit"]
-        said = {**record, **audit, "reasons": ", ".join(audit.get("reasons") or ()) or None}
+        said = {
+            "purpose": purpose_of(audit),
+            **record,
+            **audit,
+            "reasons": ", ".join(audit.get("reasons") or ()) or None,
+        }
         rows.append([said.get(name) for name in AUDIT])
     return pl.DataFrame(rows, schema=AUDIT, orient="row", strict=False)
 
 
 def _table(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Return records as columns; a feature that a record lacks is null in its row."""
+    flat = [{**record, **record["audit"], "purpose": purpose_of(record["audit"])} for record in records]
     columns: dict[str, pl.Series] = {
-        name: pl.Series(
-            name, [record[name] if name in record else record["audit"][name] for record in records], dtype
-        )
-        for name, dtype in COLUMNS.items()
+        name: pl.Series(name, [row[name] for row in flat], dtype) for name, dtype in LOGGED.items()
     }
     for part, dtype in (("numbers", pl.Float64()), ("categories", pl.String())):
         for name in dict.fromkeys(name for record in records for name in record["inputs"][part]):

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic_core import to_json, to_jsonable_python
 
 from scoring.inference_log.disk import is_too_long
-from scoring.tables.decisions import COLUMNS
+from scoring.schema import PURPOSES, Purpose
+from scoring.tables.decisions import LOGGED
 
 SCHEMA_VERSION = 3
 NAMED_VERSION = 1  # each record names its own features; nobody writes it any more
@@ -38,8 +39,8 @@ class LogError(RuntimeError):
 class Entry:
     """One decision to record. ``features`` holds the model's inputs: numbers, words or None.
 
-    ``operator`` names the API key that asked; ``reasons`` the features of the reasons that were given, None
-    if nobody asked for reasons.
+    ``operator`` names who asked: an API key, or a person before a front end; ``reasons`` the features of the
+    reasons that were given, None if nobody asked for reasons; ``purpose`` what it was asked for.
     """
 
     event_id: str
@@ -51,6 +52,7 @@ class Entry:
     features: Mapping[str, float | str | None]
     operator: str | None = None
     reasons: tuple[str, ...] | None = None
+    purpose: Purpose = "decision"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Header:
             raise ValueError("a header without names")
         header = cls(str(said.get("model")), *map(tuple, lists))  # type: ignore[arg-type]
         names = {*header.numbers, *header.categories}
-        if len(names) < len(header.numbers) + len(header.categories) or COLUMNS.keys() & names:
+        if len(names) < len(header.numbers) + len(header.categories) or LOGGED.keys() & names:
             raise ValueError("a header has a name twice, or a reserved one")
         if said.get("id") != header.id:
             raise ValueError("a header was changed")
@@ -148,12 +150,27 @@ def body(entry: Entry, header: str, values: Values, applicant: str, time: dateti
                 "applicant": applicant,
                 "request_id": entry.request_id,
                 "operator": entry.operator,
+                "purpose": entry.purpose,
                 "reasons": entry.reasons,
             },
             "numbers": values[0],
             "categories": values[1],
         }
     )
+
+
+def purpose_of(audit: Mapping[str, Any]) -> Purpose:
+    """Return what a decision was asked for, by its ``audit``: to decide, before there were other purposes.
+
+    Raises
+    ------
+    ValueError
+        If it is none that this code knows.
+    """
+    purpose = audit.get("purpose", "decision")
+    if purpose not in PURPOSES:
+        raise ValueError("its purpose is none that is known")
+    return purpose  # type: ignore[no-any-return]  # it is one of them
 
 
 def inputs_hash(inputs: Mapping[str, Any]) -> str:
@@ -264,6 +281,7 @@ def _check(record: Row) -> None:
         raise ValueError("reasons is no list of words")
     if not isinstance(audit.get("operator"), str | None):
         raise ValueError("operator is not text")
+    purpose_of(audit)
     if bad := [name for name in ("probability_of_default", "threshold") if not _is_number(record.get(name))]:
         raise ValueError(f"{bad[0]} is not a number")
     inputs = record.get("inputs")
@@ -275,7 +293,7 @@ def _check(record: Row) -> None:
             raise ValueError(f"{name} is not an object")
         if not all(value is None or is_value(value) for value in features.values()):
             raise ValueError(f"{name} has a value of another kind")
-        if COLUMNS.keys() & features.keys():
+        if LOGGED.keys() & features.keys():
             raise ValueError(f"{name} has a reserved name")
     if not record["time"].endswith("Z"):
         raise ValueError("time is not in UTC")

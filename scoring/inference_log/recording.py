@@ -36,7 +36,7 @@ class TableRecording:
     bind : callable
         Puts lines into the chain, with their time: all of them, or none.
     about : mapping
-        The fields ``events``, ``request_id``, ``operator`` and ``time`` of a `TableEntry`.
+        The fields ``events``, ``request_id``, ``operator``, ``purpose`` and ``time`` of a `TableEntry`.
 
     Notes
     -----

@@ -3,7 +3,7 @@
 A slice of a request is one Arrow IPC file, ``DAY.WORKER.tN.arrow.zst``, and one line of the log::
 
     {"seq": 7, "prev": "…", "schema_version": 3, "time": "…", "model": "…",
-     "audit": {"request_id": "…", "operator": null},
+     "audit": {"request_id": "…", "operator": null, "purpose": "decision"},
      "table": {"file": "….arrow.zst", "sha256": "…", "rows": 5000, "events": "…", "start": 0}, "hash": "…"}
 
 The id of a row's event is ``events`` and the row's number in eight hexadecimal digits, from ``start``. The
@@ -31,7 +31,9 @@ from polars.exceptions import PolarsError
 
 from scoring.inference_log.disk import named, open_regular
 from scoring.inference_log.packing import DamagedError, pack_bytes, unpack_bytes
-from scoring.inference_log.record import SCHEMA_VERSION, Row
+from scoring.inference_log.record import SCHEMA_VERSION, Row, purpose_of
+from scoring.schema import Purpose
+from scoring.tables.decisions import LOGGED
 
 PLAIN_VERSION, TABLE_VERSION = 2, 3  # the files of the first are Arrow as it is: nobody writes them any more
 PLAIN, SUFFIX = ".arrow", ".arrow.zst"
@@ -91,6 +93,7 @@ class TableEntry:
     model: str
     request_id: str
     operator: str | None
+    purpose: Purpose = "decision"
 
     def body(self) -> bytes:
         """Return the line, without its place in the chain."""
@@ -98,7 +101,7 @@ class TableEntry:
             "schema_version": TABLE_VERSION,
             "time": f"{self.time:%Y-%m-%dT%H:%M:%S.%f}Z",
             "model": self.model,
-            "audit": {"request_id": self.request_id, "operator": self.operator},
+            "audit": {"request_id": self.request_id, "operator": self.operator, "purpose": self.purpose},
             "table": {name: getattr(self, name) for name in ("file", "sha256", "rows", "events", "start")},
         }
         return json.dumps(line, separators=(",", ":")).encode()
@@ -129,6 +132,7 @@ class TableEntry:
                 model=line["model"],
                 request_id=audit["request_id"],
                 operator=audit["operator"],
+                purpose=purpose_of(audit),
             )
         except (KeyError, TypeError):
             raise ValueError("not the record of a table") from None
@@ -178,6 +182,7 @@ class TableEntry:
                 pl.lit(self.model).alias("model"),
                 "applicant",
                 pl.lit(self.request_id).alias("request_id"),
+                pl.lit(self.purpose).alias("purpose"),
                 pl.all().exclude("applicant"),
             )
         except (PolarsError, DamagedError):
@@ -197,9 +202,7 @@ class TableEntry:
 
 def records(part: TableEntry, table: pl.DataFrame) -> Iterable[Row]:
     """Give the rows of a table that was read as the records that lines of the log hold."""
-    names = [
-        name for name in table.columns if name not in (*DECIDED, "event_id", "time", "model", "request_id")
-    ]
+    names = [name for name in table.columns if name not in LOGGED]
     numbers = [name for name in names if table[name].dtype != pl.String]
     categories = [name for name in names if table[name].dtype == pl.String]
     for row in table.iter_rows(named=True):
@@ -211,6 +214,7 @@ def records(part: TableEntry, table: pl.DataFrame) -> Iterable[Row]:
             "applicant": row["applicant"],
             "request_id": part.request_id,
             "operator": part.operator,
+            "purpose": part.purpose,
             "reasons": None,
         }
         said = ("event_id", "time", "model", "probability_of_default", "threshold", "decision")

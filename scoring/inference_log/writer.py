@@ -27,6 +27,7 @@ from scoring.inference_log.record import Entry, Header, LogError, Values, body
 from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import check_key
 from scoring.inference_log.table import SUFFIX
+from scoring.schema import Purpose
 
 FILE_BYTES = 64 * 2**20
 RECORD_BYTES = LINE_BYTES - 2**10  # with its place in the chain it is a line that is read
@@ -166,19 +167,27 @@ class InferenceLog:
             values = header.pick(features)
         return header, values
 
-    def table(self, events: str, request_id: str, operator: str | None, now: datetime) -> TableRecording:
+    def table(
+        self,
+        events: str,
+        request_id: str,
+        operator: str | None,
+        now: datetime,
+        purpose: Purpose = "decision",
+    ) -> TableRecording:
         """Begin to record the decisions of one request as tables: see `TableRecording`.
 
         Parameters
         ----------
         events : str
             The first 24 digits of the ids of its events.
-        request_id, operator
+        request_id, operator, purpose
             As in `Entry`.
         now : datetime
             Time of all the decisions.
         """
-        about = {"events": events, "request_id": request_id, "operator": operator, "time": _utc(now)}
+        whose = {"request_id": request_id, "operator": operator, "purpose": purpose}
+        about = {"events": events, "time": _utc(now), **whose}
         return TableRecording(self.folder, self._key, self.model, self._files._keep, self._put, about)
 
     def note(self, kind: Kind, about: Mapping[str, Any], now: datetime) -> None:

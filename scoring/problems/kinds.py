@@ -110,7 +110,32 @@ KINDS = _kinds(
         "This endpoint does not take this method; GET / lists the endpoints.",
     ),
     (405, "read-only", "Read only", "This page can only be read; ask with GET."),
+    (
+        403,
+        "operator-not-taken",
+        "Key names no person",
+        "This key may not name the person who asks; leave X-Operator out, or give the key the role {role} in "
+        "the service's keys: NAME+{role}:KEY.",
+    ),
+    (
+        403,
+        "operator-is-a-key",
+        "Operator is a key",
+        "X-Operator names a key of the service, and no person; give the person another name.",
+    ),
+    (
+        400,
+        "operator-malformed",
+        "Operator malformed",
+        "X-Operator is no user name: 1 to 64 letters, digits and ._@+- signs, a letter or digit first.",
+    ),
     # What is sent.
+    (
+        400,
+        "unknown-purpose",
+        "Unknown purpose",
+        "X-Purpose must be one of {values}; nothing was decided.",
+    ),
     (
         400,
         "key-malformed",

@@ -28,6 +28,7 @@ from scoring.schema.history import (
     PreviousApplication,
 )
 from scoring.schema.recorded import (
+    PURPOSES,
     FoundDecision,
     GivenOutcome,
     LoadedOutcomes,
@@ -55,6 +56,7 @@ __all__ = [
     "HISTORY",
     "KEY",
     "NO_DATE",
+    "PURPOSES",
     "Answer",
     "Application",
     "ApplicationRequest",

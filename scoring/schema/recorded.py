@@ -1,7 +1,7 @@
 """What the service answers of recorded decisions: found again, explained again, reviewed."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,7 @@ from scoring.schema.answers import Answer, Contribution, FieldError, Reason
 REASON_LETTERS = 2_000
 MOST_OUTCOMES = 1_000
 Purpose = Literal["decision", "preview", "what-if", "test"]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 ReviewState = Literal["none", "waiting", "confirmed", "otherwise"]
 OutcomeState = Literal["unknown", "repaid", "defaulted"]
 EVENT = "3f0c2a9d5be14d1d8f1c2f0a6b7e9d10"
@@ -28,7 +29,9 @@ class RecordedDecision(Answer):
     decision: Literal["granted", "refused"] = Field(description="What the rule said.")
     probability_of_default: float = Field(description="Calibrated probability of default.", ge=0, le=1)
     threshold: float = Field(description="Probability at or above which an application is refused.")
-    operator: str | None = Field(description="Who asked; null where the service has no keys.")
+    operator: str | None = Field(
+        description="Who asked: the name of a key, or whom a front end named; null where there are no keys."
+    )
     review: ReviewState = Field(
         description="waiting: a refusal that nobody reviewed; none: nothing has to be reviewed; else what a "
         "person said."

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from scoring.serving import header
 from scoring.serving.asgi import Scope
 from scoring.serving.problem import Rejection
 from scoring.settings import API_KEYS
@@ -40,8 +41,10 @@ PROXIED_PREFIXES = tuple(
 )
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORTS = {"http": 80, "https": 443}
-ROLES = frozenset({"read", "review", "outcome"})
-"""What a key may do beside asking for decisions: look recorded ones up, review them, say how loans ended."""
+FRONTEND = "frontend"
+ROLES = frozenset({"read", "review", "outcome", FRONTEND})
+"""What a key may do beside asking for decisions: look recorded ones up, review them, say how loans ended; and
+name the person who asks, as a front end does that many use."""
 
 _ENTRY = re.compile(
     r"(?:(?P<name>[A-Za-z0-9._-]{1,64})(?P<roles>(?:\+[a-z-]{1,16})*):)?(?P<key>[A-Za-z0-9._~+/=-]{16,256})"
@@ -136,6 +139,10 @@ class KeyRing:
             found.name == owner and role in found.roles for found in self._keys.values()
         )
 
+    def is_name(self, owner: str) -> bool:
+        """Say whether a key is called so."""
+        return any(found.name == owner for found in self._keys.values())
+
     def _refresh(self) -> None:
         stamp = self._look()
         if stamp == self._stamp:
@@ -214,6 +221,20 @@ class AccessGuard:
         if scope["path"] in PAGES and scope["method"] in ("GET", "HEAD") and not self.are_pages_private:
             return None
         raise Rejection("no-valid-key")
+
+    def operator(self, owner: str | None, named: str) -> str:
+        """Return the person whom the owner of a key names as who asks.
+
+        Raises
+        ------
+        Rejection
+            400 if that is no user name, 403 if the key is no front end's, or a key is called so.
+        """
+        if not self.keys.may(owner, FRONTEND):
+            raise Rejection("operator-not-taken", {"role": FRONTEND})
+        if self.keys.is_name(header.person(named)):
+            raise Rejection("operator-is-a-key")
+        return named
 
     def _check_host(self, scope: Scope) -> None:
         if (self.hosts or not self.keys) and not is_known_host(scope, self.hosts):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from scoring.serving.problem import PROBLEM_TYPE, Rejection
 
@@ -19,9 +19,17 @@ SAFE_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
-ASKER = "credit_scoring.asker"  # where the ASGI scope carries whose key it was, and the request's id
+ASKER = "credit_scoring.asker"  # where the ASGI scope carries the `Asker`
 PIECE = 2**16
 _KINDS = {404: "not-found", 405: "method-not-allowed", 503: "not-ready"}
+
+
+class Asker(NamedTuple):
+    """Who asks: whose key it is, the operator (the same, or whom a front end names), the request's id."""
+
+    key: str | None
+    operator: str | None
+    request_id: str
 
 
 async def no_endpoint(_scope: Scope, _receive: Receive, _send: Send) -> None:

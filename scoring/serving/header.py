@@ -6,13 +6,15 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 
+from scoring.schema import PURPOSES, Purpose
 from scoring.serving.problem import Rejection
 
 # What is read here, or by a proxy before, as one value: of two, each reader could take another.
 SINGLE = frozenset(
     b"host content-length content-type content-encoding transfer-encoding idempotency-key x-request-id "
-    b"x-api-key authorization origin expect x-forwarded-proto x-forwarded-prefix".split()
+    b"x-api-key x-purpose x-operator authorization origin expect x-forwarded-proto x-forwarded-prefix".split()
 )
+PERSON = "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 
@@ -72,6 +74,21 @@ def idempotency_key(headers: Mapping[bytes, str]) -> str:
     if key is not None and not _SAFE_ID.fullmatch(key):
         raise Rejection("key-malformed")
     return key or ""
+
+
+def purpose(headers: Mapping[bytes, str]) -> Purpose:
+    """Return what a request is for, by its X-Purpose, or refuse it; without one, to decide."""
+    said = headers.get(b"x-purpose", "decision")
+    if said not in PURPOSES:
+        raise Rejection("unknown-purpose", {"values": ", ".join(PURPOSES)})
+    return said
+
+
+def person(named: str) -> str:
+    """Return whom a front end names in X-Operator, or refuse what is no user name."""
+    if not re.fullmatch(PERSON, named):
+        raise Rejection("operator-malformed")
+    return named
 
 
 def request_id(headers: Mapping[bytes, str]) -> str:

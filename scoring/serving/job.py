@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scoring.decider import Asked
+from scoring.schema import Purpose
 
 JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the middleware
 
@@ -29,6 +30,7 @@ class BulkJob:
     key: str
     is_abandoned: bool = field(default=False, compare=False)
     operator: str | None = None
+    purpose: Purpose = "decision"
 
 
 @dataclass

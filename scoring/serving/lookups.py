@@ -28,7 +28,7 @@ from scoring.schema import (
     field_errors,
 )
 from scoring.serving import header
-from scoring.serving.asgi import ASKER, Receive, Scope, Send, respond
+from scoring.serving.asgi import ASKER, Asker, Receive, Scope, Send, respond
 from scoring.serving.life import lower_priority
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Rejection, late
@@ -116,24 +116,24 @@ class Lookups:
         is_review = found is not None and found[2] is not None
         role = "outcome" if path == OUTCOMES else "review" if is_review else "read"
         self._check(scope, "GET" if role == "read" else "POST", role)
-        asker = scope[ASKER]
+        asker: Asker = scope[ASKER]
         if self._inside >= INSIDE:
             raise Rejection("too-many-requests", retry_after_s=1)
         self._inside += 1
         try:
             if path == OUTCOMES:
                 body = await self._body(scope, receive, LOANS)
-                answer = await self._do(lambda records: records.outcomes(_outcomes(body), _asker(asker)))
+                answer = await self._do(lambda records: records.outcomes(_outcomes(body), asker))
             elif found is None:
                 asked = listed(scope["query_string"])
-                answer = await self._do(lambda records: records.page(_asked(asked), _asker(asker)))
+                answer = await self._do(lambda records: records.page(_asked(asked), asker))
             elif is_review:
                 said = _said(await self._body(scope, receive, REVIEW))
-                answer = await self._do(lambda records: records.review(found[1], said, _asker(asker)))
+                answer = await self._do(lambda records: records.review(found[1], said, asker))
             else:
                 if scope["query_string"]:
                     raise Rejection("no-parameters")
-                answer = await self._do(lambda records: records.one(found[1], _asker(asker)))
+                answer = await self._do(lambda records: records.one(found[1], asker))
         finally:
             self._inside -= 1
         await respond(send, 201 if is_review else 200, [(b"content-type", b"application/json")], answer)
@@ -141,7 +141,7 @@ class Lookups:
     def _check(self, scope: Scope, method: str, role: str) -> None:
         if scope["method"] != method:
             raise Rejection("method-not-allowed", allow=method)
-        if not self.may(scope[ASKER][0], role):
+        if not self.may(scope[ASKER].key, role):
             raise Rejection("no-role", {"role": role})
 
     async def _do(self, work: Callable[[RecordedDecisions], bytes]) -> bytes:
@@ -267,9 +267,3 @@ def _asked(found: Mapping[str, Any]) -> Any:
 
     rest = {name: value for name, value in found.items() if name not in ("client", "limit", "cursor")}
     return LookUp(Filter(**rest), found.get("limit", USUAL), found.get("cursor"), found.get("client"))
-
-
-def _asker(said: tuple[str | None, str]) -> Any:
-    from scoring.serving.records import Asker
-
-    return Asker(*said)

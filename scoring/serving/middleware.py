@@ -17,10 +17,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 
-from scoring.schema import Decoder, Request
+from scoring.schema import Decoder, Purpose, Request
 from scoring.serving import header
 from scoring.serving.access import HEALTH
-from scoring.serving.asgi import ASKER, App, Numbered, Receive, Scope, Send, Uniform, reject, respond
+from scoring.serving.asgi import ASKER, App, Asker, Numbered, Receive, Scope, Send, Uniform, reject, respond
 from scoring.serving.job import JOB, ArrowJob, BulkJob, Job, JsonJob
 from scoring.serving.limits import USUAL, Limits, Route
 from scoring.serving.media import ARROW
@@ -31,6 +31,7 @@ from scoring.serving.reading import parse
 READERS = 2  # threads; more would only take Python's lock from the loop in turns
 
 Admit = Callable[[Scope], str | None]
+SpeaksFor = Callable[[str | None, str], str]
 Count = Callable[[int], None]
 AtOnce = Callable[[Job], Awaitable[bytes | Rejection]]
 
@@ -45,6 +46,7 @@ class _Visit:
     send: Send
     request_id: str
     operator: str | None
+    purpose: Purpose
 
 
 class Middleware:
@@ -61,6 +63,8 @@ class Middleware:
     limits : Limits
     admit : callable
         Gives the name of the API key that a request came with, or raises the `Rejection` of who may not ask.
+    speaks_for : callable
+        Gives the person whom a key names in X-Operator, or raises the `Rejection` of a key that may not.
     rate : Rate, optional
         How often one key, or one address without keys, may ask.
     at_once : callable, optional
@@ -76,12 +80,14 @@ class Middleware:
         admit: Admit = lambda _: None,
         rate: Rate | None = None,
         at_once: AtOnce | None = None,
+        speaks_for: SpeaksFor = lambda _, named: named,
     ) -> None:
         self.app = app
         self.routes = routes
         self.decoder = decoder
         self.limits = limits
         self.admit = admit
+        self.speaks_for = speaks_for
         self.rate = rate
         self.at_once = at_once
         self._readers = ThreadPoolExecutor(READERS, "read")
@@ -102,13 +108,17 @@ class Middleware:
         send = Numbered(send, request_id)
         route = self.routes.get(scope["path"])
         try:
-            operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
+            key = operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
+            if (named := headers.get(b"x-operator")) is not None:
+                operator = self.speaks_for(key, named)
             if scope["path"] in self._internal_routes:
                 raise Rejection("not-found")
             if route is None or scope["method"] != "POST":
-                return await self.app({**scope, ASKER: (operator, request_id)}, receive, Uniform(send))
+                asker = Asker(key, operator, request_id)
+                return await self.app({**scope, ASKER: asker}, receive, Uniform(send))
+            purpose = header.purpose(headers)
             with self._inside(scope["path"], route):
-                visit = _Visit(scope, headers, receive, send, request_id, operator)
+                visit = _Visit(scope, headers, receive, send, request_id, operator, purpose)
                 if route.arrow is not None and header.content_type(headers) == ARROW:
                     await self._table(visit, route.arrow)
                 else:
@@ -135,11 +145,20 @@ class Middleware:
             if body.startswith(BOM_UTF8):  # a reader may ignore it (RFC 8259, section 8.1)
                 del body[: len(BOM_UTF8)]
             if route.bulk is not None and (key or len(body) > limits.bulk_bytes):
-                large = JsonJob(visit.request_id, body, True, key, operator=visit.operator, rows=route.rows)
+                large = JsonJob(
+                    visit.request_id,
+                    body,
+                    True,
+                    key,
+                    operator=visit.operator,
+                    purpose=visit.purpose,
+                    rows=route.rows,
+                )
                 with self._waiting() if len(body) > limits.bulk_bytes else nullcontext():
                     await self._lead(visit, large, limits.answer_s, route.bulk)
                 return
-            job = Job(visit.request_id, await self._read(body, route.rows), operator=visit.operator)
+            applications = await self._read(body, route.rows)
+            job = Job(visit.request_id, applications, visit.operator, visit.purpose)
             if self._is_quick(route, job, len(body)):
                 await self._decide_at_once(job, visit.send)
             else:
@@ -153,7 +172,9 @@ class Middleware:
         with self._kept() as count:
             body = await self._body(visit, limits.arrow_bytes, limits.arrow_s, count)
             is_json = "application/json" in visit.headers.get(b"accept", "")
-            job = ArrowJob(visit.request_id, body, is_json, key, operator=visit.operator)
+            job = ArrowJob(
+                visit.request_id, body, is_json, key, operator=visit.operator, purpose=visit.purpose
+            )
             with self._waiting():
                 await self._lead(visit, job, limits.arrow_s, path)
 

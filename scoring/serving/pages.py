@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
 from scoring.schema import (
+    PURPOSES,
     FoundDecision,
     LoadedOutcomes,
     OutcomesRequest,
@@ -22,14 +23,16 @@ from scoring.schema import (
 )
 from scoring.schema.recorded import EVENT
 from scoring.scorer import Scorer
+from scoring.serving import header
 from scoring.serving.limits import Route
 from scoring.serving.lookups import PARAMETERS
 from scoring.serving.media import ARROW
 
 ERRORS = {
-    400: "The body is not JSON, or a header is sent twice",
+    400: "The body is not JSON, or a header is sent twice or says nothing that is known",
     401: "The API key is missing or not valid",
-    403: "The Host or the Origin is not known, or it came through a proxy and there are no API keys",
+    403: "The Host or the Origin is not known, the key may not name an operator, or it came through a proxy "
+    "and there are no API keys",
     408: "The body did not arrive in time",
     413: "The body is too large",
     415: "The body is sent as another content type",
@@ -53,6 +56,24 @@ IDEMPOTENCY_KEY = {
     "in": "header",
     "description": "The same key and body again, from the same client, give the same event ids, logged once.",
     "schema": {"type": "string", "maxLength": 128},
+}
+
+
+PURPOSE = {
+    "name": "X-Purpose",
+    "in": "header",
+    "description": "What the answer is for. Only a decision decides and counts as one: a preview is shown to "
+    "somebody, a what-if is asked of changed values, a test is none of the lender's business. All are "
+    "recorded.",
+    "schema": {"type": "string", "enum": list(PURPOSES), "default": "decision"},
+}
+
+OPERATOR = {
+    "name": "X-Operator",
+    "in": "header",
+    "description": "User name of the person who asks, from a key with the role `frontend` only: it stands in "
+    "the record in place of the key's name.",
+    "schema": {"type": "string", "pattern": header.PERSON, "example": "ann.smith"},
 }
 
 
@@ -121,13 +142,13 @@ def openapi(
             paths.pop(internal, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
-        endpoint["parameters"] = [REQUEST_ID]
+        endpoint["parameters"] = [PURPOSE, OPERATOR, REQUEST_ID]
         endpoint["security"] = [{"key": []}, {}]  # without keys, this machine may ask as it is
         body = endpoint["requestBody"]["content"]["application/json"]["schema"]
         body["properties"]["applications"]["maxItems"] = route.rows
         endpoint["requestBody"]["required"] = True
         if route.arrow is not None:
-            endpoint["parameters"] = [REQUEST_ID, IDEMPOTENCY_KEY]
+            endpoint["parameters"].append(IDEMPOTENCY_KEY)
             for part in (endpoint["requestBody"], endpoint["responses"]["200"]):
                 part["content"][ARROW] = {"schema": {"type": "string", "format": "binary"}}
     paths["/model"] = {
@@ -150,7 +171,7 @@ def _asked(summary: str, role: str, answer: type[BaseModel], errors: Mapping[int
         "summary": summary,
         "description": f"A key needs the role `{role}`. Who looks at whom is recorded.",
         "tags": ["Recorded decisions"],
-        "parameters": [REQUEST_ID],
+        "parameters": [OPERATOR, REQUEST_ID],
         "security": [{"key": []}, {}],
         "responses": {
             status: {"description": "Created" if role == "review" else "OK", "content": content},
@@ -165,7 +186,10 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
         found = one.model_json_schema(ref_template=REFERENCE)
         schemas |= found.pop("$defs", {}) | {one.__name__: found}
     late = {503: "The index is late or down, or the look cannot be recorded; decisions go on"}
-    wrong = {403: "The key has not the role", 405: "Asked by another method"} | late
+    wrong = {
+        403: "The key has not the role, or may not name an operator",
+        405: "Asked by another method",
+    } | late
     gone = wrong | {404: "There is no such decision"}
     listed = _asked("Recorded decisions, the newest first", "read", RecordedPage, wrong)
     listed["responses"]["422"] = {
@@ -173,6 +197,7 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
         "content": listed["responses"]["403"]["content"],
     }
     listed["parameters"] = [
+        OPERATOR,
         REQUEST_ID,
         *({"name": name, "in": "query", **about} for name, about in PARAMETERS.items()),
     ]
@@ -188,7 +213,7 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="ReviewRequest")}}}
     review["requestBody"] = {"required": True, "content": content}
     for endpoint in (found, review):
-        endpoint["parameters"] = [event, REQUEST_ID]
+        endpoint["parameters"] = [event, OPERATOR, REQUEST_ID]
     errors = wrong | {
         **{status: ERRORS[status] for status in (413, 415)},
         422: "The outcomes cannot be used: the errors name the fields",

@@ -27,19 +27,13 @@ from scoring.schema import (
     fault_at,
 )
 from scoring.scorer import Scorer, ScorerError
+from scoring.serving.asgi import Asker
 from scoring.serving.problem import Rejection
 from scoring.store import StoreError
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
 T = TypeVar("T")
-
-
-class Asker(NamedTuple):
-    """Who asks, by which request."""
-
-    operator: str | None
-    request_id: str
 
 
 class LookUp(NamedTuple):

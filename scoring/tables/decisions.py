@@ -15,3 +15,6 @@ COLUMNS: dict[str, pl.DataType] = {
     "decision": pl.String(),
 }
 """The columns that stand before the model's input features, in the log and in a scorer's reference."""
+
+LOGGED: dict[str, pl.DataType] = COLUMNS | {"purpose": pl.String()}
+"""Those of the log: what each was asked for, too."""

@@ -64,7 +64,7 @@ def a_log(run: Run, has_table: bool = False) -> tuple[Home, Path]:
         asyncio.run(traffic.closed(server.port, asked, 4, 24))
         if has_table:
             table = pl.DataFrame({"SK_ID_CURR": range(1, 301), "AMT_CREDIT": 1e5})
-            with Client(server.url) as client:
+            with Client(server.url, purpose="test") as client:
                 client.score_table(table)
     (file,) = packing.log_files(home.log)
     return home, file

@@ -92,7 +92,8 @@ class Caller:
         if started - self._used > IDLE_S:
             self.close()
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\ncontent-type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nx-purpose: test\r\n"
+            "content-type: application/json\r\n"
             f"{headers}content-length: {len(body)}\r\n\r\n"
         )
         try:

@@ -52,7 +52,7 @@ class Large:
             with (
                 self._once.alone(events),  # sent again meanwhile, it finds what this one recorded
                 self._turns.taken(),
-                self.decider.slices(events, job.request_id, job.operator) as decided,
+                self.decider.slices(events, job.request_id, job.operator, job.purpose) as decided,
             ):
                 _attend(job)
                 pause = partial(self._pause, job)
@@ -77,12 +77,12 @@ class Large:
         """Return the first 24 digits of the ids of a request's decisions.
 
         With a key they are the same when the same body comes again from the same operator, for the same
-        model: a client whose answer was lost can ask again, and no decision is twice in the log.
+        model and purpose: a client whose answer was lost can ask again, and no decision is twice in the log.
         """
         if not job.key:
             return secrets.token_hex(12)
         digest = hashlib.blake2b(job.body, digest_size=12, key=hashlib.sha256(job.key.encode()).digest())
-        digest.update(f"{self.decider.model}\n{job.operator or ''}".encode())
+        digest.update(f"{self.decider.model}\n{job.operator or ''}\n{job.purpose}".encode())
         return digest.hexdigest()
 
 
