@@ -1,4 +1,4 @@
-"""Check, show, export and purge the inference log: ``python -m scoring.inference_log verify``."""
+"""Check, show, export, ship and purge the inference log: ``python -m scoring.inference_log verify``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
 from scoring.inference_log.record import LogError
 from scoring.inference_log.renewal import renew as renew_log
+from scoring.inference_log.ship import ship as ship_files
+from scoring.inference_log.store import open_store
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
@@ -195,6 +197,51 @@ def purge(
     console.print(
         f"{len(gone)} files from before {before} are gone; {len(old) - len(gone)} stay for want of an anchor."
     )
+
+
+@app.command(epilog="Example: python -m scoring.inference_log ship --to /srv/decisions")
+def ship(
+    to: Annotated[
+        str,
+        typer.Option(help="A folder, or s3://BUCKET/FOLDER.", envvar=settings.STORE.name, show_envvar=True),
+    ],
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+) -> None:
+    """Copy closed files to a store, and their decisions as Parquet by day and model, each event once.
+
+    What is there already is not sent again; who is stopped says the same command again. Nothing is removed
+    here: see purge. For S3, keys and region are looked for where its tools do (AWS_ACCESS_KEY_ID, ~/.aws);
+    s3://BUCKET/FOLDER?endpoint_override=HOST:PORT&scheme=http is one that is not Amazon's.
+
+    Exit codes: 0 all that is closed is there, 1 files were left out and are named, 2 the store or the log
+    cannot be used.
+    """
+    with _printed():
+        _must_be(log)
+        key, store = pseudonym_key(key_file, is_new_allowed=False), open_store(to)
+        with errors.status("Shipping") as status:
+            done = ship_files(
+                log,
+                anchors or anchors_folder(log),
+                key,
+                store,
+                lambda: datetime.now(UTC),
+                lambda name: status.update(f"Shipping {escape(_name(Path(name)))}"),
+            )
+    for words in done.left:
+        console.print(f"[red]not shipped[/]: {escape(words)}.")
+    if done.set_aside:
+        console.print(f"note: {done.set_aside} lines are in no table: they are no records that are known.")
+    if done.doubled:
+        console.print(f"note: {done.doubled} events are left out of the tables: another file has them.")
+    console.print(
+        f"{escape(str(store))}: {done.files} files shipped with {done.decisions} decisions, "
+        f"{done.bytes} bytes; {done.before} were there."
+    )
+    if done.left:
+        raise typer.Exit(FAULTY)
 
 
 @app.command(epilog='Example: python -m scoring.inference_log renew --reason "key lost with the old disk"')

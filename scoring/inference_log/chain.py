@@ -138,6 +138,11 @@ def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
     return verdict
 
 
+def verify_file(folder: Path, anchors: Path, name: str, key: bytes) -> list[ChainFault]:
+    """Check one file of the log, by its name as it was written, and its tables."""
+    return _verify_name(folder, anchors, name, key).faults
+
+
 @dataclass
 class _Part(Verification):
     """What was found of one file, and how it and its anchor stood before it was looked at."""
@@ -333,7 +338,7 @@ def purge(folder: Path, anchors: Path, key: bytes, before: date, now: datetime) 
             os.fsync(descriptor)  # first the stone, then the grave: a crash between the two is seen
         finally:
             os.close(descriptor)
-        tables = _tables(path)
+        tables = tables_of(path)
         remove(path)  # another worker may be at it
         for part in tables:  # after the file: who reads meanwhile and misses one finds the file gone too
             (folder / part).unlink(missing_ok=True)
@@ -346,7 +351,7 @@ def purge(folder: Path, anchors: Path, key: bytes, before: date, now: datetime) 
     return gone
 
 
-def _tables(path: Path) -> list[str]:
+def tables_of(path: Path) -> list[str]:
     """Return the names of the tables that a file of the log speaks of."""
     found: list[str] = []
     with suppress(OSError), open_log(path) as file:  # gone, or not to be read further: `verify` says so

@@ -250,6 +250,20 @@ def _is(path: Path, file: BufferedReader) -> bool:
         return False
 
 
+def left_plain(folder: Path, anchors: Path, key: bytes) -> Iterable[Path]:
+    """Give the plain files of a log that nobody writes any more, or that `pack` finds to be held."""
+    for path in named(folder, LOG):
+        try:
+            anchor = read_anchor(anchors / f"{path.name}{ANCHOR}", key)
+            with open_regular(path) as file:
+                # Who wrote files without a header did not hold them either: only closed ones are safe.
+                is_held = file.read(len(HEADED)) == HEADED
+        except (OSError, ValueError):
+            continue
+        if anchor is not None and (anchor.state == "closed" or (is_held and anchor.state == "open")):
+            yield path
+
+
 class Packer:
     """Packs closed files in a thread behind all others, and what was left plain by those who were killed.
 
@@ -264,12 +278,9 @@ class Packer:
     """
 
     def __init__(self, folder: Path, anchors: Path, key: bytes, tell: Callable[[str], None]) -> None:
-        self._folder = folder
-        self._anchors = anchors
-        self._key = key
         self._tell = tell
         self._thread = ThreadPoolExecutor(1, "log-pack", _stand_back)
-        self._thread.submit(self._pack_all, self._left())
+        self._thread.submit(self._pack_all, left_plain(folder, anchors, key))
 
     def add(self, path: Path) -> None:
         """Have a file packed that was just closed."""
@@ -285,19 +296,6 @@ class Packer:
                 pack(path)
             except OSError as error:
                 self._tell(f"log {path.name}: it stays as it is, not compressed: {error.strerror}")
-
-    def _left(self) -> Iterable[Path]:
-        """Give the plain files that nobody writes any more."""
-        for path in named(self._folder, LOG):
-            try:
-                anchor = read_anchor(self._anchors / f"{path.name}{ANCHOR}", self._key)
-                with open_regular(path) as file:
-                    # Who wrote files without a header did not hold them either: only closed ones are safe.
-                    is_held = file.read(len(HEADED)) == HEADED
-            except (OSError, ValueError):
-                continue
-            if anchor is not None and (anchor.state == "closed" or (is_held and anchor.state == "open")):
-                yield path
 
 
 def _stand_back() -> None:

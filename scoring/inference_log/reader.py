@@ -118,6 +118,32 @@ def audit_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
     yield from map(_audit, _pieces(folder, set_aside))
 
 
+def of_models(path: Path, set_aside: SetAside) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Give the decisions of one file by model, with who asked and why, in parts of little memory.
+
+    The columns are ``COLUMNS`` but the model, ``operator``, ``reasons`` and the model's inputs.
+    """
+    with _opened(path, set_aside) as file:
+        for piece in _pieces_of(place(path), lines(file), set_aside) if file is not None else ():
+            if isinstance(piece, tuple):
+                part, table = piece
+                yield part.model, _told(table, pl.lit(part.operator, pl.String), pl.lit(None, pl.String))
+                continue
+            for model in dict.fromkeys(record["model"] for record in piece):
+                records = [record for record in piece if record["model"] == model]
+                audits = [record["audit"] for record in records]
+                operators = pl.Series([audit.get("operator") for audit in audits], dtype=pl.String)
+                reasons = [", ".join(audit.get("reasons") or ()) or None for audit in audits]
+                yield model, _told(_table(records), operators, pl.Series(reasons, dtype=pl.String))
+
+
+def _told(table: pl.DataFrame, operator: pl.Series | pl.Expr, reasons: pl.Series | pl.Expr) -> pl.DataFrame:
+    """Return decisions without their model, who asked and why standing before the inputs."""
+    first = [name for name in COLUMNS if name != "model"]
+    said = table.with_columns(operator.alias("operator"), reasons.alias("reasons"))
+    return said.select(*first, "operator", "reasons", pl.all().exclude(*COLUMNS, "operator", "reasons"))
+
+
 def add_types(types: dict[str, pl.DataType], table: pl.DataFrame) -> None:
     """Add the columns of a table to those that are known.
 

@@ -73,6 +73,15 @@ LOG_ANCHORS = Setting[Path | None](
     (SERVICE, RECORD),
     default_words="`var/log-heads`",
 )
+STORE = Setting(
+    "CREDIT_SCORING_STORE",
+    text,
+    "",
+    "where `python -m scoring.inference_log ship` puts closed files of the log, and what erases and purges "
+    "looks as well: a folder or `s3://BUCKET/FOLDER`",
+    (RECORD,),
+    default_words="none",
+)
 LOG_DAYS = Setting[int | None](
     "CREDIT_SCORING_LOG_DAYS",
     whole_number,

@@ -1,0 +1,252 @@
+"""Where closed files are shipped: a folder, or a bucket of an object store that speaks S3.
+
+An object appears whole or not at all, under a key with slashes, and whoever reads next reads what was
+written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from scoring.inference_log.disk import make_folder, open_regular, sync_folder, write_new
+from scoring.inference_log.record import LogError
+
+S3 = "s3://"
+DRAFT, STALE_S = ".part", 3_600.0  # nobody writes an object for so long: who did was killed
+
+
+class ShippingError(LogError):
+    """The store cannot be used now; the words say why, and the remedy."""
+
+
+class Store(Protocol):
+    """Objects under keys. Every method raises a `ShippingError` if the store cannot be used."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object, or write it anew; when this returns, it is there to stay."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object, None if there is none."""
+
+    def opened(self, key: str) -> IO[bytes] | None:
+        """Return an object as a file that can be sought in, None if there is none."""
+
+    def keys(self, under: str) -> dict[str, int]:
+        """Return the keys of the objects under a folder, at any depth, with their sizes."""
+
+    def folders(self, under: str) -> list[str]:
+        """Return the names of the folders in a folder."""
+
+    def remove(self, key: str) -> None:
+        """Remove an object; nothing happens if there is none."""
+
+
+def open_store(place: str) -> Store:
+    """Return the store of a path or of ``s3://BUCKET/FOLDER``.
+
+    What S3 needs beside it comes from where its tools look for it: AWS_ACCESS_KEY_ID and the like, ~/.aws,
+    the machine's role. ``?endpoint_override=HOST:PORT&scheme=http`` names one that is not Amazon's.
+
+    Raises
+    ------
+    ShippingError
+        If it is neither.
+    """
+    if place.startswith(S3):
+        return Bucket(place)
+    if "://" in place or not place:
+        raise ShippingError("the store cannot be used: give a folder, or s3://BUCKET/FOLDER.")
+    return Folder(Path(place))
+
+
+def put_checked(store: Store, key: str, content: bytes) -> None:
+    """Write an object and read it back; raises a `ShippingError` if it did not come back as it was."""
+    store.put(key, content)
+    there = store.get(key)
+    if there is None or hashlib.sha256(there).digest() != hashlib.sha256(content).digest():
+        raise ShippingError(
+            f"the store {store} does not give {key} back as it was written; nothing was removed here: look "
+            "after the store, and say the same command again."
+        )
+
+
+class Folder:
+    """A store in a folder, on whatever disk or share."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._tidied: set[Path] = set()
+
+    def __str__(self) -> str:
+        """Say where it is."""
+        return str(self.root)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object beside, sync it, and give it its name."""
+        path = self.root / key
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}{DRAFT}")
+        with self._usable():
+            make_folder(path.parent)
+            self._tidy(path.parent)
+            write_new(draft, content)
+            try:
+                draft.rename(path)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
+            sync_folder(path.parent)
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object."""
+        with self._usable():
+            try:
+                with open_regular(self.root / key) as file:
+                    return file.read()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def opened(self, key: str) -> IO[bytes] | None:
+        """Open an object."""
+        with self._usable():
+            try:
+                return open_regular(self.root / key)
+            except FileNotFoundError:
+                return None
+
+    def keys(self, under: str) -> dict[str, int]:
+        """List objects."""
+        found: dict[str, int] = {}
+        with self._usable():
+            for place, _, files in os.walk(self.root / under, onerror=_raise):
+                for name in files:
+                    path = Path(place, name)
+                    with suppress(FileNotFoundError):  # it was removed meanwhile
+                        if not name.endswith(DRAFT):
+                            found[path.relative_to(self.root).as_posix()] = path.stat().st_size
+        return found
+
+    def folders(self, under: str) -> list[str]:
+        """List folders."""
+        with self._usable():
+            try:
+                with os.scandir(self.root / under) as found:
+                    return sorted(entry.name for entry in found if entry.is_dir())
+            except FileNotFoundError:
+                return []
+
+    def remove(self, key: str) -> None:
+        """Remove an object, and its folder with the last one."""
+        path = self.root / key
+        with self._usable():
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # others are in it
+                path.parent.rmdir()
+
+    def _tidy(self, folder: Path) -> None:
+        """Remove what those who were killed left."""
+        if folder in self._tidied:
+            return
+        self._tidied.add(folder)
+        for path in folder.glob(f".*{DRAFT}"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > STALE_S:
+                    path.unlink()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ShippingError(
+                f"the store {self} cannot be used: {error.strerror}; make room or let this user write "
+                "there, and say the same command again: what is there is not sent twice."
+            ) from error
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+class Bucket:
+    """A store in a bucket."""
+
+    def __init__(self, place: str) -> None:
+        from pyarrow import fs  # here: who ships to a folder does not wait for it
+
+        self._place = place.split("?")[0]
+        with self._usable():
+            try:
+                self._fs, root = fs.FileSystem.from_uri(place)
+            except ValueError as error:
+                raise OSError(str(error)) from None
+            self._root = root.strip("/")
+            if not self._root:
+                raise OSError("its bucket is missing")
+
+    def __str__(self) -> str:
+        """Say where it is, without a key that may stand in it."""
+        scheme, _, rest = self._place.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object."""
+        with self._usable(), self._fs.open_output_stream(f"{self._root}/{key}") as stream:
+            stream.write(content)
+
+    def get(self, key: str) -> bytes | None:
+        """Return an object."""
+        with self._usable():
+            try:
+                with self._fs.open_input_stream(f"{self._root}/{key}") as stream:
+                    return bytes(stream.read())
+            except FileNotFoundError:
+                return None
+
+    def opened(self, key: str) -> Any:
+        """Open an object."""
+        with self._usable():
+            try:
+                return self._fs.open_input_file(f"{self._root}/{key}")
+            except FileNotFoundError:
+                return None
+
+    def keys(self, under: str) -> dict[str, int]:
+        """List objects."""
+        found = self._list(under, is_deep=True)
+        return {one.path.removeprefix(f"{self._root}/"): int(one.size) for one in found if one.is_file}
+
+    def folders(self, under: str) -> list[str]:
+        """List folders."""
+        return sorted(one.base_name for one in self._list(under, is_deep=False) if not one.is_file)
+
+    def _list(self, under: str, is_deep: bool) -> list[Any]:
+        from pyarrow import fs
+
+        place = f"{self._root}/{under}".rstrip("/")
+        with self._usable():
+            found = self._fs.get_file_info(fs.FileSelector(place, recursive=is_deep, allow_not_found=True))
+        return list(found)
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        with self._usable(), suppress(FileNotFoundError):
+            self._fs.delete_file(f"{self._root}/{key}")
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            words = str(error).splitlines()[0][:300]
+            raise ShippingError(
+                f"the store {self} cannot be used: {words}; look at its address, the keys and the bucket's "
+                "rights and room, and say the same command again: what is there is not sent twice."
+            ) from error
