@@ -170,15 +170,22 @@ def main(
         raise typer.Exit(BAD_INPUT) from None
     console.print(f"{done.event_id}, {record['time']:%Y-%m-%d %H:%M:%S} UTC, {done.model}", markup=False)
     console.print(f"Model store: {model_store}", markup=False)
+    tell(done, console)
+    if done.differences:
+        raise typer.Exit(DIFFERENT)
+
+
+def tell(done: Replay, console: Console) -> None:
+    """Print what was decided then and what is decided now."""
     for name, value in done.logged.items():
         mark = "=" if _is_same(value, done.again[name]) else "≠"
         console.print(f"  {name:22}  {_shown(value)}  {mark}  {_shown(done.again[name])}", markup=False)
-    if done.differences:
-        console.print("[bold red]Different[/]:")
-        for difference in done.differences:
-            console.print(f"  {difference}", markup=False)
-        raise typer.Exit(DIFFERENT)
-    console.print("The same, bit for bit.")
+    if not done.differences:
+        console.print("The same, bit for bit.")
+        return
+    console.print("[bold red]Different[/]:")
+    for difference in done.differences:
+        console.print(f"  {difference}", markup=False)
 
 
 def _shown(value: object) -> str:

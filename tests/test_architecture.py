@@ -40,7 +40,7 @@ FLOORS = {
     "features": ["scoring.features"],
     "model": ["scoring.scorer", "scoring.explanation", "scoring.judge", "scoring.trial"],
     "record": ["scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"],
-    "decide": ["scoring.decider"],
+    "decide": ["scoring.decider", "scoring.portfolio"],
     "HTTP": ["scoring.serving", "scoring.client", "scoring.hosting"],
     "programs": ["service", "training", "train", "import_model", "ui", "monitoring", "validation", "run"],
 }
@@ -70,6 +70,7 @@ COMMAND_LINES = {
     "scoring.decisions",
     "scoring.outcomes",
     "scoring.replay",
+    "scoring.portfolio",
     "scoring.engine",
     "scoring.language",
 }

@@ -170,7 +170,11 @@ def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
         },
         **{"scoring.client": "client", "monitoring": "monitor"},
         **dict.fromkeys(
-            ("scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"), "record"
+            (
+                *("scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"),
+                "scoring.portfolio",
+            ),
+            "record",
         ),
     }
     readers: dict[str, set[str]] = {name: set() for name in settings.DECLARED}

@@ -433,3 +433,19 @@ def test_the_command_line_writes_and_refuses(tmp_path):
     again = CliRunner().invoke(app, arguments)
     assert again.exit_code == 2
     assert "Traceback" not in again.output
+
+
+def test_a_shuffled_portfolio_has_the_same_records_in_another_order(tmp_path) -> None:
+    for name, is_shuffled in (("plain", False), ("mixed", True), ("again", True)):
+        write(tmp_path / name, 40, 20, seed=4, block=20, is_shuffled=is_shuffled)
+    for table in ("application_train", "application_test", *HISTORY):
+        plain, mixed, again = (
+            pl.concat([pl.read_parquet(file) for file in sorted((tmp_path / name / table).glob("*.parquet"))])
+            for name in ("plain", "mixed", "again")
+        )
+        assert mixed.equals(again)
+        assert not mixed.equals(plain)
+        assert_frame_equal(mixed, plain, check_row_order=False, check_exact=True)
+    assert {file.name for file in (tmp_path / "mixed").iterdir()} == {
+        file.name for file in (tmp_path / "plain").iterdir()
+    }

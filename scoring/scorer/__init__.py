@@ -262,6 +262,11 @@ class Scorer:
         return [folder / name for name in (DESCRIPTION, *sorted(said["files"]))]
 
 
+def described_sha256(folder: Path) -> str:
+    """Return the hash of a scorer which `Scorer.load` has read: of all its files."""
+    return str(_read_json(folder / DESCRIPTION, "give the folder of a scorer")["sha256"])
+
+
 def read_reference(folder: Path) -> pl.DataFrame:
     """Return a scorer's reference: out-of-fold rows in the inference log's columns.
 

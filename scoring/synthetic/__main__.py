@@ -34,6 +34,9 @@ def main(
     format: Annotated[
         FileFormat, typer.Option(help="Parquet parts, or CSV files as Kaggle names them.")
     ] = "parquet",
+    shuffled: Annotated[
+        bool, typer.Option("--shuffled", help="Records in any order, as lenders have them, not by client.")
+    ] = False,
 ) -> None:
     """Make a synthetic credit portfolio with all eight Home Credit tables.
 
@@ -54,7 +57,15 @@ def main(
     try:
         with bar:
             task = bar.add_task("applicants", total=applicants + test)
-            write(out, applicants, test, seed, format, progress=lambda done: bar.update(task, advance=done))
+            write(
+                out,
+                applicants,
+                test,
+                seed,
+                format,
+                progress=lambda done: bar.update(task, advance=done),
+                is_shuffled=shuffled,
+            )
     except FileExistsError as error:
         errors.print(f"error: {error}", style="red", highlight=False)
         raise typer.Exit(_USAGE_ERROR) from None

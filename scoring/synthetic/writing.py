@@ -10,11 +10,14 @@ import numpy as np
 import polars as pl
 
 from scoring.synthetic.portfolio import FIRST_ID, PopulationName, draw_tables
+from scoring.tables.streams import Streams
 
 FileFormat = Literal["parquet", "csv"]
 Progress = Callable[[int], None]
 BLOCK = 20_000
 """Applicants drawn at a time; 20,000 with their histories need about 0.7 GB."""
+PARTS = 16  # of a table whose records are shuffled
+SHUFFLED_BYTES = 2**24  # of a table that wait in memory
 
 
 def write(
@@ -25,6 +28,7 @@ def write(
     format: FileFormat = "parquet",
     block: int = BLOCK,
     progress: Progress | None = None,
+    is_shuffled: bool = False,
 ) -> Path:
     """Write a portfolio in the layout of the Kaggle files.
 
@@ -46,6 +50,9 @@ def write(
         Applications per block: bounds the memory, and is a part of what the content depends on.
     progress : callable, optional
         Told the number of applications written, after each block.
+    is_shuffled : bool
+        Put the records of each table in any order, as lenders have them; else those of a client stand
+        together. They are the same records.
 
     Returns
     -------
@@ -62,19 +69,51 @@ def write(
     _check(folder, train, test, block, format)
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    shuffling = _Shuffling(unfinished / ".shuffled", seed) if is_shuffled else None
     try:
         for number, (population, place, count, first_id) in enumerate(_blocks(train, test, block)):
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(population == "test", place)))
             for table, frame in draw_tables(rng, count, population, first_id).items():
-                _append(unfinished, table, frame, number, format)
+                if shuffling is not None:
+                    shuffling.add(table, frame)
+                else:
+                    _append(unfinished, table, frame, number, format)
             if progress is not None:
                 progress(count)
+        for table, part, frame in shuffling.parts() if shuffling is not None else ():
+            _append(unfinished, table, frame, part, format)
         unfinished.chmod(0o755)
         unfinished.replace(folder)
     except BaseException:  # Ctrl-C too: nothing half-made stays
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return folder
+
+
+class _Shuffling:
+    """Records that wait for one another: each goes to a part by chance, and each part is mixed at the end."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self._folder = folder
+        self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+        self._streams: dict[str, Streams] = {}
+
+    def add(self, table: str, frame: pl.DataFrame) -> None:
+        """Add records of a table."""
+        if table not in self._streams:
+            (self._folder / table).mkdir(parents=True)
+            self._streams[table] = Streams(self._folder / table, SHUFFLED_BYTES)
+        self._streams[table].put(frame, self._rng.integers(PARTS, size=frame.height))
+
+    def parts(self) -> Iterator[tuple[str, int, pl.DataFrame]]:
+        """Give the parts of each table, in order, and remove what waited."""
+        for table, streams in self._streams.items():
+            streams.close()
+            for part, file in enumerate(sorted((self._folder / table).glob("*.arrow"))):
+                frame = pl.read_ipc_stream(file)
+                yield table, part, frame[self._rng.permutation(frame.height)]
+                file.unlink()
+        shutil.rmtree(self._folder)
 
 
 def _check(folder: Path, train: int, test: int, block: int, format: str) -> None:

@@ -116,6 +116,11 @@ def open_table(path: Path, table: str) -> Iterator[File | None]:
         yield File(look_at(whole, _known(table), label))
 
 
+def source_files(path: Path, table: str) -> list[Path]:
+    """Return the files that hold a table: of a folder its own, of a zip the zip; none where it is absent."""
+    return _find_in_folder(path, table)[1] if path.is_dir() else [path]
+
+
 def _known(table: str) -> list[str]:
     record = HISTORY.get(table, Application)
     return [*dict.fromkeys([KEY, *columns(record), *([] if table in HISTORY else [LABEL])])]

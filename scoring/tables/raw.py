@@ -184,7 +184,7 @@ class Raw:
         texts = [name for name in originals if _is_text(self._schema.field(name).type)]
         first = 1
         for path in self._parts:
-            with parquet(path, self.label, texts) as file:
+            with parquet(path, _part(self.label, path), texts) as file:
                 for batch in file.iter_batches(rows, columns=originals):
                     if not batch.num_rows:
                         continue
@@ -293,7 +293,7 @@ def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, 
     schema: pa.Schema | None = None
     rows = 0
     for path in paths:
-        with parquet(path, label) as file:
+        with parquet(path, _part(label, path)) as file:
             about = file.metadata
             if about.num_columns > MOST_COLUMNS:
                 raise TableError("too_many_columns", file=label, columns=about.num_columns, most=MOST_COLUMNS)
@@ -311,6 +311,11 @@ def _look_at_parquet(paths: Sequence[Path], known: Collection[str], label: str, 
     names = ["" if name == PANDAS_INDEX else name.strip() for name in schema.names]
     names, columns = _columns_of(label, names, known)
     return Raw(label, names, rows, no_faults(), ",", columns, _parts=paths, _schema=schema)
+
+
+def _part(label: str, path: Path) -> str:
+    """Return what an error calls one part of a table in a folder."""
+    return label if ".zip: " in label else label.replace("*.parquet", path.name)
 
 
 @contextmanager

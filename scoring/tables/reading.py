@@ -89,14 +89,7 @@ def check_keys(file: File, frame: pl.DataFrame) -> None:
     def place(positions: pl.Series, which: int = 0) -> Place:
         return file.raw.place(int(positions[which]) + 1)
 
-    for name in (KEY, LABEL):
-        if name in frame.columns and frame[name].null_count():
-            missing = frame[name].is_null().arg_true()
-            raise TableError("no_value", file=file.label, name=name, place=place(missing))
-    if LABEL in frame.columns:
-        wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
-        if wrong.len():
-            raise TableError("wrong_label", file=file.label, name=LABEL, place=place(wrong))
+    check_labels(file, frame)
     twice = frame[KEY].is_duplicated()
     if twice.any():
         same = (frame[KEY] == frame[KEY].filter(twice)[0]).arg_true()
@@ -109,6 +102,22 @@ def check_keys(file: File, frame: pl.DataFrame) -> None:
             next=place(same, 1),
             others=frame[KEY].filter(twice).n_unique(),
         )
+
+
+def check_labels(file: File, frame: pl.DataFrame, before: int = 0) -> None:
+    """Refuse applications without a number, and labels that are none; ``before``: applications ahead."""
+
+    def place(positions: pl.Series) -> Place:
+        return file.raw.place(before + int(positions[0]) + 1)
+
+    for name in (KEY, LABEL):
+        if name in frame.columns and frame[name].null_count():
+            missing = frame[name].is_null().arg_true()
+            raise TableError("no_value", file=file.label, name=name, place=place(missing))
+    if LABEL in frame.columns:
+        wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
+        if wrong.len():
+            raise TableError("wrong_label", file=file.label, name=LABEL, place=place(wrong))
 
 
 def history_tables(columns: Columns | None) -> list[str]:

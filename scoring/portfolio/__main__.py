@@ -1,0 +1,358 @@
+"""The command line: a whole portfolio in, Parquet files with a manifest out, without HTTP.
+
+    python -m scoring.portfolio score var/demo --model credit_scoring:latest --out var/scored
+
+Exit codes: 0 all done, 1 it could not be done, 2 wrong use, 3 some applications are invalid.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scoring import settings
+from scoring.inference_log import InferenceLog, LogError, anchors_folder, log_key
+from scoring.portfolio.finished import Finished
+from scoring.portfolio.job import RunError
+from scoring.portfolio.pool import processors
+from scoring.portfolio.running import NamedScorer, RunSummary, run, split
+from scoring.portfolio.work import RESULT, Purpose
+from scoring.replay import ReplayError, tell
+from scoring.scorer import Scorer, ScorerError, described_sha256
+from scoring.store import StoreError, stored
+from scoring.tables import TableError
+from scoring.tables.buckets import LayoutError
+from scoring.trial import load
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Score, explain or aggregate a whole portfolio on this machine, without HTTP.",
+)
+app.callback()(settings.warn_of_unknown)
+err = Console(stderr=True, soft_wrap=True)
+
+Portfolio = Annotated[
+    Path,
+    typer.Argument(
+        help="Kaggle folder, Kaggle zip, Parquet folder, or a portfolio in buckets (see split).", exists=True
+    ),
+]
+ModelTag = Annotated[str, typer.Option("--model", help="Tag in the model store, as credit_scoring:latest.")]
+Out = Annotated[Path, typer.Option(help="Folder to make.", file_okay=False)]
+Store = Annotated[Path, typer.Option("--model-store", help="BentoML's home.", envvar="BENTOML_HOME")]
+Population = Annotated[Literal["train", "test"], typer.Option(help="Which applications.")]
+Run = Annotated[
+    str | None,
+    typer.Option("--run", help="What the ids of the events are made from, with model and applicant."),
+]
+Processes = Annotated[
+    int, typer.Option(help="At a time; by default one for each processor.", min=1, show_default=False)
+]
+BucketCount = Annotated[
+    int | None, typer.Option("--buckets", help="By default one for each 10,000 applicants.", min=1)
+]
+Share = Annotated[
+    str, typer.Option(help="Which share of the buckets, as 2/8: for many machines with the same folders.")
+]
+Slow = Annotated[
+    bool, typer.Option("--allow-slow", help="Let LightGBM itself answer where the kernels are not built.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished or earlier run has done.")]
+FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)]
+HOME = Path("~/bentoml")
+HERE = processors()
+EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError, OSError)
+
+
+@app.command("split")
+def split_command(
+    portfolio: Portfolio,
+    out: Out,
+    population: Population = "test",
+    processes: Processes = HERE,
+    buckets: BucketCount = None,
+) -> None:
+    """Put the records of a portfolio into buckets of applicants, to be scored again and again.
+
+    Example: python -m scoring.portfolio split var/demo --out var/buckets
+    """
+    with _said(), _bar() as progress:
+        found = split(portfolio, out, population, processes, buckets, progress)
+    records = sum(table["records"] for table in found.tables.values() if table)
+    typer.echo(f"{records} records in {len(found)} buckets -> {out}")
+
+
+@app.command()
+def score(
+    portfolio: Portfolio,
+    model: ModelTag,
+    out: Out,
+    model_store: Store = HOME,
+    population: Population = "test",
+    run_name: Run = None,
+    processes: Processes = HERE,
+    buckets: BucketCount = None,
+    share: Share = "1/1",
+    allow_slow: Slow = False,
+    fresh: Fresh = False,
+) -> None:
+    """Decide every application of a portfolio, and write OUT/decisions, OUT/inputs and OUT/manifest.json.
+
+    Invalid applications go to OUT/rejected with their faults. After an interruption the same command goes on
+    from where it stopped.
+
+    Example: python -m scoring.portfolio score var/demo --model credit_scoring:latest --out var/scored
+    """
+    _run(
+        "score",
+        portfolio,
+        out,
+        model,
+        model_store,
+        population,
+        run_name,
+        processes,
+        buckets,
+        share,
+        allow_slow,
+        fresh,
+    )
+
+
+@app.command()
+def explain(
+    portfolio: Portfolio,
+    model: ModelTag,
+    out: Out,
+    model_store: Store = HOME,
+    population: Population = "test",
+    run_name: Run = None,
+    processes: Processes = HERE,
+    buckets: BucketCount = None,
+    share: Share = "1/1",
+    allow_slow: Slow = False,
+    fresh: Fresh = False,
+) -> None:
+    """Decide and explain every application: OUT/explanations has all contributions and the reasons.
+
+    Example: python -m scoring.portfolio explain var/demo --model credit_scoring:latest --out var/explained
+    """
+    _run(
+        "explain",
+        portfolio,
+        out,
+        model,
+        model_store,
+        population,
+        run_name,
+        processes,
+        buckets,
+        share,
+        allow_slow,
+        fresh,
+    )
+
+
+@app.command()
+def features(
+    portfolio: Portfolio,
+    out: Out,
+    population: Population = "test",
+    processes: Processes = HERE,
+    buckets: BucketCount = None,
+    share: Share = "1/1",
+    fresh: Fresh = False,
+) -> None:
+    """Sum up the histories: OUT/features has the columns that a batch client sends.
+
+    Example: python -m scoring.portfolio features var/demo --population train --out var/features
+    """
+    _run("features", portfolio, out, None, HOME, population, None, processes, buckets, share, False, fresh)
+
+
+@app.command()
+def replay(
+    out: FinishedRun,
+    event_id: Annotated[str, typer.Argument(help="Id of the decision.")],
+    model_store: Store = HOME,
+) -> None:
+    """Make a decision of a finished run again with its own model, and say whether it is the same bit for bit.
+
+    Exit codes: 0 the same, 1 different, or no such decision or model.
+
+    Example: python -m scoring.portfolio replay var/scored 3f0c2a...
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    with _said():
+        found = Finished(out)
+        assert found.model is not None
+        model = _model(found.model, model_store.expanduser())
+        if model.sha256 != found.manifest["job"]["scorer_sha256"]:
+            raise RunError(f"{model.tag} in {model_store} is not the scorer that decided; import that again.")
+        done = found.replay(event_id, Scorer.load(model.folder))
+    console.print(f"{done.event_id}, {done.model} of {model_store}", markup=False)
+    tell(done, console)
+    if done.differences:
+        raise typer.Exit(1)
+
+
+@app.command()
+def record(
+    out: FinishedRun,
+    log: Annotated[
+        Path, typer.Option(help="Folder of the log.", envvar=settings.LOG.name)
+    ] = settings.LOG.default,
+    anchors: Annotated[
+        Path | None, typer.Option(help="Of the log's anchors.", envvar=settings.LOG_ANCHORS.name)
+    ] = None,
+    key_file: Annotated[
+        Path, typer.Option(help="Key of the log.", envvar=settings.KEY_FILE.name)
+    ] = settings.KEY_FILE.default,
+    operator: Annotated[str, typer.Option(help="Who records them: stands in the record.")] = "",
+) -> None:
+    """Enter the decisions of a finished run in the log, so that they are found, reviewed and replayed there.
+
+    Until then they are figures in files, and nobody was decided. The index follows by itself.
+
+    Example: python -m scoring.portfolio record var/scored --log var/log
+    """
+    with _said(), _bar() as progress:
+        found = Finished(out)
+        assert found.model is not None
+        heads = anchors or anchors_folder(log)
+        words = found.categories()
+        writer = InferenceLog(
+            log,
+            f"portfolio-{os.getpid()}",
+            log_key(key_file, log, heads),
+            found.model,
+            words,
+            anchors=heads,
+            is_packed=True,
+        )
+        try:
+            count = found.record(
+                writer, partial(datetime.now, UTC), operator or None, partial(progress, "recording")
+            )
+        finally:
+            writer.close()
+    typer.echo(f"{count} decisions of {found.model} recorded -> {log}")
+
+
+def _run(
+    purpose: Purpose,
+    portfolio: Path,
+    out: Path,
+    tag: str | None,
+    store: Path,
+    population: Literal["train", "test"],
+    run_name: str | None,
+    processes: int,
+    buckets: int | None,
+    share: str,
+    allow_slow: bool,
+    fresh: bool,
+) -> None:
+    """Do one thing with a portfolio, and say how it went."""
+    began = time.perf_counter()
+    with _said(), _bar() as progress:
+        model = None if tag is None else _model(tag, store.expanduser())
+        if model is not None:
+            err.print(f"model {model.tag} of {store}, {processes} processes", highlight=False, markup=False)
+        summary = run(
+            portfolio,
+            out,
+            purpose,
+            model,
+            partial(datetime.now, UTC),
+            population=population,
+            run_name=run_name,
+            processes=processes,
+            buckets=buckets,
+            share=_share(share),
+            is_slow_allowed=allow_slow,
+            is_fresh=fresh,
+            progress=progress,
+        )
+    _tell(summary, out, purpose, time.perf_counter() - began)
+
+
+def _tell(summary: RunSummary, out: Path, purpose: Purpose, seconds: float) -> None:
+    resumed = f", {summary.resumed} of {summary.buckets} buckets by an earlier run" if summary.resumed else ""
+    manifest = summary.manifest
+    if manifest is None:
+        typer.echo(f"this share is done in {seconds:.1f} s{resumed}; others are not yet -> {out}")
+        return
+    for name, table in manifest["tables"].items():
+        if table is None:
+            err.print(f"there is no {name}: scored as if nobody had any", style="yellow", highlight=False)
+        elif table["orphans"]:
+            words = f"{name}: {table['orphans']} of {table['read']} records are of no application"
+            err.print(words, highlight=False)
+    rows = manifest["rows"][RESULT[purpose]]
+    typer.echo(f"{rows} applications in {seconds:.1f} s{resumed} -> {out}")
+    if manifest["rejected"]:
+        err.print(f"{manifest['rejected']} more are invalid: {out / 'rejected'} says why", highlight=False)
+        raise typer.Exit(3)
+
+
+def _model(tag: str, store: Path) -> NamedScorer:
+    exact, folder = stored(tag, store)
+    load(folder)  # in a process of its own first: it may be anything
+    return NamedScorer(exact, folder.resolve(), described_sha256(folder))
+
+
+def _share(given: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", given)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise typer.BadParameter(f"{given!r} is no share; give one as 2/8.", param_hint="--share")
+    return int(found[1]) - 1, int(found[2])
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Say in one sentence why it could not be done."""
+    try:
+        yield
+    except (
+        TableError,
+        LayoutError,
+        ScorerError,
+        StoreError,
+        RunError,
+        LogError,
+        ReplayError,
+        OSError,
+    ) as error:
+        err.print(f"error: {error}", style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        err.print("interrupted; the same command goes on from here", highlight=False)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a progress bar that shows itself on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, of: bar.update(task, description=what, completed=done, total=of)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,167 @@
+"""What is done with the applicants of a bucket: pure, and the same to the last bit on every engine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+from scoring import features
+from scoring.explanation import explained
+from scoring.features.checks import Checker
+from scoring.features.checks import explain as said
+from scoring.schema import KEY
+from scoring.scorer import Scorer, remarks
+from scoring.tables import LABEL
+from scoring.tables.buckets import Bucket
+
+Purpose = Literal["score", "features", "explain"]
+RESULT: dict[Purpose, str] = {"score": "decisions", "features": "features", "explain": "explanations"}
+"""The table that each purpose makes, beside ``inputs`` (what the model read) and ``rejected``."""
+
+DIGITS = 32  # of an event's id
+REJECTED: dict[str, pl.DataType] = {
+    "row": pl.Int64(),
+    KEY: pl.Int64(),
+    "field": pl.String(),
+    "code": pl.String(),
+    "detail": pl.String(),
+}
+_MARK = {"feature": pl.String, "problem": pl.String, "number": pl.Float64, "word": pl.String}
+WARNINGS = pl.List(pl.Struct(_MARK))
+TEXTS = pl.List(
+    pl.Struct(
+        {
+            "group": pl.String,
+            "feature": pl.String,
+            "number": pl.Float64,
+            "word": pl.String,
+            "contribution": pl.Float64,
+            "text": pl.List(pl.Struct({"language": pl.String, "text": pl.String})),
+        }
+    )
+)
+
+
+class Done(NamedTuple):
+    """What came of a bucket: tables by name, and how many applications were read and rejected."""
+
+    tables: dict[str, pl.DataFrame]
+    applications: int
+    rejected: int
+
+
+def event_id(run: str, model: str, applicant: int) -> str:
+    """Return the id of a decision: the same whoever takes it, and however often it is taken again."""
+    return hashlib.sha256(f"{run}\0{model}\0{applicant}".encode()).hexdigest()[:DIGITS]
+
+
+class Work:
+    """Does one thing with bucket after bucket.
+
+    Parameters
+    ----------
+    purpose : {"score", "features", "explain"}
+    run : str
+        What the decisions belong together by: the ids of their events are made from it.
+    model : str
+        Exact tag of the scorer.
+    scorer : Scorer, optional
+        Not for features.
+    """
+
+    def __init__(self, purpose: Purpose, run: str, model: str = "", scorer: Scorer | None = None) -> None:
+        self._make: Callable[[pl.DataFrame, pl.DataFrame], dict[str, pl.DataFrame]] = self._decided
+        if purpose == "features":
+            self._make = self._aggregated
+        self._purpose, self._run, self._model, self._scorer = purpose, run, model, scorer
+
+    def __call__(self, bucket: Bucket) -> Done:
+        """Return what comes of a bucket; applications with a value that the service refuses are rejected."""
+        everything = features.build(bucket.portfolio)
+        raw = bucket.portfolio.applications.drop("row")
+        checked = raw.drop(LABEL, strict=False).hstack(everything.select(features.HISTORY_FEATURES))
+        rejected = _rejected(checked, bucket.positions)
+        if rejected.height:
+            keep = ~bucket.positions.is_in((rejected["row"] - 1).unique().to_list())
+            raw, everything = raw.filter(keep), everything.filter(keep)
+        count = rejected["row"].n_unique()
+        return Done({**self._make(raw, everything), "rejected": rejected}, len(bucket.portfolio), count)
+
+    def _aggregated(self, raw: pl.DataFrame, everything: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Return the table that the bulk door and the batch client take."""
+        return {"features": raw.hstack(everything.select(features.HISTORY_FEATURES))}
+
+    def _decided(self, raw: pl.DataFrame, everything: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        assert self._scorer is not None
+        inputs, clients = everything.select(self._scorer.feature_names), raw[KEY]
+        ids = [event_id(self._run, self._model, client) for client in clients.to_list()]
+        events = pl.Series("event_id", ids, dtype=pl.String)
+        decided = self._scorer.decide(inputs).select(
+            events, clients, pl.all(), pl.lit(self._model).alias("model"), _warnings(self._scorer, inputs)
+        )
+        if self._purpose == "explain":
+            decided = decided.hstack(_explained(self._scorer, inputs))
+        return {RESULT[self._purpose]: decided, "inputs": inputs.insert_column(0, events)}
+
+
+def _rejected(checked: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    """Name the values that the service would refuse, in its words."""
+    rows: list[tuple[int, int, str, str, str]] = []
+    for (row,), found in Checker(dict(checked.schema)).faults(checked).group_by("row", maintain_order=True):
+        values = checked.row(int(row), named=True)
+        place = int(positions[int(row)])
+        for fault in said(values, found["column"].to_list(), place):
+            rows.append((place + 1, values[KEY], fault.field, fault.code, fault.detail))
+    return pl.DataFrame(rows, schema=REJECTED, orient="row").sort("row", maintain_order=True)
+
+
+def _warnings(scorer: Scorer, inputs: pl.DataFrame) -> pl.Series:
+    """Return the values unlike those of training, without words: a list for each application."""
+    marks = remarks.marks(scorer.model.encoding, scorer.ranges, inputs)
+    problem = (
+        pl.when(pl.col("word").is_null()).then(pl.lit("outside range")).otherwise(pl.lit("unseen category"))
+    )
+    listed = (
+        marks.with_columns(problem=problem)
+        .group_by("row", maintain_order=True)
+        .agg(warnings=pl.struct(*_MARK))
+    )
+    rows = pl.DataFrame({"row": pl.int_range(inputs.height, dtype=pl.UInt32, eager=True)})
+    found = rows.join(listed, on="row", how="left", maintain_order="left")["warnings"]
+    return (
+        found.fill_null(pl.Series([[]], dtype=WARNINGS)).cast(WARNINGS)
+        if found.len()
+        else found.cast(WARNINGS)
+    )
+
+
+def _explained(scorer: Scorer, inputs: pl.DataFrame) -> pl.DataFrame:
+    """Return base value, raw score, a contribution for each feature, and the reasons with their texts."""
+    matrix, base = scorer.contributions(inputs)
+    names = scorer.feature_names
+    contributions = pl.DataFrame(matrix, schema=names, orient="row").to_struct("contributions")
+    why = explained(scorer, inputs.iter_rows(named=True), matrix, base)
+    reasons = [[_reason(reason) for reason in one["reasons"]] for one in why]
+    return pl.DataFrame(
+        {
+            "base_value": pl.Series([base] * inputs.height, dtype=pl.Float64),
+            "raw_score": pl.Series([one["raw_score"] for one in why], dtype=pl.Float64),
+            "contributions": contributions,
+            "reasons": pl.Series(reasons, dtype=TEXTS),
+        }
+    )
+
+
+def _reason(reason: Any) -> dict[str, Any]:
+    is_word = isinstance(reason.value, str)
+    return {
+        "group": reason.group,
+        "feature": reason.feature,
+        "number": None if is_word else reason.value,
+        "word": reason.value if is_word else None,
+        "contribution": reason.contribution,
+        "text": [{"language": language, "text": text} for language, text in reason.text.items()],
+    }
