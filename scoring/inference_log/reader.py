@@ -121,7 +121,7 @@ def audit_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
 def of_models(path: Path, set_aside: SetAside) -> Iterator[tuple[str, pl.DataFrame]]:
     """Give the decisions of one file by model, with who asked and why, in parts of little memory.
 
-    The columns are ``COLUMNS`` but the model, ``operator``, ``reasons`` and the model's inputs.
+    The columns are ``LOGGED`` but the model, ``operator``, ``reasons`` and the model's inputs.
     """
     with _opened(path, set_aside) as file:
         for piece in _pieces_of(place(path), lines(file), set_aside) if file is not None else ():
@@ -139,9 +139,9 @@ def of_models(path: Path, set_aside: SetAside) -> Iterator[tuple[str, pl.DataFra
 
 def _told(table: pl.DataFrame, operator: pl.Series | pl.Expr, reasons: pl.Series | pl.Expr) -> pl.DataFrame:
     """Return decisions without their model, who asked and why standing before the inputs."""
-    first = [name for name in COLUMNS if name != "model"]
+    first = [name for name in LOGGED if name != "model"]
     said = table.with_columns(operator.alias("operator"), reasons.alias("reasons"))
-    return said.select(*first, "operator", "reasons", pl.all().exclude(*COLUMNS, "operator", "reasons"))
+    return said.select(*first, "operator", "reasons", pl.all().exclude(*LOGGED, "operator", "reasons"))
 
 
 def add_types(types: dict[str, pl.DataType], table: pl.DataFrame) -> None:
