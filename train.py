@@ -30,14 +30,15 @@ from rich.markup import escape
 
 from scoring import settings, synthetic, tables
 from scoring.assembly import assemble, example_rows, examples, reference
-from scoring.candidates import Candidate, selection
+from scoring.candidates import SCORECARD, Candidate, selection
 from scoring.candidates.search import Search
 from scoring.decision import DEFAULT_PROTECTED
-from scoring.evaluation import Evaluation, cross_validate, evaluate
+from scoring.evaluation import Evaluation, OutOfFold, certain, cross_validate, evaluate
 from scoring.evaluation.checks import LeakSuspected, check_auc
 from scoring.evidence.figures import draw_importance
 from scoring.language import ENGLISH
 from scoring.scorer import Scorer
+from scoring.scorer.certainty import Certainty, ReviewRule
 from training import registry, tracking
 from training.comparison import Bar, as_table, show
 from training.lineage import peak_memory_mib
@@ -91,9 +92,8 @@ def try_candidate(
     tags |= {registry.PROVISIONAL: "yes"} if plan.is_provisional else {}
     tune = partial(search.tune, candidate) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
-        found = cross_validate(
-            candidate, m.data, m.folds, bar.fold, tune, m.chosen.folds if m.chosen else None
-        )
+        by_fold, is_served = m.chosen.folds if m.chosen else None, candidate.obstacle is None
+        found = cross_validate(candidate, m.data, m.folds, bar.fold, tune, by_fold, has_lesser=is_served)
         evaluation = evaluate(m.y, found.raw, m.folds, seed=plan.seed)
         check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
         final, rounds = candidate, found.best_rounds
@@ -107,10 +107,11 @@ def try_candidate(
         tracking.log_result(m.y, m.folds, found, evaluation, params, lineage)
         if m.chosen:
             tracking.log_selection(m.chosen)
-        if candidate.obstacle is None:
-            m = m.narrowed()
+        if is_served:
+            certainty = certainty_of(candidate, plan, m, found, evaluation)
+            m, last = m.narrowed(), bar.fold(plan.folds)
             scorer = assemble(
-                final, m.features, m.data, evaluation, plan.protect, lineage, rounds, bar.fold(plan.folds)
+                final, m.features, m.data, evaluation, plan.protect, lineage, rounds, last, certainty
             )
             tracking.log_figures(draw_importance(scorer.importance))
             with tempfile.TemporaryDirectory() as folder:
@@ -119,6 +120,26 @@ def try_candidate(
                 tracking.log_scorer(place)
         tracking.log_metrics({"seconds": perf_counter() - started, "peak_memory_mib": peak_memory_mib()})
     return Result(candidate, tracking.find_run(client, run_id))
+
+
+def certainty_of(
+    candidate: Candidate, plan: Plan, material: Material, found: OutOfFold, evaluation: Evaluation
+) -> Certainty | None:
+    """Learn how sure a candidate is; None where the applications are too few, or it says the same of all."""
+    if found.lesser is None:
+        return None
+    is_read = plan.is_provisional or candidate.family is SCORECARD.family
+    return certain.learn(
+        material.y,
+        evaluation.probability,
+        found.lesser,
+        evaluation.choice.threshold,
+        material.narrowed().features,
+        None if is_read else material.readable,
+        plan.rules,
+        plan.review_share,
+        certain.FURTHER.get(candidate.family.name, 1.0),
+    )
 
 
 def save_scorer(scorer: Scorer, material: Material, evaluation: Evaluation, model: str, folder: Path) -> None:
@@ -361,6 +382,16 @@ def main(
     allow_leak: Annotated[
         str | None, typer.Option(metavar="REASON", help="Accept an out-of-fold AUC above 0.82, and say why.")
     ] = None,
+    review_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Most of the applications that go to review.")
+    ] = certain.MOST,
+    review_rule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FEATURE>=NUMBER",
+            help="Send to review whose feature is at least (>=) or at most (<=) this. Repeatable.",
+        ),
+    ] = None,
     is_provisional: Annotated[
         bool,
         typer.Option(
@@ -400,6 +431,8 @@ def main(
             float("inf") if time_budget is None else 60 * time_budget,
             is_selecting,
             is_provisional,
+            review_share,
+            tuple(ReviewRule.of(text) for text in review_rule or ()),
         )
         run(plan, datetime.now(UTC), console)
     except ValueError as error:

@@ -12,6 +12,7 @@ from scoring.candidates import Candidate, Progress, TrainingSet, fit
 from scoring.decision import COSTS, POINTS, decide
 from scoring.evaluation import Evaluation
 from scoring.scorer import Scorer
+from scoring.scorer.certainty import Certainty
 from scoring.scorer.model import Vector
 from scoring.tables.decisions import COLUMNS
 
@@ -29,6 +30,7 @@ def assemble(
     lineage: Mapping[str, Any],
     rounds: int | None = None,
     progress: Progress | None = None,
+    certainty: Certainty | None = None,
 ) -> Scorer:
     """Fit a candidate on all applications and join what the folds settled: trees, calibration, threshold.
 
@@ -44,6 +46,8 @@ def assemble(
         Attributes that ``features`` leaves out.
     lineage : mapping
         JSON values to keep with the scorer.
+    certainty : Certainty, optional
+        From the same applications.
     """
     model = fit(candidate, data, rounds, progress)
     choice = evaluation.choice
@@ -69,6 +73,7 @@ def assemble(
             name: {"value": metric.value, **metric.ends()} for name, metric in evaluation.metrics.items()
         },
         lineage=lineage,
+        certainty=certainty,
     )
 
 

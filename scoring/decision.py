@@ -5,8 +5,9 @@ Refused means ``probability >= threshold``, here and everywhere else.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -101,6 +102,29 @@ class Points:
         """
         p = np.clip(_probabilities(probability), EXTREME, 1 - EXTREME)
         return np.rint(self.offset + self.factor * (np.log1p(-p) - np.log(p))).astype(np.int64)
+
+    def split(self, base: float, log_odds: Sequence[float], score: int) -> tuple[int, list[int]]:
+        """Return a score as the whole points of a base and of what is added to it; they sum to it, exactly.
+
+        Rounding is by largest remainder: each is the whole number below or above its own points. Where the
+        score stands at an end of the scale, the base takes what lies beyond.
+
+        Parameters
+        ----------
+        base : float
+            Log-odds of default from which ``log_odds`` lead to those of the application.
+        log_odds : sequence of float
+            What each adds to them.
+        score : int
+            As `of` gives it.
+        """
+        exact = [self.offset - self.factor * base, *(-self.factor * share for share in log_odds)]
+        whole = [floor(points) for points in exact]
+        order = sorted(range(len(exact)), key=lambda i: whole[i] - exact[i])
+        for i in order[: max(0, score - sum(whole))]:
+            whole[i] += 1
+        whole[0] += score - sum(whole)
+        return whole[0], whole[1:]
 
 
 COSTS = Costs()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from math import fsum
 from typing import Any, Literal
 
 import polars as pl
@@ -44,15 +45,17 @@ def explain(scorer: Scorer, features: pl.DataFrame) -> list[dict[str, Any]]:
     -------
     list of dict
         Per application ``base_value`` and ``raw_score`` (log-odds), ``contributions`` (every feature, in
-        the model's order; they sum with the base to the raw score) and ``reasons`` (at most four, the
-        weightiest first).
+        the model's order; they sum with the base to the raw score), ``base_points`` and ``groups`` (the same
+        by each of `features.GROUPS`, also in whole points that sum with the base's to the score) and
+        ``reasons`` (at most four, the weightiest first).
     """
     matrix, base = scorer.contributions(features)
-    return explained(scorer, features.select(scorer.feature_names).iter_rows(named=True), matrix, base)
+    inputs = features.select(scorer.feature_names).iter_rows(named=True)
+    return explained(scorer, inputs, matrix, base, scorer.points.of(scorer.probability(features)).tolist())
 
 
 def explained(
-    scorer: Scorer, inputs: Iterable[Mapping[str, Value]], matrix: Matrix, base: float
+    scorer: Scorer, inputs: Iterable[Mapping[str, Value]], matrix: Matrix, base: float, scores: Iterable[int]
 ) -> list[dict[str, Any]]:
     """Return the explanations of applications whose contributions are known: see `explain`.
 
@@ -64,15 +67,25 @@ def explained(
     matrix : ndarray of shape (n_applications, n_features)
     base : float
         As `Scorer.contributions` gives them.
+    scores : iterable of int
+        In points.
     """
     names = scorer.feature_names
+    places = _members(tuple(names))
     explanations = []
-    for values, row in zip(inputs, matrix.tolist(), strict=True):
+    for values, row, score in zip(inputs, matrix.tolist(), scores, strict=True):
         contributions = dict(zip(names, row, strict=True))
+        shares = [fsum([row[place] for place in members]) for members in places.values()]
+        base_points, points = scorer.points.split(base, shares, score)
         explanations.append(
             {
                 "base_value": base,
                 "raw_score": base + sum(row),
+                "base_points": base_points,
+                "groups": [
+                    {"group": group, "contribution": share, "points": whole}
+                    for group, share, whole in zip(places, shares, points, strict=True)
+                ],
                 "contributions": [
                     {"feature": name, "value": values[name], "contribution": contributions[name]}
                     for name in names
@@ -111,6 +124,15 @@ def reasons(scorer: Scorer, values: Mapping[str, Value], contributions: Mapping[
         )
         for group in causes[:MOST]
     ]
+
+
+@lru_cache(maxsize=8)  # one for each model that serves
+def _members(names: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the places of the features of every group, of those too that are never a reason."""
+    places: dict[str, list[int]] = {group: [] for group in declared.GROUPS}
+    for place, name in enumerate(names):
+        places[declared.FEATURE_BY_NAME[name].group].append(place)
+    return places
 
 
 @lru_cache(maxsize=8)  # one for each model that serves

@@ -81,21 +81,22 @@ class Judge:
         """Return the verdicts on a portfolio."""
         inputs = features.build(portfolio)[self.scorer.feature_names]
         marks = remarks.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
-        return JudgedTable(self.scorer.decide(inputs), marks, inputs)
+        return JudgedTable(self.scorer.decide_marked(inputs, marks), marks, inputs)
 
     def _judge(self, application: Request | ApplicationRequest) -> Judged:
         row, warnings, values = self._single.read(features.one(*tables.parts(application, features.READS)))
-        said = self._single.decide(row)
+        said = self._single.decide(row, len(warnings), values)
         said["warnings"] = warnings
         return Judged(said, values)
 
     def _explain(self, application: Request | ApplicationRequest, pause: Callable[[], None]) -> Judged:
         pause()
         row, warnings, values = self._single.read(features.one(*tables.parts(application, features.READS)))
+        said = self._single.decide(row, len(warnings), values)
         matrix, base = self.scorer.apportion(row[np.newaxis])
         pause()
-        (explanation,) = explained(self.scorer, [values], matrix, base)
-        return Judged({**self._single.decide(row), "warnings": warnings, **explanation}, values)
+        (explanation,) = explained(self.scorer, [values], matrix, base, [said["score"]])
+        return Judged({**said, "warnings": warnings, **explanation}, values)
 
     def _by_table(
         self, applications: Sequence[Request | ApplicationRequest], is_explained: bool

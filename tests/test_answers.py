@@ -19,6 +19,7 @@ from scoring.features.checks import DECODER
 from scoring.schema import Decision
 from scoring.scorer import Scorer
 from scoring.scorer.calibration import Affine
+from scoring.scorer.certainty import Certainty, ReviewRule
 from scoring.scorer.model import Encoding, Linear, Model
 from scoring.serving.batches import Batches
 from scoring.serving.job import ArrowJob, Job, JsonJob
@@ -53,9 +54,13 @@ def linear() -> Scorer:
     encoding = Encoding(names, {"NAME_INCOME_TYPE": ("Working", "Pensioner")}, {})
     ranges = {"EXT_SOURCE_2": (0.125, 0.875), "AMT_CREDIT": (45_000.0, 2_000_000.0)}
     usual = {"EXT_SOURCE_2": 0.625, "AMT_CREDIT": 500_000.0, "NAME_INCOME_TYPE": "Working"}
+    certainty = Certainty(
+        log_odds=(-2.0, 2.0), below=(0.5, 0.75), above=(0.25, 0.5), near=(0.2, 0.3), near_level=0.3,
+        most=0.15, odd=2, rules=(ReviewRule("AMT_CREDIT", at_least=1_000_000.0),),
+    )  # fmt: skip
     return Scorer(
         Model(encoding, function), Affine(), 0.25, COSTS, POINTS, (), ranges,
-        dict.fromkeys(names, 0.0), usual, dict.fromkeys(names, 1.0),
+        dict.fromkeys(names, 0.0), usual, dict.fromkeys(names, 1.0), certainty=certainty,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from scoring.decision import (
     GRANT_ALL,
+    POINTS,
     PROTECTED,
     Costs,
     Points,
@@ -154,3 +155,15 @@ def test_protected_attributes_name_their_columns():
     assert protected_columns([]) == frozenset()
     with pytest.raises(ValueError, match="unknown protected attribute 'religion'; choose among gender"):
         protected_columns([*PROTECTED, "religion"])
+
+
+@given(st.floats(-30, 30), st.lists(st.floats(-20, 20), max_size=14))
+def test_the_points_of_a_score_sum_to_it_wherever_it_stands(base, log_odds):
+    total = base + sum(log_odds)
+    score = int(POINTS.of(1 / (1 + np.exp(-total)) if total > -700 else 0.0))
+    of_base, points = POINTS.split(base, log_odds, score)
+    assert of_base + sum(points) == score
+    if abs(total) < 13:  # not at an end of the scale
+        assert abs(of_base - (POINTS.offset - POINTS.factor * base)) <= 1.001
+    for whole, share in zip(points, log_odds, strict=True):
+        assert abs(whole + POINTS.factor * share) <= 1.001

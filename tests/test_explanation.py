@@ -66,6 +66,25 @@ def test_contributions_sum_to_the_raw_score(learned):
         assert [part["feature"] for part in explanation["contributions"]] == scorer.feature_names
 
 
+def test_the_contributions_of_the_groups_sum_to_the_raw_score_and_their_points_to_the_score(learned):
+    scorer, table, _ = learned
+    scores = scorer.decide(table[:50])["score"]
+    for score, explanation in zip(scores, explain(scorer, table[:50]), strict=True):
+        parts = explanation["groups"]
+        assert [part["group"] for part in parts] == list(GROUPS) and len(parts) == 12
+        total = explanation["base_value"] + sum(part["contribution"] for part in parts)
+        assert total == pytest.approx(explanation["raw_score"], abs=1e-12)
+        assert explanation["base_points"] + sum(part["points"] for part in parts) == score
+        for part in parts:
+            assert abs(part["points"] + scorer.points.factor * part["contribution"]) < 1
+            of_group = [
+                c
+                for c in explanation["contributions"]
+                if FEATURE_BY_NAME[c["feature"]].group == part["group"]
+            ]
+            assert part["contribution"] == pytest.approx(sum(c["contribution"] for c in of_group), abs=1e-12)
+
+
 def test_a_row_is_explained_alone_as_in_a_batch(learned):
     scorer, table, _ = learned
     batch = explain(scorer, table[:20])

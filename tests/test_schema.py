@@ -256,7 +256,7 @@ def test_an_answer_holds_exactly_its_fields():
     with pytest.raises(ValidationError):
         Decision.model_validate(decision | {"decision": "maybe"})
     reason = Reason(group="g", feature="f", value=None, contribution=0.1, text={"en": "e"})
-    parts = {"base_value": 0.0, "raw_score": 0.1, "contributions": []}
+    parts = {"base_value": 0.0, "raw_score": 0.1, "contributions": [], "base_points": 560, "groups": []}
     Explanation.model_validate(decision | parts | {"reasons": [reason] * 4})
     with pytest.raises(ValidationError):
         Explanation.model_validate(decision | parts | {"reasons": [reason] * 5})

@@ -12,10 +12,13 @@ import pytest
 from scoring import features
 from scoring.candidates import LOGISTIC_REGRESSION, TrainingSet, fit
 from scoring.decision import Costs, Points
+from scoring.schema import Decision
 from scoring.scorer import Scorer, ScorerError, read_examples, read_reference, remarks
 from scoring.scorer.calibration import Affine, Beta, Isotonic
 from scoring.scorer.model import Encoding, Linear, Model, probability
 from tests.support import small
+
+GIVEN_LATER = ("event_id", "SK_ID_CURR", "model", "warnings")  # by who asks and records
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def test_a_loaded_scorer_is_the_saved_one(scorer, tmp_path):
     ours.save(tmp_path / "s", table.head(0), [])
     again = Scorer.load(tmp_path / "s")
     assert again.probability(table).tolist() == ours.probability(table).tolist()
+    assert again.decide(table).equals(ours.decide(table), null_equal=True)
     for name in (
         "feature_names", "categories", "family", "calibration", "threshold", "costs", "points", "policy"
     ):  # fmt: skip
@@ -86,7 +90,7 @@ def test_a_decision_follows_from_the_probability_alone(scorer):
     ours, table = scorer
     decided = ours.decide(table)
     p = ours.probability(table)
-    assert decided.columns == ["probability_of_default", "score", "threshold", "decision"]
+    assert decided.columns == [name for name in Decision.model_fields if name not in GIVEN_LATER]
     assert decided["probability_of_default"].to_list() == p.tolist()
     assert (decided["decision"] == "refused").to_list() == (p >= ours.threshold).tolist()
     assert decided["score"].to_list() == ours.points.of(p).tolist()
@@ -101,7 +105,7 @@ def test_a_row_alone_is_decided_as_in_a_batch(scorer):
 
 def test_no_applications_give_an_empty_table(scorer):
     ours, table = scorer
-    assert ours.decide(table.clear()).shape == (0, 4)
+    assert ours.decide(table.clear()).shape == (0, 8)
     assert ours.warnings(table.clear()) == []
 
 
@@ -194,7 +198,7 @@ COLUMN = {"name": "x", "kind": "number", "importance": 0, "granted_contribution"
     ("changes", "message"),
     [
         ({"format": 2}, "is not of format 1; train again"),
-        ({"features": [COLUMN]}, "reads other features than scorer.json says"),
+        ({"features": [COLUMN], "certainty": None}, "reads other features than scorer.json says"),
         ({"features": [{"name": "x"}]}, "features.0.kind: Field required; import the model again"),
         ({"features": [COLUMN, COLUMN]}, "a feature stands twice"),
         ({"features": [COLUMN | {"minimum": 1, "maximum": 0}]}, "the minimum is above the maximum"),

@@ -7,6 +7,7 @@ import pytest
 
 from scoring import features, tables
 from scoring.schema import ApplicationRequest, Decoder
+from scoring.scorer.certainty import REASONS
 from scoring.scorer.model import Encoding, Linear, Model
 from scoring.scorer.single import Single
 from tests.support import small
@@ -43,11 +44,13 @@ def test_a_row_alone_is_decided_warned_of_and_logged_like_a_row_of_a_table(score
     )
     single = Single(scorer)
     read = [single.read(features.one(*tables.parts(request, features.READS))) for request in requests]
-    found = [(single.decide(row), remarks, inputs) for row, remarks, inputs in read]
+    found = [(single.decide(row, len(odd), inputs), odd, inputs) for row, odd, inputs in read]
     assert np.array_equal([row for row, _, _ in read], scorer.encode(table), equal_nan=True)
     assert found == list(expected)
     problems = {remark["problem"] for _, remarks, _ in found for remark in remarks}
     assert problems == {"unseen category", "outside range"}
+    assert {reason for said, _, _ in found for reason in said["review_reasons"]} == set(REASONS)
+    assert {said["review"] for said, _, _ in found} == {True, False}
 
 
 def test_a_decoded_request_has_the_parts_of_a_validated_one(requests):
@@ -57,7 +60,9 @@ def test_a_decoded_request_has_the_parts_of_a_validated_one(requests):
 
 
 def test_a_model_of_one_feature_can_score_a_row(scorer, requests):
-    one = replace(scorer, model=Model(Encoding(("EXT_SOURCE_2",), {}, {}), Linear.constant(0.5, 1)))
+    one = replace(
+        scorer, certainty=None, model=Model(Encoding(("EXT_SOURCE_2",), {}, {}), Linear.constant(0.5, 1))
+    )
     row, _, inputs = Single(one).read(features.one(*tables.parts(requests[0], features.READS)))
-    default = Single(one).decide(row)["probability_of_default"]
+    default = Single(one).decide(row, 0, inputs)["probability_of_default"]
     assert list(inputs) == ["EXT_SOURCE_2"] and 0 < default < 1

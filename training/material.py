@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ import polars as pl
 
 from scoring import features as declared
 from scoring import tables
-from scoring.candidates import COMPARISONS, Candidate, TrainingSet, vectorise
+from scoring.candidates import COMPARISONS, SCORECARD, Candidate, TrainingSet, fit_rows, vectorise
 from scoring.candidates.coding import Coded
 from scoring.candidates.selection import Selection
 from scoring.decision import DEFAULT_PROTECTED, protected_columns
-from scoring.evaluation import deal_folds
+from scoring.evaluation import cross_validate, deal_folds
+from scoring.evaluation.certain import MOST, Readable
 from scoring.evaluation.checks import Notice, check_alone, check_features, notices
 from scoring.metrics import Outcomes
+from scoring.scorer.certainty import ReviewRule
 from scoring.tables import Portfolio
 from training import tracking
 from training.lineage import code_sha256, data_sha256, git_revision
@@ -48,6 +52,8 @@ class Plan:
     budget_s: float = float("inf")
     select: bool = False
     is_provisional: bool = False
+    review_share: float = MOST
+    rules: tuple[ReviewRule, ...] = ()
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -89,12 +95,36 @@ class Material:
         names = self.chosen.names
         return replace(self, features=self.features.select(names), data=self.data.only(names))
 
+    @cached_property
+    def readable(self) -> Readable:
+        """The readable scorecard that stands beside every other model."""
+        by_fold = self.chosen.folds if self.chosen else None
+        found = cross_validate(SCORECARD, self.data, self.folds, chosen=by_fold)
+        _, card = fit_rows(SCORECARD, self.narrowed().data)
+        return Readable(card, found.raw)
+
     def key(self, plan: Plan, *more: object) -> str:
         """Return a hash of everything that a result depends on, so that none is computed twice."""
         kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
         what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak]
-        what += [plan.select, more]
+        what += [plan.select, plan.review_share, [asdict(rule) for rule in plan.rules], more]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def check_rules(plan: Plan, names: Sequence[str]) -> None:
+    """Raise ValueError if a rule of review reads what the model may not read, or not surely reads."""
+    for rule in plan.rules:
+        feature = declared.FEATURE_BY_NAME.get(rule.feature)
+        if rule.feature not in names or feature is None or feature.kind == "category":
+            raise ValueError(
+                f"the rule of review on {rule.feature!r}: give a number that the model may read, as "
+                "docs/FEATURES.md lists them."
+            )
+        if plan.select:
+            raise ValueError(
+                f"the rule of review on {rule.feature!r} needs that feature, and --select may leave it out; "
+                "give one of the two."
+            )
 
 
 def prepare(plan: Plan, now: datetime) -> Material:
@@ -112,6 +142,7 @@ def prepare(plan: Plan, now: datetime) -> Material:
     y = vectorise(portfolio.applications["TARGET"])
     folds = deal_folds(y, plan.folds, plan.seed)
     names = declared.names(plan.protect)
+    check_rules(plan, names)
     pool_rows = np.sort(np.random.default_rng(plan.seed).permutation(len(y))[:POOL])
     absent = tables.absent(portfolio)
     lineage = {

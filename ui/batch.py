@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import polars as pl
 
@@ -26,7 +27,7 @@ ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the 
 LAST = ("event_id", "warnings")
 ANSWERS = (*(name for name in Decision.model_fields if name not in (KEY, *LAST)), *LAST, "error")
 """Columns of a decision in the file: its fields, those last that a person reads last."""
-TYPES: dict[object, type[pl.DataType]] = {int: pl.Int64, float: pl.Float64}  # of fields; all others are texts
+TYPES: dict[object, type[pl.DataType]] = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}  # others: texts
 
 Score = Callable[[list[dict[str, Any]]], Sequence[Decision | Refused]]
 """Asks the service; per application a decision, or a sentence that says why there is none."""
@@ -192,7 +193,7 @@ def score(
     for start in range(0, len(upload.table), ROWS_A_REQUEST):
         answers += _score_part(upload, start, ask, lang)
         on_progress(len(answers), len(upload.table))
-    types = {name: TYPES.get(field.annotation, pl.String) for name, field in Decision.model_fields.items()}
+    types = {name: _type(field.annotation) for name, field in Decision.model_fields.items()}
     answered = pl.DataFrame(answers, schema={name: types.get(name, pl.String) for name in ANSWERS})
     return ScoredFile(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
 
@@ -229,7 +230,13 @@ def _cell(column: str, sentence: str, lang: str) -> str:
 def _columns(decision: Decision, lang: str) -> dict[str, Any]:
     said = [of_service(warning.text, lang) for warning in decision.warnings]
     kept = {name: getattr(decision, name) for name in ANSWERS[:-1]}
-    return kept | {"warnings": " ".join(said) or None, "error": None}
+    why = "; ".join(decision.review_reasons) or None
+    return kept | {"review_reasons": why, "warnings": " ".join(said) or None, "error": None}
+
+
+def _type(kind: Any) -> type[pl.DataType]:
+    """Return the type of a column; null is of every type."""
+    return TYPES.get(get_args(kind)[0] if get_origin(kind) is UnionType else kind, pl.String)
 
 
 def summary(scored: ScoredFile, lang: str) -> str:

@@ -219,7 +219,8 @@ def _explanation(answer: Explanation | None) -> dict[str, Any]:
         return dict.fromkeys(names) | reasons
     for i, reason in enumerate(answer.reasons):
         reasons |= {f"reason_{i + 1}_{language}": reason.text.get(language, "") for language in languages()}
-    return {name: getattr(answer, name) for name in names} | {"warnings": len(answer.warnings)} | reasons
+    listed = {"review_reasons": "; ".join(answer.review_reasons), "warnings": len(answer.warnings)}
+    return {name: getattr(answer, name) for name in names} | listed | reasons
 
 
 def _bar() -> Progress:

@@ -247,16 +247,17 @@ class _Journal:
 def _write_csv(draft: Path, parts: list[Path]) -> None:
     with draft.open("wb") as file:
         for i, path in enumerate(parts):
-            harmless(_flat_warnings(pl.read_parquet(path))).write_csv(file, include_header=i == 0)
+            harmless(_flat(pl.read_parquet(path))).write_csv(file, include_header=i == 0)
 
 
-def _flat_warnings(table: pl.DataFrame) -> pl.DataFrame:
-    """Write the warnings of a row into one cell: ``feature: problem (value); …``."""
+def _flat(table: pl.DataFrame) -> pl.DataFrame:
+    """Write each list of a row into one cell: reasons of review, and ``feature: problem (value); …``."""
     if "warnings" not in table.columns:
         return table
     part = pl.element().struct
     words = pl.format("{}: {} ({})", part["feature"], part["problem"], part["value"])
-    return table.with_columns(pl.col("warnings").list.eval(words).list.join("; "))
+    table = table.with_columns(pl.col("warnings").list.eval(words))
+    return table.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

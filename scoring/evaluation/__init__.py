@@ -18,6 +18,8 @@ from scoring.evaluation.calibrating import Choice, choose, regression
 from scoring.metrics import RANKS, REPLICATES, SURE, Measured, Outcomes, measure, with_intervals
 from scoring.scorer.model import Vector, probability
 
+LEAST_DEFAULTS = 60  # below it a quarter of the other folds has too few for the parts of a booster
+
 Tune = Callable[[TrainingSet, str], tuple[Candidate, Trials]]
 """From what to learn from, and the name of that part, to the best candidate on it."""
 
@@ -26,13 +28,15 @@ Tune = Callable[[TrainingSet, str], tuple[Candidate, Trials]]
 class OutOfFold:
     """What cross-validation gives: each application's log-odds from a model that did not see it.
 
-    ``trials`` has, per fold, what a search tried there.
+    ``trials`` has, per fold, what a search tried there; ``lesser`` each application's log-odds from a model
+    that learned from a quarter of the others only, if that was asked for and they are enough to learn from.
     """
 
     raw: Vector
     fold_auc: tuple[float, ...]
     rounds: tuple[int, ...]
     trials: Mapping[str, Trials] = field(default_factory=dict)
+    lesser: Vector | None = None
 
     @property
     def best_rounds(self) -> int | None:
@@ -114,6 +118,7 @@ def cross_validate(
     progress: Callable[[int], Progress] | None = None,
     tune: Tune | None = None,
     chosen: Sequence[Sequence[str]] | None = None,
+    has_lesser: bool = False,
 ) -> OutOfFold:
     """Fit a candidate without each fold in turn and score that fold.
 
@@ -132,9 +137,12 @@ def cross_validate(
         Chooses the settings, on the features that the fold's model reads.
     chosen : sequence of sequence of str, optional
         For each fold the features that were chosen on the others (``selection.select``); all if not given.
+    has_lesser : bool
+        Fit each fold's model once more on a quarter of the others: see `OutOfFold`.
     """
     y = data.y
     raw = np.empty(len(y))
+    lesser = np.empty(len(y)) if has_lesser and y.sum() >= LEAST_DEFAULTS else None
     auc: list[float] = []
     rounds: list[int] = []
     trials: dict[str, Trials] = {}
@@ -148,9 +156,19 @@ def cross_validate(
         encoding, function = fit_rows(tuned, others, progress=report)
         raw[outside] = function.raw(others.coded.encode(encoding, outside))
         auc.append(measure(y[outside], probability(raw[outside]), 0.5)["auc"])
+        if lesser is not None:
+            encoding, less = fit_rows(tuned, others.take(quarter(others, fold)))
+            lesser[outside] = less.raw(others.coded.encode(encoding, outside))
         if hasattr(function, "trees"):
             rounds.append(function.trees // tuned.boosters)
-    return OutOfFold(raw, tuple(auc), tuple(rounds), trials)
+    return OutOfFold(raw, tuple(auc), tuple(rounds), trials, lesser)
+
+
+def quarter(data: TrainingSet, seed: int) -> NDArray[np.intp]:
+    """Return a quarter of the positions to learn from, drawn from the seed, a quarter of either outcome."""
+    random = np.random.default_rng(seed)
+    classes = [data.positions[data.outcomes == outcome] for outcome in (0, 1)]
+    return np.sort(np.concatenate([random.permutation(rows)[: -(-len(rows) // 4)] for rows in classes]))
 
 
 def evaluate(

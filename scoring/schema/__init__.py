@@ -10,9 +10,11 @@ from scoring.schema.answers import (
     Decision,
     Explanation,
     FieldError,
+    GroupContribution,
     InputWarning,
     Problem,
     Reason,
+    ReviewReason,
 )
 from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
@@ -71,6 +73,7 @@ __all__ = [
     "FieldError",
     "FoundDecision",
     "GivenOutcome",
+    "GroupContribution",
     "History",
     "InputWarning",
     "InstallmentsPayment",
@@ -90,6 +93,7 @@ __all__ = [
     "RecordedPage",
     "Request",
     "Review",
+    "ReviewReason",
     "ReviewRequest",
     "ReviewState",
     "ScoreRequest",

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.problems import FAULTS, Fault, places, type_of
 
+ReviewReason = Literal["near_threshold", "unlike_training", "scorecard_disagrees", "policy_rule"]
 REASON = {"en": "Past instalments were paid late or in part."}
 WARNING = {"en": "Occupation: the model never saw “Astronaut”, which counts as unknown."}
 
@@ -33,11 +34,28 @@ class Decision(Answer):
     probability_of_default: float = Field(
         description="Calibrated probability of default.", ge=0, le=1, examples=[0.0412]
     )
+    probability_low: float | None = Field(
+        None,
+        description="Where the interval begins that holds the true probability in 90 of 100 cases; null "
+        "where the model knows none.",
+        ge=0,
+        le=1,
+        examples=[0.0287],
+    )
+    probability_high: float | None = Field(None, description="Where it ends.", ge=0, le=1, examples=[0.0588])
     score: int = Field(description="Score in points; more points, less risk.", examples=[578])
     threshold: float = Field(
         description="Probability at or above which an application is refused.", ge=0, le=1, examples=[0.0925]
     )
     decision: Literal["granted", "refused"] = Field(description="What the rule says.")
+    review: bool | None = Field(
+        None, description="Whether a person should look; null where the model does not say.", examples=[False]
+    )
+    review_reasons: list[ReviewReason] = Field(
+        [],
+        description="Why: the probability is too near the threshold to be sure of its side; inputs unlike "
+        "those of training; the readable scorecard clearly decides otherwise; a rule of the lender.",
+    )
     model: str = Field(description="Exact tag of the model.", examples=["credit_scoring:3f2a9c01"])
     warnings: list[InputWarning] = Field([], description="Inputs unlike those of training.")
 
@@ -48,6 +66,16 @@ class Contribution(Answer):
     feature: str = Field(description="Name of the feature.", examples=["ext_mean"])
     value: float | str | None = Field(description="Its value for this application; null if missing.")
     contribution: float = Field(description="Log-odds; above 0 raises the risk.", examples=[-0.41])
+
+
+class GroupContribution(Answer):
+    """The share of one group of features in the raw score, and in the score."""
+
+    group: str = Field(description="The group, as GET /model names it.", examples=["external_score"])
+    contribution: float = Field(description="Log-odds: the sum over its features; above 0 raises the risk.")
+    points: int = Field(
+        description="The same in points of the score; above 0 lowers the risk.", examples=[-7]
+    )
 
 
 class Reason(Answer):
@@ -66,6 +94,11 @@ class Explanation(Decision):
     base_value: float = Field(description="Raw score of the average application, in log-odds.")
     raw_score: float = Field(description="Log-odds of the probability of default, calibrated.")
     contributions: list[Contribution] = Field(description="One per feature of the model.")
+    base_points: int = Field(description="Points of the average application.", examples=[561])
+    groups: list[GroupContribution] = Field(
+        description="One per group of features: base value + contributions = raw score, base points + "
+        "points = score."
+    )
     reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from scoring.problems import FAULTS
-from scoring.schema.answers import Answer, Contribution, FieldError, Reason
+from scoring.schema.answers import Answer, Contribution, FieldError, GroupContribution, Reason
 
 REASON_LETTERS = 2_000
 MOST_OUTCOMES = 1_000
@@ -133,6 +133,8 @@ class Recomputed(Answer):
     base_value: float = Field(description="Raw score of the average application, in log-odds.")
     raw_score: float = Field(description="Log-odds of the probability of default, calibrated.")
     contributions: list[Contribution] = Field(description="One per feature of the model.")
+    base_points: int = Field(description="Points of the average application.")
+    groups: list[GroupContribution] = Field(description="One per group of features.")
     reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
 
 

@@ -22,8 +22,10 @@ from polars.exceptions import PanicException
 
 from scoring.decision import GRANTED, REFUSED, Costs, Points, decide
 from scoring.scorer import calibration as calibrated
+from scoring.scorer import certainty as certain
 from scoring.scorer import description, remarks
 from scoring.scorer.calibration import Affine, Calibration
+from scoring.scorer.certainty import Certainty
 from scoring.scorer.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
 from scoring.scorer.scorecard import Scorecard
 from scoring.tables.decisions import COLUMNS
@@ -31,6 +33,7 @@ from scoring.tables.decisions import COLUMNS
 FORMAT = 1
 FAMILIES: dict[type, str] = {Boosted: "lightgbm", Scorecard: "scorecard", Linear: "linear"}
 BOOSTER, DESCRIPTION, REFERENCE, EXAMPLES = "booster.txt", "scorer.json", "reference.parquet", "examples.json"
+_TYPES = {"probability_low": pl.Float64, "probability_high": pl.Float64}  # where all are null
 STORED = "model.yaml"  # BentoML's own, beside a scorer in its model store
 
 
@@ -66,6 +69,9 @@ class Scorer:
         Out-of-fold metrics, each with ``value`` and, where there is a 95 % interval, ``low`` and ``high``.
     lineage : mapping
         Data hash, git revision, library versions, time, candidate, seed.
+    certainty : Certainty, optional
+        How sure the probabilities are, and what goes to review. Scorers of earlier versions know nothing of
+        it: they give no interval, and do not say whether a person should look.
     """
 
     model: Model
@@ -80,6 +86,7 @@ class Scorer:
     importance: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     lineage: Mapping[str, Any] = field(default_factory=dict)
+    certainty: Certainty | None = None
 
     @property
     def feature_names(self) -> list[str]:
@@ -131,19 +138,36 @@ class Scorer:
         return self.calibration.apportion(*self.model.function.contributions(matrix))
 
     def decide(self, features: pl.DataFrame) -> pl.DataFrame:
-        """Return probability_of_default, score (points), threshold and decision, one row per application."""
-        default = self.probability(features)
-        said = {name: np.broadcast_to(value, len(default)) for name, value in self.say(default).items()}
-        words = {name: pl.String for name, column in said.items() if column.dtype.kind == "U"}
-        return pl.DataFrame(
-            {name: column.tolist() if name in words else column for name, column in said.items()},
-            schema_overrides=words,
-        )
+        """Return all that `say` gives, ``review`` and ``review_reasons``, one row per application."""
+        return self.decide_marked(features, remarks.marks(self.model.encoding, self.ranges, features))
 
-    def say(self, default: Vector) -> dict[str, NDArray[Any] | float]:
+    def decide_marked(self, features: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
+        """Return what `decide` does, of applications whose `remarks.marks` are known."""
+        matrix = self.encode(features)
+        default = probability(self.calibration.of(self.model.function.raw(matrix)))
+        said = {n: np.broadcast_to(np.asarray(value), len(default)) for n, value in self.say(default).items()}
+        columns = [
+            pl.Series(name, column.tolist() if column.dtype.kind in "UO" else column, _TYPES.get(name))
+            for name, column in said.items()
+        ]
+        if self.certainty is None:
+            found: list[list[str]] = [[]] * len(default)
+            is_asked = pl.Series("review", [None] * len(default), pl.Boolean)
+        else:
+            odd = np.bincount(marks["row"].to_numpy(), minlength=len(default))
+            bits = self.certainty.reviews(
+                default, default >= self.threshold, odd, matrix, lambda name: features[name].to_numpy()
+            )
+            found, is_asked = certain.listed(bits), pl.Series("review", bits > 0)
+        return pl.DataFrame([*columns, is_asked, pl.Series("review_reasons", found, pl.List(pl.String))])
+
+    def say(self, default: Vector) -> dict[str, NDArray[Any] | float | None]:
         """Return fields of `schema.Decision`: one value for each probability of default, or one for all."""
+        low, high = (None, None) if self.certainty is None else self.certainty.interval(default)
         return {
             "probability_of_default": default,
+            "probability_low": low,
+            "probability_high": high,
             "score": self.points.of(default),
             "threshold": self.threshold,
             "decision": decide(default, self.threshold),
@@ -342,6 +366,7 @@ def _describe(scorer: Scorer) -> dict[str, Any]:
         "policy": list(scorer.policy),
         "metrics": scorer.metrics,
         "lineage": scorer.lineage,
+        "certainty": scorer.certainty and certain.described(scorer.certainty, _reading(scorer)),
     }
 
 
@@ -349,6 +374,14 @@ def _card(scorer: Scorer, card: Scorecard) -> dict[str, Any]:
     """Return a scorecard as JSON; its points are those of the score where calibration is affine."""
     slope = scorer.calibration.slope if isinstance(scorer.calibration, Affine) else 1.0
     return card.to_json(scorer.feature_names, scorer.categories, -scorer.points.factor * slope)
+
+
+def _reading(scorer: Scorer) -> dict[str, Any] | None:
+    """Return the readable scorecard beside the model as JSON."""
+    if scorer.certainty is None or scorer.certainty.reading is None:
+        return None
+    card = scorer.certainty.reading.card
+    return card.to_json(scorer.feature_names, scorer.categories, -scorer.points.factor)
 
 
 def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
@@ -384,6 +417,7 @@ def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
         {column["name"]: column["importance"] for column in columns},
         said["metrics"],
         said["lineage"],
+        said.get("certainty") and certain.rebuilt(said["certainty"], names),
     )
 
 

@@ -16,6 +16,7 @@ from scoring.decision import GRANT_ALL, PROTECTED
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -152,6 +153,43 @@ class _Metric(_Part):
     high: Number | None = None
 
 
+class _Rule(_Part):
+    feature: Name
+    at_least: Number | None
+    at_most: Number | None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("a rule has one bound")
+        return self
+
+
+class _Reading(_Part):
+    card: _Card
+    refuses_from: Number
+    grants_to: Number
+
+
+class _Certainty(_Part):
+    log_odds: Annotated[list[Number], Field(min_length=1)]
+    below: list[NotNegative]
+    above: list[NotNegative]
+    near: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    near_level: Share
+    most: Share
+    odd: Annotated[int, Field(ge=1)]
+    reading: _Reading | None
+    rules: list[_Rule]
+    shares: dict[Name, Share]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if not _rise(self.log_odds) or {len(self.below), len(self.above)} != {len(self.log_odds)}:
+            raise ValueError("the interval has a width on either side of each knot, and the knots rise")
+        return self
+
+
 class _Description(_Part):
     format: Literal[1]
     sha256: Sha256
@@ -167,6 +205,7 @@ class _Description(_Part):
     policy: list[str]
     metrics: dict[str, _Metric]
     lineage: dict[str, Any]
+    certainty: _Certainty | None = None  # earlier versions knew none
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -180,6 +219,13 @@ class _Description(_Part):
             raise ValueError("the linear function has other features than the scorer")
         if self.scorecard is not None and not self.scorecard.terms.keys() <= set(names):
             raise ValueError("the scorecard reads a feature that the scorer does not have")
+        if self.certainty is not None:
+            numbers = {column.name for column in self.features if column.kind == "number"}
+            if not {rule.feature for rule in self.certainty.rules} <= numbers:
+                raise ValueError("a rule of review reads no number that the model reads")
+            reading = self.certainty.reading
+            if reading is not None and not reading.card.terms.keys() <= set(names):
+                raise ValueError("the readable scorecard reads a feature that the scorer does not have")
         if unknown := set(self.policy) - PROTECTED.keys():
             raise ValueError(f"the policy protects {len(unknown)} attributes that this version does not know")
         return self

@@ -66,11 +66,22 @@ class Single:
         codes_row[self._filled[gaps]] = self._fills[gaps]
         return codes_row, outside + strange, dict(zip(self._names, values, strict=True))
 
-    def decide(self, row: Vector) -> dict[str, Any]:
-        """Return what the scorer decides on a row."""
-        raw = self.scorer.model.function.raw(row.reshape(1, -1))
-        said = self.scorer.say(probability(self.scorer.calibration.of(raw)))
-        return {name: value if isinstance(value, float) else value[0].item() for name, value in said.items()}
+    def decide(self, row: Vector, odd: int, values: Mapping[str, Value]) -> dict[str, Any]:
+        """Return what the scorer decides on a row, ``odd`` of whose ``values`` are unlike training."""
+        scorer = self.scorer
+        raw = scorer.model.function.raw(row.reshape(1, -1))
+        found = scorer.say(probability(scorer.calibration.of(raw)))
+        said: dict[str, Any] = {
+            name: value[0].item() if isinstance(value, np.ndarray) else value for name, value in found.items()
+        }
+        reasons: list[str] = []
+        certainty = scorer.certainty
+        if certainty is not None:
+            default = said["probability_of_default"]
+            reasons = certainty.review(default, default >= scorer.threshold, odd, row, values)
+        said["review"] = None if certainty is None else bool(reasons)
+        said["review_reasons"] = reasons
+        return said
 
     def _only(self, features: Mapping[str, Value]) -> tuple[Value]:
         """Return the one value of a model of one feature: itemgetter would give it without its tuple."""

@@ -15,6 +15,8 @@ from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest
 from scoring.scorer import DESCRIPTION, Scorer, _own_hash
 from scoring.scorer.calibration import Affine
+from scoring.scorer.certainty import Certainty, Reading, ReviewRule
+from scoring.scorer.scorecard import FeaturePoints, Scorecard
 
 Request = dict[str, Any]
 
@@ -113,8 +115,31 @@ def scorer(
         granted_values={name: value for name, value in medians.items() if value is not None},
         metrics={"auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
         lineage={"candidate": "lightgbm"},
+        certainty=certainty(table.columns),
     )
     return learned, table, requests
+
+
+def certainty(names: list[str]) -> Certainty:
+    """Make a certainty by hand: every reason of review is met among a few applications."""
+    card = Scorecard(
+        -1.0,
+        (
+            FeaturePoints(names.index("EXT_SOURCE_2"), (0.4, 0.7), (1.5, 0.0, -1.5), 0.25),
+            FeaturePoints(names.index("installment_late_days_mean"), (8.0,), (-0.3, 1.1), 0.0),
+        ),
+    )
+    return Certainty(
+        log_odds=(-3.0, -1.0, 1.0),
+        below=(0.9, 0.7, 0.8),
+        above=(0.5, 0.6, 0.7),
+        near=(0.14, 0.15),
+        near_level=0.3,
+        most=0.15,
+        odd=2,
+        reading=Reading(card, 0.1, -1.5),
+        rules=(ReviewRule("AMT_CREDIT", at_least=850_000.0), ReviewRule("EXT_SOURCE_2", at_most=0.3)),
+    )
 
 
 def sign(folder: Path) -> None:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from scoring.decision import POINTS
 from scoring.problems import Fault, type_of
 from scoring.schema import Decision, fault_at
 
@@ -59,12 +60,14 @@ def explain(application: dict[str, Any]) -> dict[str, Any]:
         "decision": "refused" if p >= THRESHOLD else "granted",
         "model": MODEL,
         "warnings": [],
+        "review_reasons": [],
         "base_value": BASE,
         "raw_score": raw,
         "contributions": [
             {"feature": feature["name"], "value": value, "contribution": contribution}
             for feature, value, contribution in zip(FEATURES, values, contributions, strict=True)
         ],
+        **_groups(raw, contributions),
         "reasons": [
             {
                 "group": "external_score",
@@ -77,6 +80,16 @@ def explain(application: dict[str, Any]) -> dict[str, Any]:
                 },
             }
         ],
+    }
+
+
+def _groups(raw: float, contributions: list[float]) -> dict[str, Any]:
+    score = int(POINTS.of(1 / (1 + math.exp(-raw))))
+    base, points = POINTS.split(BASE, contributions, score)
+    parts = zip(GROUPS, contributions, points, strict=True)
+    return {
+        "base_points": base,
+        "groups": [{"group": group, "contribution": share, "points": whole} for group, share, whole in parts],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import polars as pl
@@ -22,11 +23,15 @@ def arrow_type(kind: Any) -> pa.DataType:
 
     The words of a part, a text for each language, are what JSON is asked for.
     """
+    if get_origin(kind) is UnionType:  # with null: each column of Arrow may have one
+        return arrow_type(get_args(kind)[0])
     if get_origin(kind) is list:
-        fields = get_args(kind)[0].model_fields.items()
+        if not hasattr(part := get_args(kind)[0], "model_fields"):
+            return pa.list_(arrow_type(part))
+        fields = part.model_fields.items()
         texts = [(name, pa.string()) for name, field in fields if get_origin(field.annotation) is not dict]
         return pa.list_(pa.struct(texts))
-    return {int: pa.int64(), float: pa.float64()}.get(kind, pa.string())
+    return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(kind, pa.string())
 
 
 def schema_of(answer: type[BaseModel]) -> pa.Schema:
