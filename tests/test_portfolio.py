@@ -249,7 +249,7 @@ def test_a_killed_worker_is_said_with_the_remedy(portfolio, tmp_path) -> None:
 def test_another_run_in_the_same_folder_is_refused(portfolio, model, scored) -> None:
     with pytest.raises(RunError, match="another run;"):
         run_once(portfolio, scored, "score", model, buckets=4, run_name="other night")
-    with pytest.raises(RunError, match="another purpose"):
+    with pytest.raises(RunError, match="another command"):
         run_once(portfolio, scored, "explain", model, buckets=4, run_name="night")
 
 

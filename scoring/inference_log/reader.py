@@ -19,7 +19,7 @@ from scoring.inference_log.note import Note
 from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash
 from scoring.inference_log.table import TableEntry, records
-from scoring.tables.decisions import LOGGED
+from scoring.tables.decisions import COLUMNS, LOGGED
 
 NAMED = 10_000  # lines that are set aside by name
 BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns

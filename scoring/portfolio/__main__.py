@@ -27,7 +27,7 @@ from scoring.portfolio.finished import Finished
 from scoring.portfolio.job import RunError
 from scoring.portfolio.pool import processors
 from scoring.portfolio.running import NamedScorer, RunSummary, run, split
-from scoring.portfolio.work import RESULT, Purpose
+from scoring.portfolio.work import RESULT, Command
 from scoring.replay import ReplayError, tell
 from scoring.scorer import Scorer, ScorerError, described_sha256
 from scoring.store import StoreError, stored
@@ -223,6 +223,9 @@ def record(
         Path, typer.Option(help="Key of the log.", envvar=settings.KEY_FILE.name)
     ] = settings.KEY_FILE.default,
     operator: Annotated[str, typer.Option(help="Who records them: stands in the record.")] = "",
+    purpose: Annotated[
+        Literal["decision", "preview", "what-if", "test"], typer.Option(help="What they were asked for.")
+    ] = "decision",
 ) -> None:
     """Enter the decisions of a finished run in the log, so that they are found, reviewed and replayed there.
 
@@ -246,7 +249,7 @@ def record(
         )
         try:
             count = found.record(
-                writer, partial(datetime.now, UTC), operator or None, partial(progress, "recording")
+                writer, partial(datetime.now, UTC), operator or None, purpose, partial(progress, "recording")
             )
         finally:
             writer.close()
@@ -254,7 +257,7 @@ def record(
 
 
 def _run(
-    purpose: Purpose,
+    command: Command,
     portfolio: Path,
     out: Path,
     tag: str | None,
@@ -276,7 +279,7 @@ def _run(
         summary = run(
             portfolio,
             out,
-            purpose,
+            command,
             model,
             partial(datetime.now, UTC),
             population=population,
@@ -288,10 +291,10 @@ def _run(
             is_fresh=fresh,
             progress=progress,
         )
-    _tell(summary, out, purpose, time.perf_counter() - began)
+    _tell(summary, out, command, time.perf_counter() - began)
 
 
-def _tell(summary: RunSummary, out: Path, purpose: Purpose, seconds: float) -> None:
+def _tell(summary: RunSummary, out: Path, command: Command, seconds: float) -> None:
     resumed = f", {summary.resumed} of {summary.buckets} buckets by an earlier run" if summary.resumed else ""
     manifest = summary.manifest
     if manifest is None:
@@ -303,7 +306,7 @@ def _tell(summary: RunSummary, out: Path, purpose: Purpose, seconds: float) -> N
         elif table["orphans"]:
             words = f"{name}: {table['orphans']} of {table['read']} records are of no application"
             err.print(words, highlight=False)
-    rows = manifest["rows"][RESULT[purpose]]
+    rows = manifest["rows"][RESULT[command]]
     typer.echo(f"{rows} applications in {seconds:.1f} s{resumed} -> {out}")
     if manifest["rejected"]:
         err.print(f"{manifest['rejected']} more are invalid: {out / 'rejected'} says why", highlight=False)

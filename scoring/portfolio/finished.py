@@ -14,7 +14,7 @@ from scoring.inference_log import Entry, InferenceLog, inputs_hash
 from scoring.portfolio.job import MANIFEST, RunError, is_whole, write_json
 from scoring.portfolio.work import RESULT
 from scoring.replay import Replay, compare, inputs_of
-from scoring.schema import KEY
+from scoring.schema import KEY, Purpose
 from scoring.scorer import Scorer
 
 RECORDED = ".recorded.json"  # the parts that are in a log
@@ -34,7 +34,7 @@ class Finished:
         try:
             self.manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
             self.model: str | None = self.manifest["job"]["model"]
-            self._kind: str = RESULT[self.manifest["job"]["purpose"]]
+            self._kind: str = RESULT[self.manifest["job"]["command"]]
         except (OSError, ValueError, KeyError):
             raise RunError(f"{out} has no {MANIFEST}: the run is not finished; repeat its command.") from None
         if self.model is None:
@@ -86,6 +86,7 @@ class Finished:
         log: InferenceLog,
         clock: Callable[[], datetime],
         operator: str | None = None,
+        purpose: Purpose = "decision",
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> int:
         """Enter every decision in a log, each as one record; return how many.
@@ -109,14 +110,16 @@ class Finished:
             if name not in done:
                 decided = pl.read_parquet(self._whole(part))
                 inputs = pl.read_parquet(self._whole(self._inputs[name])).drop("event_id")
-                log.record(self._entries(decided, inputs, operator), clock())
+                log.record(self._entries(decided, inputs, operator, purpose), clock())
                 done.append(name)
                 write_json(path, before | {str(log.folder.resolve()): done})
                 count += decided.height
             progress(number, len(self._parts))
         return count
 
-    def _entries(self, decided: pl.DataFrame, inputs: pl.DataFrame, operator: str | None) -> list[Entry]:
+    def _entries(
+        self, decided: pl.DataFrame, inputs: pl.DataFrame, operator: str | None, purpose: Purpose
+    ) -> list[Entry]:
         given = (
             [[reason["feature"] for reason in one] for one in decided["reasons"].to_list()]
             if "reasons" in decided.columns
@@ -132,6 +135,7 @@ class Finished:
                 decision=said["decision"],
                 features=values,
                 operator=operator,
+                purpose=purpose,
                 reasons=None if reasons is None else tuple(reasons),
             )
             for said, values, reasons in zip(

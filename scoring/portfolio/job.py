@@ -18,9 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from scoring.portfolio.work import RESULT, Done, Purpose, Work
+from scoring.portfolio.work import RESULT, Command, Done, Work
 from scoring.scorer import Scorer
-from scoring.tables.buckets import Bucket, Buckets, Table
+from scoring.tables.buckets import ApplicantBucket, Buckets, Table
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -40,7 +40,7 @@ class Task:
 
     Attributes
     ----------
-    purpose : {"score", "features", "explain"}
+    command : {"score", "features", "explain"}
     run : str
         What the ids of the events are made from, with the model and the applicant.
     model : str
@@ -51,7 +51,7 @@ class Task:
         Whether LightGBM itself may answer where the kernels are not built.
     """
 
-    purpose: Purpose
+    command: Command
     run: str
     model: str = ""
     scorer: str = ""
@@ -65,15 +65,15 @@ class Task:
         RunError, ScorerError
             If the kernels are not here and nobody allowed to go without, or the model does not load.
         """
-        if self.purpose == "features":
-            return Work(self.purpose, self.run), "none"
+        if self.command == "features":
+            return Work(self.command, self.run), "none"
         scorer = Scorer.load(Path(self.scorer))
         if scorer.engine == "lightgbm" and not self.is_slow_allowed:
             raise RunError(
                 f"on {platform.node()} the scores would come seven times slower from LightGBM itself: "
                 f"{scorer.without_native}. Build the kernels there, or allow it with --allow-slow."
             )
-        return Work(self.purpose, self.run, self.model, scorer), scorer.engine
+        return Work(self.command, self.run, self.model, scorer), scorer.engine
 
 
 def code_sha256() -> str:
@@ -171,7 +171,7 @@ class PortfolioRun:
         done = [receipts[number] for number in range(len(buckets))]
         tables = {name: _counted(name, table, done) for name, table in buckets.tables.items()}
         parts = [part for receipt in done for part in receipt["parts"]]
-        rows = Counter({RESULT[self.facts["purpose"]]: 0})
+        rows = Counter({RESULT[self.facts["command"]]: 0})
         for part in parts:
             rows[part["kind"]] += part["rows"]
         scores = sorted({receipt["kernel"] for receipt in done})
@@ -216,7 +216,7 @@ def _compare(found: Mapping[str, Any], facts: Mapping[str, Any], place: Path) ->
         )
 
 
-def keep(out: Path, number: int, bucket: Bucket, done: Done, kernel: str) -> Receipt:
+def keep(out: Path, number: int, bucket: ApplicantBucket, done: Done, kernel: str) -> Receipt:
     """Put what came of a bucket away, whole or not at all; the receipt comes last."""
     parts = []
     for kind, table in done.tables.items():
@@ -260,7 +260,7 @@ def check_counts(manifest: Mapping[str, Any]) -> None:
                 f"{name}: {said['read']} records were read, {said['matched']} matched and {said['orphans']} "
                 "without an application; report this."
             )
-    result = RESULT[manifest["job"]["purpose"]]
+    result = RESULT[manifest["job"]["command"]]
     if manifest["applications"] != manifest["rows"][result] + manifest["rejected"]:
         raise RunError(
             f"{manifest['applications']} applications were read, {manifest['rows'][result]} are in {result}/ "

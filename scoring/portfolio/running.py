@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from scoring import features
 from scoring.portfolio.job import PortfolioRun, RunError, Task, agree, code_sha256, run_of
 from scoring.portfolio.pool import Pool
-from scoring.portfolio.work import Purpose
+from scoring.portfolio.work import Command
 from scoring.tables import Population
 from scoring.tables.buckets import BucketPlan, Buckets, finish, sweep
 
@@ -81,7 +81,7 @@ def _largest_first(tables: Sequence[str]) -> list[str]:
 def run(
     portfolio: Path,
     out: Path,
-    purpose: Purpose,
+    command: Command,
     model: NamedScorer | None,
     now: Callable[[], datetime],
     *,
@@ -102,7 +102,7 @@ def run(
         Folder or zip with the tables, or a portfolio in buckets: see `split`.
     out : Path
         Folder to make. What an interrupted call has done is not done again.
-    purpose : {"score", "features", "explain"}
+    command : {"score", "features", "explain"}
     model : NamedScorer or None
         Not for features.
     now : callable
@@ -129,7 +129,7 @@ def run(
     if share[1] > 1 and not is_laid_out:
         raise RunError("a share is one of a portfolio in buckets; make them first with `split`.")
     facts: dict[str, Any] = {
-        "purpose": purpose,
+        "command": command,
         "run": run_name,
         "model": model.tag if model else None,
         "scorer_sha256": model.sha256 if model else None,
@@ -152,16 +152,16 @@ def run(
             found = split(portfolio, layout, population, processes, plan.buckets, progress)
         named = run_name or run_of(found.tables, plan.population)
         tag, scorer = (model.tag, str(model.folder)) if model else ("", "")
-        task = Task(purpose, named, tag, scorer, is_slow_allowed)
+        task = Task(command, named, tag, scorer, is_slow_allowed)
         done = job.receipts()
         resumed = len(done)
         mine = [number for number in range(share[0], len(found), share[1]) if number not in done]
         with Pool(processes) as pool:
-            progress(purpose, resumed, len(found))
+            progress(command, resumed, len(found))
             calls = [["work", asdict(task), str(layout), str(out), number] for number in mine]
             for receipt in pool.ask(calls):
                 done[receipt["number"]] = receipt
-                progress(purpose, len(done), len(found))
+                progress(command, len(done), len(found))
         done |= job.receipts() if share[1] > 1 else {}
         if len(done) < len(found):
             return RunSummary(None, len(found), resumed)

@@ -15,11 +15,11 @@ from scoring.features.checks import explain as said
 from scoring.schema import KEY
 from scoring.scorer import Scorer, remarks
 from scoring.tables import LABEL
-from scoring.tables.buckets import Bucket
+from scoring.tables.buckets import ApplicantBucket
 
-Purpose = Literal["score", "features", "explain"]
-RESULT: dict[Purpose, str] = {"score": "decisions", "features": "features", "explain": "explanations"}
-"""The table that each purpose makes, beside ``inputs`` (what the model read) and ``rejected``."""
+Command = Literal["score", "features", "explain"]
+RESULT: dict[Command, str] = {"score": "decisions", "features": "features", "explain": "explanations"}
+"""The table that each command makes, beside ``inputs`` (what the model read) and ``rejected``."""
 
 DIGITS = 32  # of an event's id
 REJECTED: dict[str, pl.DataType] = {
@@ -63,7 +63,7 @@ class Work:
 
     Parameters
     ----------
-    purpose : {"score", "features", "explain"}
+    command : {"score", "features", "explain"}
     run : str
         What the decisions belong together by: the ids of their events are made from it.
     model : str
@@ -72,13 +72,13 @@ class Work:
         Not for features.
     """
 
-    def __init__(self, purpose: Purpose, run: str, model: str = "", scorer: Scorer | None = None) -> None:
+    def __init__(self, command: Command, run: str, model: str = "", scorer: Scorer | None = None) -> None:
         self._make: Callable[[pl.DataFrame, pl.DataFrame], dict[str, pl.DataFrame]] = self._decided
-        if purpose == "features":
+        if command == "features":
             self._make = self._aggregated
-        self._purpose, self._run, self._model, self._scorer = purpose, run, model, scorer
+        self._command, self._run, self._model, self._scorer = command, run, model, scorer
 
-    def __call__(self, bucket: Bucket) -> Done:
+    def __call__(self, bucket: ApplicantBucket) -> Done:
         """Return what comes of a bucket; applications with a value that the service refuses are rejected."""
         everything = features.build(bucket.portfolio)
         raw = bucket.portfolio.applications.drop("row")
@@ -102,9 +102,9 @@ class Work:
         decided = self._scorer.decide(inputs).select(
             events, clients, pl.all(), pl.lit(self._model).alias("model"), _warnings(self._scorer, inputs)
         )
-        if self._purpose == "explain":
+        if self._command == "explain":
             decided = decided.hstack(_explained(self._scorer, inputs))
-        return {RESULT[self._purpose]: decided, "inputs": inputs.insert_column(0, events)}
+        return {RESULT[self._command]: decided, "inputs": inputs.insert_column(0, events)}
 
 
 def _rejected(checked: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:

@@ -161,7 +161,7 @@ def sweep(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Bucket:
+class ApplicantBucket:
     """The applicants of a bucket, in the order of their numbers, each with all its records.
 
     Attributes
@@ -210,7 +210,7 @@ class Buckets:
         """Say whether a folder is a layout."""
         return (folder / LAYOUT).is_file()
 
-    def read(self, number: int) -> Bucket:
+    def read(self, number: int) -> ApplicantBucket:
         """Return a bucket.
 
         Raises
@@ -243,7 +243,7 @@ class Buckets:
             history[table] = owned.select("row", *self.plan.kinds(table))
             matched[table], orphans[table] = owned.height, records.height - owned.height
         applications = found.drop(POSITION).with_row_index("row")
-        return Bucket(Portfolio(applications, history), found[POSITION], matched, orphans)
+        return ApplicantBucket(Portfolio(applications, history), found[POSITION], matched, orphans)
 
     def _stream(self, table: str, number: int) -> pl.DataFrame:
         path = self.folder / table / f"{number:06d}.arrow"
