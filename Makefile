@@ -110,8 +110,17 @@ bento: $(RUN)  ## build the bento from the exact tag of the newest model (or MOD
 	@python -m scoring.engine || true
 	@model=$${MODEL:-credit_scoring:$$(cat "$(STORED)")}; echo "model $$model"; CREDIT_SCORING_MODEL=$$model bentoml build
 
-image: bento  ## make the container image of the bento (Docker or another engine: ARGS='--backend podman')
-	@bentoml containerize credit_scoring:latest -t credit-scoring:latest $(ARGS)
+image: bento  ## make the container image of the bento (ENGINE=podman; where no registry is: deploy/offline-image.sh)
+	@deploy/image.sh credit_scoring:latest credit-scoring:latest $(ARGS)
+
+programs-image:  ## make the image of the page, the monitor and the batch client (after make image)
+	@docker build -f deploy/programs.Dockerfile -t credit-scoring-programs:latest $(ARGS) .
+
+mlflow-image:  ## make the image of MLflow's server, for PostgreSQL and S3
+	@docker build -f deploy/mlflow.Dockerfile -t credit-scoring-mlflow:latest $(ARGS) .
+
+deliver: $(DEV)  ## try what is delivered: workflows, manifests, the image, remote parts (Debian, as root; 15 minutes)
+	@deploy/deliver.sh $(ARGS)
 
 lint: $(DEV)  ## check style, format and types
 	@ruff check . && ruff format --check . && mypy
@@ -132,6 +141,8 @@ lock:  ## pin what pyproject.toml asks for, for every Python that is supported, 
 	@test -x .venv/bin/uv || deploy/setup.sh run
 	@$(LOCK) --extra dev --extra site pyproject.toml -o requirements.txt
 	@$(LOCK) --extra serve -c requirements.txt pyproject.toml -o requirements-serving.txt
+	@for set in deliver mlflow; do UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
+	    --no-emit-index-url --no-emit-find-links --generate-hashes --no-annotate deploy/$$set.in -o deploy/$$set.txt || exit 1; done
 
 clean:  ## remove .venv and what tools leave; var/ with your data, models and log stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 # Build and try the image where no container registry can be reached (Debian, as root). Bento first: make bento.
 # The base image is made from this machine's own apt sources, and its certificates are lent to the build.
 #
-#   deploy/offline-image.sh                    all steps: engine base image run check stop
-#   deploy/offline-image.sh image run check    some of them
+#   deploy/offline-image.sh                    all steps: engine base image try
+#   deploy/offline-image.sh image try          some of them
 #   eval "$(deploy/offline-image.sh env)"      what a podman command by hand needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,6 @@ STATE=${STATE:-$PWD/var/containers}  # engine settings, logs and images
 BASE=localhost/python:3.11-slim       # podman finds it under the name that BentoML asks for, and pulls nothing
 IMAGE=${IMAGE:-localhost/credit-scoring:latest}
 BENTO=${BENTO:-credit_scoring:latest}
-PORT=${PORT:-3000}
 CA=/etc/ssl/certs/ca-certificates.crt  # Debian's place for it, here and in the image
 export PATH="$PWD/.venv/bin:$PATH" BENTOML_DO_NOT_TRACK=True BENTOML_HOME=${BENTOML_HOME:-$PWD/var/bentoml}
 export CONTAINERS_CONF=$STATE/containers.conf CONTAINERS_STORAGE_CONF=$STATE/storage.conf
@@ -38,62 +37,41 @@ END
 }
 
 engine() {
-  if [ "$(command -v podman runc mmdebstrap curl | wc -l)" = 4 ]; then return; fi
+  if [ "$(command -v podman runc mmdebstrap curl iptables | wc -l)" = 5 ]; then return; fi
   apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends podman runc mmdebstrap curl >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends podman runc mmdebstrap curl netavark iptables >/dev/null
 }
 
-base() {  # Debian with its Python, OpenMP for LightGBM, certificates, and uv, which installs the rest
+base() {  # Debian with its Python, certificates, and uv, which installs the rest
   if podman image exists "$BASE"; then return; fi
   local sources=() file
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
     if [ -s "$file" ]; then sources+=("$file"); fi
   done
   apt-config dump | grep -E '^Acquire::(Check-|Retries|https?::Proxy)' >"$STATE/apt.conf" || true
-  mmdebstrap --quiet --variant=minbase --include=python3,libgomp1,ca-certificates --aptopt="$STATE/apt.conf" \
+  TMPDIR=${BASE_TMPDIR:-/dev/shm} mmdebstrap --quiet --variant=minbase --include=python3,ca-certificates --aptopt="$STATE/apt.conf" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-    --customize-hook="copy-in .venv/bin/uv /usr/local/bin" \
+    --customize-hook="copy-in $(command -v uv) /usr/local/bin" \
     "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$STATE/base.tar" "${sources[@]}"
   podman import -q --change "ENV SSL_CERT_FILE=$CA" "$STATE/base.tar" "$BASE"
   rm "$STATE/base.tar"
 }
 
-image() {  # BUILDKIT makes BentoML write cache mounts, which podman understands
-  DOCKER_BUILDKIT=1 bentoml containerize "$BENTO" --backend podman -t "$IMAGE" \
-    --opt network=host --opt volume="$CA:$CA:ro" >"$STATE/image.log" 2>&1 || { tail -20 "$STATE/image.log"; return 1; }
+image() {
+  ENGINE=podman deploy/image.sh "$BENTO" "$IMAGE" --opt network=host --opt volume="$CA:$CA:ro" \
+    >"$STATE/image.log" 2>&1 || { tail -20 "$STATE/image.log"; return 1; }
 }
 
-key() {  # the container is asked from outside it
-  [ -s "$STATE/api.key" ] || (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$STATE/api.key")
-  cat "$STATE/api.key"
+try() {
+  ENGINE=podman deploy/try-image.sh "$IMAGE"
 }
 
-run() {
-  podman rm -f -i credit-scoring >/dev/null
-  podman run -d --name credit-scoring -p "127.0.0.1:$PORT:3000" --read-only --tmpfs /scratch:rw,mode=1777 \
-    -e TMPDIR=/scratch -e BENTOML_HOME=/scratch/bentoml -e CREDIT_SCORING_LOG=/scratch/log \
-    -e CREDIT_SCORING_KEY_FILE=/scratch/pseudonym.key -e CREDIT_SCORING_API_KEYS="$(key)" \
-    --cap-drop all --security-opt no-new-privileges --memory 2g --pids-limit 512 "$IMAGE" >/dev/null
-}
-
-check() {
-  CREDIT_SCORING_API_KEY=$(key) deploy/check-api.sh "http://127.0.0.1:$PORT" || { podman logs credit-scoring 2>&1 | tail -20; return 1; }
-  podman exec credit-scoring id
-}
-
-stop() {
-  podman stop -t 30 credit-scoring >/dev/null
-  local code; code=$(podman inspect -f '{{.State.ExitCode}}' credit-scoring)
-  podman rm credit-scoring >/dev/null
-  echo "exit code $code"; [ "$code" = 0 ]
-}
-
-[ $# -gt 0 ] || set -- engine base image run check stop
+[ $# -gt 0 ] || set -- engine base image try
 settings
 for step; do
   case $step in
     env) echo "export CONTAINERS_CONF='$CONTAINERS_CONF' CONTAINERS_STORAGE_CONF='$CONTAINERS_STORAGE_CONF'" ;;
-    engine|base|image|run|check|stop) echo "$step"; "$step" ;;
+    engine|base|image|try) echo "$step"; "$step" ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;;
   esac
 done

@@ -1,4 +1,4 @@
-"""The steps of `cd.yml`, executed: the model's with a real export, the deployment with a fake docker."""
+"""The release's model with a real export; a deployment, the way back and the monitor with a fake docker."""
 
 import hashlib
 import subprocess
@@ -35,7 +35,8 @@ run)
 esac
 """
 CURL = """#!/bin/sh
-[ "$(cat "$HOST/credit-scoring")" = "running new" ] && [ ! -e "$HOST/.unready" ]
+read -r state image < "$HOST/credit-scoring"
+[ "$state" = running ] && [ ! -e "$HOST/.unready" ]
 """
 
 
@@ -49,20 +50,29 @@ def host(tmp_path: Path) -> Path:
     return tmp_path / "host"
 
 
-def deploy(host: Path) -> int:
-    steps = yaml.safe_load((ROOT / ".github/workflows/cd.yml").read_text())["jobs"]["deploy"]["steps"]
-    (step,) = (step for step in steps if "<<'END'" in step.get("run", ""))
-    script = step["run"].partition("<<'END'\n")[2].rpartition("END")[0]
-    path = f"{host.parent / 'bin'}:/usr/bin:/bin"
-    command = ["sh", "-s", "new"]
-    done = subprocess.run(
-        command, input=script, text=True, capture_output=True, env={"PATH": path, "HOST": str(host)}
-    )
-    return done.returncode
+def on_host(host: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as the workflow does: from its standard input, by the host's plain shell."""
+    env = {"PATH": f"{host.parent / 'bin'}:/usr/bin:/bin", "HOST": str(host), "HOME": str(host.parent)}
+    with (ROOT / "deploy" / "host.sh").open() as script:
+        command = ["sh", "-s", *arguments]
+        return subprocess.run(command, stdin=script, text=True, capture_output=True, env=env)
+
+
+def image(name: str) -> str:
+    return f"registry.example/{name}@sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def deploy(host: Path, name: str = "new") -> int:
+    return on_host(host, "deploy", image(name)).returncode
 
 
 def containers(host: Path) -> dict[str, str]:
-    return {file.name: file.read_text().strip() for file in host.iterdir() if file.name[0] != "."}
+    """Say what runs on the host, and the image's short name."""
+    said = {file.name: file.read_text().split() for file in host.iterdir() if file.name[0] != "."}
+    return {
+        name: f"{state} {reference.partition('/')[2].partition('@')[0] or reference}"
+        for name, (state, reference) in said.items()
+    }
 
 
 def test_a_new_image_takes_the_place_of_the_one_before(host: Path) -> None:
@@ -103,6 +113,62 @@ def test_what_a_deployment_that_was_broken_off_left_is_no_obstacle(
     assert containers(host) == {"credit-scoring": f"running {kept if fault else 'new'}"}
 
 
+def test_an_image_that_is_not_named_by_its_digest_is_refused_before_anything_is_touched(host: Path) -> None:
+    (host / "credit-scoring").write_text("running old\n")
+    for name in ("credit-scoring:latest", "registry.example/new@sha256:abc", "", image("new") + " x"):
+        done = on_host(host, "deploy", name)
+        assert done.returncode == 2 and "by its digest" in done.stderr
+    assert containers(host) == {"credit-scoring": "running old"}
+
+
+def test_a_rollback_starts_the_image_before_and_another_one_goes_further_back(host: Path) -> None:
+    assert [deploy(host, name) for name in ("first", "second", "third")] == [0, 0, 0]
+    assert on_host(host, "rollback").returncode == 0
+    assert containers(host) == {"credit-scoring": "running second"}
+    assert on_host(host, "rollback").returncode == 0
+    assert containers(host) == {"credit-scoring": "running first"}
+    done = on_host(host, "rollback")
+    assert done.returncode == 2 and "nothing to go back to" in done.stderr
+    assert containers(host) == {"credit-scoring": "running first"}
+
+
+def test_a_deployment_that_failed_is_nothing_to_go_back_to(host: Path) -> None:
+    assert [deploy(host, name) for name in ("first", "second")] == [0, 0]
+    (host / ".unready").touch()
+    assert deploy(host, "broken") != 0
+    (host / ".unready").unlink()
+    assert on_host(host, "rollback").returncode == 0
+    assert containers(host) == {"credit-scoring": "running first"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("deploy",), ("rollback", "x"), ("destroy", "x")])
+def test_wrong_use_says_the_right_one(host: Path, arguments: tuple[str, ...]) -> None:
+    # The usage stands in the file, which a script from the standard input cannot read: it is run by name.
+    command = ["sh", "deploy/host.sh", *arguments]
+    env = {"PATH": f"{host.parent / 'bin'}:/usr/bin:/bin", "HOST": str(host), "HOME": str(host.parent)}
+    done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True)
+    assert done.returncode == 2 and "host.sh rollback" in done.stderr and not containers(host)
+
+
+GH = """#!/bin/sh
+echo "$@" >> "$HOST/.gh"
+[ "$1 $2" != "issue list" ] || cat "$HOST/.open"
+"""
+
+
+@pytest.mark.parametrize(("number", "done"), [("", "issue create"), ("7", "issue comment 7")])
+def test_drift_opens_one_issue_and_adds_to_it(host: Path, number: str, done: str) -> None:
+    (host.parent / "bin" / "gh").write_text(GH)
+    (host.parent / "bin" / "gh").chmod(0o755)
+    (host / ".open").write_text(number)
+    (host / "said.txt").write_text("EXT_SOURCE_2 has drifted\n")
+    env = {"PATH": f"{host.parent / 'bin'}:/usr/bin:/bin", "HOST": str(host)}
+    subprocess.run([ROOT / "deploy" / "alarm.sh", host / "said.txt"], env=env, check=True)
+    asked = (host / ".gh").read_text().splitlines()
+    assert asked[0].startswith("issue list") and asked[-1].startswith(done)
+    assert sum("issue create" in line or "issue comment" in line for line in asked) == 1
+
+
 @pytest.fixture(scope="module")
 def export(tmp_path_factory) -> Path:
     """A model as `bentoml models export` writes it."""
@@ -116,7 +182,7 @@ def export(tmp_path_factory) -> Path:
 
 def take_model(export: Path, folder: Path, digest: str) -> subprocess.CompletedProcess:
     """Execute the step that brings the model, as GitHub does, in an empty working copy."""
-    steps = yaml.safe_load((ROOT / ".github/workflows/cd.yml").read_text())["jobs"]["image"]["steps"]
+    steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["image"]["steps"]
     (script,) = (step["run"] for step in steps if step.get("name") == "Model")
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)

@@ -18,7 +18,9 @@ from scoring.engine import Engine, Unsupported, native
 from scoring.engine import build as building
 from scoring.engine.explain import gauss_legendre
 from scoring.engine.forest import Forest
+from scoring.scorer import Scorer, ScorerError
 from scoring.scorer.model import Boosted
+from tests.support import small
 
 ROOT = Path(__file__).parent.parent
 ROWS = 300
@@ -378,6 +380,18 @@ def test_without_its_kernels_lightgbm_answers_with_the_same_bits(
     np.testing.assert_array_equal(with_kernels.raw(x), without.raw(x))
     native.built().write_text("no library")
     assert "do not load" in Boosted(text).without_native
+
+
+def test_where_neither_kernels_nor_lightgbm_are_a_scorer_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small.save(tmp_path / "scorer")
+    monkeypatch.setattr(native, "FOLDER", tmp_path)
+    monkeypatch.setattr("scoring.scorer.model.find_spec", lambda _: None)
+    with pytest.raises(ScorerError) as refused:
+        Scorer.load(folder)
+    assert "cannot be served here" in str(refused.value) and "not built here" in str(refused.value)
+    assert "LightGBM is not installed" in str(refused.value) and "train again" not in str(refused.value)
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

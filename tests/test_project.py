@@ -65,10 +65,17 @@ def test_the_top_level_is_what_the_design_draws(name: str) -> None:
     assert (ROOT / name).exists()
 
 
+def is_of_an_image(file: Path) -> bool:
+    """Tell whether its paths are those inside of a container, which every machine has alike."""
+    return "Dockerfile" in file.name or file.is_relative_to(ROOT / "deploy" / "kubernetes")
+
+
 @pytest.mark.parametrize("what", FOREIGN)
 def test_nothing_names_a_machine_or_a_registry(what: str) -> None:
     hits = []
     for file in tracked():
+        if what == "a path of one machine" and is_of_an_image(file):
+            continue
         if file.suffix not in {".png", ".jpg", ".ico", ".arrow"}:
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
                 if FOREIGN[what].search(line):

@@ -282,6 +282,14 @@ def test_the_model_is_described(served):
     assert model["history_features"] == list(features.HISTORY_FEATURES)
 
 
+def test_readiness_the_model_and_the_metrics_name_the_engine_that_answers(served):
+    engine = served.http.get("/model").json()["engine"]
+    assert engine in ("native", "lightgbm")
+    assert served.http.get("/readyz").headers["x-scoring-engine"] == engine
+    assert "x-scoring-engine" not in served.http.get("/livez").headers
+    assert f'credit_scoring_engine_info{{engine="{engine}"' in served.http.get("/metrics").text
+
+
 def test_the_first_page_asks_nothing_of_other_sites(served):
     page = served.http.get("/")
     assert page.status_code == 200 and TAG in page.text

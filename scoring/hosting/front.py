@@ -12,7 +12,7 @@ from scoring.features.checks import DECODER
 from scoring.hosting import spare, start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
-from scoring.serving.asgi import App, by_path
+from scoring.serving.asgi import App, by_path, with_header
 from scoring.serving.documents import Document, Documents
 from scoring.serving.forwarded import Forwarded
 from scoring.serving.job import Job
@@ -99,6 +99,7 @@ class Front:
     def entrance(self, app: App) -> App:
         """Return the middleware, with the pages behind it."""
         made = {"/": self._landing, "/model": self._model, "/docs.json": self._openapi, SCHEMA: self._schema}
+        app = with_header("/readyz", b"x-scoring-engine", _engine, app)
         return Middleware(
             Documents(app, made, lambda: str(_worker().decider.model)),
             self.routes,
@@ -133,6 +134,10 @@ def _json(content: dict[str, Any]) -> Document:
 
 def _worker() -> Any:
     return bentoml.get_current_service().worker
+
+
+def _engine() -> bytes:
+    return bytes(_worker().decider.scorer.engine, "ascii")
 
 
 def _records() -> Any:

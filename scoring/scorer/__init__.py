@@ -26,7 +26,16 @@ from scoring.scorer import certainty as certain
 from scoring.scorer import description, remarks
 from scoring.scorer.calibration import Affine, Calibration
 from scoring.scorer.certainty import Certainty
-from scoring.scorer.model import Boosted, Encoding, Linear, Matrix, Model, Vector, probability
+from scoring.scorer.model import (
+    Boosted,
+    Encoding,
+    Linear,
+    Matrix,
+    Model,
+    NoEngine,
+    Vector,
+    probability,
+)
 from scoring.scorer.scorecard import Scorecard
 from scoring.tables.decisions import COLUMNS
 
@@ -273,6 +282,11 @@ class Scorer:
         except MemoryError as error:
             raise ScorerError(
                 f"{folder} asks for more memory than there is; import the model again."
+            ) from error
+        except NoEngine as error:
+            raise ScorerError(
+                f"{folder} cannot be served here: {error}. Build the engine for this machine "
+                "(`python -m scoring.engine`), or install lightgbm."
             ) from error
         except Exception as error:  # libraries raise whatever they like over what they did not expect
             raise ScorerError(

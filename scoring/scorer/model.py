@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,10 @@ Matrix = NDArray[np.float64]
 
 THREADS_FROM_ROWS = 4_000  # below it, a second thread costs more than it gives
 THREADS = 2
+
+
+class NoEngine(Exception):
+    """Neither the native engine nor LightGBM can answer for a model here; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class Boosted:
     """A LightGBM booster, kept as the text that it is saved as.
 
     Our own engine answers, or LightGBM itself where that cannot: with the same log-odds, to the last bit. A
-    damaged text is a ``ValueError``.
+    damaged text is a ``ValueError``; where neither can answer it is a `NoEngine`.
 
     Attributes
     ----------
@@ -175,6 +180,8 @@ class Boosted:
             raise
         except (Absent, Unsupported) as error:
             reason = str(error)
+        if native is None and find_spec("lightgbm") is None:  # the image leaves it out
+            raise NoEngine(f"the native engine cannot answer ({reason}), and LightGBM is not installed")
         object.__setattr__(self, "_native", native)
         object.__setattr__(self, "engine", "native" if native else "lightgbm")
         object.__setattr__(self, "without_native", reason)

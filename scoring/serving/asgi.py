@@ -47,6 +47,21 @@ def by_path(paths: Collection[str], elsewhere: App, app: App) -> App:
     return lead
 
 
+def with_header(path: str, name: bytes, value: Callable[[], bytes], app: App) -> App:
+    """Return an application whose answers of 200 at a path have one header more."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def extended(message: Message) -> None:
+            if message.get("status") == 200:
+                message = {**message, "headers": [*message["headers"], (name, value())]}
+            await send(message)
+
+        is_there = scope["type"] == "http" and scope["path"] == path
+        await app(scope, receive, extended if is_there else send)
+
+    return answer
+
+
 class Uniform:
     """A send that gives every error the one shape: the frameworks below have four."""
 

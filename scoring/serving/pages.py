@@ -82,6 +82,7 @@ def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, An
     return {
         "model": tag,
         "family": scorer.family,
+        "engine": scorer.engine,
         "threshold": scorer.threshold,
         "costs": asdict(scorer.costs),
         "points": asdict(scorer.points),
