@@ -1,37 +1,50 @@
-"""``python -m monitoring``: says whether the population has moved away from the model's."""
+"""``python -m monitoring``: says whether the population has moved away from the model's, and why."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import simulate, source, summary
-from monitoring.rule import MIN_ROWS, RULE, TOP, verdict
-from monitoring.source import InputError
+from monitoring import reading, runs, simulate
+from monitoring.judgement import MIN_ROWS, judge
+from monitoring.ledger import Ledger, LedgerError
+from monitoring.reading import Selected
+from monitoring.reference import PREDICTION, InputError, Reference, read_reference
+from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
+from monitoring.windows import STALE_DAYS, Window, judged
+from monitoring.words import Said
 from scoring import settings
 from scoring.client import URL, Client, ServiceError
 from scoring.schema import Purpose
 from scoring.store import StoreError, stored
 from scoring.tables import TableError
 
-BAD_INPUT = 3
-PIPED = 120  # columns of text where no terminal says how wide it is
+TOP = 20  # columns for Evidently, by importance
+MOST_DAYS = 36_500
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 err = Console(stderr=True, highlight=False)
 
-HELP = f"""Compare the logged decisions of a model with its reference, and report what has drifted.
+HELP = """Say whether decisions are still about the population that their model was validated on: what moved,
+since when, and where it comes from.
 
-Writes report.html and report.json (Evidently) and summary.json (ours) into the folder --out; shows a table.
+Without --window all closed days and weeks (UTC) are judged, each once, and what is there of the open ones as
+it stands. Every input is compared, by cells that the model's reference has cut; what it says of the
+population and what of a broken source stands in docs/MONITORING.md.
 
-{RULE}
+Writes a folder for each run into --out, and "latest" names it: report.html (and one for each language),
+summary.json, evidently.html and evidently.json (Evidently's defaults, beside).
 
-Exit codes: 0 no drift, 1 drift, 2 not enough data, 3 bad input or wrong use (no log, reference or service).
+Exit codes: 0 no drift, 1 drift, 2 not enough data, 3 bad input or wrong use (no log, reference or service),
+4 no recent decision.
 
 \b
 Examples:
@@ -60,13 +73,20 @@ def run(
     store: Annotated[Path, typer.Option(help="BentoML model store.", envvar="BENTOML_HOME")] = Path(
         "~/bentoml"
     ),
-    to: Annotated[Path, typer.Option("--out", help="Folder for the reports.")] = Path("var/monitoring"),
+    to: Annotated[Path, typer.Option("--out", help="Folder for reports and the memory.")] = Path(
+        "var/monitoring"
+    ),
     window: Annotated[
-        float | None, typer.Option(help="Only this many days, back from the model's newest decision.", min=0)
+        float | None,
+        typer.Option(help="Judge so many days, back from the model's newest decision, as one window.", min=0),
     ] = None,
     min_rows: Annotated[int, typer.Option(help="Fewer rows on a side are not enough.", min=1)] = MIN_ROWS,
-    top: Annotated[int, typer.Option("--features", help="Inputs to inspect, by importance.", min=1)] = TOP,
-    seed: Annotated[int, typer.Option(help="Of the row sample that Evidently gets.")] = 0,
+    stale_days: Annotated[
+        float, typer.Option(help="Without a decision for so many days the verdict is stale.", min=0)
+    ] = STALE_DAYS,
+    has_evidently: Annotated[
+        bool, typer.Option("--evidently/--no-evidently", help="Attach Evidently's own report.")
+    ] = True,
     portfolio: Annotated[
         Path | None,
         typer.Option("--simulate", help="First send this portfolio's application_test through the service."),
@@ -88,30 +108,36 @@ def run(
 ) -> None:
     """Run one report."""
     settings.warn_of_unknown()
+    events = None
     try:
-        events = None
+        if window is not None and not 0 < window <= MOST_DAYS:
+            raise InputError(f"a window of {window:g} days selects nothing; give --window 1 to {MOST_DAYS}.")
         if portfolio is not None:
             model, events = _simulate(portfolio, url, limit, api_key)
             purpose = simulate.PURPOSE
+        tag: str | None
         if reference is None:
             tag, folder = stored(model, store.expanduser())
-            found = source.read_reference(folder, tag)
+            found = read_reference(folder, tag)
         else:
-            found = source.read_reference(reference, _exact(model))
-        traffic = source.read_traffic(log, found, window, events, purpose)
-        result = _report(found, traffic, min_rows, top, seed)
-        summary.write(result, to)
-    except (InputError, StoreError, TableError, ServiceError, OSError) as error:
+            tag = _exact(model)
+            found = read_reference(reference, tag)
+        tag = tag or _only(log)
+        if window is not None or events is not None:
+            report = _selected(log, found, tag, purpose, window, events, min_rows, has_evidently)
+        else:
+            report = _watched(log, found, tag, purpose, to, min_rows, stale_days, has_evidently)
+        written = runs.write(report, to)
+    except (InputError, LedgerError, StoreError, TableError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:
         raise ProgramEnd(130) from None
     if not quiet:
-        out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED)
-        summary.show(result, out)
+        _show(report, Console(highlight=False))
         read = reference or f"model store {store.expanduser()}"
-        out.print(f"read: log {log}, {read}\nreports: {to}/", markup=False, soft_wrap=True)
-    raise ProgramEnd(result.code)
+        err.print(f"read: log {log}, {read}\nreports: {written}/", markup=False, soft_wrap=True)
+    raise ProgramEnd(report.code)
 
 
 def _exact(model: str) -> str | None:
@@ -119,16 +145,121 @@ def _exact(model: str) -> str | None:
     return None if model.partition(":")[2] in ("", "latest") else model
 
 
-def _report(
-    reference: source.Reference, traffic: source.Traffic, min_rows: int, top: int, seed: int
-) -> summary.DriftSummary:
-    if min(traffic.table.height, reference.table.height) < min_rows:
-        return summary.judge(reference, traffic, None, None, min_rows)
-    # Evidently takes seconds to import: help, errors and thin windows need not wait for it.
-    from monitoring.compare import compare
+def _only(log: Path) -> str | None:
+    """Return the only model that decided, None in an empty log."""
+    tags = reading.models(log)
+    if len(tags) > 1:
+        raise InputError(f"the log {log} holds decisions of {', '.join(tags)}; choose with --model.")
+    return tags[0] if tags else None
 
-    comparison = compare(reference, traffic.table, top, seed)
-    return summary.judge(reference, traffic, comparison, verdict(comparison.columns), min_rows)
+
+def _watched(
+    log: Path,
+    reference: Reference,
+    model: str | None,
+    purpose: str,
+    to: Path,
+    min_rows: int,
+    stale_days: float,
+    has_evidently: bool,
+) -> Report:
+    """Judge the closed windows that are new, and what there is of the open ones."""
+    ledger, now = Ledger(to / "memory.sqlite"), datetime.now(UTC)
+    with _bar() as bar:
+        task = bar.add_task("reading the log", total=None)
+        reading.update(
+            ledger,
+            log,
+            reference,
+            model or "",
+            lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    cells = reference.bins.id
+    windows = judged(ledger, reference, model or "", purpose, now, min_rows)
+    others = Counter({(tag, what): rows for tag, what, rows in ledger.rows(cells)})
+    del others[model or "", purpose]
+    aside, twice = ledger.aside(cells)
+    last = ledger.last(model or "", purpose, cells)
+    report = Report(
+        reference,
+        model,
+        purpose,
+        windows,
+        now,
+        last,
+        _notes(others, 0, aside, twice),
+        min_rows,
+        timedelta(days=stale_days),
+    )
+    look_at = report.standing.window
+    if not has_evidently or look_at is None or not look_at.judgement.is_judged:
+        return report
+    begin = datetime(look_at.start.year, look_at.start.month, look_at.start.day, tzinfo=UTC)
+    until = begin + timedelta(days=look_at.days)
+    rows = reading.select(log, reference, model, purpose, begin, until).sample
+    return _with_evidently(report, rows)
+
+
+def _selected(
+    log: Path,
+    reference: Reference,
+    model: str | None,
+    purpose: str,
+    window: float | None,
+    events: frozenset[str] | None,
+    min_rows: int,
+    has_evidently: bool,
+) -> Report:
+    """Judge one selection of decisions."""
+    since = None
+    if window is not None and (newest := reading.newest(log, model, purpose)) is not None:
+        since = newest - timedelta(days=window)
+    found: Selected = reading.select(log, reference, model, purpose, since, None, events)
+    now, tally = datetime.now(UTC), found.tally
+    first, last = (tally.first or now).date(), (tally.last or now).date()
+    judgement = judge(tally, reference, (last - first).days + 1, min_rows=min_rows)
+    report = Report(
+        reference,
+        model,
+        purpose,
+        {"selection": [Window("selection", first, last + timedelta(days=1), True, judgement)]},
+        now,
+        tally.last,
+        _notes(found.others, found.outside, found.aside, found.duplicates),
+        min_rows,
+    )
+    return _with_evidently(report, found.sample) if has_evidently and judgement.is_judged else report
+
+
+def _with_evidently(report: Report, rows: pl.DataFrame) -> Report:
+    """Let Evidently look at the same rows."""
+    # It takes seconds to import: help, errors and thin windows need not wait for it.
+    from dataclasses import replace
+
+    from monitoring.attachment import run as attach
+
+    weight = report.reference.importance
+    top = sorted(weight, key=lambda name: -weight[name])[:TOP]
+    return replace(report, evidently=attach(report.reference.table, rows, [PREDICTION, *top]))
+
+
+def _notes(
+    others: Counter[tuple[str, str]], outside: int, aside: Counter[str] | dict[str, int], twice: int
+) -> list[Said]:
+    notes = [
+        Said("others", {"n": rows, "model": tag, "purpose": what})
+        for (tag, what), rows in sorted(others.items())
+        if rows
+    ]
+    notes += [Said("outside", {"n": outside})] if outside else []
+    notes += [Said("aside", {"n": count, "why": why}) for why, count in aside.items()]
+    return notes + ([Said("twice", {"n": twice})] if twice else [])
+
+
+def _show(report: Report, console: Console) -> None:
+    for depth, line in text(report):
+        mark = ("", "", "  - ")[depth]
+        console.print(f"{mark}{line}", markup=False, soft_wrap=True, style="bold" if depth == 0 else None)
 
 
 def _simulate(path: Path, url: str, limit: int | None, api_key: str | None) -> tuple[str, frozenset[str]]:
@@ -158,7 +289,7 @@ def main() -> None:
     except ProgramEnd:
         raise
     except SystemExit as end:
-        sys.exit(BAD_INPUT if end.code == 2 else end.code)
+        sys.exit(BAD_INPUT if end.code == NOT_ENOUGH else end.code)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from scoring.inference_log.note import Note
 from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash
 from scoring.inference_log.table import TableEntry, records
-from scoring.tables.decisions import COLUMNS, LOGGED
+from scoring.tables.decisions import LOGGED
 
 NAMED = 10_000  # lines that are set aside by name
 BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns
@@ -105,10 +105,13 @@ def read(folder: Path) -> Log:
     return Log(once, set_aside.all(), table.height - once.height)
 
 
-def inputs_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
-    """Give what `read` returns in parts of little memory, in no order, repeats included."""
+def inputs_tables(folder: Path, set_aside: SetAside, file: str | None = None) -> Iterator[pl.DataFrame]:
+    """Give what `read` returns in parts of little memory, in no order, repeats included.
+
+    ``file``: of this one alone, by the name that `files` gives it.
+    """
     yield pl.DataFrame(schema=LOGGED)
-    for piece in _pieces(folder, set_aside):
+    for piece in _pieces(folder, set_aside, file):
         yield piece[1] if isinstance(piece, tuple) else _table(piece)
 
 
@@ -288,9 +291,9 @@ Piece = list[Row] | tuple[TableEntry, pl.DataFrame]
 """What is read at a time: records of lines, or a table."""
 
 
-def _pieces(folder: Path, set_aside: SetAside) -> Iterator[Piece]:
-    """Give what the log holds."""
-    for path in _files(folder):
+def _pieces(folder: Path, set_aside: SetAside, only: str | None = None) -> Iterator[Piece]:
+    """Give what the log holds, or one of its files."""
+    for path in _files(folder) if only is None else [folder / only]:
         with _opened(path, set_aside) as file:
             if file is not None:
                 yield from _pieces_of(place(path), lines(file), set_aside)

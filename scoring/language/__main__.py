@@ -18,7 +18,7 @@ from scoring.language.numbers import is_known, name_of
 
 SPEAKING = (
     *("scoring.problems", "scoring.explanation", "scoring.evaluation.checks"),
-    *("ui.words", "validation.page"),
+    *("ui.words", "validation.page", "monitoring.words"),
 )
 """Modules that bring every text with them, each where it is installed."""
 HEADER = """# {name}. Each text has its key (msgctxt) and its English (msgid); what stands in braces stays.

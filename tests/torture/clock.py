@@ -8,7 +8,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from monitoring.source import read_reference, read_traffic
+from monitoring.reading import select
+from monitoring.reference import read_reference
 from scoring.inference_log import packing, read
 from tests.torture import traffic
 from tests.torture.load import pool
@@ -74,7 +75,7 @@ def clock(run: Run) -> None:
             wrong_file += not file.name.startswith(time[:10])
             days[time[:10]] += 1
     reference = read_reference(next((home.folder / "bentoml" / "models").glob("*/tortured")), home.tag)
-    whole = read_traffic(home.log, reference).table.height
+    whole = select(home.log, reference, home.tag).tally.rows
     run.figure(
         "moments passed under load",
         len(MOMENTS),

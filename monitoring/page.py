@@ -1,0 +1,140 @@
+"""The report as one page: no script, no network, small enough to send, in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+from monitoring.report import DRIFT, Report, evidently, headline, lines, named
+from monitoring.statistic import FLOOR
+from monitoring.windows import Window
+from monitoring.words import Said, say
+from scoring import language
+from scoring.language import ENGLISH, languages, name_of, percent
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+TREND = 30  # windows that are shown
+WIDTH, HEIGHT = 720, 90  # of the picture of windows, in units of its own
+
+
+def file_name(code: str) -> str:
+    """Return the name of the page in a language."""
+    return "report.html" if code == ENGLISH else f"report.{code}.html"
+
+
+def page(report: Report, code: str) -> str:
+    """Return the page in a language as one HTML file."""
+    title = escape(say("title", code, model=report.model or ""))
+    style = (files("monitoring") / "page.css").read_text(encoding="utf-8")
+    tag = code.replace("_", "-")
+    return (
+        f'<!doctype html><html lang="{tag}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
+        f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
+        f"{_windows(report, code)}{_notes(report, code)}{_rule(code)}</main></body></html>\n"
+    )
+
+
+def heading(code: str = ENGLISH) -> str:
+    """Return what stands above Evidently's own report, as HTML."""
+    words, back = escape(say("attachment", code)), file_name(code)
+    return f'<p style="font: 16px system-ui; padding: 1rem">{words} <a href="{back}">{back}</a></p>'
+
+
+def _languages(code: str) -> str:
+    others = [other for other in languages() if other != code]
+    links = "".join(
+        f'<a href="{file_name(other)}" lang="{other.replace("_", "-")}">{escape(name_of(other))}</a> '
+        for other in others
+    )
+    return f"<nav>{links}</nav>" if links else ""
+
+
+def _verdict(report: Report, code: str) -> str:
+    kind = "drift" if report.code == DRIFT else "calm" if report.code == 0 else "unknown"
+    said = "".join(f"<p>{escape(one(code))}</p>" for one in report.lead())
+    return f'<h1 class="{kind}">{escape(headline(report, code))}</h1>{said}'
+
+
+def _origins(report: Report, code: str) -> str:
+    parts = []
+    for group in report.judgement.groups if report.judgement else ():
+        first, *others = lines(group)
+        body = "".join(f"<li>{escape(one(code))}</li>" for one in others)
+        parts.append(f"<section><h2>{escape(first(code))}</h2><ul>{body}</ul></section>")
+    return "".join(parts)
+
+
+def _windows(report: Report, code: str) -> str:
+    parts = []
+    for length, windows in report.windows.items():
+        if len(windows) < 2 or length not in ("day", "week"):
+            continue
+        shown = windows[-TREND:]
+        rows = "".join(_row(window, code) for window in reversed(shown))
+        heads = ("window", "decisions", "refused", "evidence", "verdict", "first")
+        head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
+        parts.append(
+            f"<h3>{escape(say(f'windows_{length}', code))}</h3>{_bars(shown, code)}"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+    return f"<section><h2>{escape(say('windows', code))}</h2>{''.join(parts)}</section>" if parts else ""
+
+
+def _row(window: Window, code: str) -> str:
+    found = window.judgement
+    share = percent(found.refused / found.rows, code, 1) if found.rows else ""
+    verdict = Said(_word(window))(code)
+    label = named(window)(code) + ("" if window.is_closed else f" ({say('window_open', code)})")
+    first = found.groups[0].origin if found.groups else ""
+    evidence = percent(found.strongest / found.limit, code) if found.is_judged else ""
+    cells = (label, language.number(found.rows, code), share, evidence, verdict, first)
+    return f'<tr class="{_kind(window)}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _word(window: Window) -> str:
+    if window.judgement.is_drift or window.judgement.alarms:
+        return "drift"
+    return "no_drift" if window.judgement.is_judged else "not_enough"
+
+
+def _kind(window: Window) -> str:
+    return {"drift": "drift", "no_drift": "calm", "not_enough": "unknown"}[_word(window)]
+
+
+def _bars(windows: Sequence[Window], code: str) -> str:
+    """Draw the strongest evidence of each window as a bar, what chance allows as a line."""
+    step, most = WIDTH / TREND, 3.0  # times what chance allows: beyond it a bar ends
+    bars = []
+    for number, window in enumerate(windows):
+        found = window.judgement
+        ratio = min(found.strongest / found.limit, most) if found.is_judged else 0.0
+        height = max(ratio / most * HEIGHT, 1.0)
+        label = f"{named(window)(code)}: {Said(_word(window))(code)}"
+        bars.append(
+            f'<rect class="{_kind(window)}" x="{number * step + 2:.1f}" y="{HEIGHT - height:.1f}" '
+            f'width="{step - 4:.1f}" height="{height:.1f}"><title>{escape(label)}</title></rect>'
+        )
+    line = HEIGHT * (1 - 1 / most)
+    label = escape(say("column_evidence", code))
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(bars)}'
+        f'<line x1="0" x2="{WIDTH}" y1="{line:.1f}" y2="{line:.1f}"/></svg>'
+    )
+
+
+def _notes(report: Report, code: str) -> str:
+    said = [note(code) for note in report.notes]
+    if report.evidently is not None:
+        said.insert(0, evidently(report.evidently)(code))
+    items = "".join(f"<li>{escape(one)}</li>" for one in said)
+    link = '<p><a href="evidently.html">Evidently</a></p>' if report.evidently is not None else ""
+    return f'<section class="notes"><ul>{items}</ul>{link}</section>' if items else ""
+
+
+def _rule(code: str) -> str:
+    words = escape(say("rule", code, floor=language.in_digits(FLOOR, code)))
+    return f"<details><summary>{escape(say('rule_title', code))}</summary><p>{words}</p></details>"

@@ -1,0 +1,210 @@
+"""A whole report: what is said of the latest windows, as JSON for programs and as lines for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from monitoring.judgement import MIN_ROWS, Finding, Judgement
+from monitoring.reference import Reference
+from monitoring.statistic import FLOOR
+from monitoring.windows import Standing, Window, standing
+from monitoring.words import Said, days
+from scoring.language import ENGLISH
+
+if TYPE_CHECKING:
+    from monitoring.attachment import Attachment  # brings evidently, which takes seconds to import
+
+NO_DRIFT, DRIFT, NOT_ENOUGH, BAD_INPUT, STALE = range(5)
+VERDICTS = {NO_DRIFT: "no_drift", DRIFT: "drift", NOT_ENOUGH: "not_enough", STALE: "stale"}
+JSON_VERSION = 2  # of summary.json
+LEVELS = 5  # named of those that training never saw
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything that a report says.
+
+    Attributes
+    ----------
+    reference : Reference
+    model : str or None
+        Whose decisions were judged.
+    purpose : str
+    windows : mapping of str to sequence of Window
+        By length, the oldest first; of a selection one.
+    now : datetime
+    last : datetime, optional
+        When the last decision was taken.
+    notes : sequence of Said
+    min_rows : int
+    stale : timedelta, optional
+        Without a decision for so long the verdict is stale; None: however old.
+    evidently : Attachment, optional
+    """
+
+    reference: Reference
+    model: str | None
+    purpose: str
+    windows: Mapping[str, Sequence[Window]]
+    now: datetime
+    last: datetime | None = None
+    notes: Sequence[Said] = ()
+    min_rows: int = MIN_ROWS
+    stale: timedelta | None = None
+    evidently: Attachment | None = None
+    _standing: dict[str, Standing] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> Standing:
+        """What the windows say together: drift if those of any length do."""
+        if not self._standing:
+            self._standing.update({name: standing(windows) for name, windows in self.windows.items()})
+        known = [one for one in self._standing.values() if one.window is not None]
+        return next(
+            (one for one in known if one.is_drift), known[0] if known else Standing(False, None, None)
+        )
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What is said of the window to look at."""
+        window = self.standing.window
+        return None if window is None else window.judgement
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        judgement = self.judgement
+        if self.standing.is_drift:
+            return DRIFT
+        if judgement is None or not judgement.rows:
+            return NOT_ENOUGH
+        if self.is_stale:
+            return STALE
+        return NO_DRIFT if judgement.is_judged else NOT_ENOUGH
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether decisions have ceased."""
+        return self.stale is not None and self.last is not None and self.now - self.last > self.stale
+
+    def lead(self) -> list[Said]:
+        """Return what stands under the verdict."""
+        window, judgement = self.standing.window, self.judgement
+        if window is None or judgement is None or not judgement.rows:
+            return [Said("nobody"), Said("too_few", {"rows": 0, "least": self.min_rows})]
+        said = [
+            Said(
+                "compared",
+                {
+                    "rows": judgement.rows,
+                    "model": self.model or "",
+                    "window": named(window),
+                    "reference": self.reference.table.height,
+                },
+            )
+        ]
+        if self.is_stale and self.last is not None:
+            gone = (self.now - self.last).days
+            said.append(Said("no_decision", {"last": f"{self.last:%Y-%m-%d %H:%M}", "days": days(gone)}))
+        if not judgement.is_judged:
+            rows = min(judgement.rows, self.reference.table.height)
+            said.append(Said("too_few", {"rows": rows, "least": self.min_rows}))
+        elif not judgement.groups:
+            said.append(Said("nothing_moved", {"inputs": judgement.inputs, "name": judgement.strongest_name}))
+        return [*said, *judgement.alarms]
+
+
+def named(window: Window) -> Said:
+    """Return the name of a window."""
+    start, last = window.start.isoformat(), (window.end - timedelta(days=1)).isoformat()
+    if window.length == "day" and window.days == 1:
+        return Said("window_day", {"start": start})
+    if window.length == "week" and window.days == 7:
+        return Said("window_week", {"start": start})
+    return Said("window_span", {"start": start, "end": last})
+
+
+def lines(group: Finding) -> list[Said]:
+    """Return what is said of an origin: its name first."""
+    inputs = {"origin": group.origin, "inputs": group.inputs}
+    said = [Said("origin_parted" if group.is_parted else "origin", inputs)]
+    if group.is_source and not group.is_parted:
+        said.append(Said("origin_source"))
+    said += [one.said() for one in group.moved]
+    if group.unseen:
+        listed = list(group.unseen.items())[:LEVELS]
+        levels = ", ".join(f"{level!r} ({share:.1%})" for level, share in listed)
+        said.append(Said("new_levels", {"levels": levels}))
+    if group.inputs > len(group.moved):
+        said.append(Said("more", {"n": group.inputs - len(group.moved)}))
+    return said
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the report as JSON values."""
+    window, judgement = report.standing.window, report.judgement
+    return {
+        "version": JSON_VERSION,
+        "verdict": Said(VERDICTS[report.code])().lower(),
+        "exit_code": report.code,
+        "since": report.standing.since.isoformat() if report.standing.since else None,
+        "model": report.model,
+        "purpose": report.purpose,
+        "made": report.now.isoformat(),
+        "last_decision": report.last.isoformat() if report.last else None,
+        "reference_rows": report.reference.table.height,
+        "cells": report.reference.bins.id,
+        "said": [one() for one in report.lead()],
+        "origins": [
+            {
+                "origin": group.origin,
+                "is_source": group.is_source,
+                "is_parted": group.is_parted,
+                "inputs": group.inputs,
+                "said": [one() for one in lines(group)],
+            }
+            for group in (judgement.groups if judgement else ())
+        ],
+        "window": window.to_json() if window else None,
+        "windows": {length: [one.to_json() for one in windows] for length, windows in report.windows.items()},
+        "notes": [note() for note in report.notes],
+        "evidently": None
+        if report.evidently is None
+        else {
+            "compared": report.evidently.compared,
+            "flagged": list(report.evidently.flagged),
+            "is_drift": report.evidently.is_drift,
+        },
+        "floor": FLOOR,
+    }
+
+
+def text(report: Report, code: str = ENGLISH) -> list[tuple[int, str]]:
+    """Return the report as lines, each with its depth: 0 the verdict, 1 what it stands on, 2 details."""
+    said = [(0, headline(report, code)), *((1, one(code)) for one in report.lead())]
+    for group in report.judgement.groups if report.judgement else ():
+        first, *others = lines(group)
+        said.append((1, first(code)))
+        said += [(2, one(code)) for one in others]
+    if report.evidently is not None:
+        said.append((1, evidently(report.evidently)(code)))
+    return said + [(1, note(code)) for note in report.notes]
+
+
+def headline(report: Report, code: str = ENGLISH) -> str:
+    """Return the verdict."""
+    verdict = Said(VERDICTS[report.code])(code)
+    since = report.standing.since
+    if since is None or report.code != DRIFT:
+        return verdict
+    return f"{verdict}, {Said('since', {'day': since.isoformat()})(code)}"
+
+
+def evidently(found: Attachment) -> Said:
+    """Say what Evidently found."""
+    verdict = Said("drift" if found.is_drift else "no_drift")
+    values = {"compared": found.compared, "flagged": len(found.flagged), "verdict": verdict}
+    return Said("evidently", values)

@@ -1,0 +1,212 @@
+"""Whether counts of cells could be those of the reference's own population: pure functions.
+
+Two distances for each input and pair: a chi-squared one that sees any change of form, and one of cumulative
+shares that sees a small shift of a number sooner. What chance makes of them is not taken from a formula: rows
+of the reference are drawn again and again, at the window's size, and all inputs of a row together, so that
+the strongest of hundreds of dependent inputs is judged by what the strongest of them does by chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import gamma, poisson
+
+from monitoring.bins import UNSEEN, Bins, Codes, Counts
+
+Matrix = NDArray[np.float64]
+
+FLOOR = 0.005  # of the distance: below, a change is real perhaps, but too small to matter
+FALSE_WINDOWS = 0.003  # share of windows of the same population in which anything at all is called moved
+FALSE_DISCOVERIES = 0.01  # share of the inputs named in a window that moved which did not move
+DRAWS = 500
+MOST_ROWS = 2_000  # drawn: larger windows differ by chance no more than this, in units of chance
+THIN = 2.0  # rows: a cell in which fewer are expected counts as if so many were
+MOST = 700.0  # evidence: beyond it the probability is zero to a computer
+TAIL = 0.1  # share of the strongest draws from which the limit is taken
+GRID = 1.15  # sizes of windows between which chance does not differ
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """What chance makes of the distances between a reference and windows of a size.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that were drawn.
+    mean, variance : numpy.ndarray of shape (n_names, 2)
+        Of both distances, in units of chance.
+    limit : float
+        What the strongest evidence of all stays below in all but `FALSE_WINDOWS` of the windows.
+    """
+
+    rows: int
+    mean: Matrix
+    variance: Matrix
+    limit: float
+
+    def evidence(self, distances: Matrix) -> Matrix:
+        """Return -log p of each distance, shape as given: how little chance would make one as large."""
+        mean, variance = np.maximum(self.mean, 0.25), np.maximum(self.variance, 0.25)
+        found = -gamma.logsf(distances, mean**2 / variance, scale=variance / mean)
+        return np.asarray(np.minimum(np.nan_to_num(found, nan=0.0, posinf=MOST), MOST))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A window beside the reference, one entry for each input and pair.
+
+    Attributes
+    ----------
+    rows : int
+        Of the window.
+    distance : numpy.ndarray of shape (n_names,)
+        What is left of the distance without what chance gives: chi-squared divided by the rows.
+    evidence : numpy.ndarray of shape (n_names,)
+        -log p.
+    limit : float
+        See `Chance`.
+    has_moved : numpy.ndarray of bool of shape (n_names,)
+        False everywhere unless some evidence is beyond the limit and its distance above the floor.
+    """
+
+    rows: int
+    distance: Matrix
+    evidence: Matrix
+    limit: float
+    has_moved: NDArray[np.bool_]
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether the window is of another population."""
+        return bool(self.has_moved.any())
+
+
+class Detector:
+    """Compares windows with the reference of a model.
+
+    Parameters
+    ----------
+    bins : Bins
+    codes : numpy.ndarray of shape (n_rows, n_names)
+        Cells of the reference's rows.
+    seed : int
+        Of the draws.
+    """
+
+    def __init__(self, bins: Bins, codes: Codes, seed: int = 0) -> None:
+        self.bins, self.codes, self.seed = bins, codes, seed
+        self.counts = bins.count(codes)
+        self.rows = len(codes)
+        self._expected = self.counts / self.rows
+        ends = np.append(bins.starts[1:], bins.cells) - 1
+        below = np.cumsum(self._expected) - np.repeat(
+            np.arange(len(ends)), np.diff(bins.starts, append=bins.cells)
+        )
+        self._spread = np.clip(below, 0.0, 1.0) * np.clip(1.0 - below, 0.0, 1.0)
+        self._weights = self._expected + np.append(self._expected[1:], 0.0)
+        self._weights[ends] = 0.0
+        self._is_ordered = np.array([axis.levels is None for axis in bins.axes] + [False] * len(bins.pairs))
+        self._words = np.flatnonzero([axis.levels is not None for axis in bins.axes])
+        self._once = np.array([(bins.of(self.counts, int(place)) == 1).sum() for place in self._words])
+        self._chances: dict[int, Chance] = {}
+
+    def size(self, rows: int) -> int:
+        """Return how many rows are drawn for a window: fewer than it has, since the reference errs too."""
+        both = rows * self.rows / (rows + self.rows)
+        step = int(np.floor(np.log(max(both, 2.0)) / np.log(GRID) + 1e-9))
+        return min(MOST_ROWS, max(2, round(GRID**step)))
+
+    def chance(self, rows: int) -> Chance:
+        """Return what chance does in windows of so many rows."""
+        m = self.size(rows)
+        if m not in self._chances:
+            self._chances[m] = self._drawn(m)
+        return self._chances[m]
+
+    def compare(self, counts: Counts) -> Comparison:
+        """Compare the counts of a window, shape (cells,), with the reference.
+
+        Raises
+        ------
+        ValueError
+            If the window is empty.
+        """
+        rows = int(self.bins.of(counts, 0).sum())
+        if not rows:
+            raise ValueError("a window without a row has no shares")
+        chance = self.chance(rows)
+        both = rows * self.rows / (rows + self.rows)
+        distances = self._distances(counts / rows, both)
+        evidence = chance.evidence(distances).max(axis=1)
+        effect = np.maximum((distances - chance.mean) / both, 0.0).max(axis=1)
+        evidence[self._words], effect[self._words] = np.maximum(
+            (evidence[self._words], effect[self._words]), self._unseen(counts, rows)
+        )
+        matters = effect >= FLOOR
+        has_moved = np.zeros(len(effect), dtype=bool)
+        if (matters & (evidence > chance.limit)).any():
+            has_moved = matters & discovered(np.exp(-evidence))
+        return Comparison(rows, effect, evidence, chance.limit, has_moved)
+
+    def _distances(self, shares: Matrix, rows: float) -> Matrix:
+        """Return both distances in units of chance, shape (n_names, 2)."""
+        starts, least = self.bins.starts, THIN / rows
+        apart = shares - self._expected
+        form = np.add.reduceat(apart**2 / np.maximum(self._expected, least), starts)
+        # What is apart sums up to nothing over the cells of one input, so it begins anew with each.
+        moved = np.cumsum(apart) ** 2 / np.maximum(self._spread, least)
+        shift = np.add.reduceat(moved * self._weights, starts)
+        return rows * np.stack([form, np.where(self._is_ordered, shift, 0.0)], axis=-1)
+
+    def _unseen(self, counts: Counts, rows: int) -> tuple[Matrix, Matrix]:
+        """Return evidence and share of levels that training never saw, of each category.
+
+        How often one may be met is what Good and Turing (1953) say: as often as levels were met once.
+        """
+        new = counts[self.bins.starts[self._words] + UNSEEN]
+        expected = rows * (self._once + 1) / self.rows
+        return np.minimum(-poisson.logsf(new - 1, expected), MOST), new / rows
+
+    def _drawn(self, m: int) -> Chance:
+        rng = np.random.default_rng([self.seed, m])
+        found = np.empty((DRAWS, len(self.bins.names), 2))
+        for draw in range(DRAWS):
+            rows = rng.integers(0, self.rows, m)
+            found[draw] = self._distances(self.bins.count(self.codes[rows]) / m, m)
+        # Draws that took part in a fit look more usual by it than they are: each half by the other's.
+        strongest = [
+            _fitted(m, found[1 - half :: 2]).evidence(one).max() for half in (0, 1) for one in found[half::2]
+        ]
+        return replace(_fitted(m, found), limit=_limit(np.array(strongest), FALSE_WINDOWS))
+
+
+def _fitted(rows: int, drawn: Matrix) -> Chance:
+    return Chance(rows, drawn.mean(axis=0), drawn.var(axis=0), 0.0)
+
+
+def _limit(strongest: Matrix, share: float) -> float:
+    """Return what a maximum exceeds in a share of windows: beyond its highest tenth the tail is exponential.
+
+    So one odd draw among hundreds moves it little, as it would the highest value itself.
+    """
+    start = float(np.quantile(strongest, 1 - TAIL))
+    scale = float((strongest[strongest > start] - start).mean())
+    return start + max(scale, 1.0) * float(np.log(TAIL / share))
+
+
+def discovered(p: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which of many tests hold if the share of false ones among them shall be small.
+
+    Benjamini and Hochberg (1995), at `FALSE_DISCOVERIES`.
+    """
+    order = np.argsort(p, kind="stable")
+    passes = np.flatnonzero(p[order] <= FALSE_DISCOVERIES * np.arange(1, len(p) + 1) / len(p))
+    found = np.zeros(len(p), dtype=bool)
+    if len(passes):
+        found[order[: passes[-1] + 1]] = True
+    return found

@@ -1,0 +1,192 @@
+"""Closed windows of time, each judged once and kept; and what the latest ones say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from monitoring.judgement import MIN_ROWS, Judgement, judge
+from monitoring.ledger import Ledger
+from monitoring.operations import Operations
+from monitoring.reference import Reference
+from monitoring.tally import together
+
+Length = Literal["day", "week"]
+LENGTHS: dict[Length, int] = {"day": 1, "week": 7}
+OF_THREE = 2  # windows of the latest three that must move for a slow drift
+BEFORE = 8  # windows by which volume and share refused are judged
+STALE_DAYS = 2.0  # without a decision; by then somebody should know
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days, and what is said of them.
+
+    Attributes
+    ----------
+    length : {"day", "week", "selection"}
+    start, end : date
+        The first day, and the first one behind.
+    is_closed : bool
+        Whether no more decisions can come; an open one is judged as it stands and not kept.
+    judgement : Judgement
+    """
+
+    length: str
+    start: date
+    end: date
+    is_closed: bool
+    judgement: Judgement
+
+    @property
+    def days(self) -> int:
+        """Its length."""
+        return (self.end - self.start).days
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "length": self.length,
+            "start": self.start.isoformat(),
+            "end": self.end.isoformat(),
+            "is_closed": self.is_closed,
+            "judgement": self.judgement.to_json(),
+        }
+
+    @classmethod
+    def of_json(cls, said: Mapping[str, Any]) -> Window:
+        """Read what `to_json` gave."""
+        return cls(
+            said["length"],
+            date.fromisoformat(said["start"]),
+            date.fromisoformat(said["end"]),
+            said["is_closed"],
+            Judgement.of_json(said["judgement"]),
+        )
+
+
+def spans(days: Mapping[date, int], length: Length, min_rows: int) -> list[tuple[date, date]]:
+    """Return the windows that days with decisions make up, in order.
+
+    A window of a day is a day of UTC, one of a week begins on a Monday. Where traffic is thin, one goes on,
+    by whole days or weeks, until it has enough rows.
+
+    Parameters
+    ----------
+    days : mapping of date to int
+        Decisions of each day that has any.
+    """
+    step = timedelta(days=LENGTHS[length])
+    found: list[tuple[date, date]] = []
+    start, rows = None, 0
+    if not days:
+        return found
+    at, last = _begin(min(days), length), max(days)
+    while at <= last:
+        inside = sum(days.get(at + timedelta(days=day), 0) for day in range(step.days))
+        if inside and start is None:
+            start = at
+        rows += inside
+        at += step
+        if start is not None and rows >= min_rows:
+            found.append((start, at))
+            start, rows = None, 0
+    if start is not None:
+        found.append((start, at))
+    return found
+
+
+def _begin(day: date, length: Length) -> date:
+    return day - timedelta(days=day.weekday()) if length == "week" else day
+
+
+def judged(
+    ledger: Ledger, reference: Reference, model: str, purpose: str, now: datetime, min_rows: int = MIN_ROWS
+) -> dict[str, list[Window]]:
+    """Return all windows of both lengths, the oldest first; those that closed since the last time are kept.
+
+    Parameters
+    ----------
+    now : datetime
+        A window is closed when its last day is over everywhere that writes, an hour after midnight UTC.
+    """
+    tallies = ledger.days(model, purpose, reference.bins.id)
+    days = {day: together(some, reference.bins) for day, some in tallies.items()}
+    today = (now - timedelta(hours=1)).date()
+    found: dict[str, list[Window]] = {}
+    for length in LENGTHS:
+        scope = f"{model} {purpose} {reference.bins.id}"
+        kept = [Window.of_json(said) for said in ledger.windows(scope, length)]
+        found[length] = list(kept)
+        done = max((window.end for window in kept), default=date.min)
+        rows = {day: tally.rows for day, tally in days.items() if day >= done}
+        for start, end in spans(rows, length, min_rows):
+            inside = [tally for day, tally in days.items() if start <= day < end]
+            whole = together(inside, reference.bins)
+            before = _before(found[length])
+            judgement = judge(whole, reference, _length(start, end, today), before, min_rows)
+            # One that is too thin goes on: it is closed only when it has enough.
+            is_closed = end <= today and whole.rows >= min_rows
+            window = Window(length, start, end, is_closed, judgement)
+            found[length].append(window)
+            if is_closed:
+                ledger.judged(scope, length, start, end, window.to_json())
+    weeks = [window.end for window in found["week"] if window.is_closed]
+    if weeks:
+        ledger.forget_clients(max(weeks))
+    return found
+
+
+def _length(start: date, end: date, today: date) -> int:
+    """Return the days of a window that are over or begun."""
+    return max(1, (min(end, today + timedelta(days=1)) - start).days)
+
+
+def _before(windows: Sequence[Window]) -> list[tuple[Operations, int]]:
+    return [
+        (Operations(window.judgement.rows, window.judgement.refused), window.days)
+        for window in windows[-BEFORE:]
+        if window.is_closed
+    ]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the latest windows say together.
+
+    Attributes
+    ----------
+    is_drift : bool
+    window : Window, optional
+        The one to look at: the latest that made it drift, else the latest.
+    since : date, optional
+        The first day of the windows on end that say the same.
+    """
+
+    is_drift: bool
+    window: Window | None
+    since: date | None
+
+
+def standing(windows: Sequence[Window]) -> Standing:
+    """Say whether the latest windows are drift.
+
+    A broken source, or decisions taken otherwise, count from the first window on; what may be other people
+    counts when two of the latest three windows have moved.
+    """
+    judged = [window for window in windows if window.judgement.is_judged or window.judgement.alarms]
+    if not judged:
+        return Standing(False, windows[-1] if windows else None, None)
+    latest = judged[-1]
+    moved = [window for window in judged[-3:] if window.judgement.is_drift]
+    is_slow = latest.judgement.is_drift and len(moved) >= min(OF_THREE, len(judged))
+    if not (latest.judgement.is_source or is_slow):
+        return Standing(False, latest, None)
+    since = latest.start
+    for window in reversed(judged):
+        if not (window.judgement.is_drift or window.judgement.alarms):
+            break
+        since = window.start
+    return Standing(True, latest, since)

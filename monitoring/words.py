@@ -1,0 +1,130 @@
+"""Everything that a report says, by name; the catalogues of languages call it ``monitor.<name>``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scoring import language
+from scoring.language import ENGLISH, Text, texts
+
+NUMBERS = frozenset({"low", "high", "factor", "figure", "other"})  # values that are written with their digits
+TEXTS = texts(
+    "monitor",
+    {
+        "title": "What moved: {model}",
+        # verdicts
+        "no_drift": "No drift",
+        "drift": "Drift",
+        "not_enough": "Not enough data",
+        "stale": "No recent decision",
+        "since": "since {day}",
+        "window_day": "the day of {start}",
+        "window_week": "the week of {start}",
+        "window_span": "{start} to {end}",
+        "window_open": "so far",
+        "compared": "{rows} decisions of {model}, {window}, beside {reference} of its reference.",
+        "too_few": "There are {rows} decisions to judge; {least} are needed (--min-rows).",
+        "nobody": "There is no decision that was asked for: look at --log, --model and --window.",
+        "nothing_moved": (
+            "Nothing moved: the strongest of {inputs} comparisons, {name}, does what chance does."
+        ),
+        "no_decision": "The last decision was taken on {last}: there has been none for {days}.",
+        # alarms
+        "threshold": (
+            "{n} decisions were taken with the threshold {now}; the model was validated with {known}."
+        ),
+        "repeated": "{share} of the decisions are on clients who had one in the same window already.",
+        "volume": "{now} decisions a day; {usual} are usual.",
+        "refused": "{share} of the applications were refused; {usual_share} are usual.",
+        # what moved
+        "origin": "{origin}: {inputs} inputs moved",
+        "origin_parted": "{origin}: it no longer belongs to what it stands beside",
+        "origin_source": "This looks like a broken source rather than like other people.",
+        "moved_missing": "{name} is missing in {now} of the rows; before in {before}.",
+        "moved_unseen": "{name} has levels in {now} of the rows that training never saw.",
+        "moved_cell": "{name}, {cell}: {now} of the rows; before {before}.",
+        "moved_pair": "{name}: their values belong together otherwise than in training.",
+        "new_levels": "Never seen in training: {levels}.",
+        "more": "And {n} more.",
+        "cell_missing": "missing",
+        "cell_unseen": "never seen in training",
+        "cell_level": "“{word}”",
+        "cell_any": "any value",
+        "cell_below": "below {high}",
+        "cell_from": "{low} and more",
+        "cell_value": "{low}",
+        "cell_between": "{low} to {high}",
+        "cell_pair": "together",
+        # notes
+        "others": "{n} decisions of {model}, asked for as {purpose}, are not judged here.",
+        "outside": "{n} other decisions of the model are not judged here.",
+        "aside": "{n} lines of the log were set aside: {why}.",
+        "twice": "{n} records stood there twice and count once.",
+        "evidently": (
+            "Evidently's defaults on the {compared} most important columns: {flagged} have drifted, verdict "
+            "“{verdict}”."
+        ),
+        # the page
+        "attachment": "Evidently's report with its defaults, whose verdict is its own. Ours:",
+        "windows": "The windows before",
+        "windows_day": "Days",
+        "windows_week": "Weeks",
+        "column_window": "Window",
+        "column_decisions": "Decisions",
+        "column_refused": "Refused",
+        "column_evidence": "Strongest evidence, of what chance allows",
+        "column_verdict": "Verdict",
+        "column_first": "First origin",
+        "rule_title": "How this is decided",
+        "rule": (
+            "Every input, the score and pairs of inputs that belong together are cut into cells by the "
+            "reference, missing and never seen among them. A window has drifted when one of them is farther "
+            "from the reference than the farthest of all is by chance in 997 of 1,000 windows of its size, "
+            "drawn from the reference, and by at least {floor} (chi-squared divided by the rows). What moved "
+            "beside it is named so that one name in a hundred is wrong. A broken source counts at once, what "
+            "may be other people when two of three windows have moved."
+        ),
+    },
+)
+PLURALS = {"days": Text("monitor.days", "{n} day", "{n} days")}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence by its name, with the values of its places: said in any language when it is shown.
+
+    A share is a float, a count an int, what stands as it is a str; what names in `NUMBERS` is a number.
+    """
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, code: str = ENGLISH) -> str:
+        """Return it in a language."""
+        return say(self.name, code, **self.values)
+
+
+def say(text: str, code: str = ENGLISH, /, **values: Any) -> str:
+    """Return a text in a language, its places filled as `Said` says."""
+    return language.say(
+        TEXTS[text], code, **{key: _written(key, value, code) for key, value in values.items()}
+    )
+
+
+def _written(key: str, value: Any, code: str) -> str:
+    if isinstance(value, Mapping):  # a text in a text, after a way through JSON
+        value = Said(**value)
+    if isinstance(value, Said):
+        return value(code)
+    if isinstance(value, str):
+        return value if value.isprintable() else repr(value)
+    if key in NUMBERS:
+        return language.in_digits(value, code, 4)
+    return language.percent(value, code, 1) if isinstance(value, float) else language.number(value, code)
+
+
+def days(n: int, code: str = ENGLISH) -> str:
+    """Say how many days."""
+    return language.say(PLURALS["days"], code, n)
