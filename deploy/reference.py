@@ -25,6 +25,7 @@ COMMANDS = {
     "python -m scoring.decisions": "scoring.decisions.__main__",
     "python -m scoring.inference_log": "scoring.inference_log.__main__",
     "python -m scoring.replay": "scoring.replay",
+    "python -m scoring.extension": "scoring.extension",
     "python -m scoring.synthetic": "scoring.synthetic.__main__",
     "python -m scoring.engine": "scoring.engine.__main__",
     "python -m scoring.language": "scoring.language.__main__",

@@ -57,9 +57,9 @@ def run(document: Path) -> int:
         environment |= {"API_PORT": str(api), "UI_PORT": str(page)}
         shell = "set -euo pipefail\n"
         for block in blocks(document.read_text(encoding="utf-8")):
-            text = block.replace("127.0.0.1:3000", f"127.0.0.1:{api}").replace(
-                "127.0.0.1:7860", f"127.0.0.1:{page}"
-            )
+            text = block.replace("127.0.0.1:3000", f"127.0.0.1:{api}")  # ports that nobody else has
+            text = text.replace("127.0.0.1:7860", f"127.0.0.1:{page}")
+            text = text.replace("scoring.client score", f"scoring.client score --url http://127.0.0.1:{api}")
             sys.stdout.write(f"\n$ {text}")
             sys.stdout.flush()
             if text.strip() == SERVES:

@@ -24,6 +24,7 @@ from scoring.evaluation import cross_validate, deal_folds
 from scoring.evaluation.certain import MOST, Readable
 from scoring.evaluation.checks import Notice, check_alone, check_features, notices
 from scoring.metrics import Outcomes
+from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
 from scoring.tables import Portfolio
 from training import tracking
@@ -105,7 +106,7 @@ class Material:
 
     def key(self, plan: Plan, *more: object) -> str:
         """Return a hash of everything that a result depends on, so that none is computed twice."""
-        kept = {k: self.lineage[k] for k in ("data_sha256", "libraries", "folds", "seed")}
+        kept = {k: self.lineage[k] for k in ("data_sha256", "extension", "libraries", "folds", "seed")}
         what = [kept, code_sha256(), self.features.columns, plan.protect, plan.trials, plan.allow_leak]
         what += [plan.select, plan.review_share, [asdict(rule) for rule in plan.rules], more]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
@@ -148,6 +149,7 @@ def prepare(plan: Plan, now: datetime) -> Material:
     lineage = {
         "created": now.isoformat(timespec="seconds"),
         "data_sha256": data_sha256(plan.portfolio),
+        "extension": extension.fingerprint(),
         "missing_tables": absent,
         "git_revision": git_revision(),
         "libraries": tracking.libraries(),

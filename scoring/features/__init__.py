@@ -51,11 +51,19 @@ TABLES: tuple[HistoryTable, ...] = (
     pos_cash.TABLE,
     credit_card.TABLE,
     installments.TABLE,
+    *getattr(schema.extension.part("features"), "TABLES", ()),
 )
+ADDED: tuple[Feature, ...] = tuple(getattr(schema.extension.part("features"), "FEATURES", ()))
 AGGREGATES: tuple[Feature, ...] = tuple(f for table in TABLES for f in table.features)
-ROW_WISE: tuple[Feature, ...] = (*application.FEATURES, *cross.FEATURES)
-FEATURES: tuple[Feature, ...] = (*application.FEATURES, *AGGREGATES, *cross.FEATURES)
+ROW_WISE: tuple[Feature, ...] = (*application.FEATURES, *cross.FEATURES, *ADDED)
+FEATURES: tuple[Feature, ...] = (*application.FEATURES, *AGGREGATES, *cross.FEATURES, *ADDED)
 FEATURE_BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
+for _feature in (
+    *ADDED,
+    *(f for table in TABLES if table.name in schema.extension.tables() for f in table.features),
+):
+    _record = schema.HISTORY.get(_feature.table, schema.Application)
+    schema.extension.check_reads(_feature.name, _feature.reads, {*schema.columns(_record), *FEATURE_BY_NAME})
 HISTORY_FEATURES: tuple[str, ...] = tuple(f.name for f in AGGREGATES)
 READS: dict[str, tuple[str, ...]] = {
     "application": tuple(

@@ -191,9 +191,11 @@ class Declare:
         *,
         is_plain: bool = True,
         reason: ReasonSide | None = None,
+        label: str = "",
     ) -> Feature:
-        """Return the feature; its label stands in ``labels.py``."""
-        return Feature(name, term, unit, self.group, LABELS[name], direction, self.table, is_plain, reason)
+        """Return the feature; its English label stands in ``labels.py``, or with it in an extension."""
+        words = Text(f"feature.{name}", label) if label else LABELS[name]
+        return Feature(name, term, unit, self.group, words, direction, self.table, is_plain, reason)
 
 
 def declaring(table: str, *groups: str) -> Iterator[Declare]:

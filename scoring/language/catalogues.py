@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.language import numbers
-from scoring.settings import LANGUAGES, ROOT
+from scoring.settings import EXTENSION, LANGUAGES, ROOT
 
 if TYPE_CHECKING:
     from babel.messages.catalog import Catalog
@@ -145,13 +145,16 @@ def use(folder: Path | None) -> None:
 
 def _folders() -> list[Path]:
     """Return where catalogues lie, the one that wins last; a path counts from the code, as others do."""
-    named = LANGUAGES.read(os.environ)
-    if named is None:
-        return [HERE]
-    further = ROOT / named
-    if not further.is_dir():
-        raise LanguageError(f"{LANGUAGES.name}: there is no folder {further}; name one that holds .po files.")
-    return [HERE, further]
+    found = [HERE]
+    for setting in (EXTENSION, LANGUAGES):
+        named = setting.read(os.environ)
+        if named is not None:
+            found.append(ROOT / named)
+        if not found[-1].is_dir():
+            raise LanguageError(
+                f"{setting.name}: there is no folder {found[-1]}; name one that holds .po files."
+            )
+    return found
 
 
 @cache

@@ -4,6 +4,7 @@ The same declarations type the columns of files, check requests, and make the Op
 form of the front end. A known column that no feature reads is accepted; an unknown name is an error.
 """
 
+from scoring.schema import extension
 from scoring.schema.answers import (
     Answer,
     Contribution,
@@ -99,6 +100,7 @@ __all__ = [
     "ScoreRequest",
     "columns",
     "errors_of",
+    "extension",
     "fault_at",
     "field_error",
     "field_errors",

@@ -7,7 +7,7 @@ negative numbers; 365243 stands for "not employed" in DAYS_EMPLOYED.
 from typing import Any
 
 from scoring.language import texts
-from scoring.schema import levels
+from scoring.schema import extension, levels
 from scoring.schema.columns import (
     Amount,
     Category,
@@ -69,8 +69,8 @@ def document(number: int) -> Any:
     return column(f"Document {number} provided", group="documents")
 
 
-class Application(Record):
-    """A credit application: the raw columns that the lender knows at the time of the request."""
+class _Application(Record):
+    """The columns of the source."""
 
     SK_ID_CURR: Identifier = column("Application number", group="request", required=True)
 
@@ -217,3 +217,10 @@ class Application(Record):
     EMERGENCYSTATE_MODE: Category = column(
         "Building in a dangerous state", group="building", levels=levels.EMERGENCY_STATES
     )
+
+
+class Application(extension.application(), _Application):  # type: ignore[misc]
+    """A credit application: the raw columns that the lender knows at the time of the request."""
+
+
+extension.check_new("column", set(extension.application().model_fields), set(_Application.model_fields))

@@ -209,4 +209,5 @@ def columns(record: type[Record]) -> dict[str, Column]:
 
 def _table(record: type[Record], name: str) -> str:
     """Name the record class that declares a column: a request inherits those of the application."""
-    return next(c.__name__ for c in reversed(record.__mro__) if name in getattr(c, "__annotations__", {}))
+    declaring = (c for c in reversed(record.__mro__) if name in getattr(c, "__annotations__", {}))
+    return next(declaring).__name__.lstrip("_")

@@ -4,7 +4,7 @@ In a request a record belongs to the application that carries it, so SK_ID_CURR 
 that may be negative, and 365243 for "no such date", are as the source has them.
 """
 
-from scoring.schema import levels
+from scoring.schema import extension, levels
 from scoring.schema.columns import (
     Amount,
     Category,
@@ -152,7 +152,7 @@ class InstallmentsPayment(Record):
     AMT_PAYMENT: Amount = column("Amount paid")
 
 
-HISTORY: dict[str, type[Record]] = {
+_TABLES: dict[str, type[Record]] = {
     "bureau": Bureau,
     "bureau_balance": BureauBalance,
     "previous_application": PreviousApplication,
@@ -160,4 +160,6 @@ HISTORY: dict[str, type[Record]] = {
     "credit_card_balance": CreditCardBalance,
     "installments_payments": InstallmentsPayment,
 }
-"""Kaggle table name -> class of its records."""
+extension.check_new("table", set(extension.tables()), set(_TABLES))
+HISTORY: dict[str, type[Record]] = _TABLES | extension.tables()
+"""Table (its Kaggle name, or that of an extension) -> class of its records."""

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from scoring.problems import FAULTS
+from scoring.schema import extension
 from scoring.schema.application import Application
 from scoring.schema.columns import Aggregate, Record
 from scoring.schema.history import (
@@ -21,8 +22,15 @@ from scoring.schema.history import (
 PLACE = "place"  # in the context of an error of pydantic's: where in the application it lies
 
 
-class History(Record):
-    """The raw records of the six history tables; a table that is absent has no record."""
+_LISTS: dict[str, Any] = {
+    name: (list[record], Field([], title=name))  # type: ignore[valid-type]
+    for name, record in extension.tables().items()
+}
+_Added = create_model("_Added", __base__=Record, **_LISTS)
+
+
+class History(_Added):  # type: ignore[valid-type, misc]
+    """The raw records of the history tables; a table that is absent has no record."""
 
     bureau: list[Bureau] = Field([], title="Credits at other lenders")
     bureau_balance: list[BureauBalance] = Field([], title="Monthly status of credits at other lenders")

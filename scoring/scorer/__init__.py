@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from polars.exceptions import PanicException
 
 from scoring.decision import GRANTED, REFUSED, Costs, Points, decide
+from scoring.schema import extension
 from scoring.scorer import calibration as calibrated
 from scoring.scorer import certainty as certain
 from scoring.scorer import description, remarks
@@ -37,6 +38,7 @@ from scoring.scorer.model import (
     probability,
 )
 from scoring.scorer.scorecard import Scorecard
+from scoring.settings import EXTENSION
 from scoring.tables.decisions import COLUMNS
 
 FORMAT = 1
@@ -274,6 +276,7 @@ class Scorer:
             raise ScorerError(
                 f"{folder / DESCRIPTION} does not describe a scorer: {wrong}; import the model again."
             )
+        _check_extension(folder, said)
         _check_files(folder, said)
         try:
             return _rebuild(said, folder)
@@ -433,6 +436,17 @@ def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
         said["lineage"],
         said.get("certainty") and certain.rebuilt(said["certainty"], names),
     )
+
+
+def _check_extension(folder: Path, said: Mapping[str, Any]) -> None:
+    """Refuse a scorer of an extension that this process has not, or has in another state."""
+    trained, here = said["lineage"].get("extension"), extension.fingerprint()
+    if trained and trained != here:
+        found = f"{extension.folder()} has {here[:12]}" if here else f"{EXTENSION.name} names none"
+        raise ScorerError(
+            f"{folder} was trained with the extension {str(trained)[:12]}, and {found}; name the folder that "
+            "it was trained with, or train again."
+        )
 
 
 def _check_files(folder: Path, said: Mapping[str, Any]) -> None:

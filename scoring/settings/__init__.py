@@ -311,6 +311,15 @@ LANGUAGES = Setting[Path | None](
     (EVERYBODY,),
 )
 
+EXTENSION = Setting[Path | None](
+    "CREDIT_SCORING_EXTENSION",
+    path,
+    None,
+    "folder of a lender's own columns, tables, features and words (docs/OWN_COLUMNS.md); a model that was "
+    "trained with it is served with it alone",
+    (EVERYBODY,),
+)
+
 DECLARED = {setting.name: setting for setting in list(globals().values()) if isinstance(setting, Setting)}
 """Every setting by its name, in the order above."""
 

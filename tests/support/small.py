@@ -12,7 +12,7 @@ from scoring import features, tables
 from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
-from scoring.schema import ApplicationRequest
+from scoring.schema import ApplicationRequest, extension
 from scoring.scorer import DESCRIPTION, Scorer, _own_hash
 from scoring.scorer.calibration import Affine
 from scoring.scorer.certainty import Certainty, Reading, ReviewRule
@@ -114,7 +114,7 @@ def scorer(
         ),
         granted_values={name: value for name, value in medians.items() if value is not None},
         metrics={"auc": {"value": 0.7, "low": 0.6, "high": 0.8}},
-        lineage={"candidate": "lightgbm"},
+        lineage={"candidate": "lightgbm", "extension": extension.fingerprint()},
         certainty=certainty(table.columns),
     )
     return learned, table, requests
