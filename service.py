@@ -11,7 +11,7 @@ from pydantic import RootModel
 from scoring.hosting import models, start
 from scoring.hosting.front import Hosted
 from scoring.hosting.worker import Worker
-from scoring.schema import Decision, Explanation, ScoreRequest
+from scoring.schema import Counterfactual, Decision, Explanation, ScoreRequest
 from scoring.serving.job import ArrowJob, Job, JsonJob
 from scoring.serving.media import ARROW
 from scoring.serving.private import AsBytes, HandedOn, Reply
@@ -29,6 +29,10 @@ class Applications(HandedOn, ScoreRequest, bentoml.IODescriptor):
 
 class Decisions(AsBytes, bentoml.IODescriptor, RootModel[list[Decision]]):
     """Decisions, in the order of the applications."""
+
+
+class Counterfactuals(AsBytes, bentoml.IODescriptor, RootModel[list[Counterfactual]]):
+    """What would turn the decisions, in the order of the applications."""
 
 
 class Explanations(AsBytes, bentoml.IODescriptor, RootModel[list[Explanation]]):
@@ -87,6 +91,12 @@ class CreditScoring:
     def explain(self, applications: list[Job]) -> list[bytes | Rejection]:
         """Decide applications and say why: every feature's contribution, and up to four reasons in words."""
         return self.worker.batches.answer(applications, is_explained=True)
+
+    @bentoml.api(input_spec=Applications, output_spec=Counterfactuals)
+    async def counterfactual(self, applications: list[Job]) -> list[bytes | Rejection]:
+        """Find the smallest changes within policy that would turn refusals; nothing is decided."""
+        (job,) = applications
+        return [await self.worker.answer_aside(job, "counterfactual")]
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
     async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Rejection]:

@@ -83,11 +83,20 @@ class Judge:
         marks = remarks.marks(self.scorer.model.encoding, self.scorer.ranges, inputs)
         return JudgedTable(self.scorer.decide_marked(inputs, marks), marks, inputs)
 
-    def _judge(self, application: Request | ApplicationRequest) -> Judged:
-        row, warnings, values = self._single.read(features.one(*tables.parts(application, features.READS)))
+    def plain(
+        self,
+        application: Mapping[str, Any],
+        history: Mapping[str, Sequence[Mapping[str, Any]]] | None,
+        given: Mapping[str, Value] | None,
+    ) -> Judged:
+        """Return the verdict on one application that comes as `tables.parts` gives it."""
+        row, warnings, values = self._single.read(features.one(application, history, given))
         said = self._single.decide(row, len(warnings), values)
         said["warnings"] = warnings
         return Judged(said, values)
+
+    def _judge(self, application: Request | ApplicationRequest) -> Judged:
+        return self.plain(*tables.parts(application, features.READS))
 
     def _explain(self, application: Request | ApplicationRequest, pause: Callable[[], None]) -> Judged:
         pause()

@@ -23,6 +23,8 @@ from tests.support.running import TAG, bentoml, environment, free_port, problem,
 
 pytestmark = pytest.mark.served
 
+ENDPOINTS = {"/score", "/explain", "/counterfactual"}
+
 
 @pytest.fixture(scope="module")
 def scorer_folder(tmp_path_factory) -> Path:
@@ -263,9 +265,9 @@ def test_no_applicant_is_quoted_on_the_output(served, requests):
 
 def test_the_openapi_document_is_true(served):
     document = served.http.get("/docs.json").json()
-    assert {"/score", "/explain", "/model"} <= document["paths"].keys()
+    assert {*ENDPOINTS, "/model"} <= document["paths"].keys()
     assert "/score/bulk" not in document["paths"]
-    for path in ("/score", "/explain"):
+    for path in ENDPOINTS:
         responses = document["paths"][path]["post"]["responses"]
         assert {"200", "400", "413", "415", "422", "429", "503", "504"} <= responses.keys()
         assert "application/problem+json" in responses["422"]["content"]
@@ -349,11 +351,11 @@ print(json.dumps([one_by_one, asyncio.run(at_once())]))
 
 def test_bentomls_own_clients_call_every_method_that_is_listed(served, requests):
     listed = served.http.get("/schema.json").json()
-    assert {route["route"] for route in listed["routes"]} == set(listed["paths"]) == {"/score", "/explain"}
+    assert {route["route"] for route in listed["routes"]} == set(listed["paths"]) == ENDPOINTS
     command = [sys.executable, "-c", CALL_ALL, served.url, json.dumps(requests[:2])]
     called = subprocess.run(command, env=environment(served.home), capture_output=True, text=True, check=True)
     for answers in json.loads(called.stdout.splitlines()[-1]):
-        assert set(answers) == {"score", "explain"}
+        assert {f"/{name}" for name in answers} == ENDPOINTS
         for name, rows in answers.items():
             assert [row["SK_ID_CURR"] for row in rows] == [row["SK_ID_CURR"] for row in requests[:2]]
             assert ("reasons" in rows[0]) == (name == "explain")

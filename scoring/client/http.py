@@ -21,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from scoring.schema import (
+    Counterfactual,
     Decision,
     Explanation,
     FieldError,
@@ -39,7 +40,7 @@ LONGEST_WAIT_S = 30.0  # for a busy service, whatever it asks for
 
 Kind = Literal["down", "busy", "refused", "failed"]
 Wanted = str | int | datetime | None
-Answer = TypeVar("Answer", Decision, Explanation)
+Answer = TypeVar("Answer", Decision, Explanation, Counterfactual)
 
 SENTENCES: dict[Kind, str] = {
     "down": "The service does not answer at {url}: start it, or give its address.",
@@ -160,6 +161,21 @@ class Client:
     def explain(self, applications: Sequence[Mapping[str, Any]]) -> list[Explanation]:
         """Have applications decided and explained, in order."""
         return self._post("/explain", applications, Explanation)
+
+    def counterfactual(
+        self, applications: Sequence[Mapping[str, Any]], change: Iterable[str] | None = None
+    ) -> list[Counterfactual]:
+        """Ask what would turn refusals, in order; nothing is decided or recorded.
+
+        Parameters
+        ----------
+        applications : sequence of mapping
+            As for `score`.
+        change : iterable of str, optional
+            What the client would change, as ``amount`` or ``income``; all that the lender allows if None.
+        """
+        asked = None if change is None else {"change": ",".join(change)}
+        return self._post("/counterfactual", applications, Counterfactual, is_safe=True, params=asked)
 
     def score_table(self, table: pl.DataFrame | pa.Table, key: str = "") -> pl.DataFrame:
         """Have a table of applications decided by the bulk door, in one request.
@@ -308,9 +324,9 @@ class Client:
                     future.cancel()
 
     def _post(
-        self, path: str, applications: Sequence[Mapping[str, Any]], answer: type[Answer]
+        self, path: str, applications: Sequence[Mapping[str, Any]], answer: type[Answer], **options: Any
     ) -> list[Answer]:
-        response = self._request("POST", path, json={"applications": list(applications)})
+        response = self._request("POST", path, json={"applications": list(applications)}, **options)
         return [answer.model_validate(row) for row in response.json()]
 
     def _request(self, method: str, path: str, is_safe: bool = False, **content: Any) -> httpx.Response:

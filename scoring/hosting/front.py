@@ -20,6 +20,7 @@ from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
 from scoring.serving.middleware import Middleware
+from scoring.serving.parameters import CHANGE, changes
 from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
 from scoring.serving.settings import Settings
@@ -56,6 +57,9 @@ def routes(settings: Settings) -> dict[str, Route]:
     return {
         "/score": Route(settings.rows, is_quick=True, bulk="/score/bulk", arrow="/score/table"),
         "/explain": Route(settings.explain_rows, concurrent=settings.explain_concurrent),
+        "/counterfactual": Route(
+            settings.aside_rows, concurrent=settings.aside_concurrent, read=changes, parameters=[CHANGE]
+        ),
     }
 
 

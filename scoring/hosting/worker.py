@@ -29,12 +29,14 @@ from scoring.serving.turns import Turns
 
 if TYPE_CHECKING:
     from scoring.serving.large import Large
+    from scoring.serving.questions import Questions
     from scoring.serving.records import RecordedDecisions
 
 # How long a thread keeps Python's lock while others want it. An explanation is long work in Python, and a
 # score asks for the lock several times: at Python's own 5 ms its p99 beside explanations is thrice as high.
 TURN_S = 1e-4
 LARGE = 16  # threads of large requests: more than may be large at once, for small ones with a key beside them
+ASIDE = 2  # threads of questions that decide nothing
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
@@ -95,6 +97,7 @@ class Worker:
         name = f"w{bentoml.server_context.worker_index or 0}-{uuid.uuid4().hex[:8]}"
         self.log = open_log(settings, name, tag, list(decider.scorer.categories))
         self.large = ThreadPoolExecutor(LARGE, "large", lower_priority)  # behind all others, and in turns
+        self.aside = ThreadPoolExecutor(ASIDE, "aside", lower_priority)  # what is asked beside decisions
         self.turns = Turns()  # of this process, whatever model it serves
         self.serve(decider)
         self.records = self.large.submit(self._records)
@@ -112,6 +115,7 @@ class Worker:
         self.decider = Decider(scorer, tag, log, on_decided=count)
         self.batches = Batches(self.decider)
         self.tables = self.large.submit(self._tables, self.decider)
+        self.questions = self.aside.submit(self._questions, self.decider)
         ENGINE.labels(scorer.engine, scorer.family, tag).set(1)
         keys = len(KeyRing(self.settings.api_keys, self.settings.api_key_file))
         logger.info(
@@ -131,6 +135,12 @@ class Worker:
         from scoring.serving.large import Large  # here: a worker answers its first one 0.2 s sooner without
 
         return Large(decider, self.settings.limits.arrow_rows, self.turns)
+
+    def _questions(self, decider: Decider) -> Questions:
+        """Return what answers questions that decide nothing."""
+        from scoring.serving.questions import Questions  # here: as for `_tables`
+
+        return Questions(decider.scorer, decider.model, self.settings.changes)
 
     def _records(self) -> RecordedDecisions | None:
         """Return what answers look-ups; None where nothing is recorded, or nothing is to be found."""
@@ -162,6 +172,11 @@ class Worker:
         """Answer a large request, beside others of its kind: they work in turns, a slice each."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.large, lambda: self.tables.result().answer(job))
+
+    async def answer_aside(self, job: Job, question: str) -> bytes | Rejection:
+        """Answer what decides nothing, beside all that does: a key of `Questions.ANSWERS`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.aside, lambda: self.questions.result().answer(job, question))
 
     def is_ready(self) -> bool:
         """Say whether decisions can be given: the scorer is loaded and checked, the log can be written.

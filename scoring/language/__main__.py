@@ -17,7 +17,7 @@ from scoring.language.catalogues import DECLARED, HERE, LanguageError, languages
 from scoring.language.numbers import is_known, name_of
 
 SPEAKING = (
-    *("scoring.problems", "scoring.explanation", "scoring.evaluation.checks"),
+    *("scoring.problems", "scoring.explanation", "scoring.counterfactual", "scoring.evaluation.checks"),
     *("ui.words", "validation.page", "monitoring.words"),
 )
 """Modules that bring every text with them, each where it is installed."""

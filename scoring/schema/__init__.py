@@ -47,6 +47,7 @@ from scoring.schema.recorded import (
     ReviewState,
 )
 from scoring.schema.request import EXAMPLE, ApplicationRequest, History, ScoreRequest
+from scoring.schema.varied import Change, Counterfactual, Recourse
 
 APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "application_test"}
 """Population -> Kaggle name of its application table."""
@@ -65,8 +66,10 @@ __all__ = [
     "ApplicationRequest",
     "Bureau",
     "BureauBalance",
+    "Change",
     "Column",
     "Contribution",
+    "Counterfactual",
     "CreditCardBalance",
     "Decision",
     "Decoder",
@@ -92,6 +95,7 @@ __all__ = [
     "Record",
     "RecordedDecision",
     "RecordedPage",
+    "Recourse",
     "Request",
     "Review",
     "ReviewReason",

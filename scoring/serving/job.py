@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from scoring.decider import Asked
 from scoring.schema import Purpose
@@ -12,9 +13,13 @@ JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the middl
 
 @dataclass
 class Job(Asked):
-    """A request that passed the middleware; ``is_abandoned``: nobody waits for the answer any more."""
+    """A request that passed the middleware.
+
+    ``is_abandoned``: nobody waits for the answer any more; ``parameters``: what its path was asked with.
+    """
 
     is_abandoned: bool = field(default=False, compare=False)
+    parameters: Any = field(default=None, repr=False)
 
 
 @dataclass

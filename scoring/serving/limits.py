@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scoring import settings
 
@@ -55,7 +57,8 @@ class Route:
 
     Rows that a request may bring, the internal routes for large requests and for tables, and how many
     requests may be inside at once, where that is less than the limit of the whole service.
-    ``is_quick``: one application alone is decided at once.
+    ``is_quick``: one application alone is decided at once. ``read``: reads the parameters behind the path;
+    without it there are none, and none is looked at; ``parameters`` are these as OpenAPI says them.
     """
 
     rows: int
@@ -63,6 +66,8 @@ class Route:
     bulk: str | None = None
     arrow: str | None = None
     concurrent: int | None = None
+    read: Callable[[bytes], Any] | None = None
+    parameters: Sequence[Mapping[str, Any]] = ()
 
     @property
     def internal_routes(self) -> set[str]:

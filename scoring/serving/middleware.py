@@ -138,6 +138,7 @@ class Middleware:
         key = header.idempotency_key(headers)
         if key and route.bulk is None:
             raise Rejection("key-not-taken", {"path": visit.scope["path"]})
+        parameters = route.read(visit.scope["query_string"]) if route.read is not None else None
         # A chunked body does not say that it is large; it may have fewer bytes for that.
         is_large = route.bulk is not None and header.content_length(headers) > limits.bulk_bytes
         with self._kept() if is_large else self._together(header.content_length(headers)) as count:
@@ -158,7 +159,8 @@ class Middleware:
                     await self._lead(visit, large, limits.answer_s, route.bulk)
                 return
             applications = await self._read(body, route.rows)
-            job = Job(visit.request_id, applications, visit.operator, visit.purpose)
+            asked = (visit.request_id, applications, visit.operator, visit.purpose)
+            job = Job(*asked, parameters=parameters)
             if self._is_quick(route, job, len(body)):
                 await self._decide_at_once(job, visit.send)
             else:

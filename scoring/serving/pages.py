@@ -143,7 +143,8 @@ def openapi(
             paths.pop(internal, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
-        endpoint["parameters"] = [PURPOSE, OPERATOR, REQUEST_ID]
+        recorded = [PURPOSE, OPERATOR] if route.read is None else []  # what else is asked decides nothing
+        endpoint["parameters"] = [*recorded, REQUEST_ID, *route.parameters]
         endpoint["security"] = [{"key": []}, {}]  # without keys, this machine may ask as it is
         body = endpoint["requestBody"]["content"]["application/json"]["schema"]
         body["properties"]["applications"]["maxItems"] = route.rows
@@ -253,6 +254,7 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <table>
 <tr><td><code>POST /score</code><td>decide applications: <code>{"applications": [&hellip;]}</code>
 <tr><td><code>POST /explain</code><td>decide them and say why
+<tr><td><code>POST /counterfactual</code><td>say what would turn refusals; nothing is decided
 <tr><td><code>GET /decisions</code><td>recorded decisions, the newest first
 <tr><td><code>GET /decisions/EVENT</code><td>one of them, explained by the model that decided
 <tr><td><code>POST /decisions/EVENT/review</code><td>a person confirms it, or decides otherwise

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring import settings
+from scoring.counterfactual.policy import POLICY
 from scoring.serving.limits import KIB, MIB, USUAL, Limits
 from scoring.settings import ROOT
-from scoring.settings.setting import Networks, Setting
+from scoring.settings.setting import Networks, Setting, SettingError
 
 NAME = "credit_scoring"
 MANIFEST = ROOT.parent / "bento.yaml"  # there when this file runs from a bento
@@ -49,6 +50,10 @@ class Settings:
         Applications in one JSON request to /score and to /explain.
     explain_concurrent : int
         Explanations inside a worker at once.
+    aside_rows, aside_concurrent : int
+        The same for questions that decide nothing.
+    changes : tuple of str
+        What a counterfactual may change.
     batch : int
         Most requests to /score that are merged; 1 merges none.
     rate : float
@@ -75,6 +80,9 @@ class Settings:
     rows: int
     explain_rows: int
     explain_concurrent: int
+    aside_rows: int
+    aside_concurrent: int
+    changes: tuple[str, ...]
     batch: int
     rate: float
     drain_s: float
@@ -128,6 +136,9 @@ class Settings:
             rows=settings.ROWS.read(environment),
             explain_rows=settings.EXPLAIN_ROWS.read(environment),
             explain_concurrent=settings.EXPLAIN_CONCURRENT.read(environment),
+            aside_rows=settings.ASIDE_ROWS.read(environment),
+            aside_concurrent=settings.ASIDE_CONCURRENT.read(environment),
+            changes=_changes(settings.CHANGES.read(environment)),
             batch=settings.BATCH.read(environment),
             rate=settings.RATE.read(environment),
             drain_s=settings.DRAIN_SECONDS.read(environment),
@@ -145,3 +156,14 @@ class Settings:
                 arrow_rows=settings.TABLE_ROWS.read(environment),
             ),
         )
+
+
+def _changes(given: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the levers that the lender allows."""
+    found = tuple(POLICY) if given is None else given if given != ("none",) else ()
+    if unknown := [name for name in found if name not in POLICY]:
+        raise SettingError(
+            f"{settings.CHANGES.name} names {unknown[0]!r}, which is no change; give some of "
+            f"{', '.join(POLICY)}, or none."
+        )
+    return found

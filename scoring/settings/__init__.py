@@ -103,6 +103,15 @@ INDEX = Setting(
     default_words="beside the log",
 )
 
+CHANGES = Setting[tuple[str, ...] | None](
+    "CREDIT_SCORING_CHANGES",
+    names,
+    None,
+    "what `/counterfactual` may propose to change: `amount`, `down_payment`, `longer`, `shorter`, `income`, "
+    "`debts`, or `none`",
+    default_words="all of these",
+)
+
 # Who may ask.
 API_KEYS = Setting(
     "CREDIT_SCORING_API_KEYS",
@@ -198,6 +207,13 @@ EXPLAIN_ROWS = Setting(
     "the same for `/explain`",
     bounds=(1, 10_000),
 )
+ASIDE_ROWS = Setting(
+    "CREDIT_SCORING_ASIDE_ROWS",
+    whole_number,
+    10,
+    "the same for `/counterfactual`, which may take a second for each",
+    bounds=(1, 1_000),
+)
 TABLE_ROWS = Setting(
     "CREDIT_SCORING_TABLE_ROWS",
     whole_number,
@@ -244,6 +260,13 @@ EXPLAIN_CONCURRENT = Setting(
     whole_number,
     16,
     "† of these, explanations, so that they never crowd out scores",
+    bounds=(1, 10_000),
+)
+ASIDE_CONCURRENT = Setting(
+    "CREDIT_SCORING_ASIDE_CONCURRENT",
+    whole_number,
+    8,
+    "† of these, questions that decide nothing (`/counterfactual`)",
     bounds=(1, 10_000),
 )
 AT_ONCE = Setting(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from scoring.schema import ApplicationRequest, extension
 from scoring.scorer import DESCRIPTION, Scorer, _own_hash
 from scoring.scorer.calibration import Affine
 from scoring.scorer.certainty import Certainty, Reading, ReviewRule
+from scoring.scorer.model import Vector
 from scoring.scorer.scorecard import FeaturePoints, Scorecard
 
 Request = dict[str, Any]
@@ -80,16 +82,31 @@ def portfolio(requests: list[Request]) -> tables.Portfolio:
     return tables.from_requests([ApplicationRequest.model_validate(request) for request in requests])
 
 
+def late(table: pl.DataFrame) -> Vector:
+    """Log-odds of default of those with a low outside score and late payments."""
+    return (
+        1.5
+        - 6 * table["EXT_SOURCE_2"].to_numpy()
+        + 0.15 * table["installment_late_days_mean"].fill_null(0).to_numpy()
+    )
+
+
+def burdened(table: pl.DataFrame) -> Vector:
+    """Log-odds of default of those with much to pay for their income, and debts elsewhere."""
+    owed = table["bureau_debt_sum"].fill_null(0).to_numpy() / 45_000
+    return -3.5 + 6 * table["annuity_to_income"].to_numpy() + owed + table["AMT_CREDIT"].to_numpy() / 400_000
+
+
 def scorer(
-    policy: tuple[str, ...] = ("gender", "family_status"), threshold: float = 0.35
+    policy: tuple[str, ...] = ("gender", "family_status"),
+    threshold: float = 0.35,
+    risk: Callable[[pl.DataFrame], Vector] = late,
 ) -> tuple[Scorer, pl.DataFrame, list[Request]]:
     """Train a scorer; give it with the features and the requests that it saw."""
     requests = applications(600)
     table = features.build(portfolio(requests)).select(features.names(policy))
     random = np.random.default_rng(1)
-    outside = np.array([request["EXT_SOURCE_2"] for request in requests])
-    late = table["installment_late_days_mean"].fill_null(0).to_numpy()
-    y = (random.random(len(requests)) < 1 / (1 + np.exp(-(1.5 - 6 * outside + 0.15 * late)))).astype(np.int8)
+    y = (random.random(len(requests)) < 1 / (1 + np.exp(-risk(table)))).astype(np.int8)
     directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
     model = fit(LIGHTGBM, TrainingSet.of(table, y, directions), rounds=60)
     bare = Scorer(model, Affine(), threshold, COSTS, POINTS, policy, {})
@@ -152,9 +169,9 @@ def sign(folder: Path) -> None:
     path.write_text(json.dumps(description), encoding="utf-8")
 
 
-def save(folder: Path, threshold: float = 0.35) -> Path:
+def save(folder: Path, threshold: float = 0.35, risk: Callable[[pl.DataFrame], Vector] = late) -> Path:
     """Write the trained scorer to a folder that does not exist yet, as training does."""
-    learned, table, requests = scorer(threshold=threshold)
+    learned, table, requests = scorer(threshold=threshold, risk=risk)
     decided = learned.decide(table)
     log = [
         decided[name] if name in decided.columns else pl.lit(None, dtype=dtype).alias(name)

@@ -1,0 +1,196 @@
+"""What would turn a refusal: the smallest changes within policy, each decided again as /score decides.
+
+Nothing is drawn at random and no clock ends the search, so the same application is told the same each time.
+Steps of one lever and of any two are tried out all; three, then all together, only where these find nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from scoring.counterfactual.policy import FACTS, POLICY, Lever
+from scoring.counterfactual.variations import Rater, Steps, Variations
+from scoring.decision import GRANTED
+from scoring.language import by_language, number, say, texts
+from scoring.schema import ApplicationRequest, Change, Counterfactual, Recourse, Request
+from scoring.scorer import Scorer
+from scoring.scorer.model import Vector
+
+__all__ = ["FACTS", "POLICY", "Advisor", "Lever"]
+
+Outcome = Literal["granted", "found", "none", "nothing"]
+
+MOST = 3  # alternatives: more are not read
+TRIED = 200  # points of a lattice whose way is looked at, the nearest first
+COARSE = {3: 4, 4: 6, 5: 8}  # levers together -> steps at a time
+
+OUTCOMES = texts(
+    "counterfactual",
+    {
+        "granted": "The application is granted as it is; nothing has to change.",
+        "found": "These changes, each for itself, would turn the decision.",
+        "none": "No change within policy turns the decision.",
+        "nothing": "Nothing that may change is known here and read by the model, so no change can turn "
+        "the decision.",
+    },
+)
+SENTENCE = texts("counterfactual", {"way": "The loan would be granted if you {steps}."})["way"]
+
+
+class Way(NamedTuple):
+    """Steps of levers that turn the decision, and how large a change that is: 1 is all of one lever."""
+
+    levers: tuple[Lever, ...]
+    steps: tuple[int, ...]
+    size: float
+
+
+class Advisor:
+    """Finds what would turn the decisions of a scorer; threads may share it.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    model : str
+        Its exact tag.
+    allowed : collection of str
+        Levers of `POLICY` that the lender allows.
+    """
+
+    def __init__(self, scorer: Scorer, model: str, allowed: Collection[str] = tuple(POLICY)) -> None:
+        self.scorer = scorer
+        self.model = model
+        self._reader = Rater(scorer)
+        self._levers = [
+            lever for name, lever in POLICY.items() if name in allowed and self._reader.moves(lever)
+        ]
+
+    def find(
+        self, application: Request | ApplicationRequest, wanted: Collection[str] | None = None
+    ) -> Counterfactual:
+        """Return the smallest changes that turn a refusal, at most three that differ in kind.
+
+        Parameters
+        ----------
+        application : Request or ApplicationRequest
+        wanted : collection of str, optional
+            Levers that the client would use; all that the lender allows if None.
+        """
+        here = Variations(self._reader, application)
+        said = self._reader.decide(here.plain)
+        outcome: Outcome = "granted"
+        alternatives: list[Recourse] = []
+        if said["decision"] != GRANTED:
+            levers = [
+                lever
+                for lever in self._levers
+                if (wanted is None or lever.name in wanted) and here.can(lever)
+            ]
+            found = self._search(here, levers)
+            alternatives = [one for way in found if (one := self._told(here, way)) is not None]
+            outcome = "found" if alternatives else "none" if levers else "nothing"
+        return Counterfactual(
+            SK_ID_CURR=application.SK_ID_CURR,
+            probability_of_default=said["probability_of_default"],
+            score=said["score"],
+            threshold=said["threshold"],
+            decision=said["decision"],
+            model=self.model,
+            outcome=outcome,
+            text=by_language(lambda language: say(OUTCOMES[outcome], language)),
+            alternatives=alternatives,
+        )
+
+    def _search(self, here: Variations, levers: Sequence[Lever]) -> list[Way]:
+        """Return the nearest way of each kind, the nearest first; more levers add nothing to fewer."""
+        found = [
+            way for many in (1, 2) for kind in _kinds(levers, many) if (way := self._nearest(here, kind))
+        ]
+        for many in (3, 4, 5):
+            if not found:
+                ways = (self._nearest(here, kind, COARSE[many]) for kind in _kinds(levers, many))
+                found = [way for way in ways if way]
+        chosen: list[Way] = []
+        for way in sorted(found, key=lambda way: (way.size, len(way.levers))):
+            if not any(set(other.levers) < set(way.levers) for other in chosen):
+                chosen.append(way)
+        return chosen[:MOST]
+
+    def _nearest(self, here: Variations, levers: tuple[Lever, ...], at_a_time: int = 1) -> Way | None:
+        """Return the smallest change by all these levers that holds, and to which the way is fair."""
+        axes = [np.unique([*range(0, lever.steps, at_a_time), lever.steps]) for lever in levers]
+        shape = tuple(len(axis) for axis in axes)
+        steps: Steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(levers))
+        risks = here.rate(levers, steps)
+        granted = (risks < self.scorer.threshold).reshape(shape)
+        # A step further must be granted too: what holds at one point of a jagged model only is no advice.
+        places = np.indices(shape).reshape(len(levers), -1)
+        beyond = np.minimum(places + 1, np.array(shape)[:, None] - 1)
+        holds = granted.reshape(-1) & granted[tuple(beyond)] & (places > 0).all(axis=0)
+        sizes = (steps / [lever.steps for lever in levers]).sum(axis=1)
+        order = np.flatnonzero(holds)[np.argsort(sizes[holds], kind="stable")]
+        for place in order[:TRIED]:
+            if _is_fair(risks.reshape(shape), places[:, place]):
+                best = tuple(int(step) for step in steps[place])
+                if at_a_time > 1:
+                    best = self._nearer(here, levers, best)
+                size = sum(step / lever.steps for step, lever in zip(best, levers, strict=True))
+                return Way(levers, best, size)
+        return None
+
+    def _nearer(self, here: Variations, levers: tuple[Lever, ...], best: tuple[int, ...]) -> tuple[int, ...]:
+        """Take back steps of one lever after the other, as long as the decision holds."""
+        for place in range(len(levers)):
+            fewer = np.arange(1, best[place] + 1)
+            steps = np.tile(np.array(best, dtype=np.intp), (len(fewer), 1))
+            steps[:, place] = fewer
+            granted = here.rate(levers, steps) < self.scorer.threshold
+            last = np.flatnonzero(~granted)
+            best = (*best[:place], int(fewer[last[-1] + 1] if last.size else 1), *best[place + 1 :])
+        return best
+
+    def _told(self, here: Variations, way: Way) -> Recourse | None:
+        """Decide what is proposed as /score does, and say it in words; None if it is refused even so."""
+        plain, moved = here.after(way.levers, way.steps)
+        said = self._reader.decide(plain)
+        if said["decision"] != GRANTED:
+            return None
+        told = here.told(way.levers, way.steps)
+
+        def sentence(language: str) -> str:
+            steps = [
+                say(lever.does, language, before=_amount(before, language), after=_amount(after, language))
+                for lever, (before, after) in zip(way.levers, told, strict=True)
+            ]
+            return say(SENTENCE, language, steps="; ".join(steps))
+
+        return Recourse(
+            levers=[lever.name for lever in way.levers],
+            size=way.size,
+            changes=[Change(field=m.field, value=m.value, becomes=m.becomes) for m in moved],
+            probability_of_default=said["probability_of_default"],
+            score=said["score"],
+            text=by_language(sentence),
+        )
+
+
+def _kinds(levers: Sequence[Lever], many: int) -> Iterator[tuple[Lever, ...]]:
+    """Give the sets of so many levers that go together."""
+    for kind in combinations(levers, many):
+        names = {lever.name for lever in kind}
+        if not any(lever.against & names for lever in kind):
+            yield kind
+
+
+def _is_fair(risks: Vector, place: Steps) -> bool:
+    """Say whether the risk is nowhere higher on the straight way to a point than at its beginning."""
+    way = np.rint(np.outer(np.linspace(0, 1, place.max() + 1), place)).astype(np.intp)
+    return bool((risks[tuple(way.T)] <= risks[(0,) * risks.ndim]).all())
+
+
+def _amount(value: float, language: str) -> str:
+    return number(value, language, 2, is_trimmed=True)

@@ -1,0 +1,64 @@
+"""Parameters behind the paths that take applications: what a question that decides nothing is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from scoring.counterfactual.policy import POLICY
+from scoring.problems import Fault
+from scoring.schema import FieldError, fault_at
+from scoring.serving.problem import Rejection
+
+Reader = Callable[[str], Any]
+"""Reads one value: what it says, or a `Fault`."""
+
+CHANGE: dict[str, Any] = {
+    "name": "change",
+    "in": "query",
+    "description": "What the client would change, between commas; left out: all that is allowed; empty: "
+    "nothing.",
+    "schema": {"type": "array", "items": {"type": "string", "enum": list(POLICY)}},
+    "style": "form",
+    "explode": False,
+}
+"""The parameter of /counterfactual, as OpenAPI says it."""
+
+
+def changes(query: bytes) -> frozenset[str] | None:
+    """Read the levers that a client would use; None if all.
+
+    Raises
+    ------
+    Rejection
+        422 that names each parameter that cannot be used, and what would do.
+    """
+    found: frozenset[str] | None = _read(query, {"change": _levers}).get("change")
+    return found
+
+
+def _levers(text: str) -> frozenset[str] | Fault:
+    names = frozenset(text.split(",")) - {""}
+    return names if names <= POLICY.keys() else Fault("not_one_of", {"values": ", ".join(POLICY)})
+
+
+def _read(query: bytes, known: Mapping[str, Reader]) -> dict[str, Any]:
+    most = 2 * len(known)
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
+    except ValueError:
+        raise Rejection("too-many-parameters", {"most": most}) from None
+    faults: list[FieldError] = []
+    found: dict[str, Any] = {}
+    for name, text in pairs:
+        value = Fault("unknown_parameter") if name not in known else known[name](text)
+        if name in found:
+            value = Fault("repeated_parameter")
+        if isinstance(value, Fault):
+            faults.append(fault_at(None, name[:100], value))
+        else:
+            found[name] = value
+    if faults:
+        raise Rejection("wrong-parameters", {"n": len(faults)}, faults)
+    return found

@@ -1,0 +1,50 @@
+"""Questions that decide nothing, answered beside decisions: what would turn one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import ClassVar
+
+from polars.exceptions import PanicException
+from pydantic import BaseModel
+
+from scoring.counterfactual import Advisor
+from scoring.schema import ApplicationRequest, Request
+from scoring.scorer import Scorer
+from scoring.serving.job import Job
+from scoring.serving.problem import Rejection, late, rejection_of
+
+Question = Callable[["Questions", Request | ApplicationRequest, Job], BaseModel]
+
+
+class Questions:
+    """Answers for one scorer; nothing is recorded, and whatever fails, fails its own request.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    model : str
+        Its exact tag.
+    changes : collection of str
+        What the lender lets a client change: keys of `counterfactual.POLICY`.
+    """
+
+    def __init__(self, scorer: Scorer, model: str, changes: Collection[str]) -> None:
+        self._counterfactuals = Advisor(scorer, model, changes)
+
+    def answer(self, job: Job, question: str) -> bytes | Rejection:
+        """Answer one question about each application of a request, in their order, as JSON."""
+        ask, answers = self.ANSWERS[question], list[bytes]()
+        try:
+            for application in job.applications:
+                if job.is_abandoned:
+                    return late()
+                answers.append(ask(self, application, job).model_dump_json().encode())
+        except (Exception, PanicException) as error:  # polars' panics are no exceptions of Python's own
+            return rejection_of(error)
+        return b"[%b]" % b",".join(answers)
+
+    def _counterfactual(self, application: Request | ApplicationRequest, job: Job) -> BaseModel:
+        return self._counterfactuals.find(application, job.parameters)
+
+    ANSWERS: ClassVar[dict[str, Question]] = {"counterfactual": _counterfactual}
