@@ -204,7 +204,7 @@ def test_where_nothing_may_change_that_is_said(scorer, found, barrier):
         table = features.build(small.portfolio(small.applications(200)))[names]
         y = (table["EXT_SOURCE_2"].to_numpy() < 0.5).astype(np.int8)
         model = small.fit(small.LIGHTGBM, small.TrainingSet.of(table, y, {}), rounds=5)
-        used = replace(scorer, model=model, threshold=0.0)
+        used = replace(scorer, model=model, threshold=0.0, certainty=None)
     one = Advisor(used, "m", allowed).find(ApplicationRequest.model_validate(asked), wanted)
     assert (one.decision, one.outcome, one.alternatives) == ("refused", "nothing", [])
     assert one.text["en"].startswith("Nothing that may change")
