@@ -73,6 +73,7 @@ class _Batch:
     rows: list[dict[str, Any]] = field(default_factory=list)
     reviews: list[tuple[Note, int]] = field(default_factory=list)
     outcomes: list[dict[str, Any]] = field(default_factory=list)
+    erased: list[bytes] = field(default_factory=list)
     set_aside: int = 0
     after: Checkpoint | None = None
 
@@ -197,7 +198,8 @@ class Follower:
                 return 0
             file = file or self._begin(name)
             count = 0
-            for batch in self._batches(file.id, follow(self.folder, name, anchor, file.place, self._clock())):
+            lines = follow(self.folder, name, anchor, file.place, self._clock(), self._key)
+            for batch in self._batches(file.id, lines):
                 count += self._commit(file, batch)
             if anchor is not None and anchor.state == "closed" and file.place.seq == anchor.seq:
                 self._mark(file, "whole")
@@ -262,7 +264,9 @@ class Follower:
         if isinstance(content, str):
             batch.set_aside += 1
         elif isinstance(content, Note):
-            if content.kind == "review":
+            if content.kind == "erasure":
+                batch.erased += [packed(str(event)) for event in content.about.get("events", ())]
+            elif content.kind == "review":
                 batch.reviews.append((content, line.start))
             elif content.kind == "outcome":
                 try:
@@ -291,6 +295,8 @@ class Follower:
             }
             moment = microseconds(part.time)
             for row, said in enumerate(table.select(names).iter_rows(named=True)):
+                if said["applicant"] is None:
+                    continue  # it was erased
                 batch.rows.append(
                     {
                         **_said({**said, **about}, about),
@@ -338,6 +344,11 @@ class Follower:
             for note, start in batch.reviews:
                 self._review(connection, note, file.id, start)
             self._outcomes(connection, batch.outcomes)
+            for low in range(0, len(batch.erased), BATCH):
+                for table in (schema.decisions, schema.reviews, schema.outcomes):
+                    some = batch.erased[low : low + BATCH]
+                    connection.execute(delete(table).where(table.c.event.in_(some)))
+            self._early.difference_update(batch.erased)
             if self._early:
                 events = {row["event"] for row in batch.rows + batch.outcomes}
                 events |= {packed(str(note.about.get("event_id"))) for note, _ in batch.reviews}

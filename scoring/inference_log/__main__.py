@@ -1,4 +1,4 @@
-"""Check, show, export, ship and purge the inference log: ``python -m scoring.inference_log verify``."""
+"""Check, show, export, ship, erase, purge the inference log: ``python -m scoring.inference_log verify``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from scoring import settings
 from scoring.inference_log.anchor import anchors_folder
 from scoring.inference_log.chain import ChainFault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
+from scoring.inference_log.erase import FaultyError
+from scoring.inference_log.erase import erase as erase_client
 from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
@@ -242,6 +244,48 @@ def ship(
     )
     if done.left:
         raise typer.Exit(FAULTY)
+
+
+@app.command(epilog='Example: python -m scoring.inference_log erase --client 100001 --reason "asked for"')
+def erase(
+    client: Annotated[int, typer.Option(help="Number of the client, SK_ID_CURR.")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded, so name nobody in it.")],
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+    is_forced: Annotated[bool, typer.Option("--force", help="Erase even in what does not verify.")] = False,
+) -> None:
+    """Erase a person: inputs, reasons, reviews, outcomes, pseudonym go; that a decision was made stays.
+
+    A signed record says what stands where something else stood: verify accepts that, and nothing else. The
+    index follows. The service may run. Who is stopped says the same command again.
+
+    Exit codes: 0 erased, 1 nothing is erased because a file is not as it was written, 2 nothing is known of
+    the client, or wrong use.
+    """
+    with _printed():
+        _must_be(log)
+        key = pseudonym_key(key_file, is_new_allowed=False)
+        try:
+            with errors.status("Erasing"):
+                done = erase_client(
+                    log,
+                    anchors or anchors_folder(log),
+                    key,
+                    client,
+                    reason,
+                    lambda: datetime.now(UTC),
+                    is_forced,
+                )
+        except FaultyError as error:
+            _show(error.faults)
+            console.print(
+                "[bold red]Nothing is erased[/]: the evidence would go. --force erases all the same."
+            )
+            raise typer.Exit(FAULTY) from None
+    if done.finished:
+        console.print(f"{done.finished} erasures that were ended in their midst are finished.")
+    console.print(f"Erased: {done.decisions} decisions; {done.lines} lines and {done.rows} rows of tables.")
 
 
 @app.command(epilog='Example: python -m scoring.inference_log renew --reason "key lost with the old disk"')

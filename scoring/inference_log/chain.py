@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -23,6 +23,7 @@ from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.disk import IrregularError, is_too_long, lines, named
+from scoring.inference_log.erasure import Erasures
 from scoring.inference_log.packing import DamagedError, log_files, open_log, packed, place, remove
 from scoring.inference_log.record import is_header
 from scoring.inference_log.renewal import Renewal, put_aside
@@ -66,7 +67,9 @@ def link(seq: int, prev: str, body: bytes) -> tuple[bytes, str]:
     return b'%s,"hash":"%s"}\n' % (start, digest.encode()), digest
 
 
-def next_hash(line: bytes, seq: int, head: str) -> str:
+def next_hash(
+    line: bytes, seq: int, head: str, erased: Callable[[], Mapping[str, bytes]] = lambda: {}
+) -> str:
     """Return the hash of a line that follows a record.
 
     Parameters
@@ -75,6 +78,9 @@ def next_hash(line: bytes, seq: int, head: str) -> str:
         With its end.
     seq, head
         Number and hash of the record above it.
+    erased : callable
+        Gives the lines that stand where others were erased, by the hashes of these; asked for one that was
+        changed.
 
     Raises
     ------
@@ -84,11 +90,17 @@ def next_hash(line: bytes, seq: int, head: str) -> str:
     record = _LINE.fullmatch(line)
     if record is None:
         raise ValueError("the line is no record of the chain")
-    if hashlib.sha256(line[: record.start(3) - len(b',"hash":"')]).hexdigest().encode() != record[3]:
+    if not _is_hashed(record) and erased().get(record[3].decode()) != line:
         raise ValueError("the record was changed")
     if int(record[1]) != seq + 1 or record[2].decode() != head:
         raise ValueError("the record does not follow the one above it")
     return record[3].decode()
+
+
+def _is_hashed(record: re.Match[bytes]) -> bool:
+    """Say whether a line has its own hash."""
+    start = record[0][: record.start(3) - len(b',"hash":"')]
+    return hashlib.sha256(start).hexdigest().encode() == record[3]
 
 
 def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
@@ -103,16 +115,24 @@ def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
     key : bytes or None
         The log's key. None leaves the anchors' signatures unchecked, and says so.
     """
+    erasures = Erasures.load(folder, key)
     anchored = {path.name.removesuffix(ANCHOR) for path in named(anchors, ANCHOR)}
     unnamed = {path.name for path in table_files(folder)}
     names = anchored | {path.name for path in log_files(folder)}
-    found = {name: _verify_name(folder, anchors, name, key) for name in sorted(names)}
+    found = {name: _verify_name(folder, anchors, name, key, erasures) for name in sorted(names)}
     if any(fault.line is None for part in found.values() for fault in part.faults):
         time.sleep(SETTLE_S)  # a writer that was between two steps is through
+    now = Erasures.load(folder, key)
     for name, part in found.items():
-        if part.faults and _state(folder, anchors, name) != part.state:
-            found[name] = _verify_name(folder, anchors, name, key)
+        is_other = _state(folder, anchors, name) != part.state or now.all != erasures.all
+        if part.faults and is_other:
+            found[name] = _verify_name(folder, anchors, name, key, now)
     verdict = Verification()
+    verdict.faults += (ChainFault(path, None, why) for path, why in now.faults)
+    for path, erasure in now.all:
+        if erasure.whose is not None:
+            why = "the erasure was ended in its midst, or goes on: say the same command again"
+            verdict.faults.append(ChainFault(path, None, why))
     if key is None:
         verdict.notes.append("the anchors' signatures were not checked: there is no key.")
     for path, renewal in put_aside(anchors, key):
@@ -140,7 +160,7 @@ def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
 
 def verify_file(folder: Path, anchors: Path, name: str, key: bytes) -> list[ChainFault]:
     """Check one file of the log, by its name as it was written, and its tables."""
-    return _verify_name(folder, anchors, name, key).faults
+    return _verify_name(folder, anchors, name, key, Erasures.load(folder, key)).faults
 
 
 @dataclass
@@ -166,7 +186,7 @@ def _state(folder: Path, anchors: Path, name: str) -> tuple[object, ...]:
     return tuple(state)
 
 
-def _verify_name(folder: Path, anchors: Path, name: str, key: bytes | None) -> _Part:
+def _verify_name(folder: Path, anchors: Path, name: str, key: bytes | None, erasures: Erasures) -> _Part:
     """Check what stands under a name against its anchor."""
     part, path = _Part(state=_state(folder, anchors, name)), folder / name
     try:
@@ -203,7 +223,7 @@ def _verify_name(folder: Path, anchors: Path, name: str, key: bytes | None) -> _
         if not part.is_anchored:
             part.faults.append(ChainFault(path, None, "the file has no anchor in the folder of anchors"))
         try:
-            _verify_file(path, first_hash(name), file, anchor, part)
+            _verify_file(path, name, file, anchor, part, erasures)
         except OSError as error:
             part.faults.append(ChainFault(path, None, f"the file cannot be read: {error.strerror}"))
     return part
@@ -230,8 +250,10 @@ def _slice(line: bytes) -> TableEntry | None:
         return None
 
 
-def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | None, found: _Part) -> None:
-    more = 0
+def _verify_file(
+    path: Path, name: str, file: BufferedReader, anchor: Anchor | None, found: _Part, erasures: Erasures
+) -> None:
+    more, erased = 0, erasures.lines.get(name, {})
 
     def fault(line: int | None, why: str) -> None:
         nonlocal more
@@ -243,7 +265,7 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
     if anchor is not None and anchor.state == "purged":
         fault(None, "the file was purged but is there")
         return
-    seq, head, number, is_torn = 0, first, 0, False
+    seq, head, number, is_torn = 0, first_hash(name), 0, False
     end = None if anchor is None or anchor.seq else 0  # line of the anchor's record
     numbered = enumerate(lines(file), start=1)
     while True:
@@ -263,9 +285,13 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
             fault(number, f"the line is {what}")
             seq += not is_header(line)
             continue
-        start = line[: record.start(3) - len(b',"hash":"')]
-        if hashlib.sha256(start).hexdigest().encode() != record[3]:
-            fault(number, "the record was changed")
+        digest = record[3].decode()
+        is_erased = digest in erased and digest not in erasures.begun
+        if line != erased.get(digest) and (is_erased or not _is_hashed(record)):
+            is_back = is_erased and _is_hashed(record)
+            fault(
+                number, "the record was erased, and is there again" if is_back else "the record was changed"
+            )
         elif int(record[1]) != seq + (not (is_head := is_header(line))):
             what = "a header" if is_head else f"record {int(record[1])}"
             belongs = seq if is_head else seq + 1
@@ -280,7 +306,7 @@ def _verify_file(path: Path, first: str, file: BufferedReader, anchor: Anchor | 
         if part:
             found.tables.add(part.file)
             try:
-                part.check(path.parent)
+                part.check(path.parent, erasures)
             except ValueError as error:
                 fault(number, str(error))
         if anchor is not None and seq == anchor.seq:
@@ -344,6 +370,10 @@ def purge(folder: Path, anchors: Path, key: bytes, before: date, now: datetime) 
             (folder / part).unlink(missing_ok=True)
         gone.append(path.name)
     left = {path.name for path in log_files(folder)}
+    for record, erasure in Erasures.load(folder, key).all:
+        day = max((name[:10] for name in erasure.files), default="")
+        if erasure.whose is None and day < before.isoformat():  # all that it speaks of is gone
+            record.unlink(missing_ok=True)
     for path in table_files(folder):  # what a crash left without a record
         worker = writer_of(path.name)
         if path.name[:10] < before.isoformat() and not any(name.startswith(f"{worker}.") for name in left):

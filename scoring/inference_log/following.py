@@ -7,7 +7,7 @@ follow the one before: what was changed since is not followed, and named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,12 +20,13 @@ import polars as pl
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import first_hash, next_hash
 from scoring.inference_log.disk import lines
+from scoring.inference_log.erasure import Erasures
 from scoring.inference_log.keys import signature
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import DamagedError, length, log_files, open_log
 from scoring.inference_log.packing import place as at_rest
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
-from scoring.inference_log.table import TableEntry, records
+from scoring.inference_log.table import TableEntry, not_erased, records
 
 SETTLED_S = 60.0  # a file that nobody wrote to for so long has no writer in the middle of a batch
 HEADERS_KEPT = 64  # of the files that were asked for last
@@ -107,7 +108,12 @@ def anchor_of(anchors: Path, file: str, key: bytes) -> Anchor | None:
 
 
 def follow(
-    folder: Path, file: str, anchor: Anchor | None, place: Checkpoint, now: float
+    folder: Path,
+    file: str,
+    anchor: Anchor | None,
+    place: Checkpoint,
+    now: float,
+    key: bytes | None = None,
 ) -> Iterator[FollowedLine]:
     """Give the records behind a place, as far as they are there to stay.
 
@@ -119,6 +125,8 @@ def follow(
         Where to begin.
     now : float
         The time as `time.time` gives it: a file that is long untouched is followed behind its anchor too.
+    key : bytes, optional
+        The log's key, which signs erasures; None trusts any.
 
     Raises
     ------
@@ -133,13 +141,17 @@ def follow(
     is_settled = now - standing(path)[2] / 1e9 > SETTLED_S
     last = anchor.seq if anchor is not None else 0
     headers = _Headers(path)
+
+    def erased() -> Mapping[str, bytes]:
+        return Erasures.load(folder, key).lines[file]
+
     with suppress(DamagedError), open_log(path, place.offset) as opened:
         for line in _whole(opened):
             if not line.endswith(b"\n") or not (place.seq < last or is_settled):
                 break
             is_record = not is_header(line)
             try:
-                head = next_hash(line, place.seq - (not is_record), place.head)
+                head = next_hash(line, place.seq - (not is_record), place.head, erased)
             except ValueError as error:
                 raise BrokenError(f"the line of record {place.seq + 1}: {error}") from None
             start, place = place.offset, Checkpoint(place.seq + is_record, place.offset + len(line), head)
@@ -219,7 +231,9 @@ def at(folder: Path, file: str, start: int, row: int | None) -> Row:
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     if isinstance(content, tuple) and row is not None and row < content[1].height:
-        return with_inputs_hash(next(iter(records(content[0], content[1][row : row + 1]))))
+        for record in records(content[0], not_erased(content[1][row : row + 1])):
+            return with_inputs_hash(record)
+        raise ValueError("it was erased")
     if isinstance(content, dict):
         return content
     raise ValueError(content if isinstance(content, str) else "it is no decision")

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from scoring.inference_log.record import Row, strict_json
 
 NOTE_VERSION = 1
-Kind = Literal["look-up", "review", "outcome"]
+Kind = Literal["look-up", "review", "outcome", "erasure", "erased"]
+"""``erased`` stands where a decision or a note was about a person: see `scoring.inference_log.erasure`."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ class Note:
         kind, time, about = line.get("kind"), line.get("time"), line.get("about")
         if line.get("schema_version") != NOTE_VERSION:
             raise ValueError(f"not of schema_version {NOTE_VERSION}")
-        if kind not in ("look-up", "review", "outcome"):
+        if kind not in get_args(Kind):
             raise ValueError("a note of an unknown kind")
         if not isinstance(time, str) or not time.endswith("Z") or not isinstance(about, dict):
             raise ValueError("not a whole note")
-        return cls(kind, datetime.fromisoformat(time), about)
+        return cls(kind, datetime.fromisoformat(time), about)  # type: ignore[arg-type]  # it is one of them

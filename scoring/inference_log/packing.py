@@ -15,7 +15,8 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedReader
@@ -26,7 +27,8 @@ from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.disk import create, named, open_regular, sync_folder, write_all
 from scoring.inference_log.record import HEADED
 
-LOG, PACKED, PART = ".jsonl", ".zst", ".part"
+LOG, PACKED, PART, DRAFT = ".jsonl", ".zst", ".part", ".erasing"
+WAIT_S = 0.02  # between two looks at a file that is being packed
 UNPACKED_BYTES = 2**28  # four times a full file, and little enough to be read through: what is longer stays
 MOST = 2**22  # in a block that is read
 BLOCK = 2**20  # packed at a time: a block is unpacked without those before it, in 2 ms
@@ -181,7 +183,7 @@ def length(path: Path) -> int:
 
 def remove(path: Path) -> None:
     """Remove a file of the log, packed or not; in this order, `pack` cannot bring it back."""
-    for one in (path, packed(path), _part(path)):
+    for one in (path, packed(path), _part(path), path.with_name(f"{path.name}{PACKED}{DRAFT}")):
         one.unlink(missing_ok=True)
 
 
@@ -240,6 +242,89 @@ def pack(path: Path) -> bool:
             return False
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
+    return True
+
+
+def overwrite(path: Path, instead: Sequence[tuple[int, bytes]]) -> bool:
+    """Put bytes in the place of as many others in a file of the log, packed or not; False if it is gone.
+
+    Parameters
+    ----------
+    path : Path
+        As it was written. Another process may be writing, closing or packing it.
+    instead : sequence of (int, bytes)
+        Where, and what.
+
+    Raises
+    ------
+    OSError
+        If it could not be written: what was done may be done again.
+    """
+    while os.path.lexists(path) or os.path.lexists(packed(path)):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if _overwrite_packed(path, instead):
+                return True
+            continue
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_free = True
+            except OSError:
+                is_free = False  # somebody writes it, or packs it
+            if not is_free and (_part(path).exists() or packed(path).exists()):
+                time.sleep(WAIT_S)  # it is being packed
+                continue
+            for start, content in instead:
+                os.pwrite(descriptor, content, start)
+            os.fsync(descriptor)
+            if is_free and os.path.lexists(path):
+                packed(path).unlink(missing_ok=True)  # of one who was killed: it is as it was before
+                _part(path).unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+        # Who began to pack it before this read what is gone; who begins now reads what stands there.
+        if os.path.lexists(path) and (is_free or not _part(path).exists()):
+            return True
+    return False
+
+
+def _overwrite_packed(path: Path, instead: Sequence[tuple[int, bytes]]) -> bool:
+    draft = path.with_name(f"{path.name}{PACKED}{DRAFT}")
+    draft.unlink(missing_ok=True)
+    digest, done = hashlib.sha256(), 0
+    try:
+        whole = open_regular(packed(path))
+    except FileNotFoundError:
+        return False
+    with unpacked(whole) as old:
+        found = os.fstat(whole.fileno())
+        descriptor = create(draft)
+        try:
+            while block := bytearray(old.read(BLOCK)):
+                for start, content in instead:
+                    low, high = max(start, done), min(start + len(content), done + len(block))
+                    if low < high:
+                        block[low - done : high - done] = content[low - start : high - start]
+                done += len(block)
+                digest.update(block)
+                write_all(descriptor, pack_bytes(bytes(block)))
+            os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))
+            os.fsync(descriptor)
+            with unpacked(open_regular(draft)) as again:
+                if hashlib.file_digest(again, "sha256").digest() != digest.digest():
+                    raise DamagedError("it does not come back as it was")
+            if not packed(path).exists():  # it was purged meanwhile
+                draft.unlink()
+                return False
+            draft.rename(packed(path))
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+    sync_folder(path.parent)
     return True
 
 

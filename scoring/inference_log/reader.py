@@ -18,7 +18,7 @@ from scoring.inference_log.disk import IrregularError, last_lines, lines
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash
-from scoring.inference_log.table import TableEntry, records
+from scoring.inference_log.table import TableEntry, not_erased, records
 from scoring.tables.decisions import LOGGED
 
 NAMED = 10_000  # lines that are set aside by name
@@ -257,7 +257,9 @@ def find(folder: Path, event_id: str) -> Row | None:
 
 def _row(folder: Path, part: TableEntry, event_id: str) -> Row | None:
     row = part.holds(event_id)
-    return None if row is None else next(iter(records(part, part.read(folder)[row : row + 1])))
+    return (
+        None if row is None else next(iter(records(part, not_erased(part.read(folder)[row : row + 1]))), None)
+    )
 
 
 def _files(folder: Path) -> list[Path]:
@@ -314,7 +316,7 @@ def _pieces_of(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Ite
                 continue
             if "table" in record:
                 part = TableEntry.of(record)
-                table = part.read(path.parent)
+                table = not_erased(part.read(path.parent))
         except ValueError as error:
             # Else it was purged with its tables meanwhile.
             if b'"table":' not in line or os.path.lexists(place(written_as(path))):

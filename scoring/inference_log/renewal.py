@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, ANCHOR_BYTES, is_key_of, read_anchor
 from scoring.inference_log.disk import make_folder, named, read_small, sync_folder, write_new
+from scoring.inference_log.erasure import SUFFIX as ERASURE
 from scoring.inference_log.keys import pseudonym_key, signature
 from scoring.inference_log.packing import LOG, PACKED
 from scoring.inference_log.record import LogError
@@ -146,7 +147,7 @@ def renew(log: Path, anchors: Path, key_file: Path, reason: str, now: datetime) 
             sync_folder(anchors / name)
         # The anchors last: as long as one is here, the log is known to be another key's.
         lines = (*named(log, LOG), *named(log, f"{LOG}{PACKED}"))
-        for path in (*lines, *table_files(log), *signed):
+        for path in (*lines, *table_files(log), *named(log, ERASURE), *signed):
             path.rename(path.parent / name / path.name)
         for whole in (log / name, anchors / name, log, anchors):
             sync_folder(whole)

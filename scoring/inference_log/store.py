@@ -60,7 +60,7 @@ def open_store(place: str) -> Store:
         If it is neither.
     """
     if place.startswith(S3):
-        return Bucket(place)
+        return ObjectStore(place)
     if "://" in place or not place:
         raise ShippingError("the store cannot be used: give a folder, or s3://BUCKET/FOLDER.")
     return Folder(Path(place))
@@ -175,7 +175,7 @@ def _raise(error: OSError) -> None:
         raise error
 
 
-class Bucket:
+class ObjectStore:
     """A store in a bucket."""
 
     def __init__(self, place: str) -> None:

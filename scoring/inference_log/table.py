@@ -18,7 +18,7 @@ import hashlib
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from scoring.inference_log.disk import named, open_regular
+from scoring.inference_log.erasure import Erasures
 from scoring.inference_log.packing import DamagedError, pack_bytes, unpack_bytes
 from scoring.inference_log.record import SCHEMA_VERSION, Row, purpose_of
 from scoring.schema import Purpose
@@ -137,13 +138,13 @@ class TableEntry:
         except (KeyError, TypeError):
             raise ValueError("not the record of a table") from None
 
-    def check(self, folder: Path) -> None:
-        """Check that the file is as it was written, in bounded memory; raises as `content`."""
+    def check(self, folder: Path, erasures: Erasures) -> None:
+        """Check that the file is as it was written or erased, in bounded memory; raises as `content`."""
         with self._open(folder) as file:
-            self._compare(hashlib.file_digest(file, "sha256").hexdigest())
+            self._compare(hashlib.file_digest(file, "sha256").hexdigest(), erasures)
 
     def content(self, folder: Path) -> bytes:
-        """Return the file as it was written.
+        """Return the file as it was written, or erased.
 
         Raises
         ------
@@ -152,7 +153,8 @@ class TableEntry:
         """
         with self._open(folder) as file:
             content = file.read(TABLE_BYTES)
-        self._compare(hashlib.sha256(content).hexdigest())
+        if (digest := hashlib.sha256(content).hexdigest()) != self.sha256:
+            self._compare(digest, Erasures.load(folder, None))  # `verify` checks who signed
         return content
 
     @contextmanager
@@ -165,17 +167,17 @@ class TableEntry:
         except OSError as error:
             raise ValueError(f"its table {self.file} cannot be read: {error.strerror}") from None
 
-    def _compare(self, digest: str) -> None:
-        if digest != self.sha256:
+    def _compare(self, digest: str, erasures: Erasures) -> None:
+        if not erasures.is_right(self.file, self.sha256, digest):
             raise ValueError(f"its table {self.file} was changed")
 
     def read(self, folder: Path) -> pl.DataFrame:
-        """Return the decisions and inputs in the log's columns; raises as `content`."""
-        content = self.content(folder)
+        """Return the decisions and inputs in the log's columns; raises as `content`.
+
+        Of a row that was erased the applicant is null, and all that was said of it.
+        """
+        table = rows_of(self.file, self.content(folder))
         try:
-            if self.file.endswith(SUFFIX):
-                content = unpack_bytes(io.BytesIO(content), UNPACKED_BYTES) or b""
-            table = pl.read_ipc(content)
             return table.select(
                 pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
                 pl.lit(self.time).dt.cast_time_unit("us").alias("time"),
@@ -198,6 +200,31 @@ class TableEntry:
         except ValueError:
             return None
         return row if 0 <= row < self.rows else None
+
+
+def rows_of(name: str, content: bytes) -> pl.DataFrame:
+    """Return what a table's file holds, in its own columns; raises a ValueError if it cannot be read."""
+    try:
+        if name.endswith(SUFFIX):
+            content = unpack_bytes(io.BytesIO(content), UNPACKED_BYTES) or b""
+        return pl.read_ipc(content)
+    except (PolarsError, DamagedError):
+        raise ValueError(f"its table {name} cannot be read") from None
+
+
+def erased(name: str, content: bytes, rows: Sequence[int]) -> bytes:
+    """Return a table's file with nothing left of some rows but that they were decided, and how."""
+    table = rows_of(name, content)
+    gone = pl.Series(range(table.height)).is_in(rows)
+    kept = pl.when(~gone).then(pl.all().exclude("threshold", "decision"))
+    sink = io.BytesIO()
+    table.with_columns(kept).write_ipc(sink)
+    return pack_bytes(sink.getbuffer()) if name.endswith(SUFFIX) else sink.getvalue()
+
+
+def not_erased(table: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a table that are there still."""
+    return table.filter(pl.col("applicant").is_not_null()) if table["applicant"].null_count() else table
 
 
 def records(part: TableEntry, table: pl.DataFrame) -> Iterable[Row]:
