@@ -17,6 +17,8 @@ from rich.markup import escape
 
 from scoring import settings
 from scoring.inference_log.anchor import anchors_folder
+from scoring.inference_log.backup import back_up
+from scoring.inference_log.backup import restore as restore_from
 from scoring.inference_log.chain import ChainFault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
 from scoring.inference_log.erase import FaultyError
@@ -310,6 +312,42 @@ def renew(
     console.print(
         f"Put aside in {done.folder}: {done.files} files, {done.records} records. A new log begins."
     )
+
+
+@app.command(epilog="Example: python -m scoring.inference_log backup --to /srv/backup/2026-11-29")
+def backup(
+    to: Annotated[Path, typer.Option(help="Folder that is not there yet.")],
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+) -> None:
+    """Copy log, anchors and key while the service writes, and verify the copy. It names people: guard it.
+
+    Exit codes: 0 copied and verified, 2 not copied.
+    """
+    with _printed():
+        _must_be(log)
+        with errors.status("Copying the log"):
+            done = back_up(log, anchors or anchors_folder(log), key_file, to)
+    console.print(f"{escape(str(to))}: {done.files} files, {done.records} records, as written.")
+
+
+@app.command(epilog="Example: python -m scoring.inference_log restore --from /srv/backup/2026-11-29")
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="Folder that backup wrote.")],
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+) -> None:
+    """Put a backup where the service looks for its log, key and anchors; nothing may stand there.
+
+    An index in another database is then made again: python -m scoring.decisions rebuild.
+
+    Exit codes: 0 restored and verified, 2 not restored.
+    """
+    with _printed(), errors.status("Restoring the log"):
+        done = restore_from(source, log, anchors or anchors_folder(log), key_file)
+    console.print(f"{escape(str(log))}: {done.files} files, {done.records} records, as written.")
 
 
 if __name__ == "__main__":

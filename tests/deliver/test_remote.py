@@ -149,7 +149,7 @@ def test_a_model_is_trained_imported_promoted_and_rolled_back(home: Path, tracki
     train = ("train.py", "--portfolio", str(home / "portfolio"), *USUAL)
     done = program(home, tracking, *train)
     assert done.returncode == 0 and tracking in done.stdout + done.stderr, done.stderr[-2_000:]
-    done = program(home, tracking, "import_model.py")
+    done = program(home, tracking, "import_model.py", "--force", "the first")
     assert done.returncode == 0, done.stdout + done.stderr
     first = latest(home)
     assert program(home, tracking, *train, "--seed", "1").returncode == 0
