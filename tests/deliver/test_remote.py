@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from scoring import synthetic
-from tests.support.databases import fresh, postgres
+from tests.support.databases import PROGRAMS, fresh, postgres
 from tests.support.running import ROOT, environment, free_port, running, wait_until
 
 WEED = shutil.which("weed")
@@ -128,9 +128,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tracking(home: Path, database: str, s3: Store) -> Iterator[str]:
+def registry(database: str) -> str:
+    return fresh(database)
+
+
+@pytest.fixture(scope="module")
+def tracking(home: Path, registry: str, s3: Store) -> Iterator[str]:
     subprocess.run([MLFLOW / "python", "-c", START], env=os.environ | s3.env, check=True)
-    with mlflow_server(home, fresh(database), s3) as url:
+    with mlflow_server(home, registry, s3) as url:
         yield url
 
 
@@ -204,6 +209,24 @@ def test_what_the_model_decides_is_found_in_postgresql_and_shipped_to_the_store(
         pl.read_parquet(store.open_input_file(path).read()) for path in files if path.endswith(".parquet")
     ]
     assert events <= set(pl.concat(tables, how="diagonal")["event_id"])
+
+
+def test_a_registry_in_postgresql_comes_back_from_a_backup(
+    home: Path, tracking: str, registry: str, database: str, s3: Store, tmp_path: Path
+) -> None:
+    script, kept, new = str(ROOT / "deploy" / "backup.sh"), tmp_path / "kept", tmp_path / "new"
+    env = environment(home, DATABASE=registry, MLFLOW_TRACKING_URI=tracking)
+    env["PATH"] = f"{PROGRAMS}:{env['PATH']}"
+    subprocess.run([script, "take", kept], env=env, cwd=ROOT, check=True)
+    new.mkdir()
+    again = fresh(database)
+    env |= environment(new, DATABASE=again) | {"PATH": env["PATH"]}
+    subprocess.run([script, "restore", kept], env=env, cwd=ROOT, check=True)
+    shutil.rmtree(new / "bentoml")  # the models came back too; here they are to come from the registry
+    with mlflow_server(new, again, s3) as url:
+        done = program(new, url, "import_model.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert latest(new) == latest(home)
 
 
 @pytest.mark.parametrize("words", [("train.py", "--demo", "500"), ("import_model.py",)])
