@@ -1,7 +1,7 @@
 #!/bin/sh
-# Open an issue of drift, or add to the one that is open: deploy/alarm.sh FILE-WITH-THE-REPORT. Needs gh, and GH_TOKEN.
+# Open an issue of what the monitor found, or add to the one that is open: deploy/alarm.sh FILE-WITH-THE-REPORT. Needs gh, and GH_TOKEN.
 set -eu
-title="The population has drifted away from the served model"
+title="The monitor has found something: drift, or no decisions"
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 {

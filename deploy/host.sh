@@ -5,7 +5,7 @@
 #   host.sh rollback                      the image that served before this one
 #   host.sh monitor NAME@sha256:DIGEST    the drift report of the served model's decisions; its exit code is the verdict
 #
-# The log and the keys are in the volume credit-scoring. The workflow deploy.yml sends this file over ssh and runs it.
+# The log and the keys are in the volume credit-scoring, reports and what was judged before in credit-scoring-reports. The workflow deploy.yml sends this file over ssh and runs it.
 set -eu
 served=${SERVED:-$HOME/.credit-scoring-images}  # every image that has served, the newest last
 
@@ -75,7 +75,8 @@ rollback() {
 
 monitor() {
     by_digest "$1"
-    docker run --rm --read-only --tmpfs /tmp:mode=1777 --network none --cap-drop all -v credit-scoring:/state:ro "$1" monitor
+    docker run --rm --read-only --tmpfs /tmp:mode=1777 --network none --cap-drop all --security-opt no-new-privileges \
+        -v credit-scoring:/state:ro -v credit-scoring-reports:/reports "$1" monitoring --out /reports
 }
 
 case ${1-}.$# in

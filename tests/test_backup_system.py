@@ -41,7 +41,7 @@ def test_all_that_was_lost_comes_back_and_every_decision_is_found_with_its_expla
     before = {row["event_id"]: row["probability_of_default"] for row in answered}
     assert len(before) == 30
 
-    shutil.rmtree(home)
+    home.rename(tmp_path / "lost")
     home.mkdir()
     done = backup(home, "restore", kept)
     assert done.returncode == 0, done.stderr

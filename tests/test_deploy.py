@@ -150,6 +150,15 @@ def test_wrong_use_says_the_right_one(host: Path, arguments: tuple[str, ...]) ->
     assert done.returncode == 2 and "host.sh rollback" in done.stderr and not containers(host)
 
 
+def test_the_monitor_says_the_verdict_and_reads_the_log_without_a_network(host: Path) -> None:
+    words = host.parent / "bin" / "docker"
+    words.write_text('#!/bin/sh\necho "$@"\nexit 4\n')
+    done = on_host(host, "monitor", image("programs"))
+    assert done.returncode == 4 and "--network none" in done.stdout and "/state:ro" in done.stdout
+    assert done.stdout.endswith(f"{image('programs')} monitoring --out /reports\n")
+    assert on_host(host, "monitor", "programs:latest").returncode == 2
+
+
 GH = """#!/bin/sh
 echo "$@" >> "$HOST/.gh"
 [ "$1 $2" != "issue list" ] || cat "$HOST/.open"

@@ -266,7 +266,9 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         command = [caddy, "run", "--config", str(home / "Caddyfile")]
         with (home / "said").open("w") as said:
             server = subprocess.Popen(command, env=env, stdout=said, stderr=said)
-        with httpx.Client(base_url=f"https://localhost:{port}", verify=False, trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"https://localhost:{port}", verify=False, trust_env=False, timeout=60
+        ) as client:
             try:
 
                 def answers() -> bool:

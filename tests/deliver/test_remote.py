@@ -229,7 +229,7 @@ def test_a_registry_in_postgresql_comes_back_from_a_backup(
     assert latest(new) == latest(home)
 
 
-@pytest.mark.parametrize("words", [("train.py", "--demo", "500"), ("import_model.py",)])
+@pytest.mark.parametrize("words", [("train.py", "--demo", "1000"), ("import_model.py",)])
 def test_a_registry_that_is_away_is_named_in_one_sentence(home: Path, words: tuple[str, ...]) -> None:
     before = latest(home)
     away = f"http://127.0.0.1:{free_port()}"
