@@ -148,7 +148,7 @@ def _follower(
     if not log.is_dir():
         raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
     key = pseudonym_key(key_file, is_new_allowed=False)
-    index = Index(place_of(place, log), identity(key))
+    index = Index(place_of(place, log), identity(key), settings.INSTANCE.given(os.environ))
     try:
         follower = Follower(index, log, anchors or anchors_folder(log), key)
         _follow(follower)

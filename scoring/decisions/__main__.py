@@ -21,7 +21,7 @@ from scoring import settings
 from scoring.decisions import schema
 from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, place_of
-from scoring.decisions.lookup import LateError, as_of
+from scoring.decisions.lookup import LateError, as_of, moment
 from scoring.inference_log import LogError, anchors_folder, identity, pseudonym_key
 
 FAULTY, BAD_INPUT = 1, 2
@@ -44,6 +44,10 @@ Place = Annotated[
         show_envvar=True,
     ),
 ]
+Instance = Annotated[
+    str,
+    typer.Option(help="Name of the instance of several whose folder it is.", envvar=settings.INSTANCE.name),
+]
 LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
@@ -62,9 +66,11 @@ def _printed() -> Iterator[None]:
 
 
 @contextmanager
-def _follower(log: Path, anchors: Path | None, key_file: Path, place: str) -> Iterator[Follower]:
+def _follower(
+    log: Path, anchors: Path | None, key_file: Path, place: str, instance: str
+) -> Iterator[Follower]:
     key = pseudonym_key(key_file, is_new_allowed=False)
-    index = Index(place_of(place, log), identity(key))
+    index = Index(place_of(place, log), identity(key), instance)
     try:
         yield Follower(index, log, anchors or anchors_folder(log), key)
     finally:
@@ -77,6 +83,7 @@ def follow(
     anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
+    instance: Instance = "",
     is_once: Annotated[bool, typer.Option("--once", help="End when the index is up to the log.")] = False,
     parent: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
@@ -87,7 +94,7 @@ def follow(
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
     if is_once:
-        with _printed(), _follower(log, anchors, key_file, place) as follower:
+        with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
             console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -97,7 +104,7 @@ def follow(
     printed = ""
     while not parent or os.getppid() == parent:
         try:
-            with _follower(log, anchors, key_file, place) as follower:
+            with _follower(log, anchors, key_file, place, instance) as follower:
                 while not parent or os.getppid() == parent:
                     if not follower.step():
                         time.sleep(LOOK_S)
@@ -122,29 +129,63 @@ def _all(follower: Follower) -> int:
 
 @app.command(epilog="Example: python -m scoring.decisions rebuild --log var/log")
 def rebuild(
-    log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+    place: Place = "",
+    instance: Instance = "",
 ) -> None:
     """Empty the index and fill it again from the log. Look-ups say that it is late until that is done.
 
+    Of several instances each fills in its own: those that run do so by themselves.
+
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
-    with _printed(), _follower(log, anchors, key_file, place) as follower:
+    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
         if not log.is_dir():
             raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
         follower.index.remake()
         console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
 
 
+@app.command(epilog="Example: python -m scoring.decisions retire --log var/log --instance b")
+def retire(
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+    place: Place = "",
+    instance: Instance = "",
+) -> None:
+    """Follow the log of an instance that is no more to its end, and wait for it no longer.
+
+    What it decided stays in the index. Without this, look-ups say that they are as old as its last sign.
+
+    Exit codes: 0 done, 1 a file of it is not closed yet, 2 no such log, or the index cannot be used.
+    """
+    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
+        count, left = _all(follower), follower.retire()
+    console.print(f"{count} records followed into {escape(str(follower.index))}.")
+    if left:
+        console.print(
+            f"[bold red]Not done[/]: {escape(', '.join(left))} may still grow; stop its service first."
+        )
+        raise typer.Exit(FAULTY)
+
+
 @app.command(epilog="Example: python -m scoring.decisions status --log var/log")
 def status(
-    log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE, place: Place = ""
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+    place: Place = "",
+    instance: Instance = "",
 ) -> None:
     """Say what the index holds, how far behind the log it is, and what could not be followed.
 
     Exit codes: 0 all is well, 1 it is late or a file could not be followed, 2 no such log or index.
     """
     late = ""
-    with _printed(), _follower(log, anchors, key_file, place) as follower:
+    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
         index = follower.index
         with index.begin() as connection:
             about = connection.execute(select(schema.about)).mappings().one()
@@ -154,6 +195,7 @@ def status(
             )
             ended = connection.scalar(select(func.count(schema.outcomes.c.event.distinct())))
             found = connection.execute(select(schema.files).order_by(schema.files.c.name)).mappings().all()
+            writers = connection.execute(select(schema.instances).order_by("name")).mappings().all()
             try:
                 then = as_of(connection, index, datetime.now(UTC))
             except LateError as error:
@@ -161,11 +203,15 @@ def status(
     console.print(f"Index {escape(str(index))}")
     console.print(
         f"{decided} decisions, {reviewed} reviewed, {ended} with an outcome; {len(found)} files of "
-        f"{escape(str(log))}."
+        f"{'the log' if len(writers) > 1 else escape(str(log))}."
     )
     for name in ("duplicates", "set_aside"):
         if about[name]:
             console.print(f"note: {about[name]} records are left out: {_WHY[name]}.")
+    if len(writers) > 1:
+        for one in writers:
+            until = f"{moment(one['followed']):%Y-%m-%dT%H:%M:%SZ}"
+            console.print(f"Instance {escape(one['name'] or '-')}: all until {until}.")
     broken = [file for file in found if file["state"] == "broken"]
     for file in broken:
         console.print(f"[red]{escape(file['name'])}[/] is followed no further: {escape(file['fault'])}.")

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scoring.decisions import schema
@@ -93,7 +93,8 @@ class Follower:
 
     Notes
     -----
-    One thread. Another follower of the same index, in whatever process, does no harm.
+    One thread. Another follower of the same index, in whatever process, does no harm, be it of the same
+    instance or of another: what is written is written by one at a time, who holds the row of `schema.about`.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Follower:
         self._names: dict[str, int] = {}
         self._early: set[bytes] = set()  # reviewed or with an outcome, and not there yet
         self._doubts: dict[str, int] = {}
-        self._next = 0
+        self._made = ""
         self._beaten = 0.0
 
     def step(self) -> int:
@@ -132,8 +133,7 @@ class Follower:
                 count += self._one(name)
             if abs(began - self._beaten) >= BEAT_S:
                 self._beaten = began
-                with self.index.begin(is_writing=True) as connection:
-                    connection.execute(update(schema.about).values(followed=int(began * 1e6)))
+                self._beat(began)
         except _Overtaken:
             self._files = None
         except BaseException:
@@ -141,12 +141,42 @@ class Follower:
             raise
         return count
 
+    def _beat(self, began: float) -> None:
+        """Write down that nothing was missing, and apply what had to wait for another instance."""
+        table = schema.instances
+        with self.index.begin(is_writing=True) as connection:
+            if self._hold(connection)["made"] != self._made:
+                raise _Overtaken  # the index was made again
+            own = table.c.name == self.index.instance
+            connection.execute(update(table).where(own).values(followed=int(began * 1e6)))
+            if self._early:
+                self._apply(connection, set(self._early))
+
+    def retire(self) -> list[str]:
+        """Wait for this instance no more; return the names of its files that are not whole, if it goes on."""
+        self._files = None
+        with self.index.begin(is_made=True) as connection:
+            mine = schema.files.c.instance == self.index.instance
+            where = (mine, schema.files.c.state == "open")
+            if not (left := list(connection.scalars(select(schema.files.c.name).where(*where)))):
+                own = schema.instances.c.name == self.index.instance
+                connection.execute(delete(schema.instances).where(own))
+        return sorted(left)
+
+    def _hold(self, connection: Connection) -> RowMapping:
+        """Keep all other followers out until the end of the transaction."""
+        return connection.execute(select(schema.about).with_for_update()).mappings().one()
+
     def _load(self, there: set[str]) -> dict[str, _File]:
         if self._files is not None:
             return self._files
+        instance = self.index.instance
         with self.index.begin(is_made=True) as connection:
-            about = connection.execute(select(schema.about)).mappings().one()
-            rows = connection.execute(select(schema.files)).mappings().all()
+            self._made = str(connection.scalar(select(schema.about.c.made)))
+            begun = [{"name": instance, "followed": 0}]
+            connection.execute(once(self.index, schema.instances), begun)
+            of_instance = select(schema.files).where(schema.files.c.instance == instance)
+            rows = connection.execute(of_instance).mappings().all()
             kinds = connection.execute(select(schema.kinds)).all()
             names = connection.execute(select(schema.names.c.name, schema.names.c.id)).all()
             reviewed = select(schema.reviews.c.event).where(
@@ -154,7 +184,6 @@ class Follower:
             )
             known = select(schema.outcomes.c.event).where(~schema.outcomes.c.is_applied)
             self._early = {bytes(event) for event in connection.scalars(reviewed.union(known))}
-        self._next = about["next"]
         self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
         self._names = {row[0]: row[1] for row in names}
         found = {
@@ -165,7 +194,8 @@ class Follower:
             raise OtherLogError(
                 f"the index {self.index} is that of another log: {self.folder} has none of its "
                 f"{len(found)} files; give CREDIT_SCORING_INDEX a place of its own, or make it again for "
-                "this one: `python -m scoring.decisions rebuild`."
+                "this one: `python -m scoring.decisions rebuild`. Of several instances that write one log, "
+                "each has a CREDIT_SCORING_INSTANCE of its own."
             )
         self._files = found
         return found
@@ -229,9 +259,12 @@ class Follower:
     def _begin(self, name: str) -> _File:
         assert self._files is not None
         start = Checkpoint.start(name)
-        row = {"name": name, "seq": 0, "offset": 0, "head": start.head, "state": "open"}
+        own = {"instance": self.index.instance, "name": name}
+        row = {**own, "seq": 0, "offset": 0, "head": start.head, "state": "open"}
         with self.index.begin(is_writing=True) as connection:
-            if connection.scalar(select(schema.files.c.id).where(schema.files.c.name == name)) is not None:
+            self._hold(connection)
+            there = select(schema.files.c.id).filter_by(**own)
+            if connection.scalar(there) is not None:
                 raise _Overtaken
             made = connection.execute(insert(schema.files).values(**row).returning(schema.files.c.id))
             file = self._files[name] = _File(int(made.scalar_one()), start, "open")
@@ -315,7 +348,8 @@ class Follower:
         count = batch.after.seq - file.place.seq
         with self.index.begin(is_writing=True) as connection:
             place = {"seq": batch.after.seq, "offset": batch.after.offset, "head": batch.after.head}
-            ids = (self._next, self._next + len(batch.rows) - 1)
+            first = self._hold(connection)["next"]
+            ids = (first, first + len(batch.rows) - 1)
             own, whole = schema.files.c, schema.about.c
             if batch.rows:
                 place["first"] = func.coalesce(own.first, ids[0])
@@ -325,13 +359,10 @@ class Follower:
                 .where(own.id == file.id, own.seq == file.place.seq, own.head == file.place.head)
                 .values(place)
             )
-            kept = connection.execute(
-                update(schema.about)
-                .where(whole.next == self._next)
-                .values(next=ids[1] + 1, set_aside=whole.set_aside + batch.set_aside)
-            )
-            if moved.rowcount != 1 or kept.rowcount != 1:
+            if moved.rowcount != 1:
                 raise _Overtaken
+            new = {"next": ids[1] + 1, "set_aside": whole.set_aside + batch.set_aside}
+            connection.execute(update(schema.about).values(new))
             for number, row in enumerate(batch.rows, start=ids[0]):
                 row["id"] = number
                 row["kind"] = self._kind(connection, row.pop("about"))
@@ -354,22 +385,19 @@ class Follower:
                 events |= {packed(str(note.about.get("event_id"))) for note, _ in batch.reviews}
                 self._apply(connection, events & self._early)
         file.place = batch.after
-        self._next = ids[1] + 1
         return count
 
     def _kind(self, connection: Connection, kind: tuple[str, ...]) -> int:
         if kind not in self._kinds:
             columns = dict(zip(("model", "purpose", "decision", "review", "outcome"), kind, strict=True))
-            made = connection.execute(insert(schema.kinds).values(**columns).returning(schema.kinds.c.id))
-            self._kinds[kind] = int(made.scalar_one())
+            self._kinds[kind] = _numbered(connection, schema.kinds, columns)
         return self._kinds[kind]
 
     def _name(self, connection: Connection, name: str | None) -> int:
         if name is None:
             return 0
         if name not in self._names:
-            made = connection.execute(insert(schema.names).values(name=name).returning(schema.names.c.id))
-            self._names[name] = int(made.scalar_one())
+            self._names[name] = _numbered(connection, schema.names, {"name": name})
         return self._names[name]
 
     def _review(self, connection: Connection, note: Note, file: int, start: int) -> None:
@@ -451,6 +479,12 @@ class Follower:
                 connection.execute(delete(noted).where(noted.c.file == file.id))
         self._mark(file, "purged")
         return 0
+
+
+def _numbered(connection: Connection, table: Any, row: Mapping[str, str]) -> int:
+    """Return the number of a row, which another instance may have made; who asks holds the others up."""
+    there = connection.scalar(select(table.c.id).filter_by(**row))
+    return int(there or connection.execute(insert(table).values(**row).returning(table.c.id)).scalar_one())
 
 
 def once(index: Index, table: Any) -> Any:

@@ -70,14 +70,18 @@ class Index:
         See `place_of`.
     log : str
         Which log: `inference_log.identity`.
+    instance : str
+        Whose files are followed, and whose look-ups answered: one of several that write the log, each in a
+        folder of its own; "" is the only one.
 
     Notes
     -----
     Nothing is done before the first transaction. Threads may share it.
     """
 
-    def __init__(self, url: URL, log: str) -> None:
+    def __init__(self, url: URL, log: str, instance: str = "") -> None:
         self.url = url
+        self.instance = instance
         self.log = log
         self._engine: Engine | None = None
         self._is_checked = False
@@ -180,7 +184,7 @@ def make(connection: Connection, log: str) -> None:
     """Make the tables of an index that has followed nothing yet."""
     schema.metadata.create_all(connection)
     row = {"id": 1, "version": schema.VERSION, "log": log, "made": secrets.token_hex(8), "next": 1}
-    connection.execute(schema.about.insert().values(**row, duplicates=0, set_aside=0, followed=0))
+    connection.execute(schema.about.insert().values(**row, duplicates=0, set_aside=0))
 
 
 def _engine(url: URL) -> Engine:

@@ -50,8 +50,8 @@ class Filter:
 class Found:
     """A decision as the index has it, and where the log has it: file, beginning of its line, row in a table.
 
-    ``id`` is its number in this index, ``review`` the state of its review, ``reviewed`` what a person said;
-    ``outcomes``: how the loan stood, the day that counts first.
+    ``instance``: in whose folder the file is. ``id`` is its number in this index, ``review`` the state of its
+    review, ``reviewed`` what a person said; ``outcomes``: how the loan stood, the day that counts first.
     """
 
     id: int
@@ -66,6 +66,7 @@ class Found:
     threshold: float
     review: str
     outcome: str
+    instance: str
     file: str
     start: int
     row: int | None
@@ -86,21 +87,23 @@ class Page:
 
 
 def as_of(connection: Connection, index: Index, now: datetime) -> datetime:
-    """Return the time until which nothing of the log is missing in the index.
+    """Return the time until which nothing of the log is missing in the index: of no instance.
 
     Raises
     ------
     LateError
-        If that is too long ago.
+        If that is too long ago for this instance; another one may be gone.
     """
-    followed = connection.scalar(select(schema.about.c.followed))
+    instances = select(schema.instances.c.name, schema.instances.c.followed)
+    all_of = {row.name: row.followed for row in connection.execute(instances)}
+    followed = all_of.get(index.instance)
     behind = (microseconds(now) - (followed or 0)) / 1e6
     if behind > LATE_S:
-        since = f"since {_moment(followed):%Y-%m-%dT%H:%M:%SZ}" if followed else "and was never up to it"
+        since = f"since {moment(followed):%Y-%m-%dT%H:%M:%SZ}" if followed else "and was never up to it"
         raise LateError(
             f"the index {index} is behind the log {since}; `python -m scoring.decisions status` says more."
         )
-    return _moment(followed or 0)
+    return moment(min(all_of.values()))
 
 
 def by_event(index: Index, event_id: str, now: datetime) -> Found | None:
@@ -123,9 +126,9 @@ def by_event(index: Index, event_id: str, now: datetime) -> Found | None:
         newest = ends.order_by(schema.outcomes.c.observed_on.desc())
         observed = connection.execute(newest).mappings().all()
     names = ("verdict", "decision", "reason", "operator")
-    reviewed = {**{name: review[name] for name in names}, "time": _moment(review["time"])} if review else None
+    reviewed = {**{name: review[name] for name in names}, "time": moment(review["time"])} if review else None
     outcomes = tuple(
-        {**{name: one[name] for name in ("defaulted", "observed_on")}, "time": _moment(one["time"])}
+        {**{name: one[name] for name in ("defaulted", "observed_on")}, "time": moment(one["time"])}
         for one in observed
     )
     return Found(**rows[0], reviewed=reviewed, outcomes=outcomes)
@@ -204,6 +207,7 @@ def _rows(connection: Connection, where: Any) -> list[dict[str, Any]]:
         *(kinds.c[name] for name in ("model", "purpose", "decision", "review", "outcome")),
         names.c.name.label("operator"),
         schema.files.c.name.label("file"),
+        schema.files.c.instance,
     )
     joined = (
         table.join(kinds, kinds.c.id == table.c.kind)
@@ -215,12 +219,13 @@ def _rows(connection: Connection, where: Any) -> list[dict[str, Any]]:
         {
             **{name: value for name, value in row.items() if name != "event"},
             "event_id": unpacked(bytes(row["event"])),
-            "time": _moment(row["time"]),
+            "time": moment(row["time"]),
             "applicant": unpacked(bytes(row["applicant"])),
         }
         for row in found
     ]
 
 
-def _moment(count: int) -> datetime:
+def moment(count: int) -> datetime:
+    """Return the time that the index keeps as a number."""
     return EPOCH + count * MICROSECOND

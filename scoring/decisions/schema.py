@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2  # of these tables: an index of another is made again from the log
+VERSION = 3  # of these tables: an index of another is made again from the log
 metadata = MetaData()
 WHOLE = BigInteger().with_variant(Integer, "sqlite")  # only an INTEGER is a rowid there
 
@@ -38,13 +38,21 @@ about = Table(
     Column("next", BigInteger, nullable=False),  # id of the next decision
     Column("duplicates", BigInteger, nullable=False),
     Column("set_aside", BigInteger, nullable=False),
-    Column("followed", BigInteger, nullable=False),  # when all that was in the log was in here; microseconds
+)
+instances = Table(
+    "instances",
+    metadata,
+    Column("name", String(63), primary_key=True),  # "" where there is one
+    Column(
+        "followed", BigInteger, nullable=False
+    ),  # when all that was in its files was in here; microseconds
 )
 files = Table(
     "files",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", String(255), nullable=False, unique=True),
+    Column("instance", String(63), nullable=False),  # in whose folder it is
+    Column("name", String(255), nullable=False),
     Column("seq", BigInteger, nullable=False),  # the checkpoint: see `inference_log.Place`
     Column("offset", BigInteger, nullable=False),
     Column("head", String(64), nullable=False),
@@ -52,6 +60,7 @@ files = Table(
     Column("fault", String(500)),
     Column("first", BigInteger),  # ids of its decisions lie between these
     Column("last", BigInteger),
+    UniqueConstraint("instance", "name"),
 )
 names = Table(
     "names",

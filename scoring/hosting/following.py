@@ -40,7 +40,7 @@ def keep_following(settings: Settings) -> None:
         "--anchors",
         str(settings.log_anchors or anchors_folder(settings.log)),
     ]
-    command += ["--key-file", str(settings.key_file)]
+    command += ["--key-file", str(settings.key_file), "--instance", settings.instance]
     # Not as an argument, which everybody on this machine can read: it may hold a password.
     environment = {**os.environ, INDEX.name: settings.index}
 

@@ -75,7 +75,7 @@ def records(settings: Settings, log: InferenceLog, serving: Callable[[], Decider
     """Return what answers the look-ups of a worker."""
     assert settings.log is not None
     key = pseudonym_key(settings.key_file, is_new_allowed=False)
-    index = Index(place_of(settings.index, settings.log), identity(key))
+    index = Index(place_of(settings.index, settings.log), identity(key), settings.instance)
 
     def on_look(kind: str) -> None:
         LOOKUPS.labels(kind).inc()

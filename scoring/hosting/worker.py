@@ -68,8 +68,8 @@ def open_log(settings: Settings, worker: str, model: str, categories: Sequence[s
     anchors = settings.log_anchors or anchors_folder(settings.log)
     return InferenceLog(
         settings.log,
-        worker,
-        log_key(settings.key_file, settings.log, anchors),
+        f"{settings.instance}-{worker}" if settings.instance else worker,
+        log_key(settings.key_file, settings.log, anchors, is_shared=bool(settings.instance)),
         model,
         categories,
         anchors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -308,7 +309,9 @@ def renew(
     """
     with _printed():
         _must_be(log)
-        done = renew_log(log, anchors or anchors_folder(log), key_file, reason, datetime.now(UTC))
+        is_shared = bool(settings.INSTANCE.given(os.environ))
+        place = anchors or anchors_folder(log)
+        done = renew_log(log, place, key_file, reason, datetime.now(UTC), is_shared)
     console.print(
         f"Put aside in {done.folder}: {done.files} files, {done.records} records. A new log begins."
     )

@@ -72,17 +72,29 @@ class Renewal:
         return found
 
 
-def log_key(path: Path, log: Path, anchors: Path) -> bytes:
-    """Return the key of a log, made only if the log is new.
+def log_key(path: Path, log: Path, anchors: Path, is_shared: bool = False) -> bytes:
+    """Return the key of a log, made only if the log is new, and of one instance.
 
     Raises
     ------
     LogError
-        If the key was lost, see `check_key`, or cannot be used, see `pseudonym_key`.
+        If the key was lost, see `check_key`, cannot be used, see `pseudonym_key`, or is not there and to be
+        ``is_shared`` by several instances.
     """
     if not path.exists() and not is_key_of(anchors, None):
         raise LogError(_lost(f"the key {path} is gone, and the log in {log} is signed with it", log, anchors))
-    return pseudonym_key(path)
+    if is_shared:
+        _must_be_given(path)
+    return pseudonym_key(path, is_new_allowed=not is_shared)
+
+
+def _must_be_given(path: Path) -> None:
+    if not path.exists():
+        raise LogError(
+            f"there is no key {path}, and several instances write this log (CREDIT_SCORING_INSTANCE): if each"
+            " made its own, a client would have several pseudonyms. Make it once, `(umask 077; openssl rand "
+            "-hex 32 > KEY)`, and give the same file to all instances (CREDIT_SCORING_KEY_FILE)."
+        )
 
 
 def check_key(log: Path, anchors: Path, key: bytes) -> None:
@@ -109,7 +121,9 @@ def _lost(what: str, log: Path, anchors: Path) -> str:
     )
 
 
-def renew(log: Path, anchors: Path, key_file: Path, reason: str, now: datetime) -> Renewal:
+def renew(
+    log: Path, anchors: Path, key_file: Path, reason: str, now: datetime, is_shared: bool = False
+) -> Renewal:
     """Put a log whose key is lost aside, so that a new one can begin; no service may be running on it.
 
     What was ended in its midst, the same call takes up.
@@ -117,7 +131,8 @@ def renew(log: Path, anchors: Path, key_file: Path, reason: str, now: datetime) 
     Raises
     ------
     LogError
-        If the key is not lost, the reason is none, or a file cannot be moved.
+        If the key is not lost, the reason is none, a file cannot be moved, or there is no new key and it is
+        to be ``is_shared`` by several instances.
     """
     if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
@@ -126,7 +141,9 @@ def renew(log: Path, anchors: Path, key_file: Path, reason: str, now: datetime) 
         raise LogError(f"the log in {log} has no anchors in {anchors}: a new one begins by itself.")
     if key_file.exists() and is_key_of(anchors, pseudonym_key(key_file, is_new_allowed=False)):
         raise LogError(f"the log in {log} goes on under the key {key_file}: nothing is lost.")
-    key = pseudonym_key(key_file)
+    if is_shared:
+        _must_be_given(key_file)
+    key = pseudonym_key(key_file, is_new_allowed=not is_shared)
     found = _begun(anchors, key) or Renewal(
         f"before-{now:%Y-%m-%dT%H%M%SZ}",
         f"{now:%Y-%m-%dT%H:%M:%SZ}",

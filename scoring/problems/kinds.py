@@ -340,6 +340,13 @@ KINDS = _kinds(
         "Recorded decisions cannot be looked up now; decisions go on. The service's log says why.",
     ),
     (
+        421,
+        "record-elsewhere",
+        "Record of another instance",
+        "The record of this decision is on the machine of the instance {instance}; ask it there. "
+        "GET /decisions gives what is known of it here.",
+    ),
+    (
         503,
         "record-harmed",
         "Record harmed",

@@ -34,6 +34,8 @@ class Settings:
         Folder of the inference log; None for a pure demo.
     log_anchors : Path or None
         Folder of its anchors; None beside the log.
+    instance : str
+        Name of this one of several that write one log, "" of the only one.
     log_days : int or None
         Days that it is kept; None keeps all.
     key_file : Path
@@ -68,6 +70,7 @@ class Settings:
     spare: int
     log: Path | None
     log_anchors: Path | None
+    instance: str
     log_days: int | None
     key_file: Path
     index: str
@@ -124,6 +127,7 @@ class Settings:
             spare=settings.SPARE.read(environment),
             log=None if settings.LOG.given(environment) == "off" else of_home(settings.LOG),
             log_anchors=place(settings.LOG_ANCHORS),
+            instance=settings.INSTANCE.read(environment),
             log_days=settings.LOG_DAYS.read(environment),
             key_file=of_home(settings.KEY_FILE),
             index=str(root / index) if is_file else index,

@@ -17,6 +17,7 @@ from scoring.settings.setting import (
     Setting,
     SettingError,
     database,
+    name,
     names,
     networks,
     number,
@@ -64,6 +65,15 @@ KEY_FILE = Setting(
     "anonymous: the inputs stay, and a few amounts name a person; it is a pseudonymous record of persons as "
     "long as it is there",
     (SERVICE, RECORD),
+)
+INSTANCE = Setting(
+    "CREDIT_SCORING_INSTANCE",
+    name,
+    "",
+    "name of this instance, another for each, where more than one writes to one log: to one index or "
+    "store. They share one key, which none of them makes: make it once and give it to all",
+    (SERVICE, RECORD),
+    default_words="the only one",
 )
 LOG_ANCHORS = Setting[Path | None](
     "CREDIT_SCORING_LOG_ANCHORS",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -121,6 +122,15 @@ def networks(setting: Setting[Any], given: str) -> Networks:
                 "10.0.0.7,10.1.0.0/16."
             ) from None
     return tuple(found)
+
+
+def name(setting: Setting[Any], given: str) -> str:
+    """Read a name that can be part of a file's."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", given):
+        raise SettingError(
+            f"{setting.name} cannot be used; give 1 to 63 letters, digits, - and _, a letter or digit first."
+        )
+    return given
 
 
 def database(setting: Setting[Any], given: str) -> str:
