@@ -393,6 +393,11 @@ class Follower:
             self._kinds[kind] = _numbered(connection, schema.kinds, columns)
         return self._kinds[kind]
 
+    def _kinds_by_number(self, connection: Connection, asked: set[int]) -> dict[int, tuple[str, ...]]:
+        if not asked <= set(self._kinds.values()):  # another instance made one
+            self._kinds = {tuple(kind[1:]): kind[0] for kind in connection.execute(select(schema.kinds))}
+        return {number: kind for kind, number in self._kinds.items()}
+
     def _name(self, connection: Connection, name: str | None) -> int:
         if name is None:
             return 0
@@ -432,13 +437,13 @@ class Follower:
 
     def _apply(self, connection: Connection, events: set[bytes]) -> None:
         """Give decisions the state of their review, and their outcome."""
-        kinds = {number: kind for kind, number in self._kinds.items()}
         table, reviews, outcomes = schema.decisions.c, schema.reviews.c, schema.outcomes.c
         waiting = sorted(events)
         for part in (set(waiting[low : low + BATCH]) for low in range(0, len(waiting), BATCH)):
             found = connection.execute(select(table.event, table.kind).where(table.event.in_(part))).all()
             if not found:
                 continue  # their files are followed later
+            kinds = self._kinds_by_number(connection, {kind for _, kind in found})
             there = [bytes(event) for event, _ in found]
             said = select(reviews.event, reviews.verdict).where(reviews.event.in_(there), reviews.is_recorded)
             verdicts = {bytes(event): verdict for event, verdict in connection.execute(said)}

@@ -175,7 +175,9 @@ class RecordedDecisions:
                 raise ValueError("another record stands in its place")
         except ValueError as error:
             if found.instance != self.index.instance:  # which has a disk of its own
-                raise Rejection("record-elsewhere", {"instance": found.instance or "without a name"}) from None
+                raise Rejection(
+                    "record-elsewhere", {"instance": found.instance or "without a name"}
+                ) from None
             logger.error("event %s is indexed, and its record is not in the log: %s", found.event_id, error)
             raise Rejection("record-harmed") from None
         explanation, differences, why = self._explained(record)
