@@ -301,7 +301,7 @@ def test_an_export_of_nothing_has_the_columns(tmp_path):
     (tmp_path / "log").mkdir()
     for suffix in ("csv", "parquet"):
         assert run("export", "--log", tmp_path / "log", "--out", tmp_path / f"x.{suffix}").exit_code == 0
-    assert pl.read_parquet(tmp_path / "x.parquet").shape == (0, 6)
+    assert pl.read_parquet(tmp_path / "x.parquet").shape == (0, 7)
     assert pl.read_csv(tmp_path / "x.csv").columns == pl.read_parquet(tmp_path / "x.parquet").columns
 
 
