@@ -21,6 +21,7 @@ COMMANDS = {
     "python -m validation": "validation.__main__",
     "python -m monitoring": "monitoring.__main__",
     "python -m scoring.client": "scoring.client.__main__",
+    "python -m scoring.portfolio": "scoring.portfolio.__main__",
     "python -m scoring.outcomes": "scoring.outcomes",
     "python -m scoring.decisions": "scoring.decisions.__main__",
     "python -m scoring.inference_log": "scoring.inference_log.__main__",

@@ -109,7 +109,11 @@ DOORS = {
     "sqlalchemy": {"scoring.decisions"},
     "yaml": {"scoring.hosting"},
     "fastexcel": {"scoring.tables"},
-    "pyarrow": {"scoring.client", "scoring.serving", "scoring.tables", "scoring.inference_log"},
+    "pyarrow": {
+        *("scoring.client", "scoring.serving", "scoring.tables", "scoring.inference_log"),
+        "scoring.portfolio",
+    },
+    "pyspark": {"scoring.portfolio"},
     "matplotlib": {"scoring.evidence"},
     "plotly": {"ui", "monitoring"},
     "jinja2": {"ui", "validation"},

@@ -364,6 +364,8 @@ def test_the_command_scores_and_says_what_is_wrong(portfolio, store, tmp_path) -
         ([*asked, "credit_scoring:gone"], "has no model"),
         ([*asked, TAG, "--population", "train"], "another population"),
         ([*asked, TAG, "--share", "3/2"], "is no share"),
+        ([*asked, TAG, "--engine", "spark"], "give it with --run"),
+        ([*asked, TAG, "--engine", "spark", "--run", "n", "--conf", "x"], "is no setting"),
     ):
         said = CliRunner().invoke(app, wrong)
         assert said.exit_code in (1, 2)

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -40,15 +41,16 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Score, explain or aggregate a whole portfolio on this machine, without HTTP.",
+    help="Score, explain or aggregate a whole portfolio without HTTP, on this machine or on Spark.",
 )
 app.callback()(settings.warn_of_unknown)
 err = Console(stderr=True, soft_wrap=True)
 
 Portfolio = Annotated[
-    Path,
+    str,
     typer.Argument(
-        help="Kaggle folder, Kaggle zip, Parquet folder, or a portfolio in buckets (see split).", exists=True
+        help="Kaggle folder, Kaggle zip, Parquet folder, or a portfolio in buckets (see split); with Spark "
+        "also a URI, or CATALOG.SCHEMA."
     ),
 ]
 ModelTag = Annotated[str, typer.Option("--model", help="Tag in the model store, as credit_scoring:latest.")]
@@ -60,7 +62,7 @@ Run = Annotated[
     typer.Option("--run", help="What the ids of the events are made from, with model and applicant."),
 ]
 Processes = Annotated[
-    int, typer.Option(help="At a time; by default one for each processor.", min=1, show_default=False)
+    int | None, typer.Option(help="At a time; by default one for each processor.", min=1, show_default=False)
 ]
 BucketCount = Annotated[
     int | None, typer.Option("--buckets", help="By default one for each 10,000 applicants.", min=1)
@@ -73,8 +75,17 @@ Slow = Annotated[
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished or earlier run has done.")]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)]
+Engine = Annotated[
+    Literal["pool", "spark"], typer.Option(help="Processes of this machine, or Apache Spark 4.1 and later.")
+]
+Master = Annotated[str, typer.Option(help="Spark's: local[2], spark://…, k8s://…, yarn; sc://… for Connect.")]
+Form = Annotated[
+    Literal["auto", "parquet", "csv", "delta", "table"],
+    typer.Option("--format", help="How Spark reads a table; table: from the catalog, Iceberg too."),
+]
+Step = Callable[[str, int, int], None]
+Conf = Annotated[list[str] | None, typer.Option(help="A setting of Spark, NAME=VALUE; may be repeated.")]
 HOME = Path("~/bentoml")
-HERE = processors()
 EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError, OSError)
 
 
@@ -83,7 +94,7 @@ def split_command(
     portfolio: Portfolio,
     out: Out,
     population: Population = "test",
-    processes: Processes = HERE,
+    processes: Processes = None,
     buckets: BucketCount = None,
 ) -> None:
     """Put the records of a portfolio into buckets of applicants, to be scored again and again.
@@ -91,7 +102,7 @@ def split_command(
     Example: python -m scoring.portfolio split var/demo --out var/buckets
     """
     with _said(), _bar() as progress:
-        found = split(portfolio, out, population, processes, buckets, progress)
+        found = split(Path(portfolio), out, population, processes or processors(), buckets, progress)
     records = sum(table["records"] for table in found.tables.values() if table)
     typer.echo(f"{records} records in {len(found)} buckets -> {out}")
 
@@ -104,11 +115,15 @@ def score(
     model_store: Store = HOME,
     population: Population = "test",
     run_name: Run = None,
-    processes: Processes = HERE,
+    processes: Processes = None,
     buckets: BucketCount = None,
     share: Share = "1/1",
     allow_slow: Slow = False,
     fresh: Fresh = False,
+    engine: Engine = "pool",
+    master: Master = "local[*]",
+    form: Form = "auto",
+    conf: Conf = None,
 ) -> None:
     """Decide every application of a portfolio, and write OUT/decisions, OUT/inputs and OUT/manifest.json.
 
@@ -117,20 +132,21 @@ def score(
 
     Example: python -m scoring.portfolio score var/demo --model credit_scoring:latest --out var/scored
     """
-    _run(
-        "score",
-        portfolio,
-        out,
-        model,
-        model_store,
-        population,
-        run_name,
-        processes,
-        buckets,
-        share,
-        allow_slow,
-        fresh,
+    asked = PortfolioAsked(
+        *(
+            portfolio,
+            out,
+            population,
+            run_name,
+            processes or processors(),
+            buckets,
+            _share(share),
+            allow_slow,
+            fresh,
+        ),
+        *(engine, master, form, conf or []),
     )
+    _run("score", asked, model, model_store)
 
 
 @app.command()
@@ -141,30 +157,35 @@ def explain(
     model_store: Store = HOME,
     population: Population = "test",
     run_name: Run = None,
-    processes: Processes = HERE,
+    processes: Processes = None,
     buckets: BucketCount = None,
     share: Share = "1/1",
     allow_slow: Slow = False,
     fresh: Fresh = False,
+    engine: Engine = "pool",
+    master: Master = "local[*]",
+    form: Form = "auto",
+    conf: Conf = None,
 ) -> None:
     """Decide and explain every application: OUT/explanations has all contributions and the reasons.
 
     Example: python -m scoring.portfolio explain var/demo --model credit_scoring:latest --out var/explained
     """
-    _run(
-        "explain",
-        portfolio,
-        out,
-        model,
-        model_store,
-        population,
-        run_name,
-        processes,
-        buckets,
-        share,
-        allow_slow,
-        fresh,
+    asked = PortfolioAsked(
+        *(
+            portfolio,
+            out,
+            population,
+            run_name,
+            processes or processors(),
+            buckets,
+            _share(share),
+            allow_slow,
+            fresh,
+        ),
+        *(engine, master, form, conf or []),
     )
+    _run("explain", asked, model, model_store)
 
 
 @app.command()
@@ -172,16 +193,35 @@ def features(
     portfolio: Portfolio,
     out: Out,
     population: Population = "test",
-    processes: Processes = HERE,
+    run_name: Run = None,
+    processes: Processes = None,
     buckets: BucketCount = None,
     share: Share = "1/1",
     fresh: Fresh = False,
+    engine: Engine = "pool",
+    master: Master = "local[*]",
+    form: Form = "auto",
+    conf: Conf = None,
 ) -> None:
     """Sum up the histories: OUT/features has the columns that a batch client sends.
 
     Example: python -m scoring.portfolio features var/demo --population train --out var/features
     """
-    _run("features", portfolio, out, None, HOME, population, None, processes, buckets, share, False, fresh)
+    asked = PortfolioAsked(
+        *(
+            portfolio,
+            out,
+            population,
+            run_name,
+            processes or processors(),
+            buckets,
+            _share(share),
+            False,
+            fresh,
+        ),
+        *(engine, master, form, conf or []),
+    )
+    _run("features", asked, None, HOME)
 
 
 @app.command()
@@ -256,42 +296,83 @@ def record(
     typer.echo(f"{count} decisions of {found.model} recorded -> {log}")
 
 
-def _run(
-    command: Command,
-    portfolio: Path,
-    out: Path,
-    tag: str | None,
-    store: Path,
-    population: Literal["train", "test"],
-    run_name: str | None,
-    processes: int,
-    buckets: int | None,
-    share: str,
-    allow_slow: bool,
-    fresh: bool,
-) -> None:
+@dataclass(frozen=True)
+class PortfolioAsked:
+    """What the three commands that work through a portfolio are asked."""
+
+    portfolio: str
+    out: Path
+    population: Literal["train", "test"]
+    run_name: str | None
+    processes: int | None
+    buckets: int | None
+    share: tuple[int, int]
+    is_slow_allowed: bool
+    is_fresh: bool
+    engine: str
+    master: str
+    form: Literal["auto", "parquet", "csv", "delta", "table"]
+    conf: list[str]
+
+
+def _run(command: Command, asked: PortfolioAsked, tag: str | None, store: Path) -> None:
     """Do one thing with a portfolio, and say how it went."""
     began = time.perf_counter()
     with _said(), _bar() as progress:
         model = None if tag is None else _model(tag, store.expanduser())
-        if model is not None:
-            err.print(f"model {model.tag} of {store}, {processes} processes", highlight=False, markup=False)
-        summary = run(
-            portfolio,
-            out,
+        said = f"model {model.tag} of {store}, " if model else ""
+        here = f"{asked.processes or processors()} processes"
+        with_what = f"Spark at {asked.master}" if asked.engine == "spark" else here
+        err.print(f"{said}{with_what}", highlight=False, markup=False)
+        work = _on_spark if asked.engine == "spark" else _here
+        summary = work(command, asked, model, progress)
+    _tell(summary, asked.out, command, time.perf_counter() - began)
+
+
+def _here(command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step) -> RunSummary:
+    return run(
+        Path(asked.portfolio),
+        asked.out,
+        command,
+        model,
+        partial(datetime.now, UTC),
+        population=asked.population,
+        run_name=asked.run_name,
+        processes=asked.processes or processors(),
+        buckets=asked.buckets,
+        share=asked.share,
+        is_slow_allowed=asked.is_slow_allowed,
+        is_fresh=asked.is_fresh,
+        progress=progress,
+    )
+
+
+def _on_spark(
+    command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step
+) -> RunSummary:
+    if asked.run_name is None:
+        raise RunError("Spark does not hash what it reads, so the run needs a name: give it with --run.")
+    if wrong := [one for one in asked.conf if "=" not in one]:
+        raise typer.BadParameter(f"{wrong[0]!r} is no setting; give NAME=VALUE.", param_hint="--conf")
+    try:
+        from scoring.portfolio import spark
+    except ImportError:
+        raise RunError("there is no pyspark here; `pip install 'pyspark>=4.1'`, with Java 17.") from None
+    with spark.session(asked.master, dict(one.split("=", 1) for one in asked.conf)) as session:
+        return spark.run(
+            session,
+            spark.Lake(session, asked.portfolio, asked.form),
+            asked.out,
             command,
             model,
             partial(datetime.now, UTC),
-            population=population,
-            run_name=run_name,
-            processes=processes,
-            buckets=buckets,
-            share=_share(share),
-            is_slow_allowed=allow_slow,
-            is_fresh=fresh,
+            run_name=asked.run_name,
+            population=asked.population,
+            buckets=asked.buckets,
+            is_slow_allowed=asked.is_slow_allowed,
+            is_fresh=asked.is_fresh,
             progress=progress,
         )
-    _tell(summary, out, command, time.perf_counter() - began)
 
 
 def _tell(summary: RunSummary, out: Path, command: Command, seconds: float) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from scoring.portfolio.work import RESULT, Command, Done, Work
 from scoring.scorer import Scorer
-from scoring.tables.buckets import ApplicantBucket, Buckets, Table
+from scoring.tables.buckets import ApplicantBucket, Table
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -159,7 +159,12 @@ class PortfolioRun:
         return found
 
     def finish(
-        self, buckets: Buckets, receipts: Mapping[int, Receipt], run: str, engine: str, now: datetime
+        self,
+        tables: Mapping[str, Table | None],
+        receipts: Mapping[int, Receipt],
+        run: str,
+        engine: str,
+        now: datetime,
     ) -> dict[str, Any]:
         """Write the manifest, once every bucket is done, and return it.
 
@@ -168,8 +173,7 @@ class PortfolioRun:
         RunError
             If a record is neither matched nor an orphan, or an application neither decided nor rejected.
         """
-        done = [receipts[number] for number in range(len(buckets))]
-        tables = {name: _counted(name, table, done) for name, table in buckets.tables.items()}
+        done = [receipts[number] for number in sorted(receipts)]
         parts = [part for receipt in done for part in receipt["parts"]]
         rows = Counter({RESULT[self.facts["command"]]: 0})
         for part in parts:
@@ -181,7 +185,7 @@ class PortfolioRun:
             "finished": f"{now:%Y-%m-%dT%H:%M:%SZ}",
             "engine": {"name": engine, "scores": scores, "machine": platform.machine()},
             "libraries": {name: version(name) for name in ("numpy", "polars", "pyarrow")},
-            "tables": tables,
+            "tables": {name: _counted(name, table, done) for name, table in tables.items()},
             "applications": sum(receipt["applications"] for receipt in done),
             "rejected": sum(receipt["rejected"] for receipt in done),
             "rows": rows,

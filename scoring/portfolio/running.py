@@ -165,6 +165,6 @@ def run(
         done |= job.receipts() if share[1] > 1 else {}
         if len(done) < len(found):
             return RunSummary(None, len(found), resumed)
-        manifest = job.finish(found, done, named, ENGINE, now())
+        manifest = job.finish(found.tables, done, named, ENGINE, now())
     shutil.rmtree(job.inner)
     return RunSummary(manifest, len(found), resumed)

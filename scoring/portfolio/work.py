@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from scoring import features
-from scoring.explanation import explained
+from scoring.explanation import explain
 from scoring.features.checks import Checker
 from scoring.features.checks import explain as said
 from scoring.schema import KEY
@@ -31,6 +32,7 @@ REJECTED: dict[str, pl.DataType] = {
 }
 _MARK = {"feature": pl.String, "problem": pl.String, "number": pl.Float64, "word": pl.String}
 WARNINGS = pl.List(pl.Struct(_MARK))
+GROUP = {"group": pl.String, "contribution": pl.Float64, "points": pl.Int64}
 TEXTS = pl.List(
     pl.Struct(
         {
@@ -139,17 +141,21 @@ def _warnings(scorer: Scorer, inputs: pl.DataFrame) -> pl.Series:
 
 
 def _explained(scorer: Scorer, inputs: pl.DataFrame) -> pl.DataFrame:
-    """Return base value, raw score, a contribution for each feature, and the reasons with their texts."""
-    matrix, base = scorer.contributions(inputs)
-    names = scorer.feature_names
-    contributions = pl.DataFrame(matrix, schema=names, orient="row").to_struct("contributions")
-    why = explained(scorer, inputs.iter_rows(named=True), matrix, base)
+    """Return base value, raw score, all contributions, the same by group, and the reasons in words."""
+    why = explain(scorer, inputs)
+    shares = [[share["contribution"] for share in one["contributions"]] for one in why]
+    contributions = pl.DataFrame(
+        np.array(shares).reshape(len(why), -1), schema=dict.fromkeys(scorer.feature_names, pl.Float64)
+    )
+    groups = [[{name: share[name] for name in GROUP} for share in one["groups"]] for one in why]
     reasons = [[_reason(reason) for reason in one["reasons"]] for one in why]
     return pl.DataFrame(
         {
-            "base_value": pl.Series([base] * inputs.height, dtype=pl.Float64),
+            "base_value": pl.Series([one["base_value"] for one in why], dtype=pl.Float64),
             "raw_score": pl.Series([one["raw_score"] for one in why], dtype=pl.Float64),
-            "contributions": contributions,
+            "contributions": contributions.to_struct("contributions"),
+            "base_points": pl.Series([one["base_points"] for one in why], dtype=pl.Int64),
+            "groups": pl.Series(groups, dtype=pl.List(pl.Struct(GROUP))),
             "reasons": pl.Series(reasons, dtype=TEXTS),
         }
     )

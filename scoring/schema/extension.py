@@ -29,6 +29,10 @@ class ExtensionError(ValueError):
     """The folder of an extension cannot be used; the sentence says where and what to do."""
 
 
+VARIABLE = EXTENSION.name
+"""What tells a process of it."""
+
+
 class Unextended(Record):
     """The columns that an application has beyond the built-in ones, where no extension adds any."""
 

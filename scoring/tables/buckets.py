@@ -15,8 +15,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,48 @@ class ApplicantBucket:
     orphans: dict[str, int]
 
 
+def assembled(plan: BucketPlan, found: Mapping[str, pl.DataFrame], tables: Sequence[str]) -> ApplicantBucket:
+    """Return a bucket of its records by table; ``tables`` are those of the portfolio.
+
+    Raises
+    ------
+    TableError
+        If an applicant stands twice.
+    """
+
+    def records(table: str) -> pl.DataFrame:
+        frame = found.get(table)
+        if frame is None:  # nobody of it is in this bucket
+            return pl.DataFrame(schema=_schema(plan, table))
+        return frame.sort(POSITION) if POSITION in frame.columns else frame  # they came by another way
+
+    applications = records(APPLICATIONS).sort(KEY)
+    twice = applications.filter(pl.col(KEY).is_duplicated())
+    if twice.height:
+        places = twice.filter(pl.col(KEY) == twice[KEY][0])[POSITION].sort()
+        raise TableError(
+            "repeated_number",
+            file=f"application_{plan.population}",
+            name=KEY,
+            place=Place("at_row", places[0] + 1),
+            times=places.len(),
+            next=Place("at_row", places[1] + 1),
+            others=twice[KEY].n_unique(),
+        )
+    owners = applications.select(KEY).with_row_index("row")
+    history, matched, orphans = {}, {}, {}
+    for table in tables:
+        if table == APPLICATIONS:
+            continue
+        all_of_it = records(table)
+        owned = all_of_it.join(owners, on=KEY, how="inner", maintain_order="left")
+        history[table] = owned.select("row", *plan.kinds(table))
+        matched[table], orphans[table] = owned.height, all_of_it.height - owned.height
+    names = [name for name in _schema(plan, APPLICATIONS) if name != POSITION]
+    portfolio = Portfolio(applications.select(names).with_row_index("row"), history)
+    return ApplicantBucket(portfolio, applications[POSITION], matched, orphans)
+
+
 class Buckets:
     """A layout that is whole.
 
@@ -218,32 +261,8 @@ class Buckets:
         TableError
             If an applicant stands twice, or the file of the bucket is damaged.
         """
-        found = self._stream(APPLICATIONS, number).sort(KEY)
-        twice = found.filter(pl.col(KEY).is_duplicated())
-        if twice.height:
-            first, second, *_ = twice.filter(pl.col(KEY) == twice[KEY][0])[POSITION].sort().to_list()
-            raise TableError(
-                "repeated_number",
-                file=f"application_{self.plan.population}",
-                name=KEY,
-                place=Place("at_row", first + 1),
-                times=twice.filter(pl.col(KEY) == twice[KEY][0]).height,
-                next=Place("at_row", second + 1),
-                others=twice[KEY].n_unique(),
-            )
-        owners = found.select(KEY).with_row_index("row")
-        history, matched, orphans = {}, {}, {}
-        for table in self.plan.tables[1:]:
-            if self.tables[table] is None:
-                continue
-            records = self._stream(table, number)
-            if POSITION in records.columns:
-                records = records.sort(POSITION)  # they came by their credits
-            owned = records.join(owners, on=KEY, how="inner", maintain_order="left")
-            history[table] = owned.select("row", *self.plan.kinds(table))
-            matched[table], orphans[table] = owned.height, records.height - owned.height
-        applications = found.drop(POSITION).with_row_index("row")
-        return ApplicantBucket(Portfolio(applications, history), found[POSITION], matched, orphans)
+        tables = [table for table in self.plan.tables if self.tables[table] is not None]
+        return assembled(self.plan, {table: self._stream(table, number) for table in tables}, tables)
 
     def _stream(self, table: str, number: int) -> pl.DataFrame:
         path = self.folder / table / f"{number:06d}.arrow"
@@ -263,7 +282,7 @@ def _applications(plan: BucketPlan, table: str, draft: Path) -> Table:
         def frames() -> Iterator[pl.DataFrame]:
             nonlocal before
             for frame in file.frames(kinds, -(-BATCH // 8)):
-                check_labels(file, frame, before)
+                check_labels(file.label, frame, partial(_place, file, before))
                 yield _placed(frame, before)
                 before += frame.height
 
@@ -329,6 +348,10 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
         for folder in (credits, months):
             shutil.rmtree(folder, ignore_errors=True)
         return _said(plan, "bureau_balance", file, count.without)
+
+
+def _place(file: File, before: int, row: int) -> Place:
+    return file.raw.place(before + row + 1)
 
 
 class _Owned:

@@ -203,6 +203,41 @@ class Raw:
                     yield found.with_columns(s.gather(found[s.name]) for s in words), tidy
 
 
+def of_batch(batch: pa.RecordBatch, kinds: Mapping[str, str], label: str, rows: pl.Series) -> pl.DataFrame:
+    """Return records that another reader gave, typed by the same rules, or say which value cannot be read.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+        Columns under their names, in any type that Parquet has; texts where it read a text.
+    kinds : dict of str to str
+        Columns to return.
+    label : str
+        What an error calls where it comes from.
+    rows : polars.Series
+        Numbers of the records, from 1.
+
+    Raises
+    ------
+    TableError
+        At the first value that is none of its kind, and at a column of another type.
+    """
+    kinds = dict(kinds)
+    columns = {name: _plain(batch.column(name), name, label, True) for name in kinds}
+    found = pl.from_arrow(pa.record_batch({RECORD: rows.to_arrow(), **columns}))
+    assert isinstance(found, pl.DataFrame)
+    table, faults = values.typed(found, kinds)
+    table, misfits = values.narrow(table, rows, kinds)
+    faults = pl.concat([faults, misfits])
+    if faults.height:
+        fault = faults.row(0, named=True)
+        place = Place("at_row", fault["row"])
+        raise TableError(
+            "wrong_value", file=label, name=fault["column"], place=place, fault=Fault(fault["code"])
+        )
+    return table
+
+
 @contextmanager
 def open_raw(
     path: Path, known: Collection[str], label: str | None = None, limits: ReadLimits = NO_LIMITS

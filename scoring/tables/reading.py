@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -89,7 +89,7 @@ def check_keys(file: File, frame: pl.DataFrame) -> None:
     def place(positions: pl.Series, which: int = 0) -> Place:
         return file.raw.place(int(positions[which]) + 1)
 
-    check_labels(file, frame)
+    check_labels(file.label, frame, lambda row: file.raw.place(row + 1))
     twice = frame[KEY].is_duplicated()
     if twice.any():
         same = (frame[KEY] == frame[KEY].filter(twice)[0]).arg_true()
@@ -104,20 +104,16 @@ def check_keys(file: File, frame: pl.DataFrame) -> None:
         )
 
 
-def check_labels(file: File, frame: pl.DataFrame, before: int = 0) -> None:
-    """Refuse applications without a number, and labels that are none; ``before``: applications ahead."""
-
-    def place(positions: pl.Series) -> Place:
-        return file.raw.place(before + int(positions[0]) + 1)
-
+def check_labels(label: str, frame: pl.DataFrame, place: Callable[[int], Place]) -> None:
+    """Refuse applications without a number, and labels that are none; ``place`` says where a row stands."""
     for name in (KEY, LABEL):
         if name in frame.columns and frame[name].null_count():
-            missing = frame[name].is_null().arg_true()
-            raise TableError("no_value", file=file.label, name=name, place=place(missing))
+            missing = int(frame[name].is_null().arg_true()[0])
+            raise TableError("no_value", file=label, name=name, place=place(missing))
     if LABEL in frame.columns:
         wrong = (~frame[LABEL].is_in([0, 1])).arg_true()
         if wrong.len():
-            raise TableError("wrong_label", file=file.label, name=LABEL, place=place(wrong))
+            raise TableError("wrong_label", file=label, name=LABEL, place=place(int(wrong[0])))
 
 
 def history_tables(columns: Columns | None) -> list[str]:

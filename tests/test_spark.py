@@ -1,0 +1,146 @@
+"""Apache Spark scores a portfolio to the byte as the processes of one machine do; `make scale` runs this.
+
+pyspark is 400 MB and needs Java, so the suite runs without it: it is skipped where either is absent.
+"""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+pytest.importorskip("pyspark", reason="pyspark is not installed: `make scale` installs it")
+if shutil.which("java") is None:
+    pytest.skip("Spark needs Java", allow_module_level=True)
+
+from scoring import features
+from scoring.portfolio import RunError, running, spark
+from scoring.portfolio.running import NamedScorer
+from scoring.schema import HISTORY
+from scoring.scorer import described_sha256
+from scoring.synthetic import write
+from scoring.tables.buckets import Buckets
+from tests.support import small
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning"
+)  # pyspark 4.3 of pandas 3, which it does not use
+
+TAG = "credit_scoring:small1"
+NOW = datetime(2026, 11, 29, 2, tzinfo=UTC)
+SETTINGS = {
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "1g",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
+}
+
+
+@pytest.fixture(scope="module")
+def session():
+    with spark.session("local[2]", SETTINGS) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> NamedScorer:
+    folder = small.save(tmp_path_factory.mktemp("model") / "small1")
+    return NamedScorer(TAG, folder, described_sha256(folder))
+
+
+@pytest.fixture(scope="module")
+def portfolio(tmp_path_factory) -> Path:
+    """Shuffled, in parts, with ties, and one applicant who has 100,000 records."""
+    source = write(tmp_path_factory.mktemp("portfolio") / "p", 20, 200, seed=5, is_shuffled=True)
+    file = max((source / "installments_payments").glob("*.parquet"), key=lambda f: f.stat().st_size)
+    frame = pl.read_parquet(file)
+    first = min(pl.read_parquet(f)["SK_ID_CURR"][0] for f in (source / "application_test").glob("*"))
+    one = pl.concat([frame[:100]] * 1_000).with_columns(pl.lit(first, pl.Int64).alias("SK_ID_CURR"))
+    pl.concat([frame, one]).write_parquet(file)
+    return source
+
+
+@pytest.fixture(scope="module")
+def pooled(portfolio, model, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("pool") / "out"
+    running.run(portfolio, out, "score", model, lambda: NOW, run_name="night", buckets=3, processes=1)
+    return out
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(out)): file.read_bytes() for file in out.rglob("*.parquet")}
+
+
+def run(session, source, out, model, **given):
+    lake = spark.Lake(session, str(source))
+    given = {"run_name": "night", "buckets": 3} | given
+    return spark.run(session, lake, out, "score", model, lambda: NOW, **given)
+
+
+def test_spark_writes_the_bytes_that_the_pool_writes(session, portfolio, pooled, model, tmp_path) -> None:
+    manifest = run(session, portfolio, tmp_path / "out", model).manifest
+    assert contents(tmp_path / "out") == contents(pooled)
+    of_pool = json.loads((pooled / "manifest.json").read_text(encoding="utf-8"))
+    for table in HISTORY:
+        for name in ("read", "matched", "orphans"):
+            assert manifest["tables"][table][name] == of_pool["tables"][table][name], (table, name)
+    assert manifest["engine"]["name"].startswith("spark 4")
+    assert manifest["engine"]["scores"] == ["native"]
+
+
+def test_csv_is_typed_by_the_reader_s_rules(session, portfolio, pooled, model, tmp_path) -> None:
+    """Whole numbers that were written as floats, gaps as nothing: the same values, so the same bytes."""
+    source = tmp_path / "csv"
+    source.mkdir()
+    for table in ("application_test", *HISTORY):
+        frame = pl.concat([pl.read_parquet(file) for file in sorted((portfolio / table).glob("*.parquet"))])
+        whole = [name for name, dtype in frame.schema.items() if dtype == pl.Int64 and name[:2] != "SK"]
+        frame.with_columns(pl.col(whole).cast(pl.Float64)).write_csv(source / f"{table}.csv")
+    run(session, source, tmp_path / "out", model)
+    assert contents(tmp_path / "out") == contents(pooled)
+
+
+def test_a_portfolio_in_buckets_is_scored_from_there(session, portfolio, pooled, model, tmp_path) -> None:
+    running.split(portfolio, tmp_path / "laid", "test", 1, 3)
+    assert len(Buckets(tmp_path / "laid", features.READS)) == 3
+    run(session, tmp_path / "laid", tmp_path / "out", model)
+    assert contents(tmp_path / "out") == contents(pooled)
+
+
+def test_what_was_done_before_a_kill_is_not_done_again(
+    session, portfolio, pooled, model, tmp_path, monkeypatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr("scoring.portfolio.job.PortfolioRun.finish", kill)
+        run(session, portfolio, out, model)
+    receipts = sorted((out / ".job" / "receipts").glob("*.json"))
+    receipts[1].unlink()
+    assert run(session, portfolio, out, model).resumed == 2
+    assert contents(out) == contents(pooled)
+
+
+def test_a_wrong_value_is_named_by_table_and_column(session, portfolio, model, tmp_path) -> None:
+    source = shutil.copytree(portfolio, tmp_path / "p")
+    file = min((source / "bureau").glob("*.parquet"))
+    frame = pl.read_parquet(file)
+    frame.with_columns(DAYS_CREDIT=pl.col("DAYS_CREDIT").cast(pl.Float64) + 0.5).write_parquet(file)
+    for other in (source / "bureau").glob("*.parquet"):
+        if other != file:
+            other.unlink()
+    with pytest.raises(RunError, match=r"bureau, column 'DAYS_CREDIT', row 1: .*whole"):
+        run(session, source, tmp_path / "out", model)
+    assert not (tmp_path / "out" / "decisions").exists()
+
+
+def test_a_worker_without_the_kernels_fails_by_name(session, portfolio, model, tmp_path, monkeypatch) -> None:
+    without = {name: file for name, file in spark.code_files().items() if file.suffix != ".so"}
+    monkeypatch.setattr(spark, "code_files", lambda: without)
+    with pytest.raises(RunError, match=r"seven times slower .*not built.*--allow-slow"):
+        run(session, portfolio, tmp_path / "out", model)
