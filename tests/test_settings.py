@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scoring import settings
 from scoring.serving.limits import Limits
 from scoring.serving.settings import Settings
 from scoring.settings import DECLARED, KUBERNETES, LOG
@@ -102,6 +103,20 @@ def test_every_limit_can_be_set():
         arrow_s=300,
         arrow_rows=50,
     )
+
+
+def test_a_scale_is_two_numbers_and_names_stand_in_pairs():
+    assert settings.SCORE_RANGE.read({"CREDIT_SCORING_SCORE_RANGE": "300-850"}) == (300, 850)
+    named = {"CREDIT_SCORING_BRANCHES": " Industry: type 1 = Mining;Trade: type 3=Retail; "}
+    assert settings.BRANCHES.read(named) == (("Industry: type 1", "Mining"), ("Trade: type 3", "Retail"))
+    for name, value in (
+        ("SCORE_RANGE", "850-300"),
+        ("SCORE_RANGE", "300"),
+        ("BRANCHES", "Mining"),
+        ("BRANCHES", "=x"),
+    ):
+        with pytest.raises(SettingError, match=name):
+            getattr(settings, name).read({f"CREDIT_SCORING_{name}": value})
 
 
 def test_an_empty_setting_is_none():

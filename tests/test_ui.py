@@ -1,6 +1,7 @@
 """The page: the form keeps what it shows, sentences are right in both languages, files come back whole."""
 
 import re
+import zipfile
 from collections import Counter
 from dataclasses import replace
 from html import unescape
@@ -13,18 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from scoring import synthetic
+from scoring import features, synthetic, tables
 from scoring.client import ServiceError
 from scoring.decision import Points
 from scoring.features import wording
+from scoring.features.checks import checker_of
 from scoring.language import languages, percent
 from scoring.metrics import MEASURES
 from scoring.problems import Fault
-from scoring.schema import Application, Explanation, columns, fault_at
+from scoring.schema import Application, ApplicationRequest, Explanation, columns, fault_at
 from scoring.scorer import FAMILIES
 from scoring.spreadsheet import harmless
 from tests.support.stand_in import DESCRIPTION, REFUSED_NUMBER, StandIn, serving
-from ui import about, batch, charts, form, result, words
+from ui import about, batch, charts, download, filed, form, result, waterfall, words
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.handlers import Handlers, OpenApplication, guarded
@@ -33,6 +35,7 @@ from ui.service import ServedModel, Service
 from ui.words import TEXTS, say
 
 NARROW = "\u202f"
+NOBODY = Clients(None)
 POINTS = Points()
 MODEL = ServedModel(DESCRIPTION)
 LANGUAGES = languages()
@@ -117,7 +120,7 @@ applications = st.fixed_dictionaries(
 def test_every_column_but_the_number_stands_once_in_the_form() -> None:
     expected = {name for name, column in columns(Application).items() if column.kind != "id"}
     for lang in LANGUAGES:
-        controls = Controls(form.html(form.NEW_APPLICATION, lang))
+        controls = Controls(form.html(form.NEW_APPLICATION, form.Wording(lang)))
         assert controls.seen == Counter(expected)
         assert controls.labelled == {f"fact-{name}" for name in expected}
 
@@ -126,14 +129,14 @@ def test_every_column_but_the_number_stands_once_in_the_form() -> None:
 @given(applications, any_language)
 def test_an_unedited_form_gives_the_exact_request_back(application, lang) -> None:
     opened = application | {"history": {"bureau": [{"SK_ID_BUREAU": 1}]}}
-    texts = Controls(form.html(opened, lang)).texts
+    texts = Controls(form.html(opened, form.Wording(lang))).texts
     assert form.read(texts, opened, lang) == (opened, [])
 
 
 @settings(max_examples=25)
 @given(applications, st.sampled_from(sorted(form.fields())), any_language)
 def test_an_edit_changes_its_own_fact_only(application, name, lang) -> None:
-    texts = Controls(form.html(application, lang)).texts
+    texts = Controls(form.html(application, form.Wording(lang))).texts
     edited, faults = form.read(texts | {name: ""}, application, lang)
     assert not faults
     assert edited == {key: value for key, value in application.items() if key != name}
@@ -141,7 +144,7 @@ def test_an_edit_changes_its_own_fact_only(application, name, lang) -> None:
 
 def test_an_officer_writes_years_where_the_files_count_days() -> None:
     opened = {"SK_ID_CURR": 1, "DAYS_BIRTH": -9461, "DAYS_EMPLOYED": 365243}
-    texts = Controls(form.html(opened, "en")).texts
+    texts = Controls(form.html(opened, form.Wording("en"))).texts
     assert (texts["DAYS_BIRTH"], texts["DAYS_EMPLOYED"]) == ("25.9", "not in employment")
     edited, _ = form.read(texts | {"DAYS_BIRTH": "40", "DAYS_EMPLOYED": "2"}, opened, "en")
     assert (edited["DAYS_BIRTH"], edited["DAYS_EMPLOYED"]) == (-14610, -730)
@@ -181,7 +184,7 @@ def test_a_fault_names_the_fact_and_the_remedy(name: str, text: str, sentence: s
 
 
 def test_what_an_applicant_typed_cannot_become_markup() -> None:
-    html = form.html({"SK_ID_CURR": 1, "OCCUPATION_TYPE": '"><script>alert(1)</script>'}, "en")
+    html = form.html({"SK_ID_CURR": 1, "OCCUPATION_TYPE": '"><script>alert(1)</script>'}, form.Wording("en"))
     assert "<script" not in html
 
 
@@ -210,6 +213,8 @@ def answer(p: float = 0.107, **changed) -> Explanation:
         "base_value": -2.4,
         "raw_score": -2.0,
         "contributions": [],
+        "base_points": score,
+        "groups": [],
         "reasons": [],
     }
     return Explanation.model_validate(base | changed)
@@ -230,7 +235,7 @@ def test_the_distance_to_the_threshold_is_a_sentence() -> None:
 
 
 def test_two_close_probabilities_are_never_told_as_equal() -> None:
-    html = result.card(answer(0.09251), MODEL, "en")
+    html = result.card(answer(0.09251), MODEL, form.Wording("en"))
     assert "9.251%" in html and "9.250%" in html
     assert set(re.findall(r"9\.2\d*%", html)) == {"9.251%", "9.250%"}, "one value has one wording"
 
@@ -245,21 +250,28 @@ def test_a_change_is_told_against_the_first_score() -> None:
         f"Par rapport au premier calcul, la probabilité baisse de 9,4{NARROW}% à 8,1{NARROW}%. "
         "Le prêt est désormais accordé."
     )
-    lines = result.edits({"AMT_CREDIT": 5e5}, {"AMT_CREDIT": 4.5e5, "FLAG_OWN_CAR": "Y"}, "en")
+    lines = result.edits({"AMT_CREDIT": 5e5}, {"AMT_CREDIT": 4.5e5, "FLAG_OWN_CAR": "Y"}, form.Wording("en"))
     assert lines == ["Amount of the loan: 500,000 → 450,000", "Owns a car: Not known → Yes"]
 
 
-@given(st.lists(st.floats(-1.5, 1.5), max_size=30), st.floats(-3, 0))
-def test_the_points_of_the_facts_add_up_to_the_score(contributions, base) -> None:
-    points = POINTS
-    raw = base + sum(contributions)
-    parts = [{"feature": f"f{i}", "value": None, "contribution": c} for i, c in enumerate(contributions)]
-    explained = answer(
-        base_value=base, contributions=parts, score=round(points.offset - points.factor * raw), raw_score=raw
-    )
-    start, facts, others, n_others = result.ledger(explained, points)
-    assert start + sum(whole for _, whole in facts) + others == explained.score
-    assert len(facts) + n_others == len(contributions)
+def test_a_waterfall_goes_from_the_average_application_to_this_one_by_groups() -> None:
+    parts = [("EXT_SOURCE_2", "external_score", 1.0, -29), ("AMT_CREDIT", "request", -0.5, 15)]
+    parts += [("age", "person", 0.0, 0)]
+    contributions = [{"feature": name, "value": 1.0, "contribution": c} for name, _, c, _ in parts]
+    groups = [{"group": group, "contribution": c, "points": points} for _, group, c, points in parts]
+    found = answer(score=542, contributions=contributions, base_points=556, groups=groups)
+    drawn = waterfall.of(found, MODEL, form.Wording("en"))
+    assert (drawn.base, drawn.score) == ("556", "542")
+    assert [(s.title, s.kind, s.points) for s in drawn.steps] == [
+        ("Outside score", "lowers", "−29"),
+        ("Present request", "raises", "+15"),
+        ("Person", "keeps", "0"),
+    ]
+    one, two, _ = drawn.steps
+    assert (one.left, one.width) == (0, 100), "the first bar begins where the average application stands"
+    assert (two.left, round(two.width, 1)) == (0, 51.7), "the next one where the first has ended"
+    assert round(drawn.score_at, 1) == 51.7
+    assert one.facts == [("External score 2", "1", "−28.9")]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -284,10 +296,10 @@ def test_a_higher_probability_never_stands_further_left(a, b) -> None:
 
 def test_the_result_shows_decision_reasons_and_a_table_beside_the_chart(service: Service) -> None:
     explained = service.explain({"SK_ID_CURR": 7, "EXT_SOURCE_2": 0.2, "AMT_CREDIT": 600_000.0}, "preview")
-    html = unescape(result.card(explained, service.model(), "fr"))
-    assert "Prêt refusé" in html
+    html = unescape(result.card(explained, service.model(), form.Wording("fr")))
+    assert "Recommandation\u00a0: refuser" in html
     assert "La note reçue d'un organisme externe est basse." in html
-    assert html.count('role="img"') == 2
+    assert html.count('role="img"') == 1
     assert '<th scope="row">Score externe 2</th><td>0,20</td>' in html
     assert "event-7" in html
 
@@ -303,7 +315,7 @@ def test_an_officer_opens_a_client_edits_and_scores_again(service: Service, port
     assert (first["message"], first["number"]) == ("", str(number))
     assert f"Client {number}" in first["heading"]
     assert opened.application["SK_ID_CURR"] == number
-    texts = Controls(form.html(opened.application, "en")).texts
+    texts = Controls(form.html(opened.application, form.Wording("en"))).texts
     assert page.score(opened, texts)["result"] == first["result"]
     changed = page.score(opened, texts | {"AMT_CREDIT": "4,000,000"})["result"]
     assert "Against the first score, the probability rises" in changed
@@ -488,12 +500,12 @@ def test_many_odd_values_are_folded_behind_those_that_an_officer_can_change() ->
         }
         for n in names
     ]
-    html = result.card(answer(warnings=odd), MODEL, "fr")
-    shown, folded = html.split("<details>")
+    html = result.card(answer(warnings=odd), MODEL, form.Wording("fr"))
+    shown, folded = html[html.index('class="checks"') :].split("<details>")[:2]
     assert re.findall(r"<li>(\S+) sort", shown) == ["AMT_CREDIT", *names[:4]]
     assert re.findall(r"<li>(\S+) sort", folded) == names[4:8]
     assert "4 autres" in folded
-    assert "<details>" not in result.card(answer(warnings=odd[:5]), MODEL, "fr")
+    assert "<details><summary>" not in result.card(answer(warnings=odd[:5]), MODEL, form.Wording("fr"))
 
 
 # Files
@@ -511,7 +523,14 @@ CSV = (
 
 
 def scored(path: Path, service: Service, lang: str = "en", **options) -> batch.ScoredFile:
-    return batch.score(batch.read(path, lang), service.score, lang, **options)
+    return score(batch.read(path, lang), service, lang, **options)
+
+
+def score(
+    upload: batch.Upload, service: Service, lang: str = "en", clients: Clients = NOBODY
+) -> batch.ScoredFile:
+    parts = [part for _, part in batch.score(upload, service.score_table, service.model(), clients, lang)]
+    return batch.scored(upload, parts)
 
 
 def test_a_wrong_row_has_its_error_and_harms_no_other(tmp_path: Path, service: Service) -> None:
@@ -550,7 +569,7 @@ def test_one_endless_cell_costs_its_own_row_only(tmp_path: Path, service: Servic
 
 def test_no_cell_of_the_answer_is_a_formula(tmp_path: Path, service: Service) -> None:
     (tmp_path / "a.csv").write_text(CSV.replace("\n5,", "\n5,").replace("450000,0.6,L", "450000,6e-1,L"))
-    out = scored(tmp_path / "a.csv", service).write(tmp_path / "out.csv")
+    out = download.write(scored(tmp_path / "a.csv", service), tmp_path / "out.csv")
     cells = pl.read_csv(out, infer_schema=False)["OCCUPATION_TYPE"].to_list()
     assert cells == ["Laborers", "'=cmd|' /C calc'!A0", "Laborers", "'-Laborers", "+1", "'@Laborers"]
 
@@ -571,7 +590,7 @@ def test_a_spreadsheet_runs_no_name_of_a_column():
 def test_a_french_spreadsheet_comes_back_as_one(tmp_path: Path, service: Service) -> None:
     text = "SK_ID_CURR;AMT_CREDIT;DAYS_BIRTH;OCCUPATION_TYPE\n1;450000,5;-12000;Employé\n"
     (tmp_path / "a.csv").write_bytes(text.encode("cp1252"))
-    out = scored(tmp_path / "a.csv", service, "fr").write(tmp_path / "out.csv")
+    out = download.write(scored(tmp_path / "a.csv", service, "fr"), tmp_path / "out.csv")
     head, row = out.read_text(encoding="utf-8-sig").splitlines()
     assert head.startswith("SK_ID_CURR;AMT_CREDIT;DAYS_BIRTH;OCCUPATION_TYPE;probability_of_default")
     assert row.startswith("1;450000,5;-12000;Employé;0,")
@@ -581,13 +600,11 @@ def test_parquet_and_csv_are_decided_alike(tmp_path: Path, service: Service) -> 
     table = synthetic.generate(25, 4, "test")["application_test"]
     table.write_parquet(tmp_path / "a.parquet")
     table.write_csv(tmp_path / "a.csv")
-    calls = []
-    one = scored(tmp_path / "a.parquet", service, on_progress=lambda done, total: calls.append((done, total)))
+    one = scored(tmp_path / "a.parquet", service)
     two = scored(tmp_path / "a.csv", service)
     assert one.faulty == two.faulty == 0
     assert one.table["probability_of_default"].equals(two.table["probability_of_default"])
-    assert calls == [(25, 25)]
-    again = pl.read_parquet(one.write(tmp_path / "scored.parquet"))
+    again = pl.read_parquet(download.write(one, tmp_path / "scored.parquet"))
     assert again.columns == [*table.columns, *batch.ANSWERS]
     assert batch.read(tmp_path / "scored.parquet", "en").table.columns == table.columns
 
@@ -608,6 +625,73 @@ def test_a_file_that_is_none_is_a_sentence(tmp_path: Path, name: str, text: str,
     (tmp_path / name).write_text(text)
     with pytest.raises(batch.FileProblem, match=sentence):
         batch.read(tmp_path / name, "en")
+
+
+def test_a_client_is_decided_in_a_file_as_where_the_client_is_opened(tmp_path: Path, portfolio: Path) -> None:
+    """What the service is asked is the same, feature by feature: so is what it answers."""
+    clients = Clients(portfolio)
+    numbers = clients.numbers()
+    table = synthetic.generate(30, 3, "test")["application_test"]
+    table.write_csv(tmp_path / "a.csv")
+    rows, kinds = batch.with_history(batch.read(tmp_path / "a.csv", "en").read, clients)
+    assert kinds.to_list() == ["portfolio"] * 30
+    asked = checker_of(tuple(rows.schema.items())).portfolio(rows)
+    opened = [ApplicationRequest.model_validate(clients.open(number)) for number in numbers]
+    assert features.build(asked).equals(features.build(tables.from_requests(opened)), null_equal=True)
+    assert features.build(asked)[features.HISTORY_FEATURES[0]].null_count() < 30, "there is a history at all"
+
+
+def test_a_column_says_which_history_was_used_and_the_summary_what_none_may_change(
+    tmp_path: Path, service: Service, portfolio: Path
+) -> None:
+    clients = Clients(portfolio)
+    one, two = clients.examples()[:2]
+    name = features.HISTORY_FEATURES[0]
+    (tmp_path / "a.csv").write_text(f"SK_ID_CURR,AMT_CREDIT,{name}\n{one},1,\n{two},1,3\n7,1,\n")
+    upload = batch.read(tmp_path / "a.csv", "fr")
+    done = score(upload, service, "fr", clients)
+    assert done.table["history"].to_list() == ["portfolio", "file", "none"]
+    assert done.table["history_in_words"].to_list() == ["du portefeuille", "du fichier", "aucun"]
+    rows, _ = batch.with_history(upload.read, clients)
+    assert rows[name].to_list()[1:] == [3.0, None], "what the file brings is not changed"
+    assert "Une ligne n'a pas d'historique" in unescape(filed.summary(done, "fr"))
+    assert "history" not in batch.read(download.write(done, tmp_path / "b.csv"), "fr").table.columns
+
+
+def test_decision_words_stand_beside_the_codes_in_the_language_of_the_page(
+    tmp_path: Path, service: Service
+) -> None:
+    (tmp_path / "a.csv").write_text("SK_ID_CURR,EXT_SOURCE_2\n1,0.9\n2,0.1\n")
+    for lang, said in (("en", ["granted", "refused"]), ("fr", ["accordé", "refusé"])):
+        table = scored(tmp_path / "a.csv", service, lang).table
+        assert table["decision"].to_list() == ["granted", "refused"]
+        assert table["decision_in_words"].to_list() == said
+
+
+def test_an_excel_file_holds_the_same_values_and_no_formula(tmp_path: Path, service: Service) -> None:
+    (tmp_path / "a.csv").write_text(CSV.replace("=cmd", "<&>\x0b=cmd"))
+    done = scored(tmp_path / "a.csv", service)
+    out = download.write(done, tmp_path / "out.xlsx", "D<é>")
+    back = pl.read_excel(out, infer_schema_length=None)
+    assert back.columns == done.table.columns
+    assert back["OCCUPATION_TYPE"].to_list()[1] == "<&>=cmd|' /C calc'!A0"
+    assert back["probability_of_default"].to_list() == done.table["probability_of_default"].to_list()
+    assert "<f>" not in zipfile.ZipFile(out).read("xl/worksheets/sheet1.xml").decode()
+
+
+def test_a_file_can_be_cancelled_and_says_how_far_it_came(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "ROWS_A_REQUEST", 2)
+    (tmp_path / "a.csv").write_text("SK_ID_CURR\n" + "\n".join(map(str, range(1, 10))))
+    page = handlers("en", service)
+    updates = page.score_file(str(tmp_path / "a.csv"), False)
+    job = next(updates)["job"]
+    assert "2 of 9" in next(updates)["summary"]
+    page.cancel_file(job)
+    said = [update["summary"] for update in updates if "summary" in update]
+    assert len(said) == 1 and "Cancelled after 4 of 9 applications" in said[0]
+    assert not job.is_cancelled or page.cancel_file(None)
 
 
 def test_a_service_that_stops_during_a_file_is_an_error_of_the_file(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.support.stand_in import serving
 from tests.torture import page as attack
 
+OPENING = ("textbox", "json")  # the number of a client, and edits
 pytestmark = [pytest.mark.served, pytest.mark.xdist_group("ui")]
 
 
@@ -78,19 +79,20 @@ def test_the_page_itself_can_still_be_used(client) -> None:
     (answer,) = attack.ask(
         client, "fr", [(number, [{"path": path, "meta": {"_type": "gradio.FileData"}}, False])]
     )
-    said = json.loads(answer)
-    summary, download = said["data"]
-    assert "accordées" in summary
-    back = client.get(download["value"]["url"])
+    assert "accordées" in json.loads(answer)["data"][0]
+    csv, _workbook, _parquet = attack.offered(answer)
+    back = client.get(csv)
     assert back.content.decode("utf-8-sig").startswith("SK_ID_CURR,AMT_CREDIT,probability_of_default")
     assert client.get(f"/fr/gradio_api/file={path}").status_code == 200
 
 
 def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, secret) -> None:
-    number = next(h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox",))
+    number = next(
+        h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox", "json")
+    )
     file = {"path": str(secret[0]), "meta": {"_type": "gradio.FileData"}}
     more = {"event_data": file, "event_id": "x", "trigger_id": 10**30, "batched": True, "simple_format": True}
-    body = {"fn_index": number, "session_hash": "more", "data": ["100001"]} | more
+    body = {"fn_index": number, "session_hash": "more", "data": ["100001", {}]} | more
     assert client.post("/en/gradio_api/queue/join", json=body).status_code == 200
     with client.stream("GET", "/en/gradio_api/queue/data?session_hash=more") as stream:
         done = next(event for event in attack.events(stream) if event["msg"] == "process_completed")
@@ -98,8 +100,10 @@ def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, se
 
 
 def test_another_session_gets_nothing_of_an_answer(client) -> None:
-    number = next(h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox",))
-    body = {"fn_index": number, "data": ["100001"], "session_hash": "mine"}
+    number = next(
+        h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox", "json")
+    )
+    body = {"fn_index": number, "data": ["100001", {}], "session_hash": "mine"}
     event = client.post("/en/gradio_api/queue/join", json=body).json()["event_id"]
     for path in ("queue/data?session_hash=yours", f"queue/data?session_hash={event}", f"call/x/{event}"):
         assert "verdict" not in client.get(f"/en/gradio_api/{path}").text

@@ -1,7 +1,6 @@
 """The page below a path of a real nginx: what it loads, sends and gives back stays below that path."""
 
 import contextlib
-import json
 import shutil
 import subprocess
 import time
@@ -123,7 +122,7 @@ def test_a_file_is_uploaded_scored_and_fetched_below_the_path(front: str, prefix
             h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs[:1] == ("file",)
         )
         (answer,) = attack.ask(client, "en", [(number, [{"path": path}, False])])
-        url = json.loads(answer)["data"][1]["value"]["url"]
+        url, *_ = attack.offered(answer)
         assert url.startswith(f"{front}{prefix}/en/gradio_api/file=")
         assert client.get(url).content.decode("utf-8-sig").startswith("SK_ID_CURR,AMT_CREDIT,probability")
 
@@ -148,14 +147,14 @@ def test_an_officer_works_below_the_path(chromium, front: str, prefix: str, tmp_
     page.get_by_role("link", name="Français").click()
     page.get_by_text("Ce qui pèse contre la demande").wait_for()
     assert page.locator("[data-client]").inner_text() == heading
-    assert page.url == f"{front}{prefix}/fr/"
+    assert page.url == f"{front}{prefix}/fr/client/{heading.split()[-1]}"
     page.get_by_role("tab", name="Fichier").click()
     page.get_by_text("Déposez un fichier").wait_for()
     upload(page, tmp_path / "mine.csv")
     page.get_by_role("button", name="Évaluer le fichier").click()
     page.get_by_text("accordées : 1, refusées : 0, en erreur : 1").wait_for()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Télécharger").click()
+        page.get_by_role("button", name="Télécharger en CSV").click()
     assert download.value.url.startswith(f"{front}{prefix}/fr/gradio_api/file=")
     context.close()
     assert not foreign

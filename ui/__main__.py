@@ -17,6 +17,7 @@ from rich.console import Console
 from scoring import settings
 from scoring.language import LanguageError, languages, load
 from scoring.settings.setting import SettingError
+from ui import house
 from ui.address import AddressError, PageAccess, loopback, prefix
 
 PORTFOLIO = Path("var/demo")
@@ -61,6 +62,7 @@ def serve(
         root = prefix(root_path)
         settings.refuse_unknown(os.environ)
         proxies = settings.PROXIES.read(os.environ)
+        whose = house.of(os.environ)
         hosts, origins = settings.HOSTS.read(os.environ), settings.ORIGINS.read(os.environ)
     except (AddressError, LanguageError, SettingError) as error:
         _stop(str(error))
@@ -85,7 +87,8 @@ def serve(
         service = Service(api, settings.API_KEY.read(os.environ) or None)
         shown = f"[{address}]" if is_six else address
         try:
-            web = page(service, Clients(portfolio), lang, PageAccess(root, proxies, (*hosts, shown), origins))
+            access = PageAccess(root, proxies, (*hosts, shown), origins)
+            web = page(service, Clients(portfolio), lang, whose, access)
         except SealError as error:
             _stop(str(error))
         err.print(f"The page is on http://{shown}:{port}{root} and asks {api}. Stop it with Ctrl-C.")

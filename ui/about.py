@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scoring.language import joined, moment, number, percent
+from scoring.language import day, joined, moment, number, percent
 from ui.rendering import render
 from ui.service import ServedModel
-from ui.words import TEXTS, of_service, word
+from ui.words import TEXTS, of_service, say, word
 
 SHARES = ("precision", "recall", "accuracy", "share_granted", "default_rate_granted")
 LINEAGE = ("applications", "created", "git_revision", "data_sha256")
@@ -36,6 +36,15 @@ def card(model: ServedModel, lang: str) -> str:
         n_features=len(model.facts["features"]),
         themes=list(_themes(model.facts, lang)),
     )
+
+
+def short(model: ServedModel, lang: str) -> str:
+    """Return the model in a few words: its family and the day when it was trained."""
+    family = word(f"short_{model.facts.get('family')}", str(model.facts.get("family", "")), lang)
+    created = model.facts.get("lineage", {}).get("created")
+    if not created:
+        return family
+    return say("model_short", lang, family=family, day=day(datetime.fromisoformat(created), lang))
 
 
 def _lines(model: ServedModel, lang: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The page in one language: three tabs, and which handler each control calls."""
+"""The page in one language: its tabs, and which handler each control calls."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from ui import form, result
+from ui import form, place, result
 from ui.clients import EXAMPLES, Clients
-from ui.handlers import EXAMPLE_NAMES, OPENED, Handlers, Updates, guarded
+from ui.download import FORMATS
+from ui.handlers import EXAMPLE_NAMES, OPENED, WENT, Handlers, Updates, guarded
 from ui.header import masthead
+from ui.house import NO_HOUSE, House
 from ui.rendering import render
 from ui.sealed import Sealed
 from ui.service import Service
 from ui.uploads import KEEP_S
 from ui.words import say
 
+WATCH_S = 15  # between two looks whether the service answers
 CLEAN_S = 600  # between two looks for files to delete
 FILE_TYPES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".ods", ".gz", ".zip")
 EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
@@ -27,27 +30,35 @@ EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"
 plain = functools.partial(gr.HTML, apply_default_css=False)  # Gradio's own styles for texts are not ours
 
 
-def build(lang: str, service: Service, clients: Clients) -> Sealed:
+def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE) -> Sealed:
     """Return the page in one language."""
-    handlers = Handlers(lang, service, clients)
+    handlers = Handlers(lang, service, clients, house)
     page: Sealed
     with Sealed(
-        title=say("title", lang), analytics_enabled=False, delete_cache=(CLEAN_S, KEEP_S), fill_width=True
+        title=house.institution or say("title", lang),
+        analytics_enabled=False,
+        delete_cache=(CLEAN_S, KEEP_S),
+        fill_width=True,
     ) as page:
         page.refusal = say("not_taken", lang)
         opened = gr.State(None, time_to_live=KEEP_S)
         texts = gr.JSON(visible=False)
-        top = plain(masthead(lang))
-        with gr.Tabs():
-            with gr.Tab(say("tab_client", lang)):
+        top = plain(masthead(lang, house))
+        with gr.Tabs(selected=place.CLIENT) as tabs:
+            with gr.Tab(say("tab_client", lang), id=place.CLIENT) as client_tab:
                 client = _client_tab(handlers)
-            with gr.Tab(say("tab_batch", lang)):
+            with gr.Tab(say("tab_decisions", lang), id=place.DECISIONS) as list_tab:
+                parts = {"record": plain(), "reviewing": plain(), "list": plain()}
+            with gr.Tab(say("tab_batch", lang), id=place.FILE) as file_tab:
                 _batch_tab(handlers)
-            with gr.Tab(say("tab_about", lang)):
+            with gr.Tab(say("tab_about", lang), id=place.MODEL) as model_tab:
                 card = plain()
         plain(render("footer", lang))
-
-        parts = client.parts | {"opened": opened, "masthead": top, "model": card}
+        go, review, decide = (
+            gr.Button("", elem_id=name, elem_classes="unseen") for name in ("go", "review", "decide")
+        )
+        watch = gr.Timer(WATCH_S)
+        parts |= client.parts | {"opened": opened, "masthead": top, "model": card, "tabs": tabs}
 
         def on(
             event: Callable[..., Any],
@@ -55,28 +66,45 @@ def build(lang: str, service: Service, clients: Clients) -> Sealed:
             inputs: Any,
             changed: Iterable[str],
             js: str | None = None,
-        ) -> Any:
+            then: str = "",
+        ) -> None:
             handle = by_component(guarded(handlers, handler), parts)
-            return event(handle, inputs, [parts[name] for name in changed], js=js, **EVENT)
+            done = event(handle, inputs, [parts[name] for name in changed], js=js, **EVENT)
+            if then:
+                done.then(None, None, None, js=f"() => window.{then}()")
 
-        number = parts["number"]
-        on(client.open.click, handlers.open, number, OPENED)
-        on(number.submit, handlers.open, number, OPENED)
-        on(client.random.click, handlers.open_random, None, OPENED)
-        on(client.new.click, handlers.open_new, None, OPENED)
+        number, opening = parts["number"], "(number) => window.opening(number)"
+        for press, typed in ((client.open.click, number), (number.submit, number)):
+            on(press, handlers.open, [typed, texts], OPENED, opening, "opened")
         for name in EXAMPLE_NAMES:
-            on(parts[name].click, handlers.open, parts[name], OPENED)
-        scored = on(
+            on(parts[name].click, handlers.open, [parts[name], texts], OPENED, opening, "opened")
+        on(client.random.click, handlers.open_random, None, OPENED, then="opened")
+        on(client.new.click, handlers.open_new, texts, OPENED, "() => window.renewing()", "opened")
+        on(
             client.score.click,
             handlers.score,
             [opened, texts],
             ("message", "result", "opened"),
-            js="(opened) => [opened, window.applicationTexts()]",
+            "(opened) => [opened, window.applicationTexts()]",
+            "scoredAgain",
         )
-        scored.then(None, None, None, js="() => window.showResult()")
-        client.undo.click(None, None, None, js="() => window.undoChanges()")
-        on(page.load, handlers.load, None, ("message", "masthead", "model", *EXAMPLE_NAMES))
-        on(page.load, handlers.open_linked, number, OPENED, js="() => [window.linkedClient()]")
+        on(
+            decide.click,
+            handlers.decide,
+            [opened, texts],
+            ("message", "result"),
+            "(opened) => [opened, window.applicationTexts()]",
+            "scoredAgain",
+        )
+        on(client.undo.click, handlers.undo, opened, ("message", "result"), then="undone")
+        asked = "() => window.asked()"
+        on(go.click, handlers.go, texts, WENT, asked, "arrived")
+        on(page.load, handlers.go, texts, WENT, asked, "arrived")
+        on(review.click, handlers.review, texts, ("reviewing", "record"), "() => window.sent", "arrived")
+        on(page.load, handlers.load, None, ("masthead", "model", *EXAMPLE_NAMES))
+        on(watch.tick, handlers.state, None, ("masthead",))
+        for tab in (client_tab, list_tab, file_tab, model_tab):
+            tab.select(None, None, None, js=f"() => window.tabbed('{tab.id}')")
     return page
 
 
@@ -137,7 +165,7 @@ def _client_tab(handlers: Handlers) -> ClientTab:
                     say("score", lang), variant="primary", elem_id="score-again", scale=2, min_width=120
                 )
                 undo = gr.Button(say("undo", lang), scale=1, min_width=120)
-            parts["form"] = plain(form.html(form.NEW_APPLICATION, lang))
+            parts["form"] = plain(form.html(form.NEW_APPLICATION, handlers.wording))
     return ClientTab(open_button, random_button, new_button, score, undo, parts)
 
 
@@ -153,20 +181,22 @@ def _batch_tab(handlers: Handlers) -> None:
         keep = gr.Checkbox(label=say("batch_keep", lang), value=False, elem_classes="narrow")
         with gr.Row(elem_classes="narrow"):
             score = gr.Button(say("batch_score", lang), variant="primary", min_width=160)
-            download = gr.DownloadButton(say("batch_download", lang), visible=False, min_width=160)
-    parts = {"summary": plain(), "download": download}
+            cancel = gr.Button(say("batch_cancel", lang), visible=False, min_width=160)
+            downloads = {
+                f"download_{ending[1:]}": gr.DownloadButton(
+                    say(f"batch_{ending[1:]}", lang), visible=False, min_width=160
+                )
+                for ending in FORMATS
+            }
+    job = gr.State(None, time_to_live=KEEP_S)
+    parts = {"summary": plain(), "cancel": cancel, "job": job} | downloads
 
-    def handle(
-        path: str | None,
-        keep_unknown: bool,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[dict[Component, Any]]:
-        for updates in handlers.score_file(
-            path, keep_unknown, lambda share, text: progress(share, desc=text)
-        ):
+    def handle(path: str | None, keep_unknown: bool) -> Iterator[dict[Component, Any]]:
+        for updates in handlers.score_file(path, keep_unknown):
             yield {parts[name]: value for name, value in updates.items()}
 
     score.click(handle, [file, keep], list(parts.values()), **EVENT)
+    cancel.click(by_component(handlers.cancel_file, parts), job, cancel, **EVENT)
 
 
 def _intro(lang: str, title: str = "", note: str = "") -> str:

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Protocol
 
 import polars as pl
 
 from scoring import tables
-from scoring.client import Refused
+from scoring.client import ServiceError
 from scoring.client.files import RESULT
-from scoring.features.checks import DECODER, RULES, as_request
-from scoring.language import joined, number, percent
-from scoring.schema import KEY, Decision, errors_of
-from scoring.spreadsheet import harmless
-from ui.rendering import render
+from scoring.features import HISTORY_FEATURES
+from scoring.features.checks import RULES, checker_of, explain
+from scoring.features.wording import written
+from scoring.language import joined, number
+from scoring.schema import KEY, Decision, FieldError
+from ui.service import ServedModel
 from ui.words import of_service, quoted, say
 
-PREVIEW_ROWS = 20
 MOST_ROWS = 50_000  # in one upload; the command line has no such limit
 MOST_BYTES = 2**28  # of an upload, unpacked
-ROWS_A_REQUEST = 100  # a small part answers in time on a slow machine, and the progress moves
+ROWS_A_REQUEST = 2_000  # one request takes a second or two, so the progress moves and a cancel is soon obeyed
 LAST = ("event_id", "warnings")
-ANSWERS = (*(name for name in Decision.model_fields if name not in (KEY, *LAST)), *LAST, "error")
+WORDS = ("decision_in_words", "history", "history_in_words")
+"""What the page adds to a decision: its words, and which credit history it rests on."""
+ANSWERS = (
+    *(name for name in Decision.model_fields if name not in (KEY, *LAST)),
+    *WORDS,
+    *LAST,
+    "error",
+)
 """Columns of a decision in the file: its fields, those last that a person reads last."""
-TYPES: dict[object, type[pl.DataType]] = {int: pl.Int64, float: pl.Float64, bool: pl.Boolean}  # others: texts
+DECIDED = tuple(name for name in Decision.model_fields if name not in (KEY, "warnings"))
+KINDS = ("file", "portfolio", "none")
+"""Where the history of a row comes from: the file's own aggregates, the portfolio of the page, nowhere."""
 
-Score = Callable[[list[dict[str, Any]]], Sequence[Decision | Refused]]
-"""Asks the service; per application a decision, or a sentence that says why there is none."""
+Score = Callable[[pl.DataFrame], pl.DataFrame]
+"""Asks the service for a table of applications: per row a decision, as `scoring.client` gives it."""
 
 
 class FileProblem(ValueError):
@@ -87,16 +95,17 @@ class ScoredFile:
         """Rows with an error."""
         return int(self.table["error"].is_not_null().sum())
 
-    def write(self, path: Path) -> Path:
-        """Write Parquet or, for any other ending, CSV that no spreadsheet runs; returns the path."""
-        if path.suffix.lower() == ".parquet":
-            self.table.write_parquet(path)
-            return path
-        # The mark at the beginning makes spreadsheets read the accents right.
-        path = path if path.suffix.lower() == ".csv" else path.with_suffix(".csv")
-        safe = harmless(self.table)
-        safe.write_csv(path, include_bom=True, separator=self.delimiter, decimal_comma=self.is_comma)
-        return path
+    def history(self, kind: str) -> int:
+        """Return how many decisions rest on a kind of history, one of `KINDS`."""
+        return int((self.table["history"] == kind).sum())
+
+
+class Histories(Protocol):
+    """Whoever knows credit histories by client."""
+
+    def histories(self, numbers: pl.Series) -> pl.DataFrame:
+        """Return the aggregates of the histories of those clients that are known, with their number."""
+        ...
 
 
 def read(path: Path, lang: str, keep_unknown: bool = False) -> Upload:
@@ -173,90 +182,162 @@ def _in_order(parts: list[pl.DataFrame], rows: list[pl.Series], records: int) ->
 
 
 def score(
-    upload: Upload,
-    ask: Score,
-    lang: str,
-    on_progress: Callable[[int, int], object] = lambda _done, _all: None,
-) -> ScoredFile:
-    """Score every row of a file; a row that is wrong gets an error and harms no other.
+    upload: Upload, ask: Score, model: ServedModel, known: Histories, lang: str
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Score a file, a part at a time; a row that is wrong gets an error and harms no other.
+
+    A row has the history that the file gives it, or else that of its client in the portfolio: so a client is
+    decided as where the client is opened.
 
     Parameters
     ----------
     upload : Upload
         As `read` gives it.
     ask : callable
-        Scores a list of applications that passed the schema.
-    on_progress : callable
-        Called with the rows done and all rows.
+        Has a table of applications decided that passed the schema.
+    model : ServedModel
+        Names the features in warnings.
+    known : Histories
+        The portfolio.
+
+    Yields
+    ------
+    (int, polars.DataFrame)
+        Rows done, and `ANSWERS` for those of this part; `scored` makes a file of all.
     """
-    answers: list[dict[str, Any]] = []
     for start in range(0, len(upload.table), ROWS_A_REQUEST):
-        answers += _score_part(upload, start, ask, lang)
-        on_progress(len(answers), len(upload.table))
-    types = {name: _type(field.annotation) for name, field in Decision.model_fields.items()}
-    answered = pl.DataFrame(answers, schema={name: types.get(name, pl.String) for name in ANSWERS})
-    return ScoredFile(upload.table.hstack(answered), upload.delimiter, upload.is_comma)
+        part = _score_part(upload, start, ask, model, known, lang)
+        yield start + part.height, part
 
 
-def _score_part(upload: Upload, start: int, ask: Score, lang: str) -> Iterator[dict[str, Any]]:
-    rows = upload.read.slice(start, ROWS_A_REQUEST).iter_rows(named=True)
-    checked = [_check(row, upload.faults.get(i, {}), lang) for i, row in enumerate(rows, start)]
-    sound = [application for application, error in checked if not error]
-    decided = iter(ask(sound) if sound else ())
-    for _, error in checked:
-        answer = error or next(decided)
-        if isinstance(answer, Refused):
-            answer = "; ".join(_cell(fault.field, fault.say(lang), lang) for fault in answer.faults)
-        yield {"error": answer} if isinstance(answer, str) else _columns(answer, lang)
+def scored(upload: Upload, parts: Sequence[pl.DataFrame]) -> ScoredFile:
+    """Return a file whose rows were all scored."""
+    return ScoredFile(
+        upload.table.hstack(pl.concat(parts, how="vertical_relaxed")), upload.delimiter, upload.is_comma
+    )
 
 
-def _check(row: dict[str, Any], faults: dict[str, str], lang: str) -> tuple[dict[str, Any], str]:
-    """Return a row as an application, and a sentence if it is none."""
-    if "" in faults:
-        return {}, faults[""]
-    errors = [_cell(column, sentence, lang) for column, sentence in faults.items()]
-    application = as_request(row)
-    for fault in errors_of(application, 0, DECODER):
-        name = fault.field.rpartition(".")[2]
-        if name not in faults:
-            errors.append(_cell(name, fault.say(lang), lang))
-    return application, "; ".join(errors)
+def _score_part(
+    upload: Upload, start: int, ask: Score, model: ServedModel, known: Histories, lang: str
+) -> pl.DataFrame:
+    """Return `ANSWERS` for some rows."""
+    rows = upload.read.slice(start, ROWS_A_REQUEST)
+    errors = _errors(rows, {i - start: upload.faults[i] for i in upload.faults}, lang)
+    places = [i for i in range(rows.height) if i not in errors]
+    table, kinds = with_history(rows[places], known)
+    while table.height:
+        try:
+            decided = ask(table)
+            break
+        except ServiceError as error:
+            # Only a service of another version refuses what passed the same checks here.
+            refused = _refused(error, lang)
+            if not refused:
+                raise
+            errors |= {places[row]: sentence for row, sentence in refused.items()}
+            keep = [row for row in range(table.height) if row not in refused]
+            places, table, kinds = [places[row] for row in keep], table[keep], kinds[keep]
+    else:
+        decided = pl.DataFrame(schema=dict.fromkeys((*DECIDED, "warnings"), pl.Null))
+    words = {code: say(f"{code}_side", lang) for code in ("granted", "refused")}
+    origins = {kind: say(f"history_{kind}", lang) for kind in KINDS}
+    answered = decided.select(DECIDED).with_columns(
+        kinds.alias("history"),
+        review_reasons=_reasons(decided, lang),
+        decision_in_words=pl.col("decision").replace_strict(words, return_dtype=pl.String),
+        history_in_words=kinds.replace_strict(origins, return_dtype=pl.String),
+        warnings=pl.Series(_warned(decided, model, lang), dtype=pl.String),
+        error=pl.lit(None, pl.String),
+        row=pl.Series(places, dtype=pl.Int64),
+    )
+    wrong = pl.DataFrame(
+        {"row": list(errors), "error": list(errors.values())}, schema={"row": pl.Int64, "error": pl.String}
+    )
+    return pl.concat([answered, wrong], how="diagonal_relaxed").sort("row").select(ANSWERS)
+
+
+def with_history(rows: pl.DataFrame, known: Histories) -> tuple[pl.DataFrame, pl.Series]:
+    """Return rows with the aggregates of their credit history, and for each where they come from."""
+    given = [name for name in HISTORY_FEATURES if name in rows.columns]
+    is_given = rows.select(pl.any_horizontal(pl.col(given).is_not_null())) if given else None
+    mark = is_given.to_series() if is_given is not None else pl.repeat(False, rows.height, eager=True)
+    found = known.histories(rows[KEY].filter(~mark))
+    if found.is_empty():
+        return rows, pl.select(pl.when(mark).then(pl.lit("file")).otherwise(pl.lit("none"))).to_series()
+    whole = rows.drop(given).with_columns(pl.col(KEY).cast(pl.Int64, strict=False))
+    whole = whole.join(found.with_columns(_known=True), on=KEY, how="left", maintain_order="left")
+    mine = [
+        pl.when(mark).then(rows[name] if name in given else None).otherwise(pl.col(name)).alias(name)
+        for name in HISTORY_FEATURES
+    ]
+    kinds = whole.select(
+        pl.when(mark)
+        .then(pl.lit("file"))
+        .when(pl.col("_known").is_not_null())
+        .then(pl.lit("portfolio"))
+        .otherwise(pl.lit("none"))
+    ).to_series()
+    return whole.with_columns(mine).drop("_known"), kinds
+
+
+def _errors(rows: pl.DataFrame, faults: Mapping[int, dict[str, str]], lang: str) -> dict[int, str]:
+    """Return what is wrong with each row that the service would refuse, as a sentence."""
+    wrong: dict[int, list[str]] = {}
+    for row, column in checker_of(tuple(rows.schema.items())).faults(rows).iter_rows():
+        wrong.setdefault(row, []).append(column)
+    errors = {}
+    for row in sorted({*wrong, *(row for row in faults if 0 <= row < rows.height)}):
+        said = faults.get(row, {})
+        if "" in said:
+            errors[row] = said[""]
+            continue
+        cells = [_cell(column, sentence, lang) for column, sentence in said.items()]
+        more = [column for column in wrong.get(row, ()) if column not in said]
+        found = explain(rows.row(row, named=True), more, row) if more else []
+        errors[row] = "; ".join(cells + [_fault(fault, lang) for fault in found])
+    return errors
+
+
+def _refused(error: ServiceError, lang: str) -> dict[int, str]:
+    """Return the rows that the service refuses, each with what is wrong."""
+    said: dict[int, list[str]] = {}
+    for fault in error.problem.errors if error.problem and error.kind == "refused" else ():
+        if fault.row is not None:
+            said.setdefault(fault.row, []).append(_fault(fault, lang))
+    return {row: "; ".join(sentences) for row, sentences in said.items()}
+
+
+def _fault(fault: FieldError, lang: str) -> str:
+    return _cell(fault.field.rpartition(".")[2], fault.say(lang), lang)
 
 
 def _cell(column: str, sentence: str, lang: str) -> str:
     return say("cell", lang, column=column, sentence=sentence)
 
 
-def _columns(decision: Decision, lang: str) -> dict[str, Any]:
-    said = [of_service(warning.text, lang) for warning in decision.warnings]
-    kept = {name: getattr(decision, name) for name in ANSWERS[:-1]}
-    why = "; ".join(decision.review_reasons) or None
-    return kept | {"review_reasons": why, "warnings": " ".join(said) or None, "error": None}
+def _reasons(decided: pl.DataFrame, lang: str) -> pl.Series:
+    """Return in words why a person should look at each decision."""
+    said = [
+        "; ".join(say(f"why_{reason.replace(' ', '_')}", lang) for reason in reasons or ()) or None
+        for reasons in decided["review_reasons"].to_list()
+    ]
+    return pl.Series("review_reasons", said, dtype=pl.String)
 
 
-def _type(kind: Any) -> type[pl.DataType]:
-    """Return the type of a column; null is of every type."""
-    return TYPES.get(get_args(kind)[0] if get_origin(kind) is UnionType else kind, pl.String)
+def _warned(decided: pl.DataFrame, model: ServedModel, lang: str) -> list[str | None]:
+    """Return the warnings of each decision in words."""
+    return [
+        " ".join(_warning(warning, model, lang) for warning in warnings) if warnings else None
+        for warnings in decided["warnings"].to_list()
+    ]
 
 
-def summary(scored: ScoredFile, lang: str) -> str:
-    """Return how many rows were decided how, and the first of them as a table."""
-    counts = {
-        "all": len(scored.table),
-        "granted": scored.count("granted"),
-        "refused": scored.count("refused"),
-        "faulty": scored.faulty,
-    }
-    written: dict[str, Any] = {name: number(count, lang) for name, count in counts.items()}
-    done = say("batch_done", lang, **written)
-    rows = [_preview(row, lang) for row in scored.table.head(PREVIEW_ROWS).iter_rows(named=True)]
-    return render("batch", lang, done=done, counts=counts, rows=rows)
-
-
-def _preview(row: dict[str, Any], lang: str) -> list[str]:
-    """Return the cells of a scored row: number, decision, probability, points, error."""
-    client = str(row[KEY] or "")
-    if not row["decision"]:
-        return [client, "", "", "", row["error"] or ""]
-    p, score = percent(row["probability_of_default"], lang, 1), number(row["score"], lang)
-    return [client, say(f"{row['decision']}_side", lang), p, score, ""]
+def _warning(warning: Mapping[str, str], model: ServedModel, lang: str) -> str:
+    """Say of a value that training never saw it, as the service says it of a single application."""
+    feature = model.feature(warning["feature"])
+    fact = of_service(feature.get("label", {}), lang) or warning["feature"]
+    if warning["problem"] == "unseen category":
+        return say("warning_unseen", lang, fact=fact, value=quoted(warning["value"]))
+    unit, ends = feature.get("unit", "ratio"), (feature.get("minimum"), feature.get("maximum"))
+    value, low, high = (written(unit, end, lang) for end in (float(warning["value"]), *ends))
+    return say("warning_outside", lang, fact=fact, value=value, low=low, high=high)

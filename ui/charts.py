@@ -1,6 +1,6 @@
-"""Where the lines and letters of the two charts stand; the templates draw them.
+"""Where the lines and letters of the gauge stand; the template draws them.
 
-Both are named for screen readers and readable without colour.
+It is named for screen readers and readable without colour.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, log, pi, sin
 
-from scoring.language import MINUS, number, percent
+from scoring.language import percent
 from scoring.schema import Explanation
 from ui.words import say
 
@@ -18,8 +18,6 @@ TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 CENTRE_X, CENTRE_Y, RADIUS = 170.0, 150.0, 108.0
 GAP = 0.006  # of the arc, on each side of the threshold
 CLEARANCE = 0.13  # of the arc; a tick nearer to the threshold would touch its label
-LONGEST = 52  # letters of a label
-WIDTH, MIDDLE, TOP, STEP, REACH = 360, 180, 26, 47, 140  # of the bars
 
 
 @dataclass(frozen=True)
@@ -61,27 +59,6 @@ class Gauge:
     ticks: Sequence[Label]
 
 
-@dataclass(frozen=True)
-class FactBar:
-    """One bar of the contribution chart: a fact, its value in words, its whole points."""
-
-    fact: str
-    value: str
-    points: int
-
-
-@dataclass(frozen=True)
-class DrawnBar:
-    """Where a bar stands: its fact above it, its effect at its end."""
-
-    kind: str
-    x: float
-    y: int
-    length: float
-    fact: Label
-    effect: Label
-
-
 def position(probability: float) -> float:
     """Return where a probability stands on the gauge, from 0 (left) to 1 (right).
 
@@ -113,34 +90,6 @@ def gauge(answer: Explanation, digits: int, lang: str) -> Gauge:
     )
 
 
-def bars(rows: Sequence[FactBar], lang: str) -> list[DrawnBar]:
-    """Return bars around zero: to the left what lowers the score, to the right what raises it."""
-    widest = max((abs(row.points) for row in rows), default=0) or 1
-    drawn = []
-    for index, row in enumerate(rows):
-        top, length, lowers = TOP + index * STEP, REACH * abs(row.points) / widest, row.points < 0
-        x = MIDDLE - length if lowers else MIDDLE
-        effect = number(row.points, lang, is_signed=True, minus=MINUS)
-        drawn.append(
-            DrawnBar(
-                kind="lowers" if lowers else "raises",
-                x=x,
-                y=top + 18,
-                length=max(length, 1),
-                fact=Label(0, top + 12, _shortened(row.fact), "start"),
-                effect=Label(x - 6, top + 28, effect, "end")
-                if lowers
-                else Label(x + length + 6, top + 28, effect, "start"),
-            )
-        )
-    return drawn
-
-
-def height(n_bars: int) -> int:
-    """Return the height of a chart of so many bars."""
-    return TOP + STEP * n_bars
-
-
 def _log_odds(probability: float) -> float:
     return log(probability / (1 - probability))
 
@@ -164,8 +113,3 @@ def _outside(share: float, text: str) -> Label:
     """Return a label beside the arc, away from it."""
     x, y = _point(share, RADIUS + 24)
     return Label(x, y + 4, text, "end" if share < 0.4 else "start" if share > 0.6 else "middle")
-
-
-def _shortened(text: str) -> str:
-    """Return a label that fits; the table beside has it in full."""
-    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

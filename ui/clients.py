@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from scoring import tables
+from scoring import features, tables
+from scoring.schema import KEY
 from scoring.schema.columns import INT64_MAX
 
 EXAMPLES = 5  # numbers offered as buttons
@@ -40,7 +41,7 @@ class Clients:
 
     def numbers(self) -> list[int]:
         """Return the client numbers, in the portfolio's order; raises `tables.TableError`."""
-        return self._read().applications["SK_ID_CURR"].to_list() if self.exist else []
+        return self._read().applications[KEY].to_list() if self.exist else []
 
     def examples(self) -> list[int]:
         """Return a few client numbers."""
@@ -59,10 +60,34 @@ class Clients:
         if not self.exist or number > INT64_MAX:
             raise UnknownClient(number)
         portfolio = self._read()
-        rows = portfolio.applications.filter(pl.col("SK_ID_CURR") == number)["row"]
+        rows = portfolio.applications.filter(pl.col(KEY) == number)["row"]
         if rows.is_empty():
             raise UnknownClient(number)
         return tables.to_requests(portfolio, [rows[0]])[0]
+
+    def histories(self, numbers: pl.Series) -> pl.DataFrame:
+        """Return the aggregates of the histories of those clients that the portfolio knows.
+
+        Parameters
+        ----------
+        numbers : polars.Series
+            Client numbers, whole ones.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``SK_ID_CURR`` and every feature of `features.HISTORY_FEATURES`; one row per known client.
+        """
+        empty = pl.DataFrame(schema={KEY: pl.Int64})
+        if not self.exist or numbers.is_empty():
+            return empty
+        portfolio = self._read()
+        asked = numbers.cast(pl.Int64, strict=False).drop_nulls().unique().to_list()
+        rows = portfolio.applications.filter(pl.col(KEY).is_in(asked)).unique(KEY, keep="first")["row"]
+        if rows.is_empty():
+            return empty
+        found = tables.take(portfolio, rows.to_list())
+        return found.applications.select(KEY).hstack(features.build(found).select(features.HISTORY_FEATURES))
 
     def _read(self) -> tables.Portfolio:
         with self._lock:

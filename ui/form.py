@@ -16,6 +16,7 @@ from scoring.features.wording import level as level_in_words
 from scoring.problems import Fault
 from scoring.schema import FORM_GROUPS, KEY, NO_DATE, Application, Column, columns
 from scoring.schema.columns import CATEGORY_MAX_LENGTH, INT32_MAX
+from ui.house import NO_HOUSE, House
 from ui.rendering import render
 from ui.words import YEARS, say
 
@@ -23,7 +24,6 @@ Value = str | int | float | None
 
 MOST_YEARS = 150  # no fact of a person is older; a longer time is a slip of the keyboard
 INVALID = "\0"  # stands for what is no text: no column takes it
-OTHER = "\u0001other"  # the choice that opens a free text; no level of a file begins so
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away
 
 # A new application starts from the medians of the public sample, so that a first score needs no typing.
@@ -73,7 +73,7 @@ def unit(column: Column, lang: str) -> str:
         return say("unit_years", lang)
     if column.kind == "number" and column.maximum == 1:
         return say("unit_share", lang)
-    return say("unit_amount", lang) if column.kind == "number" and column.name.startswith("AMT_") else ""
+    return ""
 
 
 def show(column: Column, value: Value, lang: str) -> str:
@@ -160,20 +160,6 @@ def read(
     return edited, faults
 
 
-def in_words(column: Column, value: Value, lang: str) -> str:
-    """Return a value as a sentence quotes it."""
-    if value is None:
-        return say("missing", lang)
-    if column.kind == "flag":
-        return say("yes" if value else "no", lang)
-    text = show(column, value, lang)
-    if column.kind == "category":
-        return level_in_words(text, lang)
-    if column.name in YEARS and not isinstance(value, str) and value != NO_DATE:
-        return language.duration(-value / DAYS_A_YEAR, "years", lang, 2, is_trimmed=True)
-    return text
-
-
 @dataclass(frozen=True)
 class Control:
     """A control of the form, as the template draws it.
@@ -183,22 +169,25 @@ class Control:
     name, label : str
         The column, and its words.
     shown : str
-        What it holds when it is opened, to mark what changed.
+        What it held when it was opened, to mark what changed.
+    value : str
+        What it holds.
     unit, sign : str
         What is said of the value, and what stands behind it.
     choices : dict of str to str
         Values and their words; empty for what is typed.
-    free : str
-        The name of the field for a value that is no choice; empty where there is none.
+    note : str
+        What is to be known of the fact; empty where nothing is.
     """
 
     name: str
     label: str
     shown: str
+    value: str
     unit: str = ""
     sign: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)
-    free: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,40 +200,103 @@ class FieldGroup:
     controls: Sequence[Control]
 
 
-def html(opened: Mapping[str, Any], lang: str) -> str:
-    """Return the form as HTML, in groups that open and close."""
+@dataclass(frozen=True)
+class Wording:
+    """How one page writes the form: its language, its house, and what the model reads.
+
+    ``read`` are the raw columns that the model in service reads; None where nobody knows.
+    """
+
+    lang: str
+    house: House = NO_HOUSE
+    read: frozenset[str] | None = None
+
+
+def in_words(column: Column, value: Value, wording: Wording) -> str:
+    """Return a value as a sentence quotes it."""
+    lang = wording.lang
+    if value is None:
+        return say("missing", lang)
+    if column.kind == "flag":
+        return say("yes" if value else "no", lang)
+    text = show(column, value, lang)
+    if column.kind == "category":
+        return in_house(text, wording)
+    if column.name in YEARS and not isinstance(value, str) and value != NO_DATE:
+        return language.duration(-value / DAYS_A_YEAR, "years", lang, 2, is_trimmed=True)
+    if column.name.startswith("AMT_") and wording.house.currency:
+        return f"{text}\u00a0{wording.house.currency}"
+    return text
+
+
+def with_edits(
+    opened: Mapping[str, Any], edits: Mapping[str, str], lang: str
+) -> tuple[dict[str, Any], list[InvalidField]]:
+    """Return an application with texts that were typed into some of its controls."""
+    texts = {name: show(column, opened.get(name), lang) for name, column in fields().items()}
+    return read({**texts, **edits}, opened, lang)
+
+
+def html(opened: Mapping[str, Any], wording: Wording, texts: Mapping[str, str] | None = None) -> str:
+    """Return the form as HTML, in groups that open and close.
+
+    Parameters
+    ----------
+    opened : mapping
+        The application as it was opened.
+    wording : Wording
+        How it is written.
+    texts : mapping of str to str, optional
+        What controls hold instead, by column.
+    """
     members: dict[str, list[Column]] = {key: [] for key in FORM_GROUPS}
     for column in fields().values():
         members[column.group].append(column)
-    groups = [_group(key, columns, opened, lang) for key, columns in members.items() if columns]
-    return render("form", lang, groups=groups)
+    groups = [
+        _group(key, columns, opened, wording, texts or {}) for key, columns in members.items() if columns
+    ]
+    return render("form", wording.lang, groups=groups)
 
 
-def _group(key: str, members: list[Column], opened: Mapping[str, Any], lang: str) -> FieldGroup:
+def _group(
+    key: str, members: list[Column], opened: Mapping[str, Any], wording: Wording, texts: Mapping[str, str]
+) -> FieldGroup:
+    lang = wording.lang
     known = sum(opened.get(column.name) is not None for column in members)
     return FieldGroup(
         title=language.say(FORM_GROUPS[key], lang),
         count=say("known_of", lang, known, all=language.number(len(members), lang)),
-        is_open=key in OPEN_GROUPS,
-        controls=[_control(column, opened.get(column.name), lang) for column in members],
+        is_open=key in OPEN_GROUPS or any(column.name in texts for column in members),
+        controls=[
+            _control(column, opened.get(column.name), wording, texts.get(column.name)) for column in members
+        ],
     )
 
 
-def _control(column: Column, value: Value, lang: str) -> Control:
+def _control(column: Column, value: Value, wording: Wording, text: str | None) -> Control:
+    lang = wording.lang
     shown, words = show(column, value, lang), label(column, lang)
+    is_read = wording.read is None or column.name in wording.read
+    note = "" if is_read else say("not_read", lang)
+    held = shown if text is None else text
     if column.kind in ("category", "flag"):
-        free = say("free_value", lang, fact=words) if column.kind == "category" else ""
-        return Control(column.name, words, shown, choices=_choices(column, shown, lang), free=free)
+        choices = _choices(column, (shown, held), wording)
+        return Control(column.name, words, shown, held, choices=choices, note=note)
     behind = unit(column, lang)
-    # The source names no currency, so the sign is the one that stands for any.
-    sign = "¤" if column.name.startswith("AMT_") else behind
-    return Control(column.name, words, shown, behind, sign)
+    is_amount = column.name.startswith("AMT_")
+    sign = wording.house.currency if is_amount else behind
+    return Control(column.name, words, shown, held, sign if is_amount else behind, sign, note=note)
 
 
-def _choices(column: Column, shown: str, lang: str) -> dict[str, str]:
-    """Return the known levels; a category may be another text too."""
+def _choices(column: Column, present: tuple[str, ...], wording: Wording) -> dict[str, str]:
+    """Return the known levels, and those that the application has."""
+    lang = wording.lang
     if column.kind == "flag":
         return {"": say("missing", lang), "1": say("yes", lang), "0": say("no", lang)}
-    known = column.levels if not shown or shown in column.levels else (*column.levels, shown)
-    choices = {level: level_in_words(level, lang) for level in known}
-    return {"": say("missing", lang)} | choices | {OTHER: say("other_value", lang)}
+    known = dict.fromkeys((*column.levels, *filter(None, present)))
+    return {"": say("missing", lang)} | {level: in_house(level, wording) for level in known}
+
+
+def in_house(level: str, wording: Wording) -> str:
+    """Return the words for a level, by the name that the house has for it if it has one."""
+    return wording.house.branches.get(level) or level_in_words(level, wording.lang)

@@ -14,6 +14,7 @@ from scoring.serving.access import is_known_host, is_known_origin
 from ui import uploads
 from ui.address import PageAccess
 from ui.header import tag
+from ui.place import PLACES
 from ui.words import say
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ HEADERS = [
 # together as long as they are, so that the length in the headers stays right.
 IN_ENGLISH = b'lang="en"'
 AT_THE_ROOT = b'<link rel="manifest" href="/manifest.json" />'
+BASE = b'<base href="./" />'
 
 # The parts of Gradio that the page uses, by method and by the path behind the language, with what a query may
 # name; all others are closed. Among those are its calls past the queue, its proxy, streams and servers of
@@ -87,8 +89,13 @@ class PageGuard:
             return
         resolved = self.access.resolve(scope)
         scope = resolved or scope
-        lang, part = split_language(scope["path"].removeprefix(scope.get("root_path", "")))
-        response = Response(send, lang, part)
+        root = scope.get("root_path", "")
+        lang, part = split_language(scope["path"].removeprefix(root))
+        depth = 0
+        if lang and part and PLACES.fullmatch(part):  # the page is the same; its script reads the address
+            depth, part = part.count("/"), ""
+            scope = scope | {"path": f"{root}/{lang}/", "raw_path": f"{root}/{lang}/".encode()}
+        response = Response(send, lang, part, depth)
         if resolved is None:
             await response.refuse(403, "proxy_unknown")
         elif not is_known_host(scope, self.access.hosts):
@@ -208,10 +215,13 @@ class Response:
     ----------
     lang, part : str or None
         Where the request went.
+    depth : int
+        How many folders below its language the page is looked at.
     """
 
-    def __init__(self, send: Send, lang: str | None, part: str | None) -> None:
+    def __init__(self, send: Send, lang: str | None, part: str | None, depth: int = 0) -> None:
         self._send, self._lang, self._part = send, lang, part
+        self._base = BASE.replace(b"./", b"../" * depth) if depth else BASE
         self._is_whole = self._is_started = self._is_stream = False
 
     async def __call__(self, message: dict[str, Any]) -> None:
@@ -228,7 +238,9 @@ class Response:
         elif message["type"] == "http.response.body" and self._lang and not self._part:
             ours, body = f'lang="{tag(self._lang)}"'.encode(), message.get("body", b"")
             spare = len(AT_THE_ROOT) - (len(ours) - len(IN_ENGLISH) if IN_ENGLISH in body else 0)
-            body = body.replace(IN_ENGLISH, ours, 1).replace(AT_THE_ROOT, b" " * spare, 1)
+            spare -= len(self._base) - len(BASE) if BASE in body else 0
+            body = body.replace(IN_ENGLISH, ours, 1).replace(BASE, self._base, 1)
+            body = body.replace(AT_THE_ROOT, b" " * spare, 1)
             message = message | {"body": body}
         await self._send(message)
 

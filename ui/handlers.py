@@ -10,22 +10,25 @@ import functools
 import logging
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import polars as pl
 from polars.exceptions import PanicException
 
 from scoring.client import ServiceError
-from scoring.language import number
+from scoring.language import languages, number
 from scoring.schema import KEY, Explanation
 from scoring.schema.columns import INT64_MAX
 from scoring.tables import TableError
-from ui import about, batch, form, result
+from ui import about, batch, download, filed, form, place, record, result, worklist
 from ui.clients import EXAMPLES, Clients, UnknownClient
 from ui.header import heading, masthead, message
+from ui.house import NO_HOUSE, House
+from ui.rendering import render
 from ui.service import Service, details, sentence
 from ui.words import quoted, say
 
@@ -35,8 +38,10 @@ Updates = dict[str, Any]
 """Name of a part of the page -> its new value; parts that are not named stay as they are."""
 
 MOST_DIGITS = len(str(INT64_MAX))
-OPENED = ("message", "heading", "form", "result", "opened", "number")
+OPENED = ("message", "masthead", "heading", "form", "result", "opened", "number")
 """Parts that change when an application is opened."""
+WENT = (*OPENED, "tabs", "list", "record")
+"""Parts that change when an address is followed."""
 EXAMPLE_NAMES = tuple(f"example_{place}" for place in range(EXAMPLES))
 
 
@@ -46,6 +51,13 @@ class OpenApplication:
 
     application: dict[str, Any]
     first: Explanation | None = None
+
+
+@dataclass
+class FileJob:
+    """A file that is being scored; whoever holds it may ask for its end."""
+
+    is_cancelled: bool = False
 
 
 class Handlers:
@@ -59,10 +71,24 @@ class Handlers:
         Where decisions come from.
     clients : Clients
         Who can be opened.
+    house : House
+        Whose desk it is.
     """
 
-    def __init__(self, lang: str, service: Service, clients: Clients) -> None:
-        self.lang, self.service, self.clients = lang, service, clients
+    def __init__(
+        self,
+        lang: str,
+        service: Service,
+        clients: Clients,
+        house: House = NO_HOUSE,
+    ) -> None:
+        self.lang, self.service, self.clients, self.house = lang, service, clients, house
+
+    @property
+    def wording(self) -> form.Wording:
+        """How the form is written; what the model reads is known after its first answer."""
+        model = self.service.known
+        return form.Wording(self.lang, self.house, model.reads if model else None)
 
     def failure(self, error: BaseException) -> str:
         """Return the sentence for something that went wrong, as HTML."""
@@ -78,11 +104,11 @@ class Handlers:
 
     def load(self) -> Updates:
         """Show the state of the service, the model's card, and a few clients to open."""
-        state, card = "connected", ""
+        shown = self.state()
         try:
-            card = about.card(self.service.model(), self.lang)
+            shown["model"] = about.card(self.service.model(), self.lang)
         except ServiceError as error:
-            state, card = "not_connected", self.failure(error)
+            shown["model"] = self.failure(error)
         numbers = []
         try:
             numbers = self.clients.examples()
@@ -90,10 +116,61 @@ class Handlers:
             logger.warning("%s", error)
         buttons: list[Any] = [gr.Button(str(n), visible=True) for n in numbers]
         buttons += [gr.Button(visible=False)] * (EXAMPLES - len(numbers))
-        shown = {"masthead": masthead(self.lang, state), "model": card}
         return shown | dict(zip(EXAMPLE_NAMES, buttons, strict=True))
 
-    def open(self, text: str) -> Updates:
+    def state(self) -> Updates:
+        """Show whether the service answers now, and which model decides."""
+        try:
+            model = about.short(self.service.model(), self.lang)
+        except ServiceError:
+            return {"masthead": masthead(self.lang, self.house, "not_connected")}
+        return {"masthead": masthead(self.lang, self.house, "connected", model)}
+
+    def go(self, asked: dict[str, str] | None) -> Updates:
+        """Show what an address says: ``at`` is the address, all else edits of the application there."""
+        edits = dict(asked or {})
+        found = place.read(edits.pop("at", ""))
+        updates: Updates = {"tabs": gr.Tabs(selected=found.tab)}
+        if found.kind in (place.CLIENT, place.NEW):
+            empty = {"heading": "", "result": result.waiting(self.lang), "opened": None, "form": ""}
+            opened = self.open_new(edits) if found.kind == place.NEW else self.open(found.key, edits)
+            return updates | ({} if "form" in opened else empty) | opened
+        if found.kind == place.DECISION:
+            return updates | self.show_decision(found.key)
+        if found.kind == place.DECISIONS:
+            return updates | self.list_decisions(found.query)
+        return updates
+
+    def list_decisions(self, query: Mapping[str, str]) -> Updates:
+        """List the recorded decisions that a filter lets through."""
+        try:
+            shown = worklist.page(self.service, query, self.lang)
+        except ServiceError as error:
+            shown = worklist.form(query, self.lang) + self.failure(error)
+        return {"list": shown, "record": ""}
+
+    def show_decision(self, event: str) -> Updates:
+        """Show one recorded decision, explained again."""
+        try:
+            found = self.service.decision(event)
+            shown = record.card(found, self.service.model(), self.wording)
+        except ServiceError as error:
+            shown = self.failure(error)
+        return {"record": shown}
+
+    def review(self, sent: dict[str, str] | None) -> Updates:
+        """Confirm a decision or decide otherwise, with a reason."""
+        texts = sent or {}
+        event, verdict, reason = (texts.get(name, "") for name in ("event", "verdict", "reason"))
+        if verdict not in ("confirmed", "otherwise") or not reason.strip():
+            return {"reviewing": self._message("review_incomplete")}
+        try:
+            self.service.review(event, verdict, reason)  # type: ignore[arg-type]
+        except ServiceError as error:
+            return {"reviewing": self.failure(error)}
+        return {"reviewing": ""} | self.show_decision(event)
+
+    def open(self, text: str, edits: Mapping[str, str] | None = None) -> Updates:
         """Open the client whose number was typed and score the application as it stands."""
         typed = text if isinstance(text, str) else ""
         digits = "".join(typed.split()).replace(",", "")
@@ -103,7 +180,7 @@ class Handlers:
         if len(digits) > MOST_DIGITS:
             return {"message": self._message("number_long", most=MOST_DIGITS)}
         try:
-            return self._opened(self.clients.open(int(digits)))
+            return self._opened(self.clients.open(int(digits)), edits)
         except UnknownClient:
             name = "unknown_client" if self.clients.exist else "no_portfolio"
             return {"message": self._message(name, id=int(digits))}
@@ -115,13 +192,16 @@ class Handlers:
             return {"message": self._message("no_portfolio")}
         return self._opened(self.clients.open(random.choice(numbers)))
 
-    def open_new(self) -> Updates:
+    def open_new(self, edits: Mapping[str, str] | None = None) -> Updates:
         """Open a new application with typical values."""
-        return self._opened(dict(form.NEW_APPLICATION))
+        return self._opened(dict(form.NEW_APPLICATION), edits)
 
-    def open_linked(self, text: str) -> Updates:
-        """Open the client that came along from the page in another language, if any."""
-        return self.open(text) if text else {"message": gr.skip()}
+    def undo(self, opened: OpenApplication | None) -> Updates:
+        """Show the result of the application as it was opened."""
+        if opened is None or opened.first is None:
+            return {"message": "", "result": result.waiting(self.lang)}
+        model = self.service.model(opened.first.model)
+        return {"message": "", "result": result.card(opened.first, model, self.wording)}
 
     def score(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Score the application as the form now has it."""
@@ -131,7 +211,7 @@ class Handlers:
             links = [(one.name, self._invalid(one)) for one in invalid]
             return {"message": message(say("faults", self.lang), self.lang, links)}
         try:
-            edits = result.edits(opened.application, edited, self.lang)
+            edits = result.edits(opened.application, edited, self.wording)
             answer = self.service.explain(edited, "what-if" if edits else "preview")
             model = self.service.model(answer.model)
         except ServiceError as error:
@@ -141,14 +221,23 @@ class Handlers:
             opened = replace(opened, first=answer)
         return {
             "message": "",
-            "result": result.card(answer, model, self.lang, compared),
+            "result": result.card(answer, model, self.wording, compared),
             "opened": opened,
         }
 
-    def score_file(
-        self, path: str | None, keep_unknown: bool, on_progress: Callable[[float, str], object]
-    ) -> Iterator[Updates]:
-        """Score an upload: give the summary and the file to download.
+    def decide(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
+        """Record a decision on the application as the form has it."""
+        opened = opened or OpenApplication(dict(form.NEW_APPLICATION))
+        edited, invalid = form.read(texts or {}, opened.application, self.lang)
+        if invalid:
+            links = [(one.name, self._invalid(one)) for one in invalid]
+            return {"message": message(say("faults", self.lang), self.lang, links)}
+        answer = self.service.explain(edited, "decision")
+        said, model = say("recorded_now", self.lang), self.service.model(answer.model)
+        return {"message": "", "result": result.card(answer, model, self.wording, recorded=said, link=True)}
+
+    def score_file(self, path: str | None, keep_unknown: bool) -> Iterator[Updates]:
+        """Score an upload: give its progress, then the summary and the files to download.
 
         Parameters
         ----------
@@ -156,35 +245,63 @@ class Handlers:
             Where the upload lies.
         keep_unknown : bool
             Carry columns that no application has through to the answer.
-        on_progress : callable
-            Called with the share that is done, and a sentence.
         """
+        job = FileJob()
+        yield {
+            "job": job,
+            "cancel": gr.Button(visible=True),
+            "summary": render("progress", self.lang, text=say("batch_reading", self.lang), done=0, total=1),
+        } | self._downloads({})
         try:
-            yield from self._score_file(path, keep_unknown, on_progress)
+            yield from self._score_file(path, keep_unknown, job)
         except (Exception, PanicException) as error:  # the border, as in `guarded`
-            yield {"summary": self.failure(error), "download": gr.DownloadButton(visible=False)}
+            yield {"summary": self.failure(error), "cancel": gr.Button(visible=False)}
 
-    def _score_file(
-        self, path: str | None, keep_unknown: bool, on_progress: Callable[[float, str], object]
-    ) -> Iterator[Updates]:
+    def _score_file(self, path: str | None, keep_unknown: bool, job: FileJob) -> Iterator[Updates]:
+        over = {"cancel": gr.Button(visible=False)}
         if not path:
-            yield {"summary": self._message("batch_none"), "download": gr.DownloadButton(visible=False)}
+            yield {"summary": self._message("batch_none")} | over
             return
-        upload = Path(path)
-        on_progress(0.0, say("batch_reading", self.lang))
-
-        def on_rows(done: int, total: int) -> None:
-            counts: dict[str, Any] = {"done": number(done, self.lang), "all": number(total, self.lang)}
-            on_progress(done / total, say("batch_progress", self.lang, **counts))
-
+        upload, service = Path(path), self.service
         found = batch.read(upload, self.lang, keep_unknown)
-        scored = batch.score(found, self.service.score, self.lang, on_rows)
+        parts: list[pl.DataFrame] = []
+        model = service.model()
+        for done, part in batch.score(found, service.score_table, model, self.clients, self.lang):
+            if job.is_cancelled:
+                counts = {
+                    "done": number(done, self.lang),
+                    "all": number(len(found.table), self.lang),
+                }
+                yield {"summary": self._message("batch_cancelled", **counts)} | over
+                return
+            parts.append(part)
+            yield {"summary": filed.progress(done, len(found.table), self.lang)}
+        scored = batch.scored(found, parts)
         # Gradio copies what it is given into its own private folder; ours goes as soon as it has done so.
         with tempfile.TemporaryDirectory() as folder:
-            name = f"{upload.stem}-{say('batch_suffix', self.lang)}{upload.suffix}"
-            file = scored.write(Path(folder) / name)
-            download = gr.DownloadButton(value=str(file), visible=True)
-            yield {"summary": batch.summary(scored, self.lang), "download": download}
+            name = Path(folder) / f"{upload.stem}-{say('batch_suffix', self.lang)}"
+            files = {
+                ending: download.write(
+                    scored, name.with_name(name.name + ending), say("batch_sheet", self.lang)
+                )
+                for ending in download.FORMATS
+            }
+            yield {"summary": filed.summary(scored, self.lang)} | self._downloads(files) | over
+
+    def _downloads(self, files: Mapping[str, Path]) -> Updates:
+        """Offer files to take away; without any, hide what offers them."""
+        return {
+            f"download_{ending[1:]}": gr.DownloadButton(
+                value=str(files[ending]) if files else None, visible=bool(files)
+            )
+            for ending in download.FORMATS
+        }
+
+    def cancel_file(self, job: FileJob | None) -> Updates:
+        """Stop scoring a file before its next part."""
+        if job is not None:
+            job.is_cancelled = True
+        return {"cancel": gr.Button(visible=False)}
 
     def _message(self, name: str, /, **values: Any) -> str:
         return message(say(name, self.lang, **values), self.lang)
@@ -193,22 +310,36 @@ class Handlers:
         fact = form.label(form.fields()[found.name], self.lang)
         return say("fault", self.lang, fact=fact, sentence=found.sentence)
 
-    def _opened(self, application: dict[str, Any]) -> Updates:
-        """Show an application that was just opened, and its decision."""
-        text, shown, first = "", result.waiting(self.lang), None
+    def _opened(self, application: dict[str, Any], edits: Mapping[str, str] | None = None) -> Updates:
+        """Show an application that was just opened and its result; edits stand in its form, not scored."""
+        text, shown, first, state = "", result.waiting(self.lang), None, "connected"
         try:
             first = self.service.explain(application, "preview")
-            shown = result.card(first, self.service.model(first.model), self.lang)
+            shown = result.card(first, self.service.model(first.model), self.wording)
         except ServiceError as error:
-            text = self.failure(error)
+            text, state = self.failure(error), "not_connected" if error.kind == "down" else state
+        model = self.service.known
         return {
             "message": text,
+            "masthead": masthead(
+                self.lang, self.house, state, about.short(model, self.lang) if model else ""
+            ),
             "heading": heading(application, self.lang),
-            "form": form.html(application, self.lang),
+            "form": form.html(application, self.wording, self._typed(application, edits or {})),
             "result": shown,
             "opened": OpenApplication(application, first),
             "number": str(application[KEY] or ""),
         }
+
+    def _typed(self, application: dict[str, Any], edits: Mapping[str, str]) -> dict[str, str]:
+        """Return edits as this language writes them; ``lang`` among them says in which they were typed."""
+        typed, columns = edits.get("lang", self.lang), form.fields()
+        texts = {name: text for name, text in edits.items() if name in columns}
+        if typed == self.lang or typed not in languages():
+            return texts
+        edited, invalid = form.with_edits(application, texts, typed)
+        kept = {one.name: texts[one.name] for one in invalid}
+        return {name: form.show(columns[name], edited.get(name), self.lang) for name in texts} | kept
 
 
 def guarded(handlers: Handlers, handler: Callable[..., Updates]) -> Callable[..., Updates]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scoring import language
 from scoring.schema import HISTORY, KEY
+from ui.house import House
 from ui.rendering import TEMPLATES, render
 from ui.words import say
 
@@ -36,9 +37,11 @@ def tag(lang: str) -> str:
     return lang.replace("_", "-")
 
 
-def masthead(lang: str, state: str = "") -> str:
-    """Return the top of the page: name, state of the service, every language."""
-    return render("masthead", lang, state=state, languages=addresses())
+def masthead(lang: str, house: House, state: str = "", model: str = "") -> str:
+    """Return the top of the page: name, state of the service, the model that decides, every language."""
+    return render(
+        "masthead", lang, state=state, model=model, institution=house.institution, languages=addresses()
+    )
 
 
 def heading(application: dict[str, Any], lang: str) -> str:

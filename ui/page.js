@@ -2,58 +2,153 @@
 
 // `PAGE` stands before this script: {language, texts}. Gradio words its own controls in the browser's
 // language; this page has one of its own.
-const OTHER = "\u0001other";
+const BASE = new URL(document.baseURI).pathname; // of the page in its language, as /desk/en/
+const EDITS = "edits ";
+let scored = "{}"; // the edits that the result was scored with
+let asked = "{}"; // those that a result is awaited for
+let isThere = false; // Gradio selects a tab before the address is followed
+let isLeaving = false; // by a link of the page itself, which loses nothing
+
+const one = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// Places: what the address says, and what is shown. The server answers what belongs to an address.
+const here = () => decodeURI(location.pathname).slice(BASE.length) + location.search;
+const shown = () => one("[data-place]")?.dataset.place ?? "";
+const tabOf = (at) => ({ new: "client", decision: "decisions" })[at.split(/[/?]/)[0]] ?? (at.split(/[/?]/)[0] || "client");
+
+window.go = (at) => {
+  if (at !== here()) history.pushState(null, "", BASE + at);
+  one("#go").click();
+};
+window.asked = () => [{ at: here(), ...edited(here().split("?")[0]) }];
+window.opening = (number) => [number, edited(`client/${number.replace(/\D/g, "")}`)];
+window.renewing = () => [edited("new")];
+
+// What was opened by its number gets its address; what an address opened has it.
+window.opened = () => {
+  if (one(".trouble")) return focus(one(".trouble"));
+  scored = "{}";
+  if (shown() && shown() !== here()) history.pushState(null, "", BASE + shown());
+  standing();
+  focus(one(".verdict"));
+};
+window.arrived = () => {
+  scored = "{}";
+  isThere = true;
+  if (!here() && shown() && one("#application")) history.replaceState(null, "", BASE + shown());
+  standing();
+  all(".record a[data-step]").forEach(step);
+};
+window.tabbed = (tab) => {
+  if (!isThere || tabOf(here()) === tab) return;
+  if (tab === "decisions") return window.go("decisions");
+  history.pushState(null, "", BASE + (tab === "client" ? shown() : tab));
+};
+addEventListener("popstate", () => one("#go").click());
+
+function focus(found) {
+  if (!found) return;
+  found.tabIndex = -1;
+  found.focus({ preventScroll: true });
+  if (found.getBoundingClientRect().top < 0 || found.getBoundingClientRect().top > innerHeight / 2) found.scrollIntoView({ block: "start" });
+}
+
+// The decision before and behind this one, as the list has them that it was opened from.
+function step(link) {
+  const listed = all(".worklist a[data-event]").map((row) => row.getAttribute("href"));
+  const place = listed.indexOf(here().split("?")[0]);
+  const next = place < 0 ? undefined : listed[place + Number(link.dataset.step)];
+  link.hidden = !next;
+  if (next) link.setAttribute("href", next);
+}
+
+// Edits of each application outlive a reload, another language and a look at another client.
+function edited(at) {
+  return JSON.parse(sessionStorage.getItem(EDITS + at) ?? "{}");
+}
+function edits() {
+  const texts = {};
+  for (const control of all("#application [name]")) {
+    if (control.value !== control.dataset.was) texts[control.name] = control.value;
+  }
+  return texts;
+}
+function keep() {
+  const texts = edits(), key = EDITS + (shown() || "new");
+  if (Object.keys(texts).length) sessionStorage.setItem(key, JSON.stringify({ lang: PAGE.code, ...texts }));
+  else sessionStorage.removeItem(key);
+}
+addEventListener("beforeunload", (event) => {
+  if (!isLeaving && Object.keys(sessionStorage).some((key) => key.startsWith(EDITS))) event.preventDefault();
+});
 
 // Texts of the form, by column: what Gradio sends to the server when the page asks for a score.
 window.applicationTexts = () => {
-  const texts = {};
-  for (const control of document.querySelectorAll("#application [name]")) {
-    const isOther = control.value === OTHER;
-    texts[control.name] = isOther ? control.parentElement.querySelector(".free").value : control.value;
-  }
-  return texts;
+  asked = JSON.stringify(edits());
+  return Object.fromEntries(all("#application [name]").map((control) => [control.name, control.value]));
 };
-
-window.undoChanges = () => {
-  for (const control of document.querySelectorAll("#application [name]")) {
+window.scoredAgain = () => {
+  for (const control of all("#application [aria-invalid]")) {
+    control.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-describedby");
+    one(".fault", control.closest(".field")).textContent = "";
+  }
+  const trouble = one(".trouble");
+  if (!trouble) scored = asked;
+  standing();
+  const faults = trouble ? all('a[href^="#fact-"]', trouble) : [];
+  for (const fault of faults) {
+    const control = one(fault.getAttribute("href"));
+    if (!control) continue;
+    const said = one(".fault", control.closest(".field"));
+    said.textContent = fault.dataset.said || fault.textContent;
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-describedby", said.id);
+  }
+  if (faults.length) return reach(one(faults[0].getAttribute("href")));
+  focus(trouble ?? one(".verdict"));
+};
+window.undone = () => {
+  for (const control of all("#application [name]")) {
     control.value = control.dataset.was;
     mark(control);
   }
+  scored = "{}";
+  keep();
+  standing();
 };
 
-// Where the result stands above the form, an answer is brought into view.
-window.showResult = () => {
-  const result = document.querySelector(".trouble, .verdict");
-  if (result && result.getBoundingClientRect().top < 0) result.scrollIntoView({ block: "start" });
-};
-
-// A client that is open stays open when the language changes; the address forgets it at once.
-window.linkedClient = () => {
-  const number = location.hash.replace(/\D/g, "");
-  if (number) history.replaceState(null, "", location.pathname);
-  return number;
-};
-
+// Whether the result is that of the facts as stored, of the edits, or of what stood there before them.
+function standing() {
+  const line = one(".standing");
+  if (!line) return;
+  const now = JSON.stringify(edits());
+  const state = now !== scored ? "edited" : now === "{}" ? "stored" : "scored";
+  if (line.textContent !== line.dataset[state]) line.textContent = line.dataset[state];
+  line.closest(".verdict").classList.toggle("stale", state === "edited");
+}
 function mark(control) {
-  const field = control.closest(".field");
-  const free = field.querySelector(".free");
-  if (free) free.hidden = control.value !== OTHER;
-  const was = control.dataset.was;
-  const changed = control.value !== was;
-  const root = control.closest("#application");
-  const shown = control.tagName === "SELECT"
+  const was = control.dataset.was, changed = control.value !== was;
+  const root = control.closest("#application"), field = control.closest(".field");
+  const words = control.tagName === "SELECT"
     ? [...control.options].find((option) => option.value === was)?.text : was || root.dataset.missing;
   field.classList.toggle("changed", changed);
-  field.querySelector(".was").textContent = changed ? `${root.dataset.was} ${shown}` : "";
+  one(".was", field).textContent = changed ? `${root.dataset.was} ${words}` : "";
+}
+function reach(control) {
+  if (!control) return;
+  control.closest("details").open = true;
+  control.focus();
 }
 
-function find(text) {
-  const plain = (words) => words.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
-  for (const group of document.querySelectorAll("#application details")) {
+const bare = (words) => words.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+function findFact(text) {
+  for (const group of all("#application details")) {
     let found = 0;
-    for (const field of group.querySelectorAll(".field")) {
-      const label = field.querySelector("label");
-      field.hidden = !plain(label.textContent + label.title).includes(plain(text));
+    for (const field of all(".field", group)) {
+      const label = one("label", field);
+      field.hidden = !bare(label.textContent + label.title).includes(bare(text));
       found += !field.hidden;
     }
     group.hidden = !found;
@@ -62,24 +157,44 @@ function find(text) {
 }
 
 document.addEventListener("input", ({ target }) => {
-  if (target.id === "find-fact") find(target.value);
-  else if (target.matches?.("#application [name]")) mark(target);
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && event.target.matches?.("#application input[name], #application .free")) {
-    document.querySelector("#score-again").click();
+  if (target.id === "find-fact") findFact(target.value);
+  else if (target.dataset?.finds) {
+    for (const row of all(target.dataset.finds)) row.hidden = !bare(row.textContent).includes(bare(target.value));
+  } else if (target.matches?.("#application [name]")) {
+    mark(target);
+    keep();
+    standing();
   }
 });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches?.("#application input[name]")) one("#score-again").click();
+});
+// Forms of the page: a filter is an address, whatever else is sent by the button that it names.
+document.addEventListener("submit", (event) => {
+  const sent = event.target.closest("form[data-go], form[data-act]");
+  if (!sent) return;
+  event.preventDefault();
+  const texts = Object.fromEntries([...new FormData(sent)].filter(([, value]) => value));
+  if (sent.dataset.go) return window.go(`${sent.dataset.go}?${new URLSearchParams(texts)}`);
+  window.sent = [texts];
+  one(sent.dataset.act).click();
+});
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[data-language]");
-  const open = document.querySelector("[data-client]");
-  if (link && open) link.hash = open.dataset.client;
-  const fault = event.target.closest?.('a[href^="#fact-"]');
-  const control = fault && document.querySelector(fault.getAttribute("href"));
-  if (control) {
+  const link = event.target.closest?.("a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const at = link.getAttribute("href") ?? "";
+  if ("language" in link.dataset) {
+    isLeaving = true;
+    link.setAttribute("href", `../${link.dataset.language}/${here()}`);
+  } else if ("print" in link.dataset) {
     event.preventDefault();
-    control.closest("details").open = true;
-    control.focus();
+    print();
+  } else if ("go" in link.dataset) {
+    event.preventDefault();
+    window.go(at);
+  } else if (at.startsWith("#fact-") && one(at)) {
+    event.preventDefault();
+    reach(one(at));
   }
 });
 
@@ -87,17 +202,17 @@ document.addEventListener("click", (event) => {
 // always would wake itself for ever.
 function correct() {
   if (document.documentElement.lang !== PAGE.language) document.documentElement.lang = PAGE.language;
-  for (const element of document.querySelectorAll("div.empty[aria-label], button.upload-container[aria-label]")) {
+  for (const element of all("div.empty[aria-label], button.upload-container[aria-label]")) {
     element.removeAttribute("aria-label");
   }
-  const drop = document.querySelector(".upload button .wrap");
+  const drop = one(".upload button .wrap");
   if (drop && !drop.textContent.includes(PAGE.texts.drop)) {
     const words = [...drop.childNodes].filter((node) => !node.querySelector?.("svg"));
     for (const node of words) node.textContent = "";
     (words.find((node) => node.nodeType === Node.TEXT_NODE) ?? drop.appendChild(new Text())).textContent = PAGE.texts.drop;
   }
   for (const [selector, text] of Object.entries(PAGE.texts.labels)) {
-    for (const element of document.querySelectorAll(selector)) {
+    for (const element of all(selector)) {
       if (element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
       if (element.title && element.title !== text) element.title = text;
     }

@@ -1,4 +1,4 @@
-"""The answer as an officer reads it: decision, distance, change, reasons, and where the points come from."""
+"""The answer as an officer reads it: what is recommended, how near, why, and by which points."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.decision import Points
-from scoring.features.wording import written
-from scoring.language import MINUS, number, percent
-from scoring.schema import Contribution, Explanation
-from ui import charts, form
-from ui.charts import FactBar
+from scoring.language import number, percent
+from scoring.schema import Explanation
+from ui import about, charts, form, waterfall
 from ui.probabilities import digits_apart
 from ui.rendering import render
 from ui.service import ServedModel
 from ui.words import of_service, say
 
-MOST_BARS = 8  # facts drawn one by one; the others are summed in one line, so that the total is exact
 MOST_CHECKS = 5  # odd values shown at once; one absurd amount makes twenty derived ones odd too
 
 
@@ -46,6 +43,14 @@ def distance(answer: Explanation, points: Points, digits: int, lang: str) -> lis
     return [first, score]
 
 
+def interval(answer: Explanation, digits: int, lang: str) -> list[str]:
+    """Return the sentence that says how sure the probability is, where the model knows."""
+    low, high = answer.probability_low, answer.probability_high
+    if low is None or high is None:
+        return []
+    return [say("interval", lang, low=percent(low, lang, digits), high=percent(high, lang, digits))]
+
+
 def change(first: Explanation, now: Explanation, digits: int, lang: str) -> str:
     """Return the sentences that compare an edited application with its first score."""
     before, after = first.probability_of_default, now.probability_of_default
@@ -55,67 +60,19 @@ def change(first: Explanation, now: Explanation, digits: int, lang: str) -> str:
     return f"{moved} {say(f'{outcome}_{now.decision}', lang)}"
 
 
-def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], lang: str) -> list[str]:
+def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], wording: form.Wording) -> list[str]:
     """Return one line per fact that differs from the opened application."""
     return [
         say(
             "edited",
-            lang,
-            fact=form.label(column, lang),
-            before=form.in_words(column, opened.get(name), lang),
-            after=form.in_words(column, edited.get(name), lang),
+            wording.lang,
+            fact=form.label(column, wording.lang),
+            before=form.in_words(column, opened.get(name), wording),
+            after=form.in_words(column, edited.get(name), wording),
         )
         for name, column in form.fields().items()
         if opened.get(name) != edited.get(name)
     ]
-
-
-def feature_label(feature: Mapping[str, Any], name: str, lang: str) -> str:
-    """Return the words for a feature; its name if the model has none for it."""
-    return of_service(feature.get("label", {}), lang) or name
-
-
-def feature_value(feature: Mapping[str, Any], value: float | str | None, lang: str) -> str:
-    """Return a feature's value with its unit, as the reasons quote it."""
-    return written(feature.get("unit", "ratio"), value, lang)
-
-
-def ledger(answer: Explanation, points: Points) -> tuple[int, list[tuple[Contribution, int]], int, int]:
-    """Return where the points come from, in whole points that add up to the score.
-
-    Returns
-    -------
-    base : int
-        Points of the average application.
-    facts : list of (Contribution, int)
-        The heaviest contributions, the heaviest first.
-    others : int
-        Points of all other facts together.
-    n_others : int
-        How many they are.
-
-    Notes
-    -----
-    Rounding is by largest remainder, so that base + facts + others = score, exactly.
-    """
-    ranked = sorted(answer.contributions, key=lambda part: -abs(part.contribution))
-    shown = [part for part in ranked[:MOST_BARS] if part.contribution]
-    exact = [points.offset - points.factor * answer.base_value]
-    exact += [-points.factor * part.contribution for part in shown]
-    exact.append(-points.factor * sum(part.contribution for part in ranked[len(shown) :]))
-    whole = _largest_remainder(exact, answer.score)
-    return whole[0], list(zip(shown, whole[1:-1], strict=True)), whole[-1], len(ranked) - len(shown)
-
-
-def _largest_remainder(exact: Sequence[float], total: int) -> list[int]:
-    """Round numbers so that they add up to a whole total; what no rounding explains goes to the last."""
-    floors = [int(value // 1) for value in exact]
-    missing = total - sum(floors)
-    order = sorted(range(len(exact)), key=lambda i: floors[i] - exact[i])
-    for i in order[: max(0, min(missing, len(exact)))]:
-        floors[i] += 1
-    floors[-1] += total - sum(floors)
-    return floors
 
 
 def waiting(lang: str) -> str:
@@ -123,29 +80,49 @@ def waiting(lang: str) -> str:
     return render("waiting", lang)
 
 
-def card(answer: Explanation, model: ServedModel, lang: str, comparison: EditComparison | None = None) -> str:
-    """Return the whole result as HTML: decision, reasons, and where the points come from."""
+def card(
+    answer: Explanation,
+    model: ServedModel,
+    wording: form.Wording,
+    comparison: EditComparison | None = None,
+    recorded: str = "",
+    link: bool = False,
+) -> str:
+    """Return the whole result as HTML: recommendation, reasons, and where the points come from.
+
+    Parameters
+    ----------
+    recorded : str
+        When and by whom it was decided, in a sentence; "" where nothing was.
+    link : bool
+        Whether to lead to the record.
+    """
+    lang = wording.lang
     shares = [answer.probability_of_default, answer.threshold]
     if comparison is not None:
         shares.append(comparison.first.probability_of_default)
     digits = digits_apart(*shares)
     warnings = unusual(answer, lang)
-    rows, drawn = points_table(answer, model, lang)
     return render(
         "result",
         lang,
         answer=answer,
+        recorded=recorded,
+        link=link,
+        scale=wording.house.scale,
         gauge=charts.gauge(answer, digits, lang),
-        distance=distance(answer, model.points, digits, lang),
+        distance=[
+            *distance(answer, model.points, digits, lang),
+            *interval(answer, digits, lang),
+        ],
+        doubts=[say(f"why_{reason}", lang) for reason in answer.review_reasons],
         change=comparison and change(comparison.first, answer, digits, lang),
         edits=comparison.edits if comparison else [],
         reasons=[of_service(reason.text, lang) for reason in answer.reasons],
         warnings=warnings[:MOST_CHECKS],
         more_warnings=warnings[MOST_CHECKS:],
-        note=contributions_note(answer, rows, drawn, lang),
-        rows=rows,
-        bars=charts.bars(drawn, lang),
-        height=charts.height(len(drawn)),
+        model=about.short(model, lang) if model.tag == answer.model else "",
+        ledger=waterfall.of(answer, model, wording),
     )
 
 
@@ -154,35 +131,3 @@ def unusual(answer: Explanation, lang: str) -> list[str]:
     facts = form.fields()
     ordered = sorted(answer.warnings, key=lambda warning: warning.feature not in facts)
     return [of_service(warning.text, lang) for warning in ordered]
-
-
-def points_table(
-    answer: Explanation, model: ServedModel, lang: str
-) -> tuple[list[tuple[str, str, str]], list[FactBar]]:
-    """Return where the points come from: every row of the table, and the facts that are drawn too."""
-    base, facts, others, n_others = ledger(answer, model.points)
-    drawn = []
-    for part, points in facts:
-        feature = model.feature(part.feature)
-        value = feature_value(feature, part.value, lang)
-        drawn.append(FactBar(feature_label(feature, part.feature, lang), value, points))
-    return [
-        (say("base", lang), "", number(base, lang)),
-        *((bar.fact, bar.value, _effect(bar.points, lang)) for bar in drawn),
-        (say("other_facts", lang, n_others), "", _effect(others, lang)),
-    ], drawn
-
-
-def contributions_note(
-    answer: Explanation, rows: Sequence[tuple[str, str, str]], drawn: Sequence[FactBar], lang: str
-) -> str:
-    """Return the table in a sentence."""
-    if not drawn:
-        return say("no_contributions", lang)
-    most, points = drawn[0].fact, _effect(drawn[0].points, lang)
-    score, base = number(answer.score, lang), rows[0][-1]
-    return say("contributions_note", lang, base=base, score=score, most=most, points=points)
-
-
-def _effect(points: int, lang: str) -> str:
-    return number(points, lang, is_signed=True, minus=MINUS)

@@ -15,6 +15,7 @@ from ui.app import build
 from ui.clients import Clients
 from ui.guard import PageGuard
 from ui.header import LOGO, tag
+from ui.house import NO_HOUSE, House
 from ui.rendering import render
 from ui.sealed import seal
 from ui.service import Service
@@ -44,7 +45,8 @@ def page(
     service: Service,
     clients: Clients,
     lang: str | None = None,
-    access: PageAccess = PageAccess(),  # noqa: B008  # it cannot be changed
+    house: House = NO_HOUSE,
+    access: PageAccess = PageAccess(),  # noqa: B008
 ) -> fastapi.FastAPI:
     """Return the application: `/en/` and so on for every language, and `/` that leads to one of them.
 
@@ -52,6 +54,8 @@ def page(
     ----------
     lang : str, optional
         Where `/` leads. None follows the browser.
+    house : House
+        Whose desk it is.
     access : PageAccess
         How the page is reached, and by whom.
 
@@ -72,7 +76,7 @@ def page(
         return fastapi.Response(LOGO, media_type="image/svg+xml")
 
     for code in languages():
-        blocks = build(code, service, clients)
+        blocks = build(code, service, clients, house)
         blocks.queue(default_concurrency_limit=OFFICERS, max_size=WAITING, api_open=False)
         gr.mount_gradio_app(
             app,
@@ -99,7 +103,7 @@ def head(lang: str) -> str:
     # What the script says in Gradio's place.
     labels = {selector: say(name, lang) for selector, name in CONTROLS.items()}
     texts = {"drop": say("batch_drop", lang), "labels": labels}
-    page = {"language": tag(lang), "texts": texts}
+    page = {"language": tag(lang), "code": lang, "texts": texts}
     return render("head", lang, style=Markup(style), script=Markup(script), page=page)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cache
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from scoring.client import Client, Refused, ServiceError
+import polars as pl
+
+from scoring import features
+from scoring.client import Client, ServiceError
 from scoring.decision import Points
 from scoring.problems import type_of
-from scoring.schema import Decision, Explanation, FieldError, Purpose
+from scoring.schema import Explanation, FieldError, FoundDecision, Purpose, RecordedPage, Review
 from ui import form
 from ui.words import say
 
@@ -19,6 +24,8 @@ Answer = TypeVar("Answer")
 
 PATIENCE_S = 4.5  # within five seconds an officer reads something, whatever the wire does
 ATTEMPTS = 2
+REPLAY_PATIENCE_S = 15.0  # an older model is loaded first
+BULK_PATIENCE_S = 60.0  # for a part of a file: its progress is seen, and it can be cancelled
 SENTENCES = {
     "down": "service_down",
     "busy": "service_busy",
@@ -43,9 +50,21 @@ class ServedModel:
         """The scale of the score."""
         return Points(**self.facts["points"])
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The raw columns that decide something: sources of the features that weigh anything."""
+        weighty = [item["name"] for item in self.facts["features"] if item.get("importance", 1)]
+        return frozenset(column for name in weighty for column in _sources(name))
+
     def feature(self, name: str) -> Mapping[str, Any]:
         """Return the description of a feature: its words, unit, group; empty for an unknown name."""
         return next((item for item in self.facts["features"] if item["name"] == name), {})
+
+
+@cache
+def _sources(feature: str) -> frozenset[str]:
+    """Return the raw columns of a feature; of a newer model's, that is unknown here, none."""
+    return features.sources(feature) if feature in features.FEATURE_BY_NAME else frozenset()
 
 
 class Service:
@@ -72,15 +91,16 @@ class Service:
         self._client = Client(
             api, timeout_s=patience_s, attempts=ATTEMPTS, api_key=api_key, patience_s=patience_s
         )
+        self._bulk = Client(api, timeout_s=BULK_PATIENCE_S, api_key=api_key, patience_s=BULK_PATIENCE_S)
         self._model: ServedModel | None = None
 
     def explain(self, application: Mapping[str, Any], purpose: Purpose) -> Explanation:
         """Return the decision on one application, explained; only for the purpose ``decision`` it is one."""
         return self._in_time(lambda: self._client.asking(purpose).explain([application])[0])
 
-    def score(self, applications: Sequence[Mapping[str, Any]]) -> list[Decision | Refused]:
-        """Return decisions in order; where the service refuses a row, what is wrong with it."""
-        return self._in_time(lambda: list(self._client.score_many(applications)))
+    def score_table(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return a decision for each row of a table, in order."""
+        return self._in_time(lambda: self._bulk.score_table(table, uuid.uuid4().hex), BULK_PATIENCE_S)
 
     def model(self, tag: str | None = None) -> ServedModel:
         """Return the model in service; with the tag of a decision, asked again only when it changed."""
@@ -88,11 +108,29 @@ class Service:
             self._model = ServedModel(self._in_time(self._client.model))
         return self._model
 
+    def decisions(self, limit: int, cursor: str | None = None, **wanted: Any) -> RecordedPage:
+        """Look recorded decisions up, the newest first."""
+        return self._in_time(lambda: self._client.decisions(limit, cursor, **wanted))
+
+    def decision(self, event_id: str) -> FoundDecision:
+        """Look one recorded decision up, explained again by the model that decided."""
+        return self._in_time(lambda: self._client.decision(event_id), REPLAY_PATIENCE_S)
+
+    def review(self, event_id: str, verdict: Literal["confirmed", "otherwise"], reason: str) -> Review:
+        """Confirm a recorded decision, or decide otherwise, on the record."""
+        return self._in_time(lambda: self._client.review(event_id, verdict, reason))
+
+    @property
+    def known(self) -> ServedModel | None:
+        """The model that answered last; None before the first answer."""
+        return self._model
+
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._bulk.close()
 
-    def _in_time(self, ask: Callable[[], Answer]) -> Answer:
+    def _in_time(self, ask: Callable[[], Answer], patience_s: float | None = None) -> Answer:
         """Ask, but not for longer than an officer waits: an answer that drips has no time-out of its own."""
         future: Future[Answer] = Future()
 
@@ -104,7 +142,7 @@ class Service:
 
         Thread(target=work, daemon=True).start()
         try:
-            return future.result(self._patience_s)
+            return future.result(patience_s or self._patience_s)
         except TimeoutError:
             raise ServiceError("down", self.api) from None
 

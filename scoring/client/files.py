@@ -31,7 +31,11 @@ REJECTED: dict[str, pl.DataType] = {
 """Columns of rejected rows: row in the file from 1, client number, where something is wrong, and what."""
 
 PART_ROWS = 10_000  # applicants of a portfolio whose records are in memory at a time, if a chunk has fewer
-RESULT = ("row", *(name for name in Decision.model_fields if name != KEY), "error")
+RESULT = (
+    "row",
+    *(name for name in Decision.model_fields if name != KEY),
+    *("decision_in_words", "history", "history_in_words", "error"),
+)
 """Columns of an earlier result, of this client or of the page: a file that was scored is scored anew."""
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Literal, get_args
@@ -112,6 +112,16 @@ def parse(text: str, language: str) -> float:
     if not PLAIN.fullmatch(bare) or not math.isfinite(float(bare)):
         raise ValueError(text)
     return float(bare)
+
+
+def day(value: date, language: str) -> str:
+    """Write a day, of a moment that of UTC: ``Nov 21, 2026``."""
+    # Loaded for the first day only.
+    from babel.dates import format_date
+
+    if isinstance(value, datetime):
+        value = value.astimezone(UTC).date()
+    return format_date(value, locale=language)
 
 
 def moment(value: datetime, language: str) -> str:

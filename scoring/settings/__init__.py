@@ -21,7 +21,9 @@ from scoring.settings.setting import (
     names,
     networks,
     number,
+    pairs,
     path,
+    span,
     switch,
     text,
     whole_number,
@@ -120,6 +122,35 @@ CHANGES = Setting[tuple[str, ...] | None](
     "what `/counterfactual` may propose to change: `amount`, `down_payment`, `longer`, `shorter`, `income`, "
     "`debts`, or `none`",
     default_words="all of these",
+)
+
+# The officer's desk.
+INSTITUTION = Setting(
+    "CREDIT_SCORING_INSTITUTION", text, "", "name of the institution, on the page and on letters", (PAGE,)
+)
+CURRENCY = Setting(
+    "CREDIT_SCORING_CURRENCY",
+    text,
+    "",
+    "what stands behind each amount of the page, as `EUR`; the tables name no currency",
+    (PAGE,),
+)
+SCORE_RANGE = Setting[tuple[int, int] | None](
+    "CREDIT_SCORING_SCORE_RANGE",
+    span,
+    None,
+    "lowest and highest score, `300-850`, where the page and letters are to name the ends of the scale",
+    (PAGE,),
+    bounds=(0, 10_000),
+    default_words="not named",
+)
+BRANCHES = Setting[tuple[tuple[str, str], ...]](
+    "CREDIT_SCORING_BRANCHES",
+    pairs,
+    (),
+    "names of branches that the files only number: `Industry: type 1=Mining; Trade: type 3=Retail`",
+    (PAGE,),
+    default_words="as the files number them",
 )
 
 # Who may ask.

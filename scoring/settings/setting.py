@@ -133,6 +133,26 @@ def name(setting: Setting[Any], given: str) -> str:
     return given
 
 
+def span(setting: Setting[Any], given: str) -> tuple[int, int]:
+    """Read two whole numbers, the lower one first, with a hyphen between."""
+    low, _, high = given.partition("-")
+    try:
+        ends = whole_number(setting, low), whole_number(setting, high)
+    except SettingError:
+        ends = (0, 0)
+    if ends[0] >= ends[1]:
+        raise SettingError(f"{setting.name}={given} cannot be used; give two numbers, as 300-850.")
+    return ends
+
+
+def pairs(setting: Setting[Any], given: str) -> tuple[tuple[str, str], ...]:
+    """Read names for names: ``this=that; other=another``."""
+    found = [part.partition("=") for part in given.split(";") if part.strip()]
+    if any(not (name.strip() and sign and words.strip()) for name, sign, words in found):
+        raise SettingError(f"{setting.name} cannot be used; give pairs, as THIS=THAT; OTHER=ANOTHER.")
+    return tuple((name.strip(), words.strip()) for name, _, words in found)
+
+
 def database(setting: Setting[Any], given: str) -> str:
     """Read a path, a database's URL, or ``off``; the sentence repeats nothing, as it may hold a password."""
     scheme = given.partition("://")[0].partition("+")[0] if "://" in given else ""

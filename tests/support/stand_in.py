@@ -1,5 +1,6 @@
 """A small HTTP server that answers in the service's shapes, for tests of its clients."""
 
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -8,9 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import pyarrow as pa
+
 from scoring.decision import POINTS
 from scoring.problems import Fault, type_of
 from scoring.schema import Decision, fault_at
+from scoring.serving.media import ARROW
 
 MODEL = "credit_scoring:stand-in"
 THRESHOLD = 0.0909
@@ -93,6 +97,23 @@ def _groups(raw: float, contributions: list[float]) -> dict[str, Any]:
     }
 
 
+def of_table(body: bytes) -> list[dict[str, Any]]:
+    """Read a table of applications, as the bulk door does."""
+    return pa.ipc.open_stream(body).read_all().to_pylist()
+
+
+def to_table(answers: list[dict[str, Any]]) -> bytes:
+    """Write decisions as the bulk door does: a row without warnings has null there."""
+    warning = pa.struct([("feature", pa.string()), ("problem", pa.string()), ("value", pa.string())])
+    table = pa.Table.from_pylist([answer | {"warnings": None} for answer in answers])
+    place = table.schema.get_field_index("warnings")
+    table = table.set_column(place, "warnings", pa.nulls(len(answers), pa.list_(warning)))
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
 class Handler(BaseHTTPRequestHandler):
     """The endpoints; `trouble` makes every answer this status."""
 
@@ -110,7 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.turned_away += 1
             self._problem(self.server.trouble, self.server.says, self.server.faults)
             return
-        applications = json.loads(body)["applications"]
+        is_table = self.headers["content-type"] == ARROW
+        applications = of_table(body) if is_table else json.loads(body)["applications"]
         self.server.asked += len(applications)
         wrong = [row for row, a in enumerate(applications) if a["SK_ID_CURR"] == REFUSED_NUMBER]
         if wrong:
@@ -120,6 +142,9 @@ class Handler(BaseHTTPRequestHandler):
         answers = [explain(application) for application in applications]
         if self.path == "/score":
             answers = [{name: answer[name] for name in Decision.model_fields} for answer in answers]
+        if is_table:
+            self._send_body(200, to_table(answers), ARROW)
+            return
         self._send(200, answers)
 
     def _problem(self, status: int, detail: str, errors: list[dict[str, Any]]) -> None:
@@ -127,9 +152,11 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, {"type": kind, "title": "x", "status": status, "detail": detail, "errors": errors})
 
     def _send(self, status: int, answer: object) -> None:
-        body = json.dumps(answer).encode()
+        self._send_body(status, json.dumps(answer).encode(), "application/json")
+
+    def _send_body(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         if self.server.retry_after and status == self.server.trouble:
             self.send_header("retry-after", self.server.retry_after)
         self.send_header("content-length", str(len(body)))

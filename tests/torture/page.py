@@ -230,6 +230,12 @@ def ask(client: httpx.Client, lang: str, calls: list[tuple[int, list[Any]]]) -> 
     return [answers.get(event) for event in order]
 
 
+def offered(answer: str) -> list[str]:
+    """Return the addresses of the files that an answer offers, in their order."""
+    values = [part.get("value") for part in json.loads(answer)["data"] if isinstance(part, dict)]
+    return [value["url"] for value in values if isinstance(value, dict)]
+
+
 def events(stream: httpx.Response) -> Iterator[dict[str, Any]]:
     """Give the messages of a stream as they come; by bytes, because a text has more ends of lines."""
     waiting = b""
