@@ -63,6 +63,10 @@ def explanation(found: FoundDecision, model: ServedModel) -> Explanation:
         decision=found.decision,
         model=found.model,
         warnings=[],
+        probability_low=None,  # what is written down is the verdict, not how sure it was
+        probability_high=None,
+        review=None,
+        review_reasons=[],
         base_value=again.base_value if again else 0.0,
         raw_score=again.raw_score if again else 0.0,
         contributions=again.contributions if again else [],
