@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from scoring.language import languages
 from scoring.serving.access import is_known_host, is_known_origin
-from ui import uploads
+from ui import letter, uploads
 from ui.address import PageAccess
 from ui.header import tag
 from ui.place import PLACES
@@ -43,6 +43,7 @@ _NAME = r"[A-Za-z0-9_-]{1,64}"
 _ASSET = r"(?:assets|static)(?:/(?!\.)[A-Za-z0-9@._-]+)+"
 _READ = {
     re.compile(rf"|config|theme\.css|{_ASSET}|gradio_api/(?:app_id|heartbeat/{_NAME})"): (),
+    letter.ADDRESS: (),
     re.compile(r"gradio_api/queue/data"): ("session_hash",),
     re.compile(r"gradio_api/upload_progress"): ("upload_id",),
 }

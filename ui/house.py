@@ -17,6 +17,8 @@ class House:
     ----------
     institution : str
         Its name, on the page and on letters; "" for none.
+    contact : str
+        Where a client writes to; "" for none.
     currency : str
         Behind each amount; "" where amounts stand alone.
     scale : tuple of int, optional
@@ -26,6 +28,7 @@ class House:
     """
 
     institution: str = ""
+    contact: str = ""
     currency: str = ""
     scale: tuple[int, int] | None = None
     branches: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +41,7 @@ def of(environment: Environment) -> House:
     """Return what the environment says; raises `settings.SettingError`."""
     return House(
         settings.INSTITUTION.read(environment),
+        settings.CONTACT.read(environment),
         settings.CURRENCY.read(environment),
         settings.SCORE_RANGE.read(environment),
         dict(settings.BRANCHES.read(environment)),

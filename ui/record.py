@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from scoring.language import day, moment
 from scoring.schema import Explanation, FoundDecision
-from ui import result
+from ui import letter, result
 from ui.form import Wording
+from ui.header import addresses
 from ui.rendering import render
 from ui.service import ServedModel
 from ui.words import say
@@ -19,6 +20,8 @@ def card(found: FoundDecision, model: ServedModel, wording: Wording) -> str:
         "record",
         lang,
         found=found,
+        languages=addresses() if found.purpose == "decision" else [],
+        has_pdf=letter.chromium() is not None,
         replay=_replay(found, lang),
         shown=result.card(explanation(found, model), model, wording, recorded=decided(found, lang)),
         reviewed=reviewed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fastapi
@@ -9,7 +11,9 @@ import gradio as gr
 from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
+from scoring.client import ServiceError
 from scoring.language import ENGLISH, languages
+from ui import letter
 from ui.address import PageAccess
 from ui.app import build
 from ui.clients import Clients
@@ -21,6 +25,8 @@ from ui.sealed import seal
 from ui.service import Service
 from ui.uploads import LARGEST
 from ui.words import say
+
+logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
@@ -74,6 +80,24 @@ def page(
     @app.get("/favicon.ico")
     def icon() -> fastapi.Response:
         return fastapi.Response(LOGO, media_type="image/svg+xml")
+
+    @app.get("/{lang}/letter/{event}.{kind}")
+    def write_letter(lang: str, event: str, kind: str) -> fastapi.Response:
+        program = letter.chromium()
+        try:
+            found = service.decision(event)
+            text = letter.html(found, service.model(), house, datetime.now(UTC), lang)
+            body = text.encode() if kind == "html" else letter.pdf(text, program) if program else b""
+        except (ServiceError, letter.PrintError) as error:
+            logger.warning("no letter: %s", type(error).__name__)
+            refused = isinstance(error, ServiceError) and error.kind == "refused"
+            return fastapi.Response(status_code=404 if refused else 503)
+        if not body or found.purpose != "decision":  # who looked has decided nothing
+            return fastapi.Response(status_code=404)
+        shown = "inline" if kind == "html" else "attachment"
+        headers = {"content-disposition": f'{shown}; filename="{letter.name(found, lang, kind)}"'}
+        media = "text/html; charset=utf-8" if kind == "html" else "application/pdf"
+        return fastapi.Response(body, media_type=media, headers=headers)
 
     for code in languages():
         blocks = build(code, service, clients, house)

@@ -207,6 +207,36 @@ TEXTS = texts(
         "review_reason": "Reason",
         "review_record": "Record the review",
         "review_incomplete": "Choose whether to confirm, and give a reason.",
+        # the letter
+        "letter_in": "Letter, {language}",
+        "letter_pdf_in": "Letter as PDF, {language}",
+        "letter_file": "decision",
+        "letter_title": "Our decision on your credit application",
+        "letter_lender": "The lender",
+        "letter_reference": "Reference: decision {event}",
+        "letter_decided": "We examined your application on {day}.",
+        "letter_reviewed": "A person reviewed the decision on {day}.",
+        "letter_granted": "Your loan is granted.",
+        "letter_refused": "We cannot grant your loan.",
+        "letter_reasons": "The main reasons",
+        "letter_how": "How the decision was prepared",
+        "letter_score": (
+            "A statistical model gave your application {score} points on {time}; a loan is granted above "
+            "{line} points. More points mean less risk."
+        ),
+        "letter_scale": "The scale goes from {low} to {high}.",
+        "letter_data": "The data used",
+        "letter_themes": (
+            "What you stated in your application, what credit agencies report, and your history with us, on "
+            "these themes: {themes}."
+        ),
+        "letter_rights": "Your rights",
+        "letter_contest": (
+            "You may contest this decision, give your point of view, ask for a person to decide, ask which "
+            "data we hold, and have wrong data corrected."
+        ),
+        "letter_write": "Write to: {contact}.",
+        "letter_ask": "Ask at the branch where you applied.",
         # batch
         "batch_heading": "Score a file of applications",
         "batch_note": (

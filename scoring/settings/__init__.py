@@ -128,6 +128,9 @@ CHANGES = Setting[tuple[str, ...] | None](
 INSTITUTION = Setting(
     "CREDIT_SCORING_INSTITUTION", text, "", "name of the institution, on the page and on letters", (PAGE,)
 )
+CONTACT = Setting(
+    "CREDIT_SCORING_CONTACT", text, "", "where a client contests a decision: an address, on letters", (PAGE,)
+)
 CURRENCY = Setting(
     "CREDIT_SCORING_CURRENCY",
     text,
