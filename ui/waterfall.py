@@ -45,7 +45,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class Waterfall:
     """The steps from the average application to this one.
 
     Attributes
@@ -68,7 +68,7 @@ class Ledger:
     note: str
 
 
-def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Ledger:
+def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Waterfall:
     """Return the ledger of an answer, in the words of the model that gave it."""
     lang, base = wording.lang, answer.base_points
     facts: dict[str, list[Contribution]] = {}
@@ -107,7 +107,7 @@ def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Ledger
             most=steps[0].title,
             points=steps[0].points,
         )
-    return Ledger(number(base, lang), score, at(base), at(answer.score), steps, note)
+    return Waterfall(number(base, lang), score, at(base), at(answer.score), steps, note)
 
 
 def signed(points: float, lang: str, digits: int = 0) -> str:
