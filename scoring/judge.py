@@ -104,7 +104,7 @@ class Judge:
         said = self._single.decide(row, len(warnings), values)
         matrix, base = self.scorer.apportion(row[np.newaxis])
         pause()
-        (explanation,) = explained(self.scorer, [values], matrix, base, [said["score"]])
+        (explanation,) = explained(self.scorer, [values], row[np.newaxis], matrix, base, [said["score"]])
         return Judged({**said, "warnings": warnings, **explanation}, values)
 
     def _by_table(

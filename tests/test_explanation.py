@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from scoring.evidence.completeness import complete
 from scoring.explanation import NEVER, TINY, explain, reasons
 from scoring.features import FEATURE_BY_NAME, FEATURES, GROUPS
 from scoring.features.wording import in_words, written
@@ -243,3 +244,48 @@ def test_a_category_is_told_in_the_reader_s_language():
     education = FEATURE_BY_NAME["NAME_EDUCATION_TYPE"]
     assert in_words(education, "Higher education", "fr") == "Supérieur"
     assert in_words(education, "A level nobody knew", "fr") == "A level nobody knew"
+
+
+# --- reasons are tried before they are told ---
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """A scorer that refuses most, so that few reasons are not enough for all."""
+    scorer, table, _ = small.scorer()
+    p = scorer.probability(table)
+    return replace(scorer, threshold=float(sorted(p)[60])), table
+
+
+def test_the_reasons_of_a_refusal_turn_it_or_the_answer_says_that_more_causes_act(strict):
+    scorer, table = strict
+    found = complete(scorer, table)
+    assert found is not None and found.applications > 150 and found.reasons > 300
+    assert 0 < found.turned < 1 and found.noted == 1
+    assert found.fell == 1 and found.outweighed == 0
+    assert found.quoted > 100 and found.quoted_for == 0
+
+
+def test_who_is_granted_is_told_of_no_further_causes(strict):
+    scorer, table = strict
+    for one, decision in zip(explain(scorer, table[:60]), scorer.decide(table[:60])["decision"], strict=True):
+        if decision == "granted":
+            assert one["reasons_suffice"] is None and one["reasons_note"] is None
+        else:
+            assert (one["reasons_note"] is None) == one["reasons_suffice"]
+
+
+def test_a_scorer_that_knows_nothing_of_granted_applicants_gives_no_reason_that_it_could_not_try(strict):
+    scorer, table = strict
+    bare = replace(scorer, granted_values={})
+    for one in explain(bare, table[:60]):
+        assert one["reasons"] == [] and one["reasons_suffice"] in (None, False)
+
+
+def test_a_category_that_defaults_less_often_than_the_usual_one_is_not_quoted(bare):
+    low, *_, high = bare.categories["NAME_EDUCATION_TYPE"]
+    usual = {"NAME_EDUCATION_TYPE": high}
+    reason = told(bare, "stability", usual, NAME_EDUCATION_TYPE=(low, 0.5))
+    assert "(" not in reason.text["en"]
+    usual = {"NAME_EDUCATION_TYPE": low}
+    assert "(" in told(bare, "stability", usual, NAME_EDUCATION_TYPE=(high, 0.5)).text["en"]

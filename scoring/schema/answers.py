@@ -8,6 +8,7 @@ from scoring.problems import FAULTS, Fault, places, type_of
 
 ReviewReason = Literal["near_threshold", "unlike_training", "scorecard_disagrees", "policy_rule"]
 REASON = {"en": "Past instalments were paid late or in part."}
+NOTE = {"en": "Further causes act together with these."}
 WARNING = {"en": "Occupation: the model never saw “Astronaut”, which counts as unknown."}
 
 
@@ -100,6 +101,17 @@ class Explanation(Decision):
         "points = score."
     )
     reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
+    reasons_suffice: bool | None = Field(
+        None,
+        description="Whether the reasons alone explain a refusal: with all of them as usual among granted "
+        "applicants the loan would be granted, and nothing that is no reason weighs more; null if it is "
+        "granted.",
+    )
+    reasons_note: dict[str, str] | None = Field(
+        None,
+        description="That more causes act together, in words, by language; null if not.",
+        examples=[NOTE],
+    )
 
 
 class FieldError(Answer):

@@ -136,6 +136,10 @@ class Recomputed(Answer):
     base_points: int = Field(description="Points of the average application.")
     groups: list[GroupContribution] = Field(description="One per group of features.")
     reasons: list[Reason] = Field(description="Principal reasons, the strongest first.", max_length=4)
+    reasons_suffice: bool | None = Field(None, description="Whether they alone explain a refusal.")
+    reasons_note: dict[str, str] | None = Field(
+        None, description="That more causes act together, in words, by language; null if not."
+    )
 
 
 class FoundDecision(RecordedDecision):
