@@ -30,7 +30,7 @@ class Plain(NamedTuple):
     given: dict[str, Any] | None
 
 
-class Moved(NamedTuple):
+class MovedFact(NamedTuple):
     """A fact that has moved: where it stands in a request, what it is, what it becomes."""
 
     field: str
@@ -123,12 +123,12 @@ class Variations:
         found = probability(scorer.calibration.of(scorer.model.function.raw(matrix)))
         return np.where(usual, found, 1.0)
 
-    def after(self, levers: Sequence[Lever], steps: Sequence[int]) -> tuple[Plain, list[Moved]]:
+    def after(self, levers: Sequence[Lever], steps: Sequence[int]) -> tuple[Plain, list[MovedFact]]:
         """Return the application after steps of levers, and every fact that has moved."""
         one = np.array([steps], dtype=np.intp)
         facts = {name: float(values[0]) for name, values in self._facts(levers, one).items()}
         before = self.plain.application
-        moved = [Moved(n, float(before[n]), facts[n]) for n in facts if facts[n] != before[n]]
+        moved = [MovedFact(n, float(before[n]), facts[n]) for n in facts if facts[n] != before[n]]
         repaid = int(self._repaid(levers, one)[0])
         history, records = self._history(repaid, levers)
         return Plain({**before, **facts}, history, self.plain.given), moved + records
@@ -180,7 +180,7 @@ class Variations:
 
     def _history(
         self, repaid: int, levers: Sequence[Lever]
-    ) -> tuple[dict[str, list[dict[str, Any]]] | None, list[Moved]]:
+    ) -> tuple[dict[str, list[dict[str, Any]]] | None, list[MovedFact]]:
         """Return the history after repayments, the same share of each running loan, and what has moved."""
         if not repaid or self.plain.history is None:
             return self.plain.history, []
@@ -195,7 +195,7 @@ class Variations:
                 if record.get(OVERDUE, 0.0) > debt:
                     becomes[OVERDUE] = debt  # no more is late than is owed
                 where = f"history.bureau[{place}]."
-                moved += [Moved(where + name, float(record[name]), v) for name, v in becomes.items()]
+                moved += [MovedFact(where + name, float(record[name]), v) for name, v in becomes.items()]
                 record = {**record, **becomes}
             records.append(record)
         return {**self.plain.history, "bureau": records}, moved
