@@ -11,7 +11,7 @@ from pydantic import RootModel
 from scoring.hosting import models, start
 from scoring.hosting.front import Hosted
 from scoring.hosting.worker import Worker
-from scoring.schema import Counterfactual, Decision, Explanation, ScoreRequest
+from scoring.schema import Counterfactual, Curve, Decision, Explanation, Placement, ScoreRequest
 from scoring.serving.job import ArrowJob, Job, JsonJob
 from scoring.serving.media import ARROW
 from scoring.serving.private import AsBytes, HandedOn, Reply
@@ -33,6 +33,14 @@ class Decisions(AsBytes, bentoml.IODescriptor, RootModel[list[Decision]]):
 
 class Counterfactuals(AsBytes, bentoml.IODescriptor, RootModel[list[Counterfactual]]):
     """What would turn the decisions, in the order of the applications."""
+
+
+class Placements(AsBytes, bentoml.IODescriptor, RootModel[list[Placement]]):
+    """Where the applications stand among others, in their order."""
+
+
+class Curves(AsBytes, bentoml.IODescriptor, RootModel[list[Curve]]):
+    """What one fact does for each of the applications, in their order."""
 
 
 class Explanations(AsBytes, bentoml.IODescriptor, RootModel[list[Explanation]]):
@@ -97,6 +105,18 @@ class CreditScoring:
         """Find the smallest changes within policy that would turn refusals; nothing is decided."""
         (job,) = applications
         return [await self.worker.answer_aside(job, "counterfactual")]
+
+    @bentoml.api(input_spec=Applications, output_spec=Placements)
+    async def compare(self, applications: list[Job]) -> list[bytes | Rejection]:
+        """Say where applications stand in the model's reference; groups are shown, and nobody."""
+        (job,) = applications
+        return [await self.worker.answer_aside(job, "compare")]
+
+    @bentoml.api(input_spec=Applications, output_spec=Curves)
+    async def curve(self, applications: list[Job]) -> list[bytes | Rejection]:
+        """Draw what one fact does for each application, all else equal; nothing is decided."""
+        (job,) = applications
+        return [await self.worker.answer_aside(job, "curve")]
 
     @bentoml.api(route="/score/bulk", input_spec=Applications, output_spec=Decisions)
     async def score_bulk(self, applications: list[JsonJob]) -> list[bytes | Rejection]:

@@ -43,6 +43,7 @@ FLOORS = {
         "scoring.explanation",
         "scoring.judge",
         "scoring.counterfactual",
+        "scoring.comparison",
         "scoring.trial",
     ],
     "record": ["scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"],

@@ -23,7 +23,7 @@ from tests.support.running import TAG, bentoml, environment, free_port, problem,
 
 pytestmark = pytest.mark.served
 
-ENDPOINTS = {"/score", "/explain", "/counterfactual"}
+ENDPOINTS = {"/score", "/explain", "/counterfactual", "/compare", "/curve"}
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,13 @@ import pyarrow as pa
 
 from scoring.schema import (
     Counterfactual,
+    Curve,
     Decision,
     Explanation,
     FieldError,
     FoundDecision,
     LoadedOutcomes,
+    Placement,
     Problem,
     Purpose,
     RecordedPage,
@@ -40,7 +42,7 @@ LONGEST_WAIT_S = 30.0  # for a busy service, whatever it asks for
 
 Kind = Literal["down", "busy", "refused", "failed"]
 Wanted = str | int | datetime | None
-Answer = TypeVar("Answer", Decision, Explanation, Counterfactual)
+Answer = TypeVar("Answer", Decision, Explanation, Counterfactual, Placement, Curve)
 
 SENTENCES: dict[Kind, str] = {
     "down": "The service does not answer at {url}: start it, or give its address.",
@@ -176,6 +178,31 @@ class Client:
         """
         asked = None if change is None else {"change": ",".join(change)}
         return self._post("/counterfactual", applications, Counterfactual, is_safe=True, params=asked)
+
+    def compare(
+        self,
+        applications: Sequence[Mapping[str, Any]],
+        fact: str,
+        among: str = "all",
+        beside: str | None = None,
+    ) -> list[Placement]:
+        """Ask where applications stand in the model's reference, in a group of it; nobody is shown.
+
+        Parameters
+        ----------
+        applications : sequence of mapping
+            As for `score`.
+        fact, beside : str
+            ``score`` or a feature; two are set against each other.
+        among : str
+            ``all``, ``neighbours``, or a fact whose level is the same.
+        """
+        asked = {"fact": fact, "among": among} | ({} if beside is None else {"beside": beside})
+        return self._post("/compare", applications, Placement, is_safe=True, params=asked)
+
+    def curve(self, applications: Sequence[Mapping[str, Any]], fact: str) -> list[Curve]:
+        """Ask what one fact does for each application, all else equal."""
+        return self._post("/curve", applications, Curve, is_safe=True, params={"fact": fact})
 
     def score_table(self, table: pl.DataFrame | pa.Table, key: str = "") -> pl.DataFrame:
         """Have a table of applications decided by the bulk door, in one request.

@@ -20,7 +20,7 @@ from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
 from scoring.serving.middleware import Middleware
-from scoring.serving.parameters import CHANGE, changes
+from scoring.serving.parameters import BESIDE, CHANGE, FACT, VARIED, WITHIN, changes, compared, drawn
 from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
 from scoring.serving.settings import Settings
@@ -59,6 +59,15 @@ def routes(settings: Settings) -> dict[str, Route]:
         "/explain": Route(settings.explain_rows, concurrent=settings.explain_concurrent),
         "/counterfactual": Route(
             settings.aside_rows, concurrent=settings.aside_concurrent, read=changes, parameters=[CHANGE]
+        ),
+        "/compare": Route(
+            settings.aside_rows,
+            concurrent=settings.aside_concurrent,
+            read=compared,
+            parameters=[FACT, BESIDE, WITHIN],
+        ),
+        "/curve": Route(
+            settings.aside_rows, concurrent=settings.aside_concurrent, read=drawn, parameters=[VARIED]
         ),
     }
 

@@ -140,7 +140,8 @@ class Worker:
         """Return what answers questions that decide nothing."""
         from scoring.serving.questions import Questions  # here: as for `_tables`
 
-        return Questions(decider.scorer, decider.model, self.settings.changes)
+        changes, place = self.settings.changes, models.folder(decider.model)
+        return Questions(decider.scorer, decider.model, changes, place)
 
     def _records(self) -> RecordedDecisions | None:
         """Return what answers look-ups; None where nothing is recorded, or nothing is to be found."""

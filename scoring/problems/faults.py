@@ -48,6 +48,10 @@ FAULTS: Mapping[str, Text] = texts(
         "not_a_name": "must have 1 to {maximum} printable characters",
         "other_cursor": "is not of this index, which may have been made again; begin with the first page",
         "empty": "must say something",
+        # A question that decides nothing.
+        "not_compared": "is no fact that is compared: score is one, and each feature of GET /model that a "
+        "person understands and that reads no protected attribute",
+        "not_drawn": "is no number of the application that a curve is drawn of; GET /docs.json lists them",
         # An outcome.
         "too_many": "must have at most {maximum} entries",
         "not_a_day": "must be a day, as 2026-11-21",

@@ -47,7 +47,7 @@ from scoring.schema.recorded import (
     ReviewState,
 )
 from scoring.schema.request import EXAMPLE, ApplicationRequest, History, ScoreRequest
-from scoring.schema.varied import Change, Counterfactual, Recourse
+from scoring.schema.varied import Change, Counterfactual, Curve, CurvePoint, Placement, Recourse, ValueBin
 
 APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "application_test"}
 """Population -> Kaggle name of its application table."""
@@ -71,6 +71,8 @@ __all__ = [
     "Contribution",
     "Counterfactual",
     "CreditCardBalance",
+    "Curve",
+    "CurvePoint",
     "Decision",
     "Decoder",
     "Explanation",
@@ -86,6 +88,7 @@ __all__ = [
     "ObservedOutcome",
     "OutcomeState",
     "OutcomesRequest",
+    "Placement",
     "PosCashBalance",
     "PreviousApplication",
     "Problem",
@@ -102,6 +105,7 @@ __all__ = [
     "ReviewRequest",
     "ReviewState",
     "ScoreRequest",
+    "ValueBin",
     "columns",
     "errors_of",
     "extension",

@@ -54,3 +54,56 @@ class Counterfactual(Answer):
     alternatives: list[Recourse] = Field(
         description="The nearest ways that differ in kind, the nearest first.", max_length=3
     )
+
+
+class ValueBin(Answer):
+    """A part of the values of a fact."""
+
+    kind: Literal["values", "other", "missing"] = Field(
+        default="values", description="values; other levels; or those that do not know it."
+    )
+    level: str | None = Field(default=None, description="The level of a category.")
+    above: float | None = Field(default=None, description="Numbers above this; null: no bound.")
+    to: float | None = Field(default=None, description="Numbers up to this; null: no bound.")
+
+
+class Placement(Answer):
+    """Where an application stands among others; counts are rounded to tens, and nobody is shown."""
+
+    SK_ID_CURR: int = Field(description="Application number, as asked.", ge=0, examples=[100001])
+    facts: list[str] = Field(
+        description="What is compared: one fact, or two against each other.", max_length=2
+    )
+    among: str = Field(description="In which group: all, neighbours, or the same level of a fact.")
+    values: list[float | str | None] = Field(default=[], description="The application's own values.")
+    axes: list[list[ValueBin]] = Field(default=[], description="The bins of each fact.")
+    own: list[int | None] = Field(default=[], description="The application's own bin of each fact, from 0.")
+    granted: list[int] = Field(
+        default=[], description="Granted applications of the reference in each bin; of two facts row by row."
+    )
+    refused: list[int] = Field(default=[], description="The refused ones.")
+    text: dict[str, str] = Field(description="Where it stands, or why nothing is shown, by language.")
+
+
+class CurvePoint(Answer):
+    """One value of a fact."""
+
+    value: float = Field(description="The value.")
+    probability_of_default: float = Field(description="Calibrated, all else equal.", ge=0, le=1)
+    together: float | None = Field(
+        default=None, description="The same where the linked facts follow in proportion."
+    )
+
+
+class Curve(Answer):
+    """What one fact does for one application; nothing is decided or recorded by asking."""
+
+    SK_ID_CURR: int = Field(description="Application number, as asked.", ge=0, examples=[100001])
+    fact: str = Field(description="The fact.", examples=["AMT_CREDIT"])
+    value: float | None = Field(description="What it is here.")
+    linked: list[str] = Field(description="Facts that usually move with it.", examples=[["AMT_ANNUITY"]])
+    threshold: float = Field(
+        description="Probability at or above which an application is refused.", ge=0, le=1
+    )
+    points: list[CurvePoint] = Field(description="From the lowest value to the highest.")
+    text: dict[str, str] = Field(description="What is drawn, or why nothing is, by language.")

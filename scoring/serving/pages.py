@@ -254,6 +254,7 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <table>
 <tr><td><code>POST /score</code><td>decide applications: <code>{"applications": [&hellip;]}</code>
 <tr><td><code>POST /explain</code><td>decide them and say why
+<tr><td><code>POST /compare</code>, <code>/curve</code><td>say where they stand, what one fact does
 <tr><td><code>POST /counterfactual</code><td>say what would turn refusals; nothing is decided
 <tr><td><code>GET /decisions</code><td>recorded decisions, the newest first
 <tr><td><code>GET /decisions/EVENT</code><td>one of them, explained by the model that decided

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from scoring.comparison import AMONG, is_compared
+from scoring.comparison.curve import DRAWN
 from scoring.counterfactual.policy import POLICY
 from scoring.problems import Fault
 from scoring.schema import FieldError, fault_at
@@ -25,6 +27,27 @@ CHANGE: dict[str, Any] = {
 }
 """The parameter of /counterfactual, as OpenAPI says it."""
 
+FACT: dict[str, Any] = {
+    "name": "fact",
+    "in": "query",
+    "required": True,
+    "description": "`score`, or a feature that GET /model lists and that reads no protected attribute.",
+    "schema": {"type": "string", "examples": ["AMT_INCOME_TOTAL"]},
+}
+BESIDE = {**FACT, "name": "beside", "required": False, "description": "A second fact, against the first."}
+WITHIN: dict[str, Any] = {
+    "name": "among",
+    "in": "query",
+    "description": "The group: `all`, `neighbours` (alike in amount, income, external scores, work, loans), "
+    "or a fact whose level is the same.",
+    "schema": {"type": "string", "enum": list(AMONG), "default": "all"},
+}
+VARIED = {
+    **FACT,
+    "description": "A number of the application.",
+    "schema": {"type": "string", "enum": list(DRAWN)},
+}
+
 
 def changes(query: bytes) -> frozenset[str] | None:
     """Read the levers that a client would use; None if all.
@@ -36,6 +59,35 @@ def changes(query: bytes) -> frozenset[str] | None:
     """
     found: frozenset[str] | None = _read(query, {"change": _levers}).get("change")
     return found
+
+
+def compared(query: bytes) -> dict[str, str]:
+    """Read what is compared: ``fact``, and perhaps ``among`` and ``beside``; raises as `changes`."""
+    found: dict[str, str] = _read(query, {"fact": _fact, "beside": _fact, "among": _among})
+    return _with_fact(found)
+
+
+def drawn(query: bytes) -> dict[str, str]:
+    """Read of which fact a curve is drawn; raises as `changes`."""
+    return _with_fact(_read(query, {"fact": _drawn}))
+
+
+def _with_fact(found: dict[str, str]) -> dict[str, str]:
+    if "fact" not in found:
+        raise Rejection("wrong-parameters", {"n": 1}, [fault_at(None, "fact", Fault("required"))])
+    return found
+
+
+def _fact(text: str) -> str | Fault:
+    return text if is_compared(text) else Fault("not_compared")
+
+
+def _among(text: str) -> str | Fault:
+    return text if text in AMONG else Fault("not_one_of", {"values": ", ".join(AMONG)})
+
+
+def _drawn(text: str) -> str | Fault:
+    return text if text in DRAWN else Fault("not_drawn")
 
 
 def _levers(text: str) -> frozenset[str] | Fault:

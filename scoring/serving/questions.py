@@ -1,13 +1,16 @@
-"""Questions that decide nothing, answered beside decisions: what would turn one."""
+"""Questions that decide nothing, answered beside decisions: what would turn one, where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import ClassVar
 
 from polars.exceptions import PanicException
 from pydantic import BaseModel
 
+from scoring.comparison import Peers
+from scoring.comparison.curve import CurveDrawer
 from scoring.counterfactual import Advisor
 from scoring.schema import ApplicationRequest, Request
 from scoring.scorer import Scorer
@@ -27,10 +30,14 @@ class Questions:
         Its exact tag.
     changes : collection of str
         What the lender lets a client change: keys of `counterfactual.POLICY`.
+    folder : Path
+        The scorer's, with its reference.
     """
 
-    def __init__(self, scorer: Scorer, model: str, changes: Collection[str]) -> None:
-        self._counterfactuals = Advisor(scorer, model, changes)
+    def __init__(self, scorer: Scorer, model: str, changes: Collection[str], folder: Path) -> None:
+        self._advisor = Advisor(scorer, model, changes)
+        self._peers = Peers(scorer, folder)
+        self._curves = CurveDrawer(scorer, folder)
 
     def answer(self, job: Job, question: str) -> bytes | Rejection:
         """Answer one question about each application of a request, in their order, as JSON."""
@@ -45,6 +52,16 @@ class Questions:
         return b"[%b]" % b",".join(answers)
 
     def _counterfactual(self, application: Request | ApplicationRequest, job: Job) -> BaseModel:
-        return self._counterfactuals.find(application, job.parameters)
+        return self._advisor.find(application, job.parameters)
 
-    ANSWERS: ClassVar[dict[str, Question]] = {"counterfactual": _counterfactual}
+    def _compare(self, application: Request | ApplicationRequest, job: Job) -> BaseModel:
+        return self._peers.compare(application, **job.parameters)
+
+    def _curve(self, application: Request | ApplicationRequest, job: Job) -> BaseModel:
+        return self._curves.draw(application, **job.parameters)
+
+    ANSWERS: ClassVar[dict[str, Question]] = {
+        "counterfactual": _counterfactual,
+        "compare": _compare,
+        "curve": _curve,
+    }

@@ -1,0 +1,185 @@
+"""Where an application stands: true counts of groups, none of them small; a curve as decisions have it."""
+
+from copy import copy
+
+import numpy as np
+import polars as pl
+import pytest
+
+from scoring import features
+from scoring.client import Client
+from scoring.comparison import AMONG, FILTERS, NEIGHBOURS, Peers, is_compared
+from scoring.comparison.bins import TENS, FactBins
+from scoring.comparison.curve import DRAWN, CurveDrawer
+from scoring.comparison.partition import FEWEST
+from scoring.decision import PROTECTED
+from scoring.judge import Judge
+from scoring.schema import ApplicationRequest
+from scoring.scorer import Scorer, read_reference
+from tests.support import small
+from tests.support.running import problem, put_in_store, running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small.save(tmp_path_factory.mktemp("scorer") / "scorer", 0.45, small.burdened)
+
+
+@pytest.fixture(scope="module")
+def scorer(folder):
+    return Scorer.load(folder)
+
+
+@pytest.fixture(scope="module")
+def reference(folder):
+    return read_reference(folder)
+
+
+@pytest.fixture(scope="module")
+def comparator(scorer, folder):
+    return Peers(scorer, folder)
+
+
+@pytest.fixture(scope="module")
+def requests():
+    return small.applications(40, seed=21)
+
+
+def asked(request: dict) -> ApplicationRequest:
+    return ApplicationRequest.model_validate(request)
+
+
+def test_counts_are_those_of_the_reference_to_tens(comparator, reference, requests):
+    one = comparator.compare(asked(requests[0]), "AMT_INCOME_TOTAL")
+    upper = [b.to for b in one.axes[0][:-2]]
+    for side, counts in (("granted", one.granted), ("refused", one.refused)):
+        values = reference.filter(pl.col("decision") == side)["AMT_INCOME_TOTAL"].to_numpy()
+        true = np.bincount(np.searchsorted(upper, values, side="left"), minlength=len(counts))
+        assert all(count % TENS == 0 for count in counts)
+        assert np.abs(np.array(counts) - true).max() <= TENS / 2
+    own = one.axes[0][one.own[0]]
+    assert (own.above or 0) < requests[0]["AMT_INCOME_TOTAL"] <= (own.to or np.inf)
+
+
+def test_a_sentence_says_which_share_has_no_higher_value(comparator, requests):
+    one = comparator.compare(asked(requests[0]), "AMT_INCOME_TOTAL")
+    share = sum(one.granted[: one.own[0] + 1]) / sum(one.granted)
+    assert f"{share:.0%} of the granted" in one.text["en"] and "plus haute" in one.text["fr"]
+
+
+@pytest.mark.parametrize("among", AMONG)
+def test_no_group_that_anybody_can_ask_for_is_small(comparator, reference, among):
+    """Nor is any difference of two groups: those of one partition have nobody in common."""
+    if among not in comparator._partitions:
+        return
+    groups = comparator._partitions[among].groups
+    granted = (reference["decision"] == "granted").to_numpy()
+    for group in np.unique(groups):
+        inside = groups == group
+        assert min((inside & granted).sum(), (inside & ~granted).sum()) >= FEWEST
+
+
+def test_moving_the_own_facts_a_little_gives_the_same_neighbours_or_wholly_others(comparator):
+    """Who would shift the edge of a neighbourhood person by person cannot: there is no edge of their own."""
+    base = small.applications(1, seed=5)[0]
+    partition = comparator._partitions[NEIGHBOURS]
+    known = {int(group) for group in np.unique(partition.groups)}
+    assert len(known) > 1
+    seen = set()
+    for amount in np.linspace(50_000, 900_000, 60):
+        values = features.one({**base, "AMT_CREDIT": float(amount)}, base.get("history"))
+        seen.add(partition.of(values))
+    assert len(seen) > 1 and seen <= known
+
+
+def test_the_reference_falls_into_the_very_groups_that_applications_are_asked_in(comparator, reference):
+    for partition in comparator._partitions.values():
+        rows = reference.rows(named=True)[:50]
+        assert [partition.of(row) for row in rows] == partition.groups[:50].tolist()
+
+
+def test_two_facts_leave_small_cells_empty(comparator, requests):
+    one = comparator.compare(asked(requests[0]), "AMT_INCOME_TOTAL", beside="AMT_CREDIT")
+    cells = len(one.axes[0]) * len(one.axes[1])
+    assert len(one.granted) == len(one.refused) == cells
+    assert all(count == 0 or count >= FEWEST for count in (*one.granted, *one.refused))
+
+
+def test_a_fact_may_be_compared_with_itself_by_name_only_if_it_is_not_protected():
+    barred = {column for columns in PROTECTED.values() for column in columns}
+    assert not any(is_compared(column) for column in barred)
+    assert not any(is_compared(n) for n, f in features.FEATURE_BY_NAME.items() if features.protected_by(f))
+    assert not barred & {*FILTERS, *DRAWN} and is_compared("score") and not is_compared("anything")
+
+
+def test_groups_without_anybody_and_facts_that_nobody_reads_get_a_sentence(comparator, requests):
+    strange = comparator.compare(
+        asked({**requests[0], "NAME_INCOME_TYPE": "Astronaut"}), "score", "NAME_INCOME_TYPE"
+    )
+    assert strange.granted == [] and strange.text["en"].startswith("Nobody")
+    missing = comparator.compare(asked({"SK_ID_CURR": 1}), "AMT_INCOME_TOTAL")
+    assert missing.own == [None] and missing.granted and "not known" in missing.text["en"]
+    comparator = copy(comparator)
+    comparator._known = set()
+    one = comparator.compare(asked(requests[0]), "AMT_CREDIT")
+    assert one.granted == [] and "does not hold" in one.text["en"]
+
+
+def test_a_reference_with_hardly_a_refusal_shows_nothing(scorer, folder, requests):
+    few = Peers(scorer, folder)
+    few._granted = np.ones_like(few._granted)
+    one = few.compare(asked(requests[0]), "score")
+    assert one.granted == one.refused == [] and "too few" in one.text["en"]
+
+
+def test_edges_are_round_and_levels_that_few_have_stand_together():
+    axis = FactBins.of(pl.Series("x", np.arange(1000) + 0.123456), 10)
+    assert all(edge == float(f"{edge:.3g}") for edge in axis.edges)
+    levels = FactBins.of(pl.Series("x", ["a"] * 200 + ["b"] * 150 + ["c"] * 3), 10)
+    assert levels.levels == ("a", "b") and levels.place("c") == levels.place("unseen") == 2
+
+
+@pytest.mark.parametrize("fact", ["AMT_CREDIT", "AMT_INCOME_TOTAL"])
+def test_a_curve_is_what_decisions_would_say(scorer, folder, requests, fact):
+    curve = CurveDrawer(scorer, folder).draw(asked(requests[1]), fact)
+    assert [point.value for point in curve.points] == sorted({point.value for point in curve.points})
+    assert requests[1][fact] in {point.value for point in curve.points}
+    for point in curve.points:
+        changed = {**requests[1], fact: point.value}
+        (one,) = Judge(scorer).judge([asked(changed)])
+        assert one.said["probability_of_default"] == point.probability_of_default
+        linked = {name: requests[1][name] * point.value / requests[1][fact] for name in curve.linked}
+        (other,) = Judge(scorer).judge([asked({**changed, **linked})])
+        assert point.together == (other.said["probability_of_default"] if linked else None)
+    assert curve.linked == (["AMT_ANNUITY"] if fact == "AMT_CREDIT" else [])
+
+
+def test_a_curve_of_a_fact_that_the_model_does_not_read_is_a_sentence(scorer, folder, requests):
+    curves = CurveDrawer(scorer, folder)
+    unread = next(name for name in DRAWN if name in features.FEATURE_BY_NAME)
+    curves.scorer = type("Blind", (), {"feature_names": [], "threshold": 0.1})()
+    curve = curves.draw(asked(requests[0]), unread)
+    assert curve.points == [] and "does not read" in curve.text["en"] and "ne lit pas" in curve.text["fr"]
+
+
+@pytest.mark.served
+def test_over_http_a_client_is_placed_and_wrong_questions_are_named(tmp_path_factory, folder, requests):
+    home = tmp_path_factory.mktemp("served")
+    put_in_store(folder, home)
+    with running(home) as served, Client(served.url) as client:
+        placed = client.compare(requests[:2], "score", among="neighbours")
+        assert [one.SK_ID_CURR for one in placed] == [r["SK_ID_CURR"] for r in requests[:2]]
+        assert all(sum(one.granted) >= FEWEST - 5 * TENS for one in placed)
+        (against,) = client.compare(requests[:1], "AMT_CREDIT", beside="ext_mean")
+        assert len(against.axes) == 2
+        (curve,) = client.curve(requests[:1], "AMT_CREDIT")
+        assert len(curve.points) > 5 and len(served.log()) == 0
+        for path, field in (
+            ("/compare", "fact"),
+            ("/compare?fact=CODE_GENDER", "fact"),
+            ("/compare?fact=score&among=me", "among"),
+            ("/curve?fact=DAYS_BIRTH", "fact"),
+            ("/curve?fact=AMT_CREDIT&beside=score", "beside"),
+        ):
+            (fault,) = problem(served.post(path, requests[:1]), 422).errors
+            assert fault.field == field
