@@ -25,6 +25,7 @@ MONITOR  := .venv/with-monitor
 VALIDATE := .venv/with-validate
 SITE     := .venv/with-site
 SPARK    := .venv/with-spark
+NOTEBOOKS := .venv/with-notebooks
 # `train.py` compares every family only when asked to.
 COMPARE  := $(if $(filter families all,$(ARGS)),.venv/with-compare)
 GROUP    ?= dev
@@ -35,7 +36,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --py
 
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test cover torture bench scale setup browser demo data train import first-model serve ui monitor validate bento image lint site tutorial sbom lock clean
+.PHONY: help run test cover torture bench scale setup browser demo data train import first-model serve ui monitor validate bento image lint site notebooks tutorial sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -134,6 +135,9 @@ scale: $(DEV) $(SPARK)  ## prove and measure portfolios, with Spark too (400 MB;
 site: $(SITE)  ## build the documents as a site, in var/site/
 	@zensical build --clean --strict
 
+notebooks: $(RUN) $(NOTEBOOKS)  ## look at PORTFOLIO=var/demo and at its champion: pages and .ipynb in var/notebooks/
+	@python -m notebooks --portfolio "$(PORTFOLIO)" $(ARGS)
+
 tutorial: $(DEV)  ## run every command of the tutorial, in a copy of the project
 	@python -m tests.tutorial
 
@@ -145,7 +149,7 @@ sbom: $(DEV)  ## list all that training and serving install, as CycloneDX, in va
 
 lock:  ## pin what pyproject.toml asks for, for every Python that is supported, with hashes (ARGS=-U: newer versions)
 	@test -x .venv/bin/uv || deploy/setup.sh run
-	@$(LOCK) --extra dev --extra site --extra spark pyproject.toml -o requirements.txt
+	@$(LOCK) --extra dev --extra site --extra notebooks --extra spark pyproject.toml -o requirements.txt
 	@$(LOCK) --extra serve -c requirements.txt pyproject.toml -o requirements-serving.txt
 	@for set in deliver mlflow; do UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --python-version 3.11 --python-platform linux \
 	    --no-emit-index-url --no-emit-find-links --generate-hashes --no-annotate deploy/$$set.in -o deploy/$$set.txt || exit 1; done

@@ -114,7 +114,7 @@ def test_whoever_installs_asks_for_the_hashes() -> None:
 
 def test_a_group_of_packages_is_whole_and_a_part_of_the_lock() -> None:
     whole = (ROOT / "requirements.txt").read_text()
-    parts = [set(group.blocks(group.selected(name, whole))) for name in ("dev", "site", "spark")]
+    parts = [set(group.blocks(group.selected(name, whole))) for name in ("dev", "site", "notebooks", "spark")]
     assert set.union(*parts) == set(group.blocks(whole))
     run, monitor = group.selected("run", whole), group.selected("monitor", whole)
     for text in (run, monitor):

@@ -1,0 +1,1 @@
+"""Notebooks: what a portfolio holds, and how its champion came about."""
