@@ -76,6 +76,8 @@ def explanation(found: FoundDecision, model: ServedModel) -> Explanation:
         base_points=again.base_points if again else 0,
         groups=again.groups if again else [],
         reasons=again.reasons if again else [],
+        reasons_suffice=again.reasons_suffice if again else None,
+        reasons_note=again.reasons_note if again else None,
     )
 
 

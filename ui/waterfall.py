@@ -19,7 +19,7 @@ LEAST = 0.05  # points; what moves the score by less is among the others
 
 
 @dataclass(frozen=True)
-class Bar:
+class WaterfallBar:
     """One group of facts: what it does to the score, and where its bar stands.
 
     Attributes
@@ -54,7 +54,7 @@ class Waterfall:
         Points before the first step and after the last one.
     base_at, score_at : float
         Where they stand on the track, in percent.
-    steps : sequence of Bar
+    steps : sequence of WaterfallBar
         The heaviest first.
     note : str
         The same in a sentence.
@@ -64,7 +64,7 @@ class Waterfall:
     score: str
     base_at: float
     score_at: float
-    steps: Sequence[Bar]
+    steps: Sequence[WaterfallBar]
     note: str
 
 
@@ -86,7 +86,7 @@ def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Waterf
         return 100 * (points - low) / room
 
     steps = [
-        Bar(
+        WaterfallBar(
             title=of_service(model.facts["groups"].get(one.group, {}), lang) or one.group,
             kind="lowers" if one.points < 0 else "raises" if one.points else "keeps",
             points=signed(one.points, lang),

@@ -128,7 +128,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def _last(handlers: Handlers, upload: Path) -> Updates:
     """Return the last thing that the tab of files shows."""
-    *_, last = handlers.score_file(str(upload), False, lambda _share, _text: None)
+    *_, last = handlers.score_file(str(upload), False)
     return last
 
 
