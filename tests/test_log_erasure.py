@@ -1,5 +1,6 @@
 """A person can be erased from the log, which says of all others what it said, and shows any change."""
 
+import io
 import json
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from scoring.decisions import Filter, Follower, Index, by_event, page, place_of
 from scoring.inference_log import (
     InferenceLog,
+    LogError,
     anchors_folder,
     find,
     identity,
@@ -24,9 +27,13 @@ from scoring.inference_log import (
     read,
     verify,
 )
-from scoring.inference_log.erase import FaultyError, erase
+from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
-from scoring.inference_log.packing import log_files, open_log, packed
+from scoring.inference_log.packing import log_files, open_log, packed, unpacked
+from scoring.inference_log.ship import ship
+from scoring.inference_log.shipped import InStore, verify_shipped
+from scoring.inference_log.store import Folder, ShippingError
+from scoring.inference_log.table import rows_of
 from tests.support.logs import NAME, NOON, ROOT, decided, entry, run, write
 
 STEM = "0123456789abcdef01234567"
@@ -248,7 +255,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from scoring.inference_log import anchors_folder
-from scoring.inference_log.erase import erase
+from scoring.inference_log.erasing import erase
 left = [int(sys.argv[3])]
 def counted(call):
     def counting(*arguments, **named):
@@ -290,3 +297,115 @@ def test_retention_takes_the_record_of_an_erasure_with_what_it_speaks_of(folder,
     assert list(folder.glob(f"*{SUFFIX}"))  # the outcome is of the day after
     purge(folder, anchors_folder(folder), key, date(2026, 11, 23), NOON)
     assert not list(folder.glob(f"*{SUFFIX}")) and not faults(folder, key)
+
+
+def stored(tmp_path: Path, key: bytes) -> Folder:
+    """Ship the log, and that of another machine, where nothing else is about the client."""
+    store = Folder(tmp_path / "store")
+    write(tmp_path / "other", key, records=2, worker="w2").close()
+    for folder in (tmp_path / "log", tmp_path / "other"):
+        ship(folder, anchors_folder(folder), key, store, lambda: NOON)
+    return store
+
+
+def everything(store: Folder) -> bytes:
+    """Return all that can be read in a store, unpacked."""
+    found = []
+    for key in store.keys(""):
+        content = store.get(key) or b""
+        if key.endswith(".parquet"):
+            content = pl.read_parquet(content).write_csv().encode()
+        elif ".arrow" in key:
+            content = rows_of(key, content).write_csv().encode()
+        elif key.endswith(".zst"):
+            content = unpacked(io.BufferedReader(io.BytesIO(content))).read()
+        found.append(content)
+    return b"".join(found)
+
+
+@pytest.mark.parametrize("is_purged", [False, True])
+def test_what_was_shipped_is_erased_too(folder, key, tmp_path, is_purged):
+    store, who = stored(tmp_path, key), pseudonym(key, WHO).encode()
+    if is_purged:  # here, not there
+        purge(folder, anchors_folder(folder), key, date(2026, 11, 22), NOON)
+    before = everything(store)
+    assert who in before and b"neighbour" in before
+    arguments = ("--log", folder, "--key-file", tmp_path / "pseudonym.key", "--store", store.root)
+    done = run("erase", "--client", WHO, "--reason", REASON, *arguments)
+    assert done.exit_code == 0 and "objects of the store were written anew" in done.stdout, done.output
+    after = everything(store)
+    assert who not in after and b"neighbour" not in after
+    verdict = verify_shipped(store, key)
+    assert not verdict.faults and not faults(folder, key) and verdict.files == 3
+    events = [event for name in store.keys("decisions") for event in read_parquet(store, name)["event_id"]]
+    assert len(events) == len(set(events)) == 19 + 2
+    shipped = ship(folder, anchors_folder(folder), key, store, lambda: NOON)
+    assert shipped.files == 1 and who not in everything(store)  # the note of the erasure
+    again = run("erase", "--client", WHO, "--reason", REASON, *arguments)
+    assert again.exit_code == 2 and "nothing in the log" in again.stderr
+
+
+def read_parquet(store: Folder, name: str) -> pl.DataFrame:
+    return pl.read_parquet(store.get(name) or b"")
+
+
+def test_what_is_erased_before_it_is_shipped_verifies_there(folder, key, tmp_path):
+    erased(folder, key)
+    store = stored(tmp_path, key)
+    assert not verify_shipped(store, key).faults and pseudonym(key, WHO).encode() not in everything(store)
+
+
+def test_a_store_that_fails_in_the_midst_is_erased_by_the_same_command(folder, key, tmp_path, monkeypatch):
+    store, whole = stored(tmp_path, key), Folder.put
+    copies, heads = InStore(store, key, lambda: NOON), anchors_folder(folder)
+    for allowed in range(6):
+        left = [allowed]
+
+        def put(self: Folder, name: str, content: bytes, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise ShippingError("the store is full.")
+            whole(self, name, content)
+
+        monkeypatch.setattr(Folder, "put", put)
+        with pytest.raises(ShippingError):
+            erase(folder, heads, key, WHO, REASON, lambda: NOON, shipped=copies)
+        monkeypatch.undo()
+        with pytest.raises(LogError, match="give it with --store"):
+            erased(folder, key)
+        with pytest.raises(LogError, match="an erasure was ended in its midst"):
+            ship(folder, heads, key, store, lambda: NOON)
+        assert any("ended in its midst" in why for _, _, why in faults(folder, key))
+    done = erase(folder, heads, key, WHO, REASON, lambda: NOON, shipped=copies)
+    assert done.finished == 1 and done.decisions == 3
+    assert not faults(folder, key) and not verify_shipped(store, key).faults
+    assert pseudonym(key, WHO).encode() not in everything(store) + content(folder)
+
+
+def test_retention_reaches_the_store(folder, key, tmp_path):
+    store = stored(tmp_path, key)
+    now, before = datetime.now(UTC).date(), date(2026, 11, 22)
+    arguments = ("--log", folder, "--key-file", tmp_path / "pseudonym.key", "--store", store.root)
+    if (now - before).days < 1:
+        pytest.skip("the clock stands before the log")
+    done = run("purge", "--days", (now - before).days, *arguments)
+    assert done.exit_code == 0 and "2 files of the store are gone as well" in done.stdout, done.output
+    assert {name.split("/")[1] for name in store.keys("files")} == {"day=2026-11-22"}
+    assert not store.keys("decisions")  # of the second day there are notes only
+    verdict = verify_shipped(store, key)
+    assert (verdict.files, verdict.purged, verdict.faults) == (1, 2, [])
+    other = tmp_path / "other"
+    assert ship(other, anchors_folder(other), key, store, lambda: NOON).before == 1  # it does not come back
+
+
+def test_a_store_that_was_changed_is_found(folder, key, tmp_path):
+    store = stored(tmp_path, key)
+    assert run("verify", "--store", store.root, "--key-file", tmp_path / "pseudonym.key").exit_code == 0
+    for name in [name for name in store.keys("") if name.startswith(("files", "manifests"))]:
+        whole = store.get(name) or b""
+        for changed in (whole[:-2] + b"!\n", None):
+            store.put(name, changed) if changed else store.remove(name)
+            is_seen = bool(verify_shipped(store, key).faults)
+            assert is_seen or (changed is None and name.startswith("manifests")), name
+        store.put(name, whole)
+    assert not verify_shipped(store, key).faults and folder.exists()

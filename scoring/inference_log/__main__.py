@@ -22,14 +22,15 @@ from scoring.inference_log.backup import back_up
 from scoring.inference_log.backup import restore as restore_from
 from scoring.inference_log.chain import ChainFault, files_before, verify
 from scoring.inference_log.chain import purge as purge_files
-from scoring.inference_log.erase import FaultyError
-from scoring.inference_log.erase import erase as erase_client
+from scoring.inference_log.erasing import FaultyError
+from scoring.inference_log.erasing import erase as erase_client
 from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
 from scoring.inference_log.record import LogError
 from scoring.inference_log.renewal import renew as renew_log
 from scoring.inference_log.ship import ship as ship_files
+from scoring.inference_log.shipped import InStore, purge_shipped, verify_shipped
 from scoring.inference_log.store import open_store
 
 FAULTY, BAD_INPUT = 1, 2
@@ -47,6 +48,12 @@ LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", env
 Anchors = Annotated[
     Path | None,
     typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
+]
+Stored = Annotated[
+    str,
+    typer.Option(
+        "--store", help="Where it was shipped: a folder or s3://BUCKET/FOLDER.", envvar=settings.STORE.name
+    ),
 ]
 KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
@@ -88,17 +95,25 @@ def _show(faults: list[ChainFault]) -> None:
 
 
 @app.command("verify", epilog="Example: python -m scoring.inference_log verify --log var/log")
-def verify_command(log: LogFolder = LOG, anchors: Anchors = None, key_file: KeyFile = KEY_FILE) -> None:
+def verify_command(
+    log: LogFolder = LOG,
+    anchors: Anchors = None,
+    key_file: KeyFile = KEY_FILE,
+    store: Annotated[str, typer.Option(help="Check what was shipped there, and not the log.")] = "",
+) -> None:
     """Say whether the log is as it was written: every record by its chain, every file by its anchor.
 
-    A file that is gone with its anchor is missed by the next one; the newest, with none after it, is not.
+    A file that is gone with its anchor is missed by the next one; the newest, with none after it, is not. In
+    a store every file is checked by itself, and by its signed manifest.
 
     Exit codes: 0 it is, 1 it is not (file and line are named), 2 no such log.
     """
-    with _printed():
-        _must_be(log)
-        key = pseudonym_key(key_file, is_new_allowed=False) if key_file.exists() else None
-        with errors.status("Checking the log"):
+    with _printed(), errors.status("Checking"):
+        if store:
+            verdict = verify_shipped(open_store(store), pseudonym_key(key_file, is_new_allowed=False))
+        else:
+            _must_be(log)
+            key = pseudonym_key(key_file, is_new_allowed=False) if key_file.exists() else None
             verdict = verify(log, anchors or anchors_folder(log), key)
     for note in verdict.notes:
         console.print(f"note: {escape(note)}")
@@ -179,9 +194,12 @@ def purge(
     log: LogFolder = LOG,
     anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
+    store: Stored = "",
     is_forced: Annotated[bool, typer.Option("--force", help="Purge even what does not verify.")] = False,
 ) -> None:
     """Delete what is older than the retention; a signed tombstone of each file stays, and verify passes.
+
+    The index follows by itself; with --store what was shipped goes as well.
 
     Exit codes: 0 done, 1 nothing purged because an old file is not as it was written, 2 wrong use.
     """
@@ -199,9 +217,12 @@ def purge(
             )
             raise typer.Exit(FAULTY)
         gone = purge_files(log, place, key, before, now)
+        stored = purge_shipped(open_store(store), key, before, now) if store else 0
     console.print(
         f"{len(gone)} files from before {before} are gone; {len(old) - len(gone)} stay for want of an anchor."
     )
+    if store:
+        console.print(f"{stored} files of the store are gone as well.")
 
 
 @app.command(epilog="Example: python -m scoring.inference_log ship --to /srv/decisions")
@@ -256,12 +277,14 @@ def erase(
     log: LogFolder = LOG,
     anchors: Anchors = None,
     key_file: KeyFile = KEY_FILE,
+    store: Stored = "",
     is_forced: Annotated[bool, typer.Option("--force", help="Erase even in what does not verify.")] = False,
 ) -> None:
     """Erase a person: inputs, reasons, reviews, outcomes, pseudonym go; that a decision was made stays.
 
     A signed record says what stands where something else stood: verify accepts that, and nothing else. The
-    index follows. The service may run. Who is stopped says the same command again.
+    index follows. The service may run. Who is stopped says the same command again. With --store what was
+    shipped is erased as well, whether or not the log has it still.
 
     Exit codes: 0 erased, 1 nothing is erased because a file is not as it was written, 2 nothing is known of
     the client, or wrong use.
@@ -269,6 +292,10 @@ def erase(
     with _printed():
         _must_be(log)
         key = pseudonym_key(key_file, is_new_allowed=False)
+
+        def now() -> datetime:
+            return datetime.now(UTC)
+
         try:
             with errors.status("Erasing"):
                 done = erase_client(
@@ -277,8 +304,9 @@ def erase(
                     key,
                     client,
                     reason,
-                    lambda: datetime.now(UTC),
+                    now,
                     is_forced,
+                    InStore(open_store(store), key, now) if store else None,
                 )
         except FaultyError as error:
             _show(error.faults)
@@ -289,6 +317,10 @@ def erase(
     if done.finished:
         console.print(f"{done.finished} erasures that were ended in their midst are finished.")
     console.print(f"Erased: {done.decisions} decisions; {done.lines} lines and {done.rows} rows of tables.")
+    if store:
+        console.print(f"{done.objects} objects of the store were written anew.")
+    else:
+        console.print("note: without --store, nothing that was shipped is looked at.")
 
 
 @app.command(epilog='Example: python -m scoring.inference_log renew --reason "key lost with the old disk"')

@@ -13,12 +13,16 @@ the hash of the file before and after. The erasure itself is a note in the chain
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from scoring.inference_log.disk import named, read_small
+from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
 
 SUFFIX = ".erasure"
@@ -67,6 +71,7 @@ class Erasure:
     lines: tuple[ErasedLine, ...] = ()
     tables: tuple[ErasedTable, ...] = ()
     whose: str | None = None
+    is_shipped: bool = False  # it is one of a store as well
 
     @property
     def files(self) -> set[str]:
@@ -146,3 +151,26 @@ class Erasures:
         """Return the records that speak of a file or of one of its tables."""
         its = {name, *tables}
         return [path for path, erasure in self.all if its & erasure.files]
+
+
+@contextmanager
+def alone(folder: Path, is_shipping: bool = False) -> Iterator[None]:
+    """Be the only one that erases, while nobody ships; or one of several that ship, while nobody erases.
+
+    Raises
+    ------
+    LogError
+        If others are at work.
+    """
+    try:
+        lock = os.open(folder / ".erase.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise LogError(f"{folder} cannot be written: {error.strerror}; let this user write there.") from error
+    try:
+        fcntl.flock(lock, (fcntl.LOCK_SH if is_shipping else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        raise LogError("an erasure or a shipment is at work on this log; wait until it is done.") from None
+    else:
+        yield
+    finally:
+        os.close(lock)

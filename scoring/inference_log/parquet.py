@@ -126,17 +126,31 @@ def add(store: Store, parts: Sequence[Part]) -> int:
     return doubled
 
 
-def remove(store: Store, key: str, events: pl.Series) -> int:
-    """Take events out of an object; return how many were in it."""
+def remove(store: Store, key: str, events: pl.Series, who: str | None = None) -> int:
+    """Take events out of an object, and whatever is of a person; return how many were in it."""
     file = store.opened(key)
     if file is None:
         return 0
     with file:
         table = pl.read_parquet(file.read())
-    kept = table.filter(~pl.col(EVENT).is_in(events.implode()))
+    gone = pl.col(EVENT).is_in(events.implode()) | pl.col("applicant").eq_missing(pl.lit(who))
+    kept = table.filter(~gone)
     if kept.height < table.height:
         put_checked(store, key, content(kept))
     return table.height - kept.height
+
+
+def events_of(store: Store, who: str) -> list[str]:
+    """Return the events of a person, by the pseudonym, in a whole store."""
+    from pyarrow import parquet
+
+    found: list[str] = []
+    for key in sorted(store.keys(DECISIONS)):
+        if (file := store.opened(key)) is not None:
+            with file:
+                table = pl.DataFrame(parquet.read_table(file, columns=[EVENT, "applicant"]))
+            found += table.filter(pl.col("applicant") == who)[EVENT].to_list()
+    return found
 
 
 def _beside(store: Store, own: Iterable[str]) -> list[str]:

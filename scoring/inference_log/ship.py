@@ -24,6 +24,7 @@ from scoring.inference_log import parquet
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import tables_of, verify_file
 from scoring.inference_log.disk import open_regular
+from scoring.inference_log.erasure import Erasures, alone
 from scoring.inference_log.following import identity
 from scoring.inference_log.packing import left_plain, log_files, pack, packed
 from scoring.inference_log.reader import SetAside
@@ -123,9 +124,24 @@ def ship(
     ShippingError
         If the store cannot be used, or has another log.
     """
+    with alone(folder, is_shipping=True):
+        return _ship(folder, anchors, key, store, now, tell)
+
+
+def _ship(
+    folder: Path,
+    anchors: Path,
+    key: bytes,
+    store: Store,
+    now: Callable[[], datetime],
+    tell: Callable[[str], None],
+) -> Shipped:
     check_owner(store, key, is_taken=True)
     for path in left_plain(folder, anchors, key):
         pack(path)  # what was closed lately, or left by who was killed
+    erasures = Erasures.load(folder, key)
+    if any(erasure.whose is not None for _, erasure in erasures.all):
+        raise LogError("an erasure was ended in its midst: say its command again, and then ship.")
     done, known = Shipped(), dict[str, set[str]]()
     whole: list[Manifest] = []
     parts: list[parquet.Part] = []
@@ -148,7 +164,9 @@ def ship(
             continue
         tell(path.name)
         name, set_aside = Path(manifest.key).stem, SetAside()
-        manifest.objects.extend(_put_files(store, folder, anchors, path, f"{FILES}/day={day}/{name}"))
+        manifest.objects.extend(
+            _put_files(store, folder, anchors, path, f"{FILES}/day={day}/{name}", erasures)
+        )
         for part in parquet.parts_of(path, name, set_aside):
             manifest.decisions.append(part.key)
             parts.append(part)
@@ -204,10 +222,13 @@ def _closed(folder: Path, anchors: Path, key: bytes, left: list[str]) -> Iterato
             left.append(f"{path.name}: it is closed, but could not be packed")
 
 
-def _put_files(store: Store, folder: Path, anchors: Path, path: Path, under: str) -> list[list[str | int]]:
-    """Put a file, its anchor and its tables into the store; what is there already is not sent again."""
+def _put_files(
+    store: Store, folder: Path, anchors: Path, path: Path, under: str, erasures: Erasures
+) -> list[list[str | int]]:
+    """Put a file, its anchor, tables and erasures into the store; what is there already is not sent again."""
     there = store.keys(under)
-    tables = (folder / name for name in tables_of(path))
+    names = tables_of(path)
+    tables = [*(folder / name for name in names), *erasures.of_file(path.name, names)]
     objects: list[list[str | int]] = []
     for one in (packed(path), anchors / f"{path.name}{ANCHOR}", *tables):
         try:

@@ -8,23 +8,22 @@ erasure, in the chain, tells those who follow the log, such as the index.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.chain import ChainFault, verify_file
 from scoring.inference_log.disk import lines, named, open_regular, sync_folder, write_new
-from scoring.inference_log.erasure import SUFFIX, ErasedLine, ErasedTable, Erasure, Erasures
+from scoring.inference_log.erasure import SUFFIX, ErasedLine, ErasedTable, Erasure, Erasures, alone
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import NOTE_VERSION
 from scoring.inference_log.packing import DRAFT, DamagedError, log_files, open_log, overwrite
@@ -44,6 +43,16 @@ class FaultyError(LogError):
     def __init__(self, faults: list[ChainFault]) -> None:
         self.faults = faults
         super().__init__("an affected file is not as it was written")
+
+
+class ShippedCopies(Protocol):
+    """What was shipped of a log."""
+
+    def events(self, who: str) -> Sequence[str]:
+        """Return the events of a person."""
+
+    def erase(self, erasure: Erasure, scratch: Path) -> int:
+        """Erase there what an erasure is about; return how many objects were written anew."""
 
 
 @dataclass
@@ -74,6 +83,7 @@ def erase(
     reason: str,
     now: Callable[[], datetime],
     is_forced: bool = False,
+    shipped: ShippedCopies | None = None,
 ) -> Erased:
     """Erase a client from a log, and finish what was ended in its midst.
 
@@ -91,6 +101,8 @@ def erase(
         Gives the time.
     is_forced : bool
         Erase even in a file that does not verify.
+    shipped : ShippedCopies, optional
+        What was shipped.
 
     Raises
     ------
@@ -102,14 +114,15 @@ def erase(
     if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
     who, done = pseudonym(key, client), Erased()
-    with _alone(folder):
+    with alone(folder):
         before = Erasures.load(folder, key)
         for path, erasure in before.all:
             if erasure.whose is not None:
-                _finish(folder, anchors, key, path, erasure, now, done)
+                _finish(folder, anchors, key, path, erasure, now, done, shipped)
                 done.finished += 1
-        plan = affected_by(folder, anchors, key, who, now())
-        if not plan.lines and not plan.tables:
+        known = shipped.events(who) if shipped is not None else ()
+        plan = affected_by(folder, anchors, key, who, now(), known)
+        if not plan.lines and not plan.tables and not known:
             if done.finished:
                 return done
             raise LogError(_unknown(folder, before))
@@ -124,11 +137,12 @@ def erase(
             tuple(plan.lines),
             tuple(plan.tables),
             who,
+            shipped is not None,
         )
         path = folder / f"{erasure.id}{SUFFIX}"
         sync_folder(folder)  # the new tables are there before the record that names them
         _write(path, erasure, key)
-        _finish(folder, anchors, key, path, erasure, now, done)
+        _finish(folder, anchors, key, path, erasure, now, done, shipped)
     return done
 
 
@@ -138,23 +152,6 @@ def _unknown(folder: Path, before: Erasures) -> str:
         f"nothing in the log {folder} is about this client: no decision was recorded here, or all was erased "
         f"before, which leaves nothing to know it by; {past}. Look at the number, and at --log."
     )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Be the only one that erases."""
-    try:
-        lock = os.open(folder / ".erase.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise LogError(f"{folder} cannot be written: {error.strerror}; let this user write there.") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise LogError("another erasure is at work on this log; wait until it is done.") from None
-    else:
-        yield
-    finally:
-        os.close(lock)
 
 
 def affected_by(
@@ -174,7 +171,7 @@ def affected_by(
         path.unlink(missing_ok=True)  # of one that was ended before its record was there
     needle = f'"{who}"'.encode()
     for path in log_files(folder):
-        for start, line in _committed(path, anchors, key):
+        for start, line in committed(path, anchors, key):
             if b'"table":' in line:
                 if found := _in_table(folder, line, who, plan.events):
                     plan.tables.append(found)
@@ -185,7 +182,7 @@ def affected_by(
                     plan.events.append(about["event_id"])
     events = set(plan.events)
     for path in log_files(folder) if events else ():
-        for start, line in _committed(path, anchors, key):
+        for start, line in committed(path, anchors, key):
             if any(mark in line for mark in _ABOUT_EVENTS) and needle not in line:
                 if json.loads(line)["about"].get("event_id") not in events:
                     continue
@@ -195,7 +192,7 @@ def affected_by(
     return plan
 
 
-def _committed(path: Path, anchors: Path, key: bytes) -> Iterator[tuple[int, bytes]]:
+def committed(path: Path, anchors: Path, key: bytes) -> Iterator[tuple[int, bytes]]:
     """Give the lines of a file that are there to stay, each with its first byte."""
     try:
         anchor = read_anchor(anchors / f"{path.name}{ANCHOR}", key)
@@ -286,8 +283,13 @@ def _finish(
     erasure: Erasure,
     now: Callable[[], datetime],
     done: Erased,
+    shipped: ShippedCopies | None,
 ) -> None:
-    """Do what a record says, note it in the chain, and sign that it is done."""
+    """Do what a record says, here and in the store, note it in the chain, and sign that it is done."""
+    if erasure.is_shipped and shipped is None:
+        raise LogError(
+            "an erasure that was ended in its midst is one in a store as well: give it with --store."
+        )
     try:
         apply(folder, erasure)
     except OSError as error:
@@ -303,6 +305,8 @@ def _finish(
         writer.notes("erasure", notes, now())
     finally:
         writer.close()
+    if shipped is not None:
+        done.objects += shipped.erase(erasure, folder)
     _write(path, replace(erasure, whose=None), key)
     done.decisions += len(erasure.events)
     done.lines += len(erasure.lines)
