@@ -7,6 +7,7 @@ difference is divided by that of the applicants. Portfolios are shuffled, as len
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -25,6 +26,7 @@ import typer
 from rich.console import Console
 
 from benchmarks import executors
+from benchmarks.layout import plain
 from benchmarks.results import record
 from scoring.synthetic import write
 from tests.support import small
@@ -32,6 +34,8 @@ from tests.support import small
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "bench" / "scale"
 FILE = Path(__file__).with_name("scale.json")
+DOCUMENT = ROOT / "BENCHMARKS.md"
+OUT = FOLDER / f"out-{os.getpid()}"
 TAG = "credit_scoring:scale"
 COMMAND = "make scale"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -72,7 +76,7 @@ def portfolio(applicants: int) -> Path:
     folder = FOLDER / f"portfolio-{applicants}"
     if not folder.is_dir():
         console.print(f"making {applicants} applicants")
-        write(folder, 1, applicants, seed=1, is_shuffled=True)
+        write(folder, 100, applicants, seed=1, is_shuffled=True)
     return folder
 
 
@@ -149,14 +153,15 @@ def measure(
         for size in chosen:
             source = portfolio(size)
             for engine in engines or ["pool", "spark"]:
-                with emptied(FOLDER / "out") as out:
+                with emptied(OUT) as out:
                     cost = measured(command("score", source, out, engine))
                 found.setdefault((engine, size), []).append(cost)
                 parts = ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in cost.cpu.items())
                 console.print(f"{engine} {size}: {cost.wall:.1f} s, CPU s: {parts}, {cost.peak:.0f} MiB")
-            with emptied(FOLDER / "out") as out:
+            with emptied(OUT) as out:
                 reading.setdefault(size, []).append(measured(command("split", source, out, "pool")).total)
     keep(found, reading, chosen)
+    tables()
 
 
 def keep(found: dict[tuple[str, int], list[Cost]], reading: dict[int, list[float]], sizes: list[int]) -> None:
@@ -211,6 +216,16 @@ def digest(out: Path) -> str:
 
 
 @app.command()
+def tables() -> None:
+    """Measure nothing: write the table of BENCHMARKS.md from benchmarks/scale.json."""
+    start, end = "<!-- figures: scale -->", "<!-- end: scale -->"
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(start)
+    records = json.loads(FILE.read_text(encoding="utf-8"))
+    DOCUMENT.write_text(f"{before}{start}\n{plain(records)}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+@app.command()
 def kills(
     applicants: Annotated[int, typer.Option(help="Of the portfolio.")] = 4_000,
     times: Annotated[int, typer.Option(help="Kills of the pool at random points; of executors a stage.")] = 5,
@@ -223,12 +238,12 @@ def kills(
     """
     source, chance = portfolio(applicants), random.Random(seed)
     more = ("--buckets", "8")
-    with emptied(FOLDER / "whole") as whole:
+    with emptied(OUT.with_name(f"{OUT.name}-whole")) as whole:
         cost = measured(command("score", source, whole, "pool", *more))
         expected = digest(whole)
-    fired, line = 0, command("score", source, FOLDER / "out", "pool", *more)
+    fired, line = 0, command("score", source, OUT, "pool", *more)
     for number in range(times):
-        with emptied(FOLDER / "out") as out:
+        with emptied(OUT) as out:
             fired += killed(line, chance.uniform(0.1, 0.95) * cost.wall)
             measured(line)
             check(digest(out) == expected, f"after kill {number + 1} the pool wrote something else")
@@ -237,10 +252,10 @@ def kills(
     record(what, 0, f"of {times}", 0, True, COMMAND, FILE)
     console.print(f"pool: {times} kills, every run went on to the same bytes")
     if has_spark:
-        with emptied(FOLDER / "cluster") as folder, executors.cluster(folder) as master:
+        with emptied(OUT.with_name(f"{OUT.name}-cluster")) as folder, executors.cluster(folder) as master:
             for stage in executors.STAGES:
                 for number in range(times):
-                    with emptied(FOLDER / "out") as out:
+                    with emptied(OUT) as out:
                         line = command("score", source, out, "spark", *more, "--master", master, *SMALL)
                         executors.kill_one(stage, line, out, folder / "local", family)
                         said = f"{stage}: after kill {number + 1} Spark wrote something else"

@@ -32,7 +32,7 @@ def test_the_bounds_of_a_figure_are_kept_with_it(tmp_path: Path) -> None:
     assert (kept["low"], kept["high"]) == (0.4123, 0.6)
 
 
-@pytest.mark.parametrize("file", ["results.json", "model.json"])
+@pytest.mark.parametrize("file", ["results.json", "model.json", "scale.json"])
 def test_a_recorded_command_names_a_portfolio_that_is_there_or_can_be_made(file: str) -> None:
     for kept in json.loads(FILE.with_name(file).read_text()):
         last = kept["command"].rsplit(" && ", 1)[-1]

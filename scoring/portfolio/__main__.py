@@ -319,6 +319,8 @@ def _run(command: Command, asked: PortfolioAsked, tag: str | None, store: Path) 
     """Do one thing with a portfolio, and say how it went."""
     began = time.perf_counter()
     with _said(), _bar() as progress:
+        if asked.engine == "spark":
+            _check_spark(asked)
         model = None if tag is None else _model(tag, store.expanduser())
         said = f"model {model.tag} of {store}, " if model else ""
         here = f"{asked.processes or processors()} processes"
@@ -347,17 +349,23 @@ def _here(command: Command, asked: PortfolioAsked, model: NamedScorer | None, pr
     )
 
 
-def _on_spark(
-    command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step
-) -> RunSummary:
+def _check_spark(asked: PortfolioAsked) -> None:
+    """Refuse what Spark cannot be asked, before anything is loaded."""
     if asked.run_name is None:
         raise RunError("Spark does not hash what it reads, so the run needs a name: give it with --run.")
     if wrong := [one for one in asked.conf if "=" not in one]:
         raise typer.BadParameter(f"{wrong[0]!r} is no setting; give NAME=VALUE.", param_hint="--conf")
     try:
-        from scoring.portfolio import spark
+        import pyspark  # noqa: F401
     except ImportError:
         raise RunError("there is no pyspark here; `pip install 'pyspark>=4.1'`, with Java 17.") from None
+
+
+def _on_spark(
+    command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step
+) -> RunSummary:
+    from scoring.portfolio import spark
+
     with spark.session(asked.master, dict(one.split("=", 1) for one in asked.conf)) as session:
         return spark.run(
             session,
@@ -366,7 +374,7 @@ def _on_spark(
             command,
             model,
             partial(datetime.now, UTC),
-            run_name=asked.run_name,
+            run_name=asked.run_name or "",
             population=asked.population,
             buckets=asked.buckets,
             is_slow_allowed=asked.is_slow_allowed,
