@@ -318,6 +318,31 @@ def test_reviews_are_followed_before_or_after_their_decision_and_the_first_count
     is_as_the_log(log, index)
 
 
+def test_what_the_model_sends_to_a_person_waits_though_it_is_granted(log, index):
+    following = follower(log, index)
+    asked = {"review": ("near_threshold",)}
+    log.record([entry(1, **asked), entry(2), entry(3, purpose="test", **asked)], NOON)
+    clients, verdict, inputs = decided(4)
+    granted = verdict.with_columns(pl.lit("granted").alias("decision"))
+    with log.table("0123456789abcdef01234567", "r", "bank", NOON) as table:
+        table.add(clients, granted.with_columns(review=pl.Series([False, None, True, False])), inputs)
+        table.add(clients, granted, inputs)
+        table.commit()
+    following.step()
+    queue = {event_id(1), "0123456789abcdef01234567" + f"{2:08x}"}
+    assert {one.event_id for one in everything(index, Filter(review="waiting"))} == queue
+    assert find(log.folder, event_id(1))["audit"]["review"] == ["near_threshold"]
+    observed = {"defaulted": False, "observed_on": "2027-11-30"}
+    log.note("outcome", {"event_id": event_id(1), **observed}, NOON + timedelta(hours=1))
+    following.step()
+    assert {one.event_id for one in everything(index, Filter(review="waiting"))} == queue
+    said = {"verdict": "confirmed", "decision": "granted", "reason": "as usual", "operator": "ann"}
+    log.note("review", {"event_id": event_id(1), **said}, NOON + timedelta(hours=2))
+    following.step()
+    assert by_event(index, event_id(1), NOW).review == "confirmed"
+    is_as_the_log(log, index)
+
+
 def test_every_filter_gives_what_the_log_has(log, index):
     fill(log, range(40))
     second = log.under("m:2", ("income_type",))

@@ -188,6 +188,7 @@ class Decider:
                     operator=request.operator,
                     purpose=request.purpose,
                     reasons=tuple(reason.feature for reason in said["reasons"]) if is_explained else None,
+                    review=tuple(said["review_reasons"]),
                 )
             )
         return Decided(decisions, entries)

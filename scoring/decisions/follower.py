@@ -51,9 +51,12 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
-def waits(purpose: str, decision: str) -> str:
-    """Return the state of a decision's review before anybody reviewed it: who is refused may ask for one."""
-    return "waiting" if purpose == "decision" and decision == "refused" else "none"
+def waits(purpose: str, decision: str, is_asked: bool = False) -> str:
+    """Return the state of a decision's review before anybody reviewed it: who is refused may ask for one.
+
+    ``is_asked``: the model itself asked that a person look.
+    """
+    return "waiting" if purpose == "decision" and (decision == "refused" or is_asked) else "none"
 
 
 @dataclass
@@ -326,13 +329,13 @@ class Follower:
                 "operator": part.operator,
                 "purpose": part.purpose,
             }
-            moment = microseconds(part.time)
+            moment, asked = microseconds(part.time), set(part.review)
             for row, said in enumerate(table.select(names).iter_rows(named=True)):
                 if said["applicant"] is None:
                     continue  # it was erased
                 batch.rows.append(
                     {
-                        **_said({**said, **about}, about),
+                        **_said({**said, **about}, {**about, "review": row in asked}),
                         "event": packed(said["event_id"]),
                         "time": moment,
                         "applicant": packed(said["applicant"]),
@@ -452,8 +455,8 @@ class Follower:
             ends = {bytes(event): OUTCOMES[defaulted] for event, defaulted in latest}
             moved = []
             for event, kind in found:
-                model, purpose, decision = kinds[kind][:3]
-                review = verdicts.get(bytes(event)) or waits(purpose, decision)
+                model, purpose, decision, before, _ = kinds[kind]
+                review = verdicts.get(bytes(event)) or waits(purpose, decision, before == "waiting")
                 now = (model, purpose, decision, review, ends.get(bytes(event), "unknown"))
                 moved.append({"of": event, "to": self._kind(connection, now)})
             change = update(schema.decisions).where(table.event == bindparam("of"))
@@ -515,7 +518,13 @@ def _said(record: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]
     purpose = audit.get("purpose") or "decision"
     decision = record["decision"]
     return {
-        "about": (record["model"], purpose, decision, waits(purpose, decision), "unknown"),
+        "about": (
+            record["model"],
+            purpose,
+            decision,
+            waits(purpose, decision, bool(audit.get("review"))),
+            "unknown",
+        ),
         "operator": audit.get("operator"),
         "probability_of_default": record["probability_of_default"],
         "threshold": record["threshold"],

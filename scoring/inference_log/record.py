@@ -40,7 +40,8 @@ class Entry:
     """One decision to record. ``features`` holds the model's inputs: numbers, words or None.
 
     ``operator`` names who asked: an API key, or a person before a front end; ``reasons`` the features of the
-    reasons that were given, None if nobody asked for reasons; ``purpose`` what it was asked for.
+    reasons that were given, None if nobody asked for reasons; ``purpose`` what it was asked for; ``review``
+    why a person should look, empty if nobody need.
     """
 
     event_id: str
@@ -53,6 +54,7 @@ class Entry:
     operator: str | None = None
     reasons: tuple[str, ...] | None = None
     purpose: Purpose = "decision"
+    review: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ def body(entry: Entry, header: str, values: Values, applicant: str, time: dateti
                 "request_id": entry.request_id,
                 "operator": entry.operator,
                 "purpose": entry.purpose,
+                **({"review": entry.review} if entry.review else {}),
                 "reasons": entry.reasons,
             },
             "numbers": values[0],
@@ -282,6 +285,9 @@ def _check(record: Row) -> None:
     if not isinstance(audit.get("operator"), str | None):
         raise ValueError("operator is not text")
     purpose_of(audit)
+    asked = audit.get("review", [])
+    if not (isinstance(asked, list) and all(isinstance(reason, str) for reason in asked)):
+        raise ValueError("review is no list of words")
     if bad := [name for name in ("probability_of_default", "threshold") if not _is_number(record.get(name))]:
         raise ValueError(f"{bad[0]} is not a number")
     inputs = record.get("inputs")

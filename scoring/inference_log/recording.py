@@ -71,7 +71,8 @@ class TableRecording:
         applicants : iterable of int
             Numbers of the clients.
         decided : polars.DataFrame
-            ``probability_of_default``, ``threshold`` and ``decision``, one row per client.
+            ``probability_of_default``, ``threshold`` and ``decision``, one row per client; ``review``, if it
+            is there, says whether a person should look.
         inputs : polars.DataFrame
             The model's inputs, numbers and words.
 
@@ -82,11 +83,16 @@ class TableRecording:
         ValueError
             If a number is not finite.
         """
+        asked: tuple[int, ...] = ()
+        if "review" in decided.columns:
+            asked = tuple(decided["review"].fill_null(False).arg_true().to_list())
         content = encode((pseudonym(self._key, client) for client in applicants), decided, inputs)
         name = self._keep(self._about["time"].date(), content)
         digest = hashlib.sha256(content).hexdigest()
         self._slices.append(
-            TableEntry(name, digest, decided.height, start=self._rows, model=self._model, **self._about)
+            TableEntry(
+                name, digest, decided.height, start=self._rows, model=self._model, review=asked, **self._about
+            )
         )
         self._rows += decided.height
 

@@ -95,16 +95,19 @@ class TableEntry:
     request_id: str
     operator: str | None
     purpose: Purpose = "decision"
+    review: tuple[int, ...] = ()  # rows from 0 that a person should look at
 
     def body(self) -> bytes:
         """Return the line, without its place in the chain."""
-        line = {
+        line: dict[str, Any] = {
             "schema_version": TABLE_VERSION,
             "time": f"{self.time:%Y-%m-%dT%H:%M:%S.%f}Z",
             "model": self.model,
             "audit": {"request_id": self.request_id, "operator": self.operator, "purpose": self.purpose},
             "table": {name: getattr(self, name) for name in ("file", "sha256", "rows", "events", "start")},
         }
+        if self.review:
+            line["review"] = self.review
         return json.dumps(line, separators=(",", ":")).encode()
 
     @classmethod
@@ -127,6 +130,9 @@ class TableEntry:
                 raise ValueError("its table has no name of a table")
             if not all(isinstance(x, str) for x in (line["model"], line["time"], audit["request_id"])):
                 raise ValueError("a field is not text")
+            asked = line.get("review", [])
+            if not (isinstance(asked, list) and all(type(row) is int for row in asked)):
+                raise ValueError("its rows to review are no list of numbers")
             return cls(
                 **{name: table[name] for name in kinds},
                 time=datetime.fromisoformat(line["time"]),
@@ -134,6 +140,7 @@ class TableEntry:
                 request_id=audit["request_id"],
                 operator=audit["operator"],
                 purpose=purpose_of(audit),
+                review=tuple(asked),
             )
         except (KeyError, TypeError):
             raise ValueError("not the record of a table") from None

@@ -33,8 +33,8 @@ class RecordedDecision(Answer):
         description="Who asked: the name of a key, or whom a front end named; null where there are no keys."
     )
     review: ReviewState = Field(
-        description="waiting: a refusal that nobody reviewed; none: nothing has to be reviewed; else what a "
-        "person said."
+        description="waiting: a refusal, or a decision that a person should look at, that nobody reviewed; "
+        "none: nothing has to be reviewed; else what a person said."
     )
     outcome: OutcomeState = Field(
         description="How the loan stood when it was observed last; unknown before anybody said."
