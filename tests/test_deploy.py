@@ -150,6 +150,25 @@ def test_wrong_use_says_the_right_one(host: Path, arguments: tuple[str, ...]) ->
     assert done.returncode == 2 and "host.sh rollback" in done.stderr and not containers(host)
 
 
+def make_image(bin: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": f"{bin}:{Path(sys.executable).parent}:/usr/bin:/bin", "BENTOML_HOME": str(home)}
+    command = ["sh", "deploy/image.sh", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True)
+
+
+def test_without_an_engine_or_a_bento_the_image_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    for engine in ("docker", "podman"):
+        (tmp_path / engine).write_text("#!/bin/sh\nexit 1\n")  # installed, and no daemon answers
+        (tmp_path / engine).chmod(0o755)
+    done = make_image(tmp_path, tmp_path / "home", "credit_scoring:latest", "credit-scoring:latest")
+    assert done.returncode == 1 and "No container engine answers" in done.stderr
+    assert "apt install podman" in done.stderr and "deploy/offline-image.sh" in done.stderr
+    (tmp_path / "podman").write_text("#!/bin/sh\nexit 0\n")
+    done = make_image(tmp_path, tmp_path / "home", "credit_scoring:latest", "credit-scoring:latest")
+    assert done.returncode == 1 and "There is no bento credit_scoring:latest" in done.stderr
+    assert "make bento" in done.stderr
+
+
 def test_the_monitor_says_the_verdict_and_reads_the_log_without_a_network(host: Path) -> None:
     words = host.parent / "bin" / "docker"
     words.write_text('#!/bin/sh\necho "$@"\nexit 4\n')

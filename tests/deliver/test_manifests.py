@@ -1,10 +1,8 @@
 """Workflows, scripts, compose, Kubernetes, alerts, dashboard, proxy: each held by its own tool."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,7 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.running import ROOT, free_port, wait_until
+from tests.support.caddy import caddy
+from tests.support.running import ROOT
 
 DEPLOY = ROOT / "deploy"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -248,41 +247,14 @@ def behind() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """The real Caddy with our own file, and behind it what says what it was told."""
-    caddy, home = tool("caddy"), tmp_path_factory.mktemp("caddy")
-    port, admin = free_port(), free_port()
-    hashed = subprocess.run([caddy, "hash-password", "--plaintext", "open"], capture_output=True, text=True)
-    (home / "officers").write_text(f"anna {hashed.stdout.strip()}\n")
-    file = (DEPLOY / "compose" / "Caddyfile").read_text()
-    options = f"admin 127.0.0.1:{admin}\n\tauto_https disable_redirects\n\tskip_install_trust"
-    assert "admin 127.0.0.1:2019" in file
-    (home / "Caddyfile").write_text(file.replace("admin 127.0.0.1:2019", options))
-    with behind() as service, behind() as page:
-        env = os.environ | {
-            "SITE": f"localhost:{port}", "OFFICERS": str(home / "officers"), "HOME": str(home),
-            "SERVICE": f"127.0.0.1:{service}", "PAGE": f"127.0.0.1:{page}",
-            "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home),
-        }  # fmt: skip
-        command = [caddy, "run", "--config", str(home / "Caddyfile")]
-        with (home / "said").open("w") as said:
-            server = subprocess.Popen(command, env=env, stdout=said, stderr=said)
-        with httpx.Client(
-            base_url=f"https://localhost:{port}", verify=False, trust_env=False, timeout=60
-        ) as client:
-            try:
-
-                def answers() -> bool:
-                    assert server.poll() is None, (home / "said").read_text()[-2_000:]
-                    try:
-                        return client.get("/").status_code == 401
-                    except httpx.TransportError:
-                        return False
-
-                wait_until(answers, 30)
-                yield client
-            finally:
-                server.send_signal(signal.SIGTERM)
-                server.wait(20)
+    """The real Caddy, and behind it what says what it was told."""
+    with (
+        behind() as service,
+        behind() as page,
+        caddy(tmp_path_factory.mktemp("caddy"), [service], page) as url,
+        httpx.Client(base_url=url, verify=False, trust_env=False, timeout=60) as client,
+    ):
+        yield client
 
 
 def test_the_proxy_asks_officers_who_they_are_and_tells_the_page(proxy: httpx.Client) -> None:
