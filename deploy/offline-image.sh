@@ -44,6 +44,11 @@ engine() {
 
 base() {  # Debian with its Python, certificates, and uv, which installs the rest
   if podman image exists "$BASE"; then return; fi
+  if [ "$(. /etc/os-release && echo "$ID $VERSION_CODENAME")" != "debian bookworm" ]; then
+    echo "Only Debian 12 has Python 3.11 of its own; the base comes from the registry."
+    podman pull -q docker.io/library/python:3.11-slim && podman tag docker.io/library/python:3.11-slim "$BASE"
+    return
+  fi
   local sources=() file
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
     if [ -s "$file" ]; then sources+=("$file"); fi

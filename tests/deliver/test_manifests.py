@@ -55,17 +55,6 @@ def test_actionlint_finds_nothing_in_the_workflows(tmp_path: Path) -> None:
     assert done.returncode != 0 and "nothing" in done.stdout + done.stderr  # it does look
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_action_is_pinned_by_commit_and_every_job_says_its_rights(workflow: Path) -> None:
-    text = workflow.read_text()
-    for used in re.findall(r"uses: (\S+)(.*)", text):
-        assert used[0].startswith("./") or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", used[0]), used
-        assert used[0].startswith("./") or re.search(r"# v\d", used[1]), used
-    content = yaml.safe_load(text)
-    assert content["permissions"] == {} and "concurrency" in content
-    assert all("permissions" in job for job in content["jobs"].values())
-
-
 def test_shellcheck_finds_nothing_in_the_scripts() -> None:
     says(tool("shellcheck"), "--severity=warning", *SCRIPTS)
 
@@ -199,25 +188,6 @@ def test_each_alert_fires_when_it_should_and_is_quiet_when_all_is_well(tmp_path:
     content = {"rule_files": [str(DEPLOY / "compose" / "alerts.yml")], "tests": tests}
     (tmp_path / "tests.yml").write_text(yaml.safe_dump(content))
     says(tool("promtool"), "test", "rules", tmp_path / "tests.yml")
-
-
-def test_every_alert_stands_in_the_runbook() -> None:
-    runbook = (ROOT / "docs" / "OPERATIONS.md").read_text()
-    assert not [rule["alert"] for rule in ALERTS if f"`{rule['alert']}`" not in runbook]
-
-
-def test_alerts_and_dashboard_ask_for_metrics_that_the_service_has() -> None:
-    board = json.loads((DEPLOY / "compose" / "grafana" / "credit-scoring.json").read_text())
-    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    asked += [rule["expr"] for rule in ALERTS]
-    names = {name for text in asked for name in re.findall(r"\b(?:bentoml|credit_scoring)_\w+", text)}
-    code = "\n".join(path.read_text() for path in (ROOT / "scoring").rglob("*.py"))
-    for name in names:
-        if name.startswith("bentoml_"):
-            assert re.fullmatch(r"bentoml_service_request_(total|in_progress|duration_seconds_bucket)", name)
-        else:
-            assert f'"{name.removesuffix("_total")}"' in code, name
-    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) > 5
 
 
 class Seen(BaseHTTPRequestHandler):
