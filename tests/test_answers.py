@@ -119,8 +119,8 @@ from scoring.client.__main__ import _explanation
 from scoring.schema import Decision
 from scoring.serving import pages
 from tests import test_answers
-from tests.support import stand_in, table_server
-from ui import batch
+from tests.support import stand_in, table_server, uploads
+from ui import batch, download
 import service
 from scoring.hosting.front import routes
 scorer, applications = test_answers.linear(), test_answers.APPLICATIONS
@@ -134,9 +134,9 @@ with table_server.Tables(scorer) as served:
 out["client's CSV"] = pl.read_csv("answer.csv").columns
 out["client's Parquet"] = pl.read_parquet("answer.parquet").columns
 out["client's explanations"] = list(_explanation(None))
-decisions = [Decision.model_validate(row) for row in json.loads(found["score"])]
-scored = batch.score(batch.read(Path("asked.csv"), "en"), lambda _: decisions, "en")
-out["page's file"] = pl.read_csv(scored.write(Path("page.csv"))).columns
+decided = pl.from_arrow(pa.ipc.open_stream(found["arrow"]).read_all())
+scored = uploads.score(batch.read(Path("asked.csv"), "en"), lambda _: decided)
+out["page's file"] = pl.read_csv(download.write(scored, Path("page.csv"))).columns
 asked = service.CreditScoring.openapi_spec.asdict()
 openapi = pages.openapi(asked, "m", routes(service.SETTINGS))["components"]["schemas"]
 out["OpenAPI of /score"] = list(openapi["Decision"]["properties"])

@@ -25,6 +25,7 @@ from scoring.client import FileError
 from scoring.client.files import Source
 from scoring.schema import Application, columns
 from scoring.tables import TableError, lines
+from tests.support import uploads
 from tests.support.workbook import workbook
 from ui import batch
 
@@ -83,16 +84,15 @@ def client(path: Path, size: int = 2, **options: object) -> tuple[dict[int, dict
 def page(path: Path) -> tuple[dict[int, dict], dict[int, str]]:
     asked: list[dict] = []
 
-    def ask(applications: list[dict]) -> list[str]:
-        asked.extend(applications)
-        return ["asked"] * len(applications)
+    def ask(table: pl.DataFrame) -> pl.DataFrame:
+        asked.extend({k: v for k, v in row.items() if v is not None} for row in table.to_dicts())
+        return uploads.granted(table)
 
-    upload = batch.read(path, "en")
-    errors = batch.score(upload, ask, "en").table["error"].to_list()
-    sound = [row for row, error in enumerate(errors, 1) if error == "asked"]
+    errors = uploads.score(batch.read(path, "en"), ask).table["error"].to_list()
+    sound = [row for row, error in enumerate(errors, 1) if error is None]
     good = dict(zip(sound, asked, strict=True))
     assert json.loads(json.dumps(asked)) == asked
-    return good, {row: error for row, error in enumerate(errors, 1) if error != "asked"}
+    return good, {row: error for row, error in enumerate(errors, 1) if error is not None}
 
 
 def portfolio(path: Path, folder: Path) -> dict[int, dict]:
@@ -557,7 +557,7 @@ def test_columns_that_no_application_has_come_back_unchanged_when_told(tmp_path:
     source = Source(path, keep_unknown=True)
     (chunk,) = source.chunks(10)
     assert chunk.carried.to_dict(as_series=False) == {"BRANCH": ["007", "009"], "NOTE": [None, "NA"]}
-    scored = batch.score(batch.read(path, "en", keep_unknown=True), lambda sound: ["no"] * len(sound), "en")
+    scored = uploads.score(batch.read(path, "en", keep_unknown=True), uploads.granted)
     assert scored.table.columns[:4] == ["BRANCH", "SK_ID_CURR", "AMT_CREDIT", "NOTE"]
     assert scored.table["BRANCH"].to_list() == ["007", "008", "009"]
     assert scored.table["NOTE"].to_list() == [None, " so ", "NA"]
