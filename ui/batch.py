@@ -238,7 +238,8 @@ def _score_part(
             keep = [row for row in range(table.height) if row not in refused]
             places, table, kinds = [places[row] for row in keep], table[keep], kinds[keep]
     else:
-        decided = pl.DataFrame(schema=dict.fromkeys((*DECIDED, "warnings"), pl.Null) | {"decision": pl.String})
+        nothing = dict.fromkeys((*DECIDED, "warnings"), pl.Null) | {"decision": pl.String}
+        decided = pl.DataFrame(schema=nothing)
     words = {code: say(f"{code}_side", lang) for code in ("granted", "refused")}
     origins = {kind: say(f"history_{kind}", lang) for kind in KINDS}
     answered = decided.select(DECIDED).with_columns(
