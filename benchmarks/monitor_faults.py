@@ -134,12 +134,12 @@ def faults(top_category: str, its_level: str) -> list[Injected]:
     """
     income, ext2 = pl.col("AMT_INCOME_TOTAL"), "EXT_SOURCE_2"
     swapped = (pl.col("AMT_CREDIT").alias("AMT_GOODS_PRICE"), pl.col("AMT_GOODS_PRICE").alias("AMT_CREDIT"))
-    more, times, level = ("times",), ("times",), ("renamed", "new level")
+    times, level = ("times",), ("renamed", "new_level")
     raised = pl.col("probability_of_default") * 1.25
     return [
         Injected("income x 2", ("AMT_INCOME_TOTAL",), times, _on(income * 2)),
         Injected("income x 100 (cents)", ("AMT_INCOME_TOTAL",), times, _on(income * 100)),
-        Injected("all AMT_* x 1.1", AMOUNTS, more, _on(pl.col(AMOUNTS) * 1.1)),
+        Injected("all AMT_* x 1.1", AMOUNTS, times, _on(pl.col(AMOUNTS) * 1.1)),
         Injected("EXT_SOURCE_2 60% missing", (ext2,), ("missing",), _some(0.6, ext2, None)),
         Injected("EXT_SOURCE_2 5% missing", (ext2,), ("missing",), _some(0.05, ext2, None)),
         Injected(

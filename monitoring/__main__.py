@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from monitoring import reading, runs, simulate
+from monitoring.causes import explain
 from monitoring.judgement import MIN_ROWS, judge
 from monitoring.ledger import Ledger, LedgerError
 from monitoring.reading import Selected
@@ -24,8 +26,10 @@ from monitoring.words import Said
 from scoring import settings
 from scoring.client import URL, Client, ServiceError
 from scoring.schema import Purpose
+from scoring.scorer import ScorerError
 from scoring.store import StoreError, stored
 from scoring.tables import TableError
+from scoring.trial import load
 
 TOP = 20  # columns for Evidently, by importance
 MOST_DAYS = 36_500
@@ -119,16 +123,18 @@ def run(
         if reference is None:
             tag, folder = stored(model, store.expanduser())
             found = read_reference(folder, tag)
+            scorer: Path | None = folder
         else:
             tag = _exact(model)
             found = read_reference(reference, tag)
+            scorer = reference if (reference / "booster.txt").is_file() else None
         tag = tag or _only(log)
         if window is not None or events is not None:
-            report = _selected(log, found, tag, purpose, window, events, min_rows, has_evidently)
+            report = _selected(log, found, tag, purpose, window, events, min_rows, scorer, has_evidently)
         else:
-            report = _watched(log, found, tag, purpose, to, min_rows, stale_days, has_evidently)
+            report = _watched(log, found, tag, purpose, to, min_rows, stale_days, scorer, has_evidently)
         written = runs.write(report, to)
-    except (InputError, LedgerError, StoreError, TableError, ServiceError, OSError) as error:
+    except (InputError, LedgerError, StoreError, ScorerError, TableError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:
@@ -161,6 +167,7 @@ def _watched(
     to: Path,
     min_rows: int,
     stale_days: float,
+    scorer: Path | None,
     has_evidently: bool,
 ) -> Report:
     """Judge the closed windows that are new, and what there is of the open ones."""
@@ -192,12 +199,13 @@ def _watched(
         timedelta(days=stale_days),
     )
     look_at = report.standing.window
-    if not has_evidently or look_at is None or not look_at.judgement.is_judged:
+    is_wanted = has_evidently or report.standing.is_drift
+    if look_at is None or not look_at.judgement.is_judged or not is_wanted:
         return report
     begin = datetime(look_at.start.year, look_at.start.month, look_at.start.day, tzinfo=UTC)
     until = begin + timedelta(days=look_at.days)
     rows = reading.select(log, reference, model, purpose, begin, until).sample
-    return _with_evidently(report, rows)
+    return _completed(report, rows, scorer, has_evidently)
 
 
 def _selected(
@@ -208,6 +216,7 @@ def _selected(
     window: float | None,
     events: frozenset[str] | None,
     min_rows: int,
+    scorer: Path | None,
     has_evidently: bool,
 ) -> Report:
     """Judge one selection of decisions."""
@@ -228,14 +237,18 @@ def _selected(
         _notes(found.others, found.outside, found.aside, found.duplicates),
         min_rows,
     )
-    return _with_evidently(report, found.sample) if has_evidently and judgement.is_judged else report
+    return _completed(report, found.sample, scorer, has_evidently) if judgement.is_judged else report
 
 
-def _with_evidently(report: Report, rows: pl.DataFrame) -> Report:
-    """Let Evidently look at the same rows."""
+def _completed(report: Report, rows: pl.DataFrame, scorer: Path | None, has_evidently: bool) -> Report:
+    """Add the causes of what moved, by undoing them on the rows, and what Evidently says of the same rows."""
+    found = report.judgement.groups if report.judgement else ()
+    if found and rows.height:
+        model = load(scorer) if scorer is not None else None
+        report = replace(report, causes=explain(report.reference, rows, found, model))
+    if not has_evidently or rows.is_empty():
+        return report
     # It takes seconds to import: help, errors and thin windows need not wait for it.
-    from dataclasses import replace
-
     from monitoring.attachment import run as attach
 
     weight = report.reference.importance

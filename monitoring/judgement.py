@@ -23,7 +23,7 @@ SOURCE_DISTANCE = 0.1  # of an input that moves so far at once: people do not ch
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedInput:
     """An input, or a pair of inputs, that moved.
 
     Attributes
@@ -79,7 +79,7 @@ class Finding:
     origin: str
     is_parted: bool
     inputs: int
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedInput, ...]
     unseen: Mapping[str, float]
 
     @property
@@ -145,8 +145,8 @@ class Judgement:
         return cls(**{**said, "groups": groups, "alarms": tuple(Said(**one) for one in said["alarms"])})
 
 
-def _moved(said: Mapping[str, Any]) -> Moved:
-    return Moved(**{**said, "missing": tuple(said["missing"]), "cell": Said(**said["cell"])})
+def _moved(said: Mapping[str, Any]) -> MovedInput:
+    return MovedInput(**{**said, "missing": tuple(said["missing"]), "cell": Said(**said["cell"])})
 
 
 def judge(
@@ -202,7 +202,7 @@ def judge(
     )
 
 
-def describe(reference: Reference, tally: Tally, comparison: Comparison, name: str) -> Moved:
+def describe(reference: Reference, tally: Tally, comparison: Comparison, name: str) -> MovedInput:
     """Describe how an input or a pair moved."""
     bins = reference.bins
     place = bins.names.index(name)
@@ -210,7 +210,7 @@ def describe(reference: Reference, tally: Tally, comparison: Comparison, name: s
     now = bins.of(tally.counts, place) / tally.rows
     cell = int(np.argmax(np.abs(now - was)))
     is_input = place < len(bins.axes)
-    return Moved(
+    return MovedInput(
         name,
         float(comparison.distance[place]),
         float(comparison.evidence[place]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,15 +57,16 @@ def find(bins: Bins, comparison: Comparison, prediction: str) -> list[Origin]:
     Notes
     -----
     Greedy. An origin weighs as much as the input that moved farthest and comes from it alone. Where no input
-    of a single origin has moved, what belonged together was parted: then an origin weighs what moved and
-    reads it, more if little else is read there, less if much that reads it did not move.
+    of a single origin has moved, what belonged together was parted: then an origin weighs all others that
+    it was parted from. The bureau of other applicants is parted from many columns, each of them from it.
     """
     own = [origins_of(axis.name) - {prediction} for axis in bins.axes]
-    behind = dict(zip(bins.names, own, strict=False))
+    sides = {name: (origins, origins) for name, origins in zip(bins.names, own, strict=False)}
     for name, pair in zip(bins.names[len(own) :], bins.pairs, strict=True):
         # The scores follow from all inputs: a pair with them says nothing of where a change comes from.
-        of_both = own[pair.first] and own[pair.second]
-        behind[name] = own[pair.first] | own[pair.second] if of_both else frozenset()
+        both = own[pair.first], own[pair.second]
+        sides[name] = both if all(both) else (frozenset(), frozenset())
+    behind = {name: first | second for name, (first, second) in sides.items()}
     place = {name: number for number, name in enumerate(bins.names)}
     moved = [name for name in bins.names if comparison.has_moved[place[name]]]
     is_parted = not any(len(behind[name]) == 1 for name in moved)
@@ -73,9 +74,8 @@ def find(bins: Bins, comparison: Comparison, prediction: str) -> list[Origin]:
     found: list[Origin] = []
     first = 0.0
     while left:
-        weights = (
-            _shares(behind, left, comparison, place) if is_parted else _alone(behind, left, comparison, place)
-        )
+        apart = {name: float(comparison.distance[place[name]]) for name in left}
+        weights = _parted(sides, apart) if is_parted else _alone(behind, apart)
         if not weights:
             break
         best = max(sorted(weights), key=lambda name: weights[name])
@@ -89,39 +89,30 @@ def find(bins: Bins, comparison: Comparison, prediction: str) -> list[Origin]:
     return found
 
 
-def _alone(
-    behind: Mapping[str, frozenset[str]],
-    left: Iterable[str],
-    comparison: Comparison,
-    place: Mapping[str, int],
-) -> dict[str, float]:
+def _alone(behind: Mapping[str, frozenset[str]], apart: Mapping[str, float]) -> dict[str, float]:
     weights: dict[str, float] = {}
-    for name in left:
+    for name, distance in apart.items():
         if len(behind[name]) == 1:
             (origin,) = behind[name]
-            weights[origin] = max(weights.get(origin, 0.0), float(comparison.distance[place[name]]))
+            weights[origin] = max(weights.get(origin, 0.0), distance)
     return weights
 
 
-def _shares(
-    behind: Mapping[str, frozenset[str]],
-    left: Iterable[str],
-    comparison: Comparison,
-    place: Mapping[str, int],
+def _parted(
+    sides: Mapping[str, tuple[frozenset[str], frozenset[str]]], apart: Mapping[str, float]
 ) -> dict[str, float]:
-    readers: dict[str, float] = {}
-    for origins in behind.values():
-        for origin in origins:
-            readers[origin] = readers.get(origin, 0.0) + 1 / len(origins)
+    links: dict[frozenset[str], float] = {}
+    for name, distance in apart.items():
+        first, second = sides[name]
+        for link in {frozenset((one, other)) for one in first for other in second if one != other}:
+            # Of an input of many origins any may be the one that was parted.
+            weight = float(np.sqrt(distance)) / (len(first) * len(second))
+            links[link] = max(links.get(link, 0.0), weight)
     weights: dict[str, float] = {}
-    hits: dict[str, float] = {}
-    for name in left:
-        share = 1 / len(behind[name])
-        for origin in behind[name]:
-            moved = float(np.sqrt(comparison.distance[place[name]]))
-            weights[origin] = weights.get(origin, 0.0) + share * moved
-            hits[origin] = hits.get(origin, 0.0) + share
-    return {origin: weight * hits[origin] / readers[origin] for origin, weight in weights.items()}
+    for link, weight in links.items():
+        for origin in link:
+            weights[origin] = weights.get(origin, 0.0) + weight
+    return weights
 
 
 def _origin(

@@ -62,7 +62,7 @@ def _verdict(report: Report, code: str) -> str:
 def _origins(report: Report, code: str) -> str:
     parts = []
     for group in report.judgement.groups if report.judgement else ():
-        first, *others = lines(group)
+        first, *others = lines(group, report.causes)
         body = "".join(f"<li>{escape(one(code))}</li>" for one in others)
         parts.append(f"<section><h2>{escape(first(code))}</h2><ul>{body}</ul></section>")
     return "".join(parts)

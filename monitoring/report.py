@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitoring.causes import Cause
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
 from monitoring.reference import Reference
 from monitoring.statistic import FLOOR
@@ -43,6 +44,8 @@ class Report:
     stale : timedelta, optional
         Without a decision for so long the verdict is stale; None: however old.
     evidently : Attachment, optional
+    causes : sequence of Cause
+        Of the first findings.
     """
 
     reference: Reference
@@ -55,6 +58,7 @@ class Report:
     min_rows: int = MIN_ROWS
     stale: timedelta | None = None
     evidently: Attachment | None = None
+    causes: Sequence[Cause] = ()
     _standing: dict[str, Standing] = field(default_factory=dict)
 
     @property
@@ -127,12 +131,15 @@ def named(window: Window) -> Said:
     return Said("window_span", {"start": start, "end": last})
 
 
-def lines(group: Finding) -> list[Said]:
-    """Return what is said of an origin: its name first."""
+def lines(group: Finding, causes: Sequence[Cause] = ()) -> list[Said]:
+    """Return what is said of an origin: its name first, then its cause."""
     inputs = {"origin": group.origin, "inputs": group.inputs}
     said = [Said("origin_parted" if group.is_parted else "origin", inputs)]
     if group.is_source and not group.is_parted:
         said.append(Said("origin_source"))
+    for cause in causes:
+        if cause.origin == group.origin:
+            said += _caused(cause)
     said += [one.said() for one in group.moved]
     if group.unseen:
         listed = list(group.unseen.items())[:LEVELS]
@@ -141,6 +148,16 @@ def lines(group: Finding) -> list[Said]:
     if group.inputs > len(group.moved):
         said.append(Said("more", {"n": group.inputs - len(group.moved)}))
     return said
+
+
+def _caused(cause: Cause) -> Iterator[Said]:
+    yield cause.said
+    if cause.kind != "unknown":
+        yield Said("explained", {"share": cause.explained})
+    if cause.rows:
+        yield Said("changed", {"changed": cause.changed, "rows": cause.rows})
+    if cause.cost is not None:
+        yield Said("cost", {"figure": cause.cost})
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -164,7 +181,10 @@ def to_json(report: Report) -> dict[str, Any]:
                 "is_source": group.is_source,
                 "is_parted": group.is_parted,
                 "inputs": group.inputs,
-                "said": [one() for one in lines(group)],
+                "said": [one() for one in lines(group, report.causes)],
+                "cause": next(
+                    (asdict(cause) for cause in report.causes if cause.origin == group.origin), None
+                ),
             }
             for group in (judgement.groups if judgement else ())
         ],
@@ -186,7 +206,7 @@ def text(report: Report, code: str = ENGLISH) -> list[tuple[int, str]]:
     """Return the report as lines, each with its depth: 0 the verdict, 1 what it stands on, 2 details."""
     said = [(0, headline(report, code)), *((1, one(code)) for one in report.lead())]
     for group in report.judgement.groups if report.judgement else ():
-        first, *others = lines(group)
+        first, *others = lines(group, report.causes)
         said.append((1, first(code)))
         said += [(2, one(code)) for one in others]
     if report.evidently is not None:

@@ -112,6 +112,8 @@ class Detector:
         self._weights[ends] = 0.0
         self._is_ordered = np.array([axis.levels is None for axis in bins.axes] + [False] * len(bins.pairs))
         self._words = np.flatnonzero([axis.levels is not None for axis in bins.axes])
+        self._is_new = np.zeros(bins.cells, dtype=bool)
+        self._is_new[bins.starts[self._words] + UNSEEN] = True
         self._once = np.array([(bins.of(self.counts, int(place)) == 1).sum() for place in self._words])
         self._chances: dict[int, Chance] = {}
 
@@ -157,7 +159,9 @@ class Detector:
         """Return both distances in units of chance, shape (n_names, 2)."""
         starts, least = self.bins.starts, THIN / rows
         apart = shares - self._expected
-        form = np.add.reduceat(apart**2 / np.maximum(self._expected, least), starts)
+        # Levels that training never saw have a law of their own: see `_unseen`.
+        known = np.where(self._is_new, 0.0, apart)
+        form = np.add.reduceat(known**2 / np.maximum(self._expected, least), starts)
         # What is apart sums up to nothing over the cells of one input, so it begins anew with each.
         moved = np.cumsum(apart) ** 2 / np.maximum(self._spread, least)
         shift = np.add.reduceat(moved * self._weights, starts)

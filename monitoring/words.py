@@ -57,6 +57,29 @@ TEXTS = texts(
         "cell_value": "{low}",
         "cell_between": "{low} to {high}",
         "cell_pair": "together",
+        # causes
+        "cause_times": "Cause: its values are multiplied by {factor}.",
+        "cause_plus": "Cause: its values are shifted by {figure}.",
+        "cause_sign": "Cause: its sign is turned round.",
+        "cause_swapped": "Cause: it is swapped with {word}.",
+        "cause_stuck": "Cause: it is stuck at {figure}.",
+        "cause_missing": "Cause: values are lost in {share} of the rows.",
+        "cause_absent": "Cause: its records are lost for {share} of the applicants.",
+        "cause_renamed": "Cause: “{word}” now comes as “{into}”.",
+        "cause_new_level": "Cause: {share} of the rows have a new level.",
+        "cause_mix": (
+            "Cause: there are other applicants, {cell}: {now} of the rows, before {before}. Given that, all "
+            "else is as it was."
+        ),
+        "cause_misjoined": "Cause: its values or records are those of other applicants.",
+        "cause_score": (
+            "Cause: {share} of the scores are not what the model says of the logged inputs, but {factor} "
+            "times that."
+        ),
+        "cause_unknown": "No known fault explains it: other applicants, or a fault of another kind.",
+        "explained": "Undone, {share} of the change vanishes.",
+        "changed": "Without it {changed} of {rows} decisions would have been otherwise.",
+        "cost": "It is expected to cost {figure} lost good clients per 1,000 applications.",
         # notes
         "others": "{n} decisions of {model}, asked for as {purpose}, are not judged here.",
         "outside": "{n} other decisions of the model are not judged here.",

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
 from monitoring import attachment
-from monitoring.judgement import Finding, Judgement, Moved
+from monitoring.judgement import Finding, Judgement, MovedInput
 from monitoring.operations import Operations, alarms
 from monitoring.page import file_name
 from monitoring.reading import select
@@ -118,6 +118,7 @@ def monitor(tmp_path: Path, reference: Path) -> Monitor:
         call += [] if "--evidently" in arguments else ["--no-evidently"]
         result = CliRunner().invoke(command.app, call, env={"COLUMNS": "200"})
         file = out / "latest" / "summary.json"
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result, json.loads(file.read_text()) if file.exists() else {}
 
     return run
@@ -551,7 +552,7 @@ def test_silence_is_stale(tmp_path: Path, monitor: Monitor) -> None:
 def window_of(moved: bool, is_source: bool = False) -> Window:
     """A day with one moved input, or none."""
     distance = 0.3 if is_source else 0.02
-    input_ = Moved("x", distance, 40.0, Said("cell_any"), 0.5, 0.6, (0.0, 0.0), 0.0)
+    input_ = MovedInput("x", distance, 40.0, Said("cell_any"), 0.5, 0.6, (0.0, 0.0), 0.0)
     groups = (Finding("x", False, 1, (input_,), {}),) if moved else ()
     judgement = Judgement(600, 0, groups, (), 10, len(groups), 16.0, 40.0 if moved else 3.0, "x", True)
     return Window("day", date(2026, 11, 1), date(2026, 11, 2), True, judgement)
