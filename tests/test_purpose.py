@@ -13,7 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
-from monitoring import source
+from monitoring.reading import select
+from monitoring.reference import read_reference
 from scoring.client import Client, ServiceError
 from scoring.client.__main__ import app as client_app
 from scoring.decider import Asked, Decider
@@ -195,13 +196,13 @@ def test_the_monitor_reads_decisions_and_counts_the_others_apart(tmp_path):
     purposes = ["decision"] * 4 + ["test"] * 3 + ["preview"] * 2 + ["what-if"]
     log.record([entry(number, purpose=purpose) for number, purpose in enumerate(purposes)], NOON)
     log.close()
-    whole = read(tmp_path / "log").table
-    reference = source.Reference(whole.drop("purpose"), None, {})
-    found = source.read_traffic(tmp_path / "log", reference)
-    assert found.table.height == 4
-    assert found.other_purposes == {"preview": 2, "test": 3, "what-if": 1}
-    tested = source.read_traffic(tmp_path / "log", reference, purpose="test")
-    assert tested.table.height == 3 and tested.other_purposes["decision"] == 4
+    read(tmp_path / "log").table.drop("purpose").write_parquet(tmp_path / "reference.parquet")
+    reference = read_reference(tmp_path / "reference.parquet")
+    found = select(tmp_path / "log", reference, TAG)
+    assert found.sample.height == 4
+    assert found.others == {(TAG, "preview"): 2, (TAG, "test"): 3, (TAG, "what-if"): 1}
+    tested = select(tmp_path / "log", reference, TAG, "test")
+    assert tested.sample.height == 3 and tested.others[TAG, "decision"] == 4
 
 
 # --- a served model ---
