@@ -257,7 +257,7 @@ def kills(
                 for number in range(times):
                     with emptied(OUT) as out:
                         line = command("score", source, out, "spark", *more, "--master", master, *SMALL)
-                        executors.kill_one(stage, line, out, folder / "local", family)
+                        executors.kill_one(stage, line, out, family)
                         said = f"{stage}: after kill {number + 1} Spark wrote something else"
                         check(digest(out) == expected, said)
                 what = f"spark, executors killed in {stage}, runs that differ"

@@ -35,7 +35,7 @@ from scoring.tables.streams import Streams, slices
 FORMAT = 1
 APPLICATIONS = "application"
 APPLICANTS = 10_000  # of a bucket, about
-CREDITS = 100_000  # beside whose months `bureau_balance` is brought, about
+CREDITS = 1_000_000  # that are held at a time while their months are brought to them, about
 ABREAST = 512  # files that are written at a time; beyond, the buckets are made in two steps
 BATCH = 65_536  # records read at a time
 POSITION = "position"  # of a record in its table, from 0
@@ -329,20 +329,24 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
                 yield _placed(frame, before)
                 before += frame.height
 
-        _write(count.of(placed()), LINK, lambda keys: bucket_of(keys, slots), months)
-
         def owned() -> Iterator[pl.DataFrame]:
+            if slots == 1:
+                yield from joined(count.of(placed()), credits / "000000.arrow")
+                return
+            _write(count.of(placed()), LINK, lambda keys: bucket_of(keys, slots), months)
             for slot in sorted(months.glob("*.arrow")):
-                beside = credits / slot.name
-                empty = pl.DataFrame(schema={KEY: pl.Int64, LINK: pl.Int64})
-                owners = pl.read_ipc_stream(beside) if beside.exists() else empty
-                if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
-                    raise TableError("shared_value", file=label, name=LINK, lines=twice)
-                for frame in slices(slot):
-                    found = frame.join(owners, on=LINK, how="inner", maintain_order="left")
-                    count.without += frame.height - found.height
-                    yield found.select(*_schema(plan, "bureau_balance"))
+                yield from joined(slices(slot), credits / slot.name)
                 slot.unlink()
+
+        def joined(frames: Iterator[pl.DataFrame], beside: Path) -> Iterator[pl.DataFrame]:
+            empty = pl.DataFrame(schema={KEY: pl.Int64, LINK: pl.Int64})
+            owners = pl.read_ipc_stream(beside) if beside.exists() else empty
+            if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
+                raise TableError("shared_value", file=label, name=LINK, lines=twice)
+            for frame in frames:
+                found = frame.join(owners, on=LINK, how="inner", maintain_order="left")
+                count.without += frame.height - found.height
+                yield found.select(*_schema(plan, "bureau_balance"))
 
         _sort(owned(), plan.buckets, draft)
         for folder in (credits, months):
