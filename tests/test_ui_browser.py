@@ -129,6 +129,77 @@ def test_a_change_of_language_keeps_the_client(visit) -> None:
     assert page.url.endswith(f"/fr/client/{heading.split()[-1]}")
 
 
+def test_each_client_has_an_address_and_back_works(visit, page_url) -> None:
+    page = visit("en")
+    for number in ("100002", "100003"):
+        page.locator("input:visible").first.fill(number)
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.locator(f'[data-client="{number}"]').wait_for()
+        page.wait_for_url(f"**/en/client/{number}")
+    assert page.evaluate("document.activeElement.classList.contains('verdict')"), "the result is announced"
+    page.go_back()
+    page.locator('[data-client="100002"]').wait_for()
+    page.goto(f"{page_url}/fr/client/100004")
+    page.locator('[data-client="100004"]').wait_for()
+    page.locator(".verdict").wait_for()
+
+
+def test_edits_say_so_outlive_a_reload_and_a_language_and_are_undone_with_their_result(visit) -> None:
+    page = visit("en")
+    page.on("dialog", lambda dialog: dialog.accept())  # who leaves edits is asked
+    page.locator(".examples").get_by_role("button").first.click()
+    page.get_by_text("Preview of the facts as stored").wait_for()
+    first = page.locator(".verdict .points").inner_text()
+    page.locator("#fact-AMT_CREDIT").fill("2000000")
+    page.get_by_text("Edited, not scored").wait_for()
+    assert page.locator(".verdict.stale").count() == 1
+    page.reload()
+    page.get_by_text("Edited, not scored").wait_for()
+    assert page.locator("#fact-AMT_CREDIT").input_value() == "2000000"
+    page.get_by_role("button", name="Score again").click()
+    page.get_by_text("Scored with your changes").wait_for()
+    assert page.locator(".verdict .points").inner_text() != first
+    page.get_by_role("button", name="Undo changes").click()
+    page.get_by_text("Preview of the facts as stored").wait_for()
+    assert page.locator(".verdict .points").inner_text() == first
+    assert page.evaluate("sessionStorage.length") == 0
+    page.locator("#fact-AMT_CREDIT").fill("2000000")
+    page.get_by_role("link", name="Français").click()
+    page.get_by_text("Modifié, non recalculé").wait_for()
+    assert page.locator("#fact-AMT_CREDIT").input_value() == "2\u202f000\u202f000"
+
+
+def test_the_letter_is_three_actions_from_the_list(visit) -> None:
+    page = visit("en")
+    page.get_by_role("tab", name="Decisions").click()  # one
+    page.locator(".worklist a[data-event]").first.click()  # two
+    page.get_by_text("Decision on record").wait_for()
+    with page.expect_popup() as letter:
+        page.get_by_role("link", name="Letter, Français").click()  # three
+    letter.value.get_by_role("heading", name="Notre décision sur votre demande de crédit").wait_for()
+    page.go_back()
+    page.locator(".worklist").wait_for()
+
+
+def test_a_refusal_is_varied_by_what_would_change_it_and_reviewed(visit, stand_in) -> None:
+    page = visit("en")
+    page.get_by_role("button", name="New application").click()
+    page.locator("#fact-AMT_CREDIT").fill("1500000")
+    page.locator("#fact-AMT_CREDIT").press("Enter")
+    page.get_by_text("Recommendation: refuse").wait_for()
+    page.get_by_role("button", name="What would change it").click()
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("Amount of the loan: 513,000 → 100,000").wait_for()
+    stand_in.reviewed = None
+    page.get_by_role("tab", name="Decisions").click()
+    page.locator(".worklist a[data-event]").first.click()
+    page.get_by_label("Decide otherwise: granted").check()
+    page.get_by_label("Reason").fill("Pay slips.")
+    page.get_by_role("button", name="Record the review").click()
+    page.get_by_text("Decided otherwise by ada").wait_for()
+    stand_in.reviewed = None
+
+
 def test_a_fault_leads_to_its_field(visit) -> None:
     page = visit("en")
     page.locator("#fact-AMT_CREDIT").fill("much")

@@ -54,8 +54,8 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             with gr.Tab(say("tab_about", lang), id=place.MODEL) as model_tab:
                 card = plain()
         plain(render("footer", lang))
-        go, review, decide = (
-            gr.Button("", elem_id=name, elem_classes="unseen") for name in ("go", "review", "decide")
+        go, review, decide, find_ways = (
+            gr.Button("", elem_id=name, elem_classes="unseen") for name in ("go", "review", "decide", "ways")
         )
         watch = gr.Timer(WATCH_S)
         parts |= client.parts | {"opened": opened, "masthead": top, "model": card, "tabs": tabs}
@@ -84,7 +84,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             client.score.click,
             handlers.score,
             [opened, texts],
-            ("message", "result", "opened"),
+            ("message", "result", "ways", "opened"),
             "(opened) => [opened, window.applicationTexts()]",
             "scoredAgain",
         )
@@ -92,11 +92,19 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             decide.click,
             handlers.decide,
             [opened, texts],
-            ("message", "result"),
+            ("message", "result", "ways"),
             "(opened) => [opened, window.applicationTexts()]",
             "scoredAgain",
         )
-        on(client.undo.click, handlers.undo, opened, ("message", "result"), then="undone")
+        on(
+            find_ways.click,
+            handlers.find_ways,
+            [opened, texts],
+            ("message", "ways"),
+            "(opened) => [opened, window.applicationTexts()]",
+            "found",
+        )
+        on(client.undo.click, handlers.undo, opened, ("message", "result", "ways"), then="undone")
         asked = "() => window.asked()"
         on(go.click, handlers.go, texts, WENT, asked, "arrived")
         on(page.load, handlers.go, texts, WENT, asked, "arrived")
@@ -158,6 +166,7 @@ def _client_tab(handlers: Handlers) -> ClientTab:
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=7, min_width=320):
             parts["result"] = plain(result.waiting(lang))
+            parts["ways"] = plain()
         with gr.Column(scale=4, min_width=320, elem_classes="box facts-panel"):
             parts["heading"] = plain(_intro(lang, title="facts", note="facts_note"))
             with gr.Row(elem_classes="actions"):

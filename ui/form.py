@@ -22,6 +22,7 @@ from ui.words import YEARS, say
 
 Value = str | int | float | None
 
+MOST_LETTERS = 40  # of a number that is typed
 MOST_YEARS = 150  # no fact of a person is older; a longer time is a slip of the keyboard
 INVALID = "\0"  # stands for what is no text: no column takes it
 OPEN_GROUPS = ("request", "person", "work")  # what an officer changes most; the rest is one press away
@@ -227,6 +228,15 @@ def in_words(column: Column, value: Value, wording: Wording) -> str:
     if column.name.startswith("AMT_") and wording.house.currency:
         return f"{text}\u00a0{wording.house.currency}"
     return text
+
+
+def is_writable(column: Column, text: str, opened: Value) -> bool:
+    """Say whether a control can hold a text: one of its choices, or what is typed, which is short."""
+    if column.kind == "flag":
+        return text in ("", "0", "1")
+    if column.kind == "category":
+        return text in ("", opened, *column.levels)
+    return len(text) <= MOST_LETTERS and text.isprintable()
 
 
 def with_edits(

@@ -24,7 +24,7 @@ from scoring.language import languages, number
 from scoring.schema import KEY, Explanation
 from scoring.schema.columns import INT64_MAX
 from scoring.tables import TableError
-from ui import about, batch, download, filed, form, place, record, result, worklist
+from ui import about, batch, download, filed, form, place, record, result, ways, worklist
 from ui.clients import EXAMPLES, Clients, UnknownClient
 from ui.header import heading, masthead, message
 from ui.house import NO_HOUSE, House
@@ -38,7 +38,7 @@ Updates = dict[str, Any]
 """Name of a part of the page -> its new value; parts that are not named stay as they are."""
 
 MOST_DIGITS = len(str(INT64_MAX))
-OPENED = ("message", "masthead", "heading", "form", "result", "opened", "number")
+OPENED = ("message", "masthead", "heading", "form", "result", "ways", "opened", "number")
 """Parts that change when an application is opened."""
 WENT = (*OPENED, "tabs", "list", "record")
 """Parts that change when an address is followed."""
@@ -199,17 +199,16 @@ class Handlers:
     def undo(self, opened: OpenApplication | None) -> Updates:
         """Show the result of the application as it was opened."""
         if opened is None or opened.first is None:
-            return {"message": "", "result": result.waiting(self.lang)}
+            return {"message": "", "ways": "", "result": result.waiting(self.lang)}
         model = self.service.model(opened.first.model)
-        return {"message": "", "result": result.card(opened.first, model, self.wording)}
+        return {"message": "", "ways": "", "result": result.card(opened.first, model, self.wording)}
 
     def score(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Score the application as the form now has it."""
         opened = opened or OpenApplication(dict(form.NEW_APPLICATION))
-        edited, invalid = form.read(texts or {}, opened.application, self.lang)
-        if invalid:
-            links = [(one.name, self._invalid(one)) for one in invalid]
-            return {"message": message(say("faults", self.lang), self.lang, links)}
+        edited, faults = self._read(opened, texts)
+        if faults:
+            return faults
         try:
             edits = result.edits(opened.application, edited, self.wording)
             answer = self.service.explain(edited, "what-if" if edits else "preview")
@@ -221,20 +220,34 @@ class Handlers:
             opened = replace(opened, first=answer)
         return {
             "message": "",
+            "ways": "",
             "result": result.card(answer, model, self.wording, compared),
             "opened": opened,
         }
 
     def decide(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Record a decision on the application as the form has it."""
-        opened = opened or OpenApplication(dict(form.NEW_APPLICATION))
-        edited, invalid = form.read(texts or {}, opened.application, self.lang)
-        if invalid:
-            links = [(one.name, self._invalid(one)) for one in invalid]
-            return {"message": message(say("faults", self.lang), self.lang, links)}
+        edited, faults = self._read(opened, texts)
+        if faults:
+            return faults
         answer = self.service.explain(edited, "decision")
         said, model = say("recorded_now", self.lang), self.service.model(answer.model)
-        return {"message": "", "result": result.card(answer, model, self.wording, recorded=said, link=True)}
+        shown = result.card(answer, model, self.wording, recorded=said, link=True)
+        return {"message": "", "ways": "", "result": shown}
+
+    def find_ways(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
+        """Show what would turn the refusal of the application as the form has it."""
+        edited, faults = self._read(opened, texts)
+        return faults or {"message": "", "ways": ways.card(self.service.ways(edited), self.lang)}
+
+    def _read(
+        self, opened: OpenApplication | None, texts: dict[str, str] | None
+    ) -> tuple[dict[str, Any], Updates]:
+        """Return the application as the form has it, and what is to be said of texts that are no values."""
+        application = opened.application if opened else dict(form.NEW_APPLICATION)
+        edited, invalid = form.read(texts or {}, application, self.lang)
+        links = [(one.name, self._invalid(one)) for one in invalid]
+        return edited, {"message": message(say("faults", self.lang), self.lang, links)} if invalid else {}
 
     def score_file(self, path: str | None, keep_unknown: bool) -> Iterator[Updates]:
         """Score an upload: give its progress, then the summary and the files to download.
@@ -327,6 +340,7 @@ class Handlers:
             "heading": heading(application, self.lang),
             "form": form.html(application, self.wording, self._typed(application, edits or {})),
             "result": shown,
+            "ways": "",
             "opened": OpenApplication(application, first),
             "number": str(application[KEY] or ""),
         }
@@ -334,7 +348,11 @@ class Handlers:
     def _typed(self, application: dict[str, Any], edits: Mapping[str, str]) -> dict[str, str]:
         """Return edits as this language writes them; ``lang`` among them says in which they were typed."""
         typed, columns = edits.get("lang", self.lang), form.fields()
-        texts = {name: text for name, text in edits.items() if name in columns}
+        texts = {
+            name: text
+            for name, text in edits.items()
+            if name in columns and form.is_writable(columns[name], text, application.get(name))
+        }
         if typed == self.lang or typed not in languages():
             return texts
         edited, invalid = form.with_edits(application, texts, typed)

@@ -109,6 +109,7 @@ window.scoredAgain = () => {
   if (faults.length) return reach(one(faults[0].getAttribute("href")));
   focus(trouble ?? one(".verdict"));
 };
+window.found = () => focus(one(".trouble") ?? one(".ways"));
 window.undone = () => {
   for (const control of all("#application [name]")) {
     control.value = control.dataset.was;
@@ -180,6 +181,16 @@ document.addEventListener("submit", (event) => {
   one(sent.dataset.act).click();
 });
 document.addEventListener("click", (event) => {
+  const way = event.target.closest?.("[data-try]");
+  if (way) {
+    for (const [name, text] of Object.entries(JSON.parse(way.dataset.try))) {
+      const control = one(`#fact-${name}`);
+      control.value = text;
+      mark(control);
+    }
+    keep();
+    return one("#score-again").click();
+  }
   const link = event.target.closest?.("a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const at = link.getAttribute("href") ?? "";

@@ -16,7 +16,15 @@ from scoring import features
 from scoring.client import Client, ServiceError
 from scoring.decision import Points
 from scoring.problems import type_of
-from scoring.schema import Explanation, FieldError, FoundDecision, Purpose, RecordedPage, Review
+from scoring.schema import (
+    Counterfactual,
+    Explanation,
+    FieldError,
+    FoundDecision,
+    Purpose,
+    RecordedPage,
+    Review,
+)
 from ui import form
 from ui.words import say
 
@@ -107,6 +115,10 @@ class Service:
         if self._model is None or tag is None or self._model.tag != tag:
             self._model = ServedModel(self._in_time(self._client.model))
         return self._model
+
+    def ways(self, application: Mapping[str, Any]) -> Counterfactual:
+        """Return what would turn a refusal; nothing is decided or recorded by asking."""
+        return self._in_time(lambda: self._client.counterfactual([application])[0])
 
     def decisions(self, limit: int, cursor: str | None = None, **wanted: Any) -> RecordedPage:
         """Look recorded decisions up, the newest first."""

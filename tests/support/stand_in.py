@@ -114,6 +114,61 @@ def to_table(answers: list[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
+EVENT = "3f0c2a9d5be14d1d8f1c2f0a6b7e9d10"
+WHEN = "2026-11-21T09:30:00+00:00"
+REFUSED = {"SK_ID_CURR": 5, "EXT_SOURCE_2": 0.1}
+
+
+GROUPED = ("base_points", "groups")
+
+
+def recorded(server: "StandIn") -> dict[str, Any]:
+    """Return the one decision on record, as a list has it."""
+    answer = explain(REFUSED)
+    kept = {name: answer[name] for name in ("probability_of_default", "threshold", "decision", "model")}
+    state = server.reviewed["verdict"] if server.reviewed else "waiting"
+    return kept | {
+        "event_id": EVENT,
+        "time": WHEN,
+        "applicant": "b" * 32,
+        "purpose": "decision",
+        "operator": "ada",
+        "review": state,
+        "outcome": "unknown",
+    }
+
+
+def found(server: "StandIn") -> dict[str, Any]:
+    """Return it as it is looked up alone."""
+    answer = explain(REFUSED)
+    again = (*("probability_of_default", "base_value", "raw_score", "contributions"), *GROUPED, "reasons")
+    return recorded(server) | {
+        "request_id": "request-1",
+        "numbers": {},
+        "categories": {},
+        "reasons_given": None,
+        "reviewed": server.reviewed,
+        "outcomes": [],
+        "explanation": {name: answer[name] for name in again},
+        "differences": [],
+        "unexplained": None,
+    }
+
+
+def way_out(application: dict[str, Any]) -> dict[str, Any]:
+    """Propose a smaller loan, scored as it would be."""
+    now, then = explain(application), explain(application | {"AMT_CREDIT": 1e5})
+    kept = ("SK_ID_CURR", "probability_of_default", "score", "threshold", "decision", "model")
+    way = {name: then[name] for name in ("probability_of_default", "score")}
+    change = {"field": "AMT_CREDIT", "value": application.get("AMT_CREDIT", 5e5), "becomes": 1e5}
+    text = {"en": "The loan would be granted for less.", "fr": "Le prêt serait accordé pour moins."}
+    return {name: now[name] for name in kept} | {
+        "outcome": "found",
+        "text": text,
+        "alternatives": [way | {"levers": ["amount"], "size": 0.1, "changes": [change], "text": text}],
+    }
+
+
 class Handler(BaseHTTPRequestHandler):
     """The endpoints; `trouble` makes every answer this status."""
 
@@ -123,13 +178,29 @@ class Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def do_GET(self) -> None:
-        self._send(200, DESCRIPTION)
+        path, _, query = self.path.partition("?")
+        if path == "/decisions":
+            rows = [recorded(self.server)] if "client=7" not in query else []
+            self._send(200, {"decisions": rows, "next": None, "as_of": WHEN})
+        elif path == f"/decisions/{EVENT}":
+            self._send(200, found(self.server))
+        elif path.startswith("/decisions/"):
+            self._problem(404, "There is no such decision.", [])
+        else:
+            self._send(200, DESCRIPTION)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.server.trouble:
             self.server.turned_away += 1
             self._problem(self.server.trouble, self.server.says, self.server.faults)
+            return
+        if self.path == f"/decisions/{EVENT}/review":
+            said = json.loads(body)
+            now = "refused" if said["verdict"] == "confirmed" else "granted"
+            more = {"event_id": EVENT, "decision": now, "operator": "ada", "time": WHEN}
+            self.server.reviewed = said | more
+            self._send(200, self.server.reviewed)
             return
         is_table = self.headers["content-type"] == ARROW
         applications = of_table(body) if is_table else json.loads(body)["applications"]
@@ -138,6 +209,9 @@ class Handler(BaseHTTPRequestHandler):
         if wrong:
             faults = [fault_at(row, "AMT_CREDIT", Fault("not_accepted")).model_dump() for row in wrong]
             self._problem(422, "1 application is refused.", faults)
+            return
+        if self.path == "/counterfactual":
+            self._send(200, [way_out(application) for application in applications])
             return
         answers = [explain(application) for application in applications]
         if self.path == "/score":
@@ -169,6 +243,7 @@ class StandIn(ThreadingHTTPServer):
 
     daemon_threads = True
     asked: int = 0
+    reviewed: dict[str, Any] | None = None
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
