@@ -20,7 +20,7 @@ from scoring.client.__main__ import app as client_app
 from scoring.decider import Asked, Decider
 from scoring.inference_log import Entry, InferenceLog, audit_table, find, read
 from scoring.inference_log.table import TableEntry
-from scoring.schema import KEY, PURPOSES, ApplicationRequest
+from scoring.schema import KEY, PURPOSES, ApplicationRequest, OutcomesRequest, ReviewRequest
 from scoring.serving.access import AccessGuard, KeyRing
 from scoring.serving.asgi import ASKER
 from scoring.serving.job import JOB, ArrowJob
@@ -30,12 +30,13 @@ from scoring.serving.media import ARROW
 from scoring.serving.middleware import Middleware
 from tests.support import small
 from tests.support.asgi import DECODER, JSON, body, problem
+from tests.support.documented import counted, schemathesis
 from tests.support.logs import entry
 from tests.support.running import TAG, put_in_store, running, wait_until
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DESK, BANK = "d" * 32, "b" * 32
-KEYS = f"desk+frontend+read+review:{DESK},bank:{BANK}"
+KEYS = f"desk+frontend+outcome+read+review:{DESK},bank:{BANK}"
 ROUTES = {"/score": Route(rows=10, bulk="/bulk", arrow="/table"), "/explain": Route(rows=10)}
 
 
@@ -122,7 +123,7 @@ def scorer():
 
 
 @pytest.fixture
-def counted(scorer, tmp_path):
+def counting(scorer, tmp_path):
     """A decider with a log, and what it counted."""
     log = InferenceLog(tmp_path / "log", "w1", bytes(32), TAG, scorer.categories)
     told: Counter = Counter()
@@ -144,8 +145,8 @@ def table(**changes) -> ArrowJob:
     )
 
 
-def test_every_purpose_is_recorded_in_records_and_in_tables_and_each_is_counted_apart(counted):
-    decider, told = counted
+def test_every_purpose_is_recorded_in_records_and_in_tables_and_each_is_counted_apart(counting):
+    decider, told = counting
     given: dict[str, str] = {}
     for purpose in PURPOSES:
         requests = [ApplicationRequest.model_validate(row) for row in small.applications(3, seed=5)]
@@ -161,8 +162,8 @@ def test_every_purpose_is_recorded_in_records_and_in_tables_and_each_is_counted_
     assert {find(folder, event)["audit"]["purpose"] for event in given if given[event] == "test"} == {"test"}
 
 
-def test_a_preview_under_a_key_is_not_the_decision_under_it(counted):
-    decider, told = counted
+def test_a_preview_under_a_key_is_not_the_decision_under_it(counting):
+    decider, told = counting
     large = Large(decider, 10)
     events = [
         json.loads(large.answer(table(key="1", purpose=purpose)))[0]["event_id"]
@@ -278,3 +279,37 @@ def test_a_file_is_scored_for_a_purpose_and_the_clients_job_keeps_to_it(served, 
     assert logged["purpose"].to_list() == ["test", "test"]
     refused = CliRunner().invoke(client_app, [*call, "--purpose", "fun"])
     assert refused.exit_code == 2 and "what-if" in refused.output
+
+
+@pytest.mark.served
+def test_what_is_answered_of_the_record_is_what_the_document_says(served, tmp_path):
+    only = ["--include-path", "/outcomes", "--include-path-regex", "decisions"]
+    report = schemathesis(tmp_path, served.url, 5, *only, "--header", f"x-api-key: {DESK}")
+    cases, failed = counted(report)
+    assert cases > 100 and failed == 0, (tmp_path / "schemathesis.out").read_text()[-3_000:]
+
+
+@pytest.mark.served
+def test_the_document_names_every_route_of_the_record_with_an_example(served):
+    document = served.http.get("/docs.json").json()
+    routes = {
+        (path, method): about
+        for path, methods in document["paths"].items()
+        for method, about in methods.items()
+        if "Recorded decisions" in about.get("tags", ())
+    }
+    assert set(routes) == {
+        ("/decisions", "get"),
+        ("/decisions/{event_id}", "get"),
+        ("/decisions/{event_id}/review", "post"),
+        ("/outcomes", "post"),
+    }
+    schemas = document["components"]["schemas"]
+    for about in routes.values():
+        assert {"X-Operator", "X-Request-ID"} <= {one["name"] for one in about["parameters"]}
+        if body := about.get("requestBody"):
+            name = body["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            example = schemas[name]["example"]
+            (ReviewRequest if name == "ReviewRequest" else OutcomesRequest).model_validate_json(
+                json.dumps(example)
+            )

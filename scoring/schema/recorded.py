@@ -52,7 +52,16 @@ class RecordedPage(Answer):
 class ReviewRequest(BaseModel):
     """What a person says of a decision."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {
+                "verdict": "otherwise",
+                "reason": "The income was proved by the last three pay slips.",
+            }
+        },
+    )
 
     verdict: Literal["confirmed", "otherwise"] = Field(
         description="confirmed, or decided otherwise: what was refused is granted, what was granted refused."
@@ -92,7 +101,7 @@ class GivenOutcome(BaseModel):
 
     event_id: str | None = Field(None, description="The decision.", max_length=64, examples=[EVENT])
     SK_ID_CURR: int | None = Field(
-        None, description="Number of the client, with `decided_on` instead of `event_id`.", ge=0, lt=2**63
+        None, description="Number of the client, with `decided_on` instead of `event_id`.", ge=0, le=2**63 - 1
     )
     decided_on: date | None = Field(None, description="Day of the decision, UTC.")
     defaulted: int = Field(description="1 if the loan had defaulted, 0 if not.", ge=0, le=1, examples=[0])
@@ -102,7 +111,23 @@ class GivenOutcome(BaseModel):
 class OutcomesRequest(BaseModel):
     """How loans stood."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {
+                "outcomes": [
+                    {"event_id": EVENT, "defaulted": 0, "observed_on": "2026-11-28"},
+                    {
+                        "SK_ID_CURR": 100001,
+                        "decided_on": "2026-11-21",
+                        "defaulted": 1,
+                        "observed_on": "2026-11-28",
+                    },
+                ]
+            }
+        },
+    )
 
     outcomes: list[GivenOutcome] = Field(max_length=MOST_OUTCOMES)
 

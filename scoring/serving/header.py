@@ -15,7 +15,8 @@ SINGLE = frozenset(
     b"x-api-key x-purpose x-operator authorization origin expect x-forwarded-proto x-forwarded-prefix".split()
 )
 PERSON = "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
-_SAFE_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+SAFE_ID = "^[A-Za-z0-9._:+/=-]{1,128}$"
+_SAFE_ID = re.compile(SAFE_ID)
 
 
 def read(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:

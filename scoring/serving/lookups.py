@@ -64,14 +64,20 @@ _WORDS = {
     "review": get_args(ReviewState),
     "outcome": get_args(OutcomeState),
 }
-_TIME = {"schema": {"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00Z"]}}
+
+
+def _time(day: int) -> dict[str, Any]:
+    example = f"2026-11-{day}T09:30:00Z"
+    return {"schema": {"type": "string", "format": "date-time", "examples": [example]}}
+
+
 PARAMETERS: dict[str, dict[str, Any]] = {
     "client": {
         "description": "Number of a client (SK_ID_CURR); the record has its pseudonym.",
         "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
     },
-    "since": {"description": "Recorded then or later; a time without a zone is UTC.", **_TIME},
-    "until": {"description": "Recorded before.", **_TIME},
+    "since": {"description": "Recorded then or later; a time without a zone is UTC.", **_time(21)},
+    "until": {"description": "Recorded before; after `since`.", **_time(28)},
     **{name: {"schema": {"type": "string", "enum": list(words)}} for name, words in _WORDS.items()},
     "model": {"description": "Exact tag.", "schema": {"type": "string", "maxLength": LETTERS}},
     "operator": {"description": "Who asked.", "schema": {"type": "string", "maxLength": LETTERS}},

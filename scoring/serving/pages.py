@@ -47,15 +47,17 @@ REFERENCE = "#/components/schemas/{model}"
 REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
-    "description": "Stands in the log with each decision, and in the answer's header; made if absent.",
-    "schema": {"type": "string", "maxLength": 128},
+    "description": "Stands in the log with each decision, and in the answer's header. What is not 1 to 128 "
+    "letters, digits and `._:+/=-` is replaced by one that is made, as it is if absent.",
+    "schema": {"type": "string", "example": "offer-7"},
 }
 
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "The same key and body again, from the same client, give the same event ids, logged once.",
-    "schema": {"type": "string", "maxLength": 128},
+    "description": "The same key and body again, from the same operator and for the same purpose, give the "
+    "same event ids, logged once.",
+    "schema": {"type": "string", "pattern": header.SAFE_ID, "example": "job-7:1"},
 }
 
 

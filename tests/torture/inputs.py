@@ -6,13 +6,9 @@ import copy
 import json
 import math
 import multiprocessing
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from scoring.schema import EXAMPLE, HISTORY, Application, Decision, Explanation, Problem, columns
+from tests.support.documented import CHECKS, counted, schemathesis
 from tests.torture import bad, wires
 from tests.torture.run import Run
 from tests.torture.served import Home, Server, served
@@ -168,30 +165,6 @@ def drawn(url: str, documented: Documented, count: int) -> tuple[Counter[int], l
     return judge.statuses, judge.failures
 
 
-def schemathesis(run: Run, server: Server, examples: int) -> dict[str, Any]:
-    """Let schemathesis try every operation of the served document; return what it counted."""
-    report = run.folder / "schemathesis.json"
-    program = Path(sys.executable).with_name("schemathesis")
-    command = [str(program) if program.exists() else str(shutil.which("schemathesis"))]
-    command += ["run", f"{server.url}/docs.json", "--max-examples", str(examples), "--continue-on-failure"]
-    command += ["--phases", "examples,coverage,fuzzing", "--mode", "all", "--workers", "2", "--no-shrink"]
-    command += ["--checks", ",".join(CHECKS), "--suppress-health-check", "all", "--no-color"]
-    command += ["--request-timeout", "60", "--report-json-path", str(report), "--seed", "4"]
-    done = subprocess.run(command, cwd=run.folder, capture_output=True, text=True)
-    (run.folder / "schemathesis.out").write_text(done.stdout + done.stderr, encoding="utf-8")
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return found
-
-
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-)
-
-
 def fuzz(run: Run) -> None:
     """Schemathesis, hypothesis and raw HTTP."""
     home = Home(run.folder / "home")
@@ -201,7 +174,7 @@ def fuzz(run: Run) -> None:
         total = asked + broken + cases
         laws(judge, server.url, asked, lambda done: run.progress(done, total, "requests"))
         seen = wires.send(server, broken, lambda done: run.progress(asked + done, total, "requests"))
-        found = schemathesis(run, server, math.ceil(0.4 * cases))
+        found = schemathesis(run.folder, server.url, math.ceil(0.4 * cases))
         alive = server.http.post("/score", json=EXAMPLE).status_code
         fell = server.said().count("Traceback")
     counts = counted(found)
@@ -238,12 +211,6 @@ def fuzz(run: Run) -> None:
     run.figure("of them failed", counts[1], "cases", "= 0")
     run.figure("stack traces on the output", fell, "traces", "= 0")
     run.figure("status of a good request afterwards", alive, "", "= 200")
-
-
-def counted(report: dict[str, Any]) -> tuple[int, int]:
-    """Return the cases and the failures of a report of schemathesis."""
-    cases = report["test_cases"]
-    return cases["generated"], cases["with_failures"] + cases["errored"]
 
 
 def named(run: Run) -> None:
