@@ -11,6 +11,7 @@ from tests.torture import (
     doors,
     hostile,
     inputs,
+    instances,
     isolation,
     kills,
     load,
@@ -115,6 +116,12 @@ _ALL = [
         "No body holds the service up, and no refusal costs more than a decision",
         stalls.stalls,
         5400,
+    ),
+    Row(
+        "instances",
+        "Two machines with one index and one store make one log, whichever is killed and when",
+        instances.instances,
+        3600,
     ),
 ]
 ROWS = {row.name: replace(row, number=number) for number, row in enumerate(_ALL, start=1)}
