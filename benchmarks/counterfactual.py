@@ -20,8 +20,8 @@ from rich.console import Console
 from benchmarks import results
 from benchmarks.given import MadeBy, command, refusing
 from scoring import features, tables
-from scoring.counterfactual import POLICY, Advisor
-from scoring.counterfactual.variations import Rater, Variations
+from scoring.counterfactual import POLICY, Advisor, Lever
+from scoring.counterfactual.variations import Rater, Steps, Variations
 from scoring.decision import GRANTED
 from scoring.judge import Judge
 from scoring.schema import ApplicationRequest, Counterfactual
@@ -32,6 +32,7 @@ FILE = Path(__file__).resolve().parent / "verdict.json"
 SECONDS, SHARE = 2.0, 0.95  # what was asked for
 SEED = 5
 DRAWN = 3_000  # random changes of one application
+HITS = 50  # granted ones of these that are looked at
 IDLE = 0.4  # share of levers that a random change leaves alone
 console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -53,7 +54,7 @@ def chosen(scorer: Scorer, portfolio: tables.Portfolio, count: int) -> list[dict
 
 
 def can_be_turned(rater: Rater, application: ApplicationRequest, random: np.random.Generator) -> bool:
-    """Say whether one of many random changes within policy is granted."""
+    """Say whether one of many random changes within policy would do."""
     here = Variations(rater, application)
     for other in ("longer", "shorter"):
         levers = [lever for lever in POLICY.values() if lever.name != other and here.can(lever)]
@@ -61,9 +62,18 @@ def can_be_turned(rater: Rater, application: ApplicationRequest, random: np.rand
             continue
         steps = np.stack([random.integers(0, lever.steps + 1, DRAWN // 2) for lever in levers], axis=1)
         steps[random.random(steps.shape) < IDLE] = 0
-        if (here.rate(levers, steps) < rater.scorer.threshold).any():
+        granted = steps[here.rate(levers, steps) < rater.scorer.threshold]
+        if any(holds(here, levers, one, rater.scorer.threshold) for one in granted[:HITS]):
             return True
     return False
+
+
+def holds(here: Variations, levers: list[Lever], steps: Steps, threshold: float) -> bool:
+    """Say whether a granted change is advice: a step further is granted, and no higher risk on the way."""
+    beyond = np.minimum(steps + (steps > 0), [lever.steps for lever in levers])
+    way = np.rint(np.outer(np.linspace(0, 1, steps.max() + 1), steps)).astype(np.intp)
+    risks = here.rate(levers, np.vstack([beyond, way]))
+    return bool(risks[0] < threshold and (risks[1:] <= risks[1]).all())
 
 
 def applied(request: dict[str, Any], changes: dict[str, float]) -> dict[str, Any]:
