@@ -11,6 +11,7 @@ from scoring.client import Client
 from scoring.comparison import AMONG, FILTERS, NEIGHBOURS, Peers, is_compared
 from scoring.comparison.bins import TENS, FactBins
 from scoring.comparison.curve import DRAWN, CurveDrawer
+from scoring.comparison.owner import owner_view
 from scoring.comparison.partition import FEWEST
 from scoring.decision import PROTECTED
 from scoring.judge import Judge
@@ -183,3 +184,33 @@ def test_over_http_a_client_is_placed_and_wrong_questions_are_named(tmp_path_fac
         ):
             (fault,) = problem(served.post(path, requests[:1]), 422).errors
             assert fault.field == field
+
+
+def test_the_owner_sees_what_each_threshold_would_do(scorer, folder, reference):
+    view = owner_view(scorer, "m", folder)
+    default = reference["probability_of_default"].to_numpy()
+    for cut in view.cuts:
+        granted = default < cut.threshold
+        assert cut.approved == granted.mean()
+        if granted.any():
+            assert cut.bad_rate == pytest.approx(default[granted].mean())
+        cost = 10 * default[granted].sum() + (1 - default[~granted]).sum()
+        assert cut.cost_per_1000 == pytest.approx(1000 * cost / len(default))
+    assert scorer.threshold in {cut.threshold for cut in view.cuts}
+    assert [cut.approved for cut in view.cuts] == sorted(cut.approved for cut in view.cuts)
+    assert sum(one.importance for one in view.groups) == pytest.approx(
+        sum(one.importance for one in view.features)
+    )
+
+
+@pytest.mark.served
+def test_only_a_key_with_the_role_sees_the_owners_view(tmp_path_factory, folder):
+    home = tmp_path_factory.mktemp("owner")
+    put_in_store(folder, home)
+    keys = "boss+owner:0123456789abcdef,desk:fedcba9876543210"
+    with running(home, key="0123456789abcdef", CREDIT_SCORING_API_KEYS=keys) as served:
+        with Client(served.url, api_key="0123456789abcdef") as client:
+            assert client.owner().model.startswith("credit_scoring:")
+        served.http.headers["x-api-key"] = "fedcba9876543210"
+        assert "owner" in problem(served.http.get("/owner"), 403).detail
+        assert problem(served.http.post("/owner"), 405)

@@ -28,6 +28,7 @@ from scoring.schema import (
     FieldError,
     FoundDecision,
     LoadedOutcomes,
+    OwnerView,
     Placement,
     Problem,
     Purpose,
@@ -203,6 +204,10 @@ class Client:
     def curve(self, applications: Sequence[Mapping[str, Any]], fact: str) -> list[Curve]:
         """Ask what one fact does for each application, all else equal."""
         return self._post("/curve", applications, Curve, is_safe=True, params={"fact": fact})
+
+    def owner(self) -> OwnerView:
+        """Return the owner's view of the model; the key needs the role ``owner``."""
+        return OwnerView.model_validate_json(self._request("GET", "/owner", is_safe=True).content)
 
     def score_table(self, table: pl.DataFrame | pa.Table, key: str = "") -> pl.DataFrame:
         """Have a table of applications decided by the bulk door, in one request.

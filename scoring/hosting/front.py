@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import bentoml
 from starlette.responses import JSONResponse
 
+from scoring.comparison.owner import owner_view
 from scoring.features.checks import DECODER
-from scoring.hosting import spare, start
+from scoring.hosting import models, spare, start
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
 from scoring.serving.asgi import App, by_path, with_header
@@ -20,6 +21,7 @@ from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
 from scoring.serving.middleware import Middleware
+from scoring.serving.owner import owner_page
 from scoring.serving.parameters import BESIDE, CHANGE, FACT, VARIED, WITHIN, changes, compared, drawn
 from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
@@ -98,7 +100,7 @@ class Front:
         """
         lookups = Lookups(_records, self.guard.keys.may, self.settings.limits)
         strangers = Middleware(
-            lookups,
+            owner_page(_owner_view, self.guard.keys.may, lookups),
             {},
             DECODER,
             self.settings.limits,
@@ -155,6 +157,12 @@ def _engine() -> bytes:
 
 def _records() -> Any:
     return _worker().records.result()
+
+
+def _owner_view() -> bytes:
+    decider = _worker().decider
+    folder = models.folder(decider.model)
+    return owner_view(decider.scorer, decider.model, folder).model_dump_json().encode()
 
 
 async def _at_once(job: Job) -> bytes | Rejection:

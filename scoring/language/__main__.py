@@ -18,7 +18,7 @@ from scoring.language.numbers import is_known, name_of
 
 SPEAKING = (
     *("scoring.problems", "scoring.explanation", "scoring.counterfactual", "scoring.evaluation.checks"),
-    *("scoring.comparison", "scoring.comparison.curve"),
+    *("scoring.comparison", "scoring.comparison.curve", "scoring.comparison.owner"),
     *("ui.words", "validation.page", "monitoring.words"),
 )
 """Modules that bring every text with them, each where it is installed."""

@@ -47,7 +47,18 @@ from scoring.schema.recorded import (
     ReviewState,
 )
 from scoring.schema.request import EXAMPLE, ApplicationRequest, History, ScoreRequest
-from scoring.schema.varied import Change, Counterfactual, Curve, CurvePoint, Placement, Recourse, ValueBin
+from scoring.schema.varied import (
+    Change,
+    Counterfactual,
+    Curve,
+    CurvePoint,
+    OwnerCut,
+    OwnerView,
+    OwnerWeight,
+    Placement,
+    Recourse,
+    ValueBin,
+)
 
 APPLICATION_TABLES: dict[str, str] = {"train": "application_train", "test": "application_test"}
 """Population -> Kaggle name of its application table."""
@@ -88,6 +99,9 @@ __all__ = [
     "ObservedOutcome",
     "OutcomeState",
     "OutcomesRequest",
+    "OwnerCut",
+    "OwnerView",
+    "OwnerWeight",
     "Placement",
     "PosCashBalance",
     "PreviousApplication",

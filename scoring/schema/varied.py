@@ -107,3 +107,35 @@ class Curve(Answer):
     )
     points: list[CurvePoint] = Field(description="From the lowest value to the highest.")
     text: dict[str, str] = Field(description="What is drawn, or why nothing is, by language.")
+
+
+class OwnerCut(Answer):
+    """What one threshold would do, out of fold."""
+
+    threshold: float = Field(description="Probability at or above which an application would be refused.")
+    approved: float = Field(description="Share that would be granted.", ge=0, le=1)
+    bad_rate: float | None = Field(description="Share of defaults expected among them.")
+    cost_per_1000: float = Field(description="Expected cost per 1,000 applications, in lost good clients.")
+
+
+class OwnerWeight(Answer):
+    """What a feature, or a group of them, weighs in all decisions."""
+
+    name: str = Field(description="Of the feature, or the group.", examples=["external_score"])
+    label: dict[str, str] = Field(description="In words, by language.")
+    importance: float = Field(description="Mean absolute contribution, in log-odds.", ge=0)
+
+
+class OwnerView(Answer):
+    """The model as its owner weighs it: thresholds, measures, importance."""
+
+    model: str = Field(description="Exact tag of the model.", examples=["credit_scoring:3f2a9c01"])
+    threshold: float = Field(description="The threshold in force.", ge=0)
+    applications: int = Field(description="Applications of the reference.", ge=0)
+    cuts: list[OwnerCut] = Field(
+        description="By threshold, the lowest first; the one in force is among them."
+    )
+    metrics: dict[str, dict[str, float]] = Field(description="Measures of validation, with their intervals.")
+    groups: list[OwnerWeight] = Field(description="Groups of features, the weightiest first.")
+    features: list[OwnerWeight] = Field(description="Features, the weightiest first.")
+    text: dict[str, str] = Field(description="How to read it, by language.")

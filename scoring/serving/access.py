@@ -42,7 +42,7 @@ PROXIED_PREFIXES = tuple(
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PORTS = {"http": 80, "https": 443}
 FRONTEND = "frontend"
-ROLES = frozenset({"read", "review", "outcome", FRONTEND})
+ROLES = frozenset({"read", "review", "outcome", "owner", FRONTEND})
 """What a key may do beside asking for decisions: look recorded ones up, review them, say how loans ended; and
 name the person who asks, as a front end does that many use."""
 

@@ -16,6 +16,7 @@ from scoring.schema import (
     FoundDecision,
     LoadedOutcomes,
     OutcomesRequest,
+    OwnerView,
     Problem,
     RecordedPage,
     Review,
@@ -186,7 +187,15 @@ def _asked(summary: str, role: str, answer: type[BaseModel], errors: Mapping[int
 
 def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Add the endpoints of recorded decisions to a document."""
-    for one in (RecordedPage, FoundDecision, Review, ReviewRequest, LoadedOutcomes, OutcomesRequest):
+    for one in (
+        RecordedPage,
+        FoundDecision,
+        Review,
+        ReviewRequest,
+        LoadedOutcomes,
+        OutcomesRequest,
+        OwnerView,
+    ):
         found = one.model_json_schema(ref_template=REFERENCE)
         schemas |= found.pop("$defs", {}) | {one.__name__: found}
     late = {503: "The index is late or down, or the look cannot be recorded; decisions go on"}
@@ -225,6 +234,11 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     outcomes = _asked("Say how loans ended", "outcome", LoadedOutcomes, errors)
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="OutcomesRequest")}}}
     outcomes["requestBody"] = {"required": True, "content": content}
+    owner = _asked(
+        "What each threshold would approve and cost, what the model weighs", "owner", OwnerView, wrong
+    )
+    owner["description"] = "A key needs the role `owner`."
+    paths["/owner"] = {"get": owner}
     paths["/outcomes"] = {"post": outcomes}
     paths["/decisions"] = {"get": listed}
     paths["/decisions/{event_id}"] = {"get": found}
@@ -262,6 +276,7 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <tr><td><code>GET /decisions/EVENT</code><td>one of them, explained by the model that decided
 <tr><td><code>POST /decisions/EVENT/review</code><td>a person confirms it, or decides otherwise
 <tr><td><code>POST /outcomes</code><td>say how loans ended
+<tr><td><code>GET /owner</code><td>what each threshold would approve and cost
 <tr><td><a href="model"><code>GET /model</code></a><td>what the model reads, how it decides
 <tr><td><a href="docs.json"><code>GET /docs.json</code></a><td>OpenAPI, with an example request
 <tr><td><a href="readyz"><code>GET /readyz</code></a>, <a href="livez"><code>/livez</code></a><td>health

@@ -162,7 +162,8 @@ API_KEYS = Setting(
     text,
     "",
     "`name:key,name:key`; clients send theirs in `X-API-Key`, the log keeps the name. `name+read+review:key` "
-    "may look recorded decisions up (`read`), review them (`review`) and say how they ended (`outcome`) too; "
+    "may look recorded decisions up (`read`), review them (`review`), say how they ended (`outcome`) and see "
+    "the owner's view (`owner`) too; "
     "a front end's key (`frontend`) names the person who asks. "
     "Without keys, requests from other machines are refused, and so is whatever shows a proxy",
 )
