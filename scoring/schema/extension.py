@@ -75,7 +75,7 @@ def application() -> type[Record]:
     """Return the class of the columns that are added to an application."""
     found = getattr(part("records"), "Application", Unextended)
     if not (isinstance(found, type) and issubclass(found, Record)):
-        raise _wrong("Application", "is no class of columns; derive it from scoring.schema.columns.Record")
+        raise _unusable("Application", "is no class of columns; derive it from scoring.schema.columns.Record")
     return found
 
 
@@ -90,11 +90,11 @@ def tables() -> dict[str, type[Record]]:
     found: dict[str, type[Record]] = dict(getattr(part("records"), "TABLES", {}))
     for name, record in found.items():
         if not (isinstance(record, type) and issubclass(record, Record)):
-            raise _wrong(
+            raise _unusable(
                 f"TABLES[{name!r}]", "is no class of columns; derive it from scoring.schema.columns.Record"
             )
         if KEY not in columns(record):
-            raise _wrong(f"TABLES[{name!r}]", f"has no {KEY}; declare it as OptionalIdentifier")
+            raise _unusable(f"TABLES[{name!r}]", f"has no {KEY}; declare it as OptionalIdentifier")
     return found
 
 
@@ -112,7 +112,7 @@ def fingerprint() -> str | None:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _wrong(what: str, why: str) -> ExtensionError:
+def _unusable(what: str, why: str) -> ExtensionError:
     return ExtensionError(f"{folder()}/records.py: {what} {why}.")
 
 
