@@ -14,10 +14,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import reading, runs, simulate
+from monitoring import outcomes, reading, runs, simulate
 from monitoring.causes import explain
 from monitoring.judgement import MIN_ROWS, judge
 from monitoring.ledger import Ledger, LedgerError
+from monitoring.outcomes import estimate, watch
 from monitoring.reading import Selected
 from monitoring.reference import PREDICTION, InputError, Reference, read_reference
 from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
@@ -25,6 +26,7 @@ from monitoring.windows import STALE_DAYS, Window, judged
 from monitoring.words import Said
 from scoring import settings
 from scoring.client import URL, Client, ServiceError
+from scoring.decision import COSTS, REFUSED
 from scoring.schema import Purpose
 from scoring.scorer import ScorerError
 from scoring.store import StoreError, stored
@@ -108,6 +110,10 @@ def run(
     purpose: Annotated[
         Purpose, typer.Option(help="What was asked for as this; with --simulate it is always test.")
     ] = "decision",
+    ended: Annotated[
+        Path | None,
+        typer.Option("--outcomes", help="What `python -m scoring.outcomes export` wrote: how loans ended."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
     """Run one report."""
@@ -133,6 +139,8 @@ def run(
             report = _selected(log, found, tag, purpose, window, events, min_rows, scorer, has_evidently)
         else:
             report = _watched(log, found, tag, purpose, to, min_rows, stale_days, scorer, has_evidently)
+        if ended is not None:
+            report = replace(report, watched=watch(outcomes.read(ended), tag or ""))
         written = runs.write(report, to)
     except (InputError, LedgerError, StoreError, ScorerError, TableError, ServiceError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -199,8 +207,7 @@ def _watched(
         timedelta(days=stale_days),
     )
     look_at = report.standing.window
-    is_wanted = has_evidently or report.standing.is_drift
-    if look_at is None or not look_at.judgement.is_judged or not is_wanted:
+    if look_at is None or not look_at.judgement.is_judged:
         return report
     begin = datetime(look_at.start.year, look_at.start.month, look_at.start.day, tzinfo=UTC)
     until = begin + timedelta(days=look_at.days)
@@ -243,10 +250,18 @@ def _selected(
 def _completed(report: Report, rows: pl.DataFrame, scorer: Path | None, has_evidently: bool) -> Report:
     """Add the causes of what moved, by undoing them on the rows, and what Evidently says of the same rows."""
     found = report.judgement.groups if report.judgement else ()
+    model = load(scorer) if scorer is not None and found and rows.height else None
     if found and rows.height:
-        model = load(scorer) if scorer is not None else None
         report = replace(report, causes=explain(report.reference, rows, found, model))
-    if not has_evidently or rows.is_empty():
+    if rows.is_empty():
+        return report
+    costs = model.costs if model is not None else COSTS
+    sides = [
+        estimate(side[PREDICTION], side["decision"] == REFUSED, costs)
+        for side in (rows, report.reference.table)
+    ]
+    report = replace(report, estimates=(sides[0], sides[1]))
+    if not has_evidently:
         return report
     # It takes seconds to import: help, errors and thin windows need not wait for it.
     from monitoring.attachment import run as attach

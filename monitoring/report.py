@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitoring.causes import Cause
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
+from monitoring.outcomes import ALARM, Estimate, Watched
 from monitoring.reference import Reference
 from monitoring.statistic import FLOOR
 from monitoring.windows import Standing, Window, standing
@@ -46,6 +47,10 @@ class Report:
     evidently : Attachment, optional
     causes : sequence of Cause
         Of the first findings.
+    estimates : pair of Estimate, optional
+        Of the window and of the reference, as the scores expect it.
+    watched : Watched, optional
+        What outcomes say.
     """
 
     reference: Reference
@@ -59,6 +64,8 @@ class Report:
     stale: timedelta | None = None
     evidently: Attachment | None = None
     causes: Sequence[Cause] = ()
+    estimates: tuple[Estimate, Estimate] | None = None
+    watched: Watched | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
 
     @property
@@ -81,7 +88,7 @@ class Report:
     def code(self) -> int:
         """The exit code."""
         judgement = self.judgement
-        if self.standing.is_drift:
+        if self.standing.is_drift or (self.watched is not None and self.watched.alarm is not None):
             return DRIFT
         if judgement is None or not judgement.rows:
             return NOT_ENOUGH
@@ -118,7 +125,21 @@ class Report:
             said.append(Said("too_few", {"rows": rows, "least": self.min_rows}))
         elif not judgement.groups:
             said.append(Said("nothing_moved", {"inputs": judgement.inputs, "name": judgement.strongest_name}))
-        return [*said, *judgement.alarms]
+        return [*said, *judgement.alarms, *self._of_outcomes()]
+
+    def _of_outcomes(self) -> Iterator[Said]:
+        if self.estimates is not None:
+            now, then = self.estimates
+            values = {"share": now.default_rate, "figure": now.cost}
+            values |= {"usual_share": then.default_rate, "other": then.cost}
+            yield Said("estimate", values)
+        if (found := self.watched) is not None:
+            counts = {"n": found.known, "defaults": found.defaults, "awaited": found.awaited}
+            yield Said("watched", counts | {"expected": round(found.expected)})
+            if found.alarm is not None:
+                yield Said("bet_lost", {"n": found.alarm})
+            elif found.known:
+                yield Said("bet_open", {"figure": found.capital, "other": ALARM})
 
 
 def named(window: Window) -> Said:
@@ -190,6 +211,10 @@ def to_json(report: Report) -> dict[str, Any]:
         ],
         "window": window.to_json() if window else None,
         "windows": {length: [one.to_json() for one in windows] for length, windows in report.windows.items()},
+        "estimates": None
+        if report.estimates is None
+        else {name: asdict(one) for name, one in zip(("window", "reference"), report.estimates, strict=True)},
+        "outcomes": None if report.watched is None else asdict(report.watched),
         "notes": [note() for note in report.notes],
         "evidently": None
         if report.evidently is None

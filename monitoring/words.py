@@ -80,6 +80,21 @@ TEXTS = texts(
         "explained": "Undone, {share} of the change vanishes.",
         "changed": "Without it {changed} of {rows} decisions would have been otherwise.",
         "cost": "It is expected to cost {figure} lost good clients per 1,000 applications.",
+        # outcomes
+        "estimate": (
+            "If the scores are still right, {share} of the applicants default and the decisions cost "
+            "{figure} lost good clients per 1,000; in the reference {usual_share} and {other}. Whether "
+            "they are right, outcomes alone can say."
+        ),
+        "watched": (
+            "{n} outcomes are known, {defaults} of them defaults; the scores expect {expected}. {awaited} "
+            "granted loans have none yet."
+        ),
+        "bet_lost": "The scores are wrong: a bet against them has won, after {n} outcomes.",
+        "bet_open": (
+            "A bet against the scores has not won: at most it had {figure} times its stake; it wins at "
+            "{other}."
+        ),
         # notes
         "others": "{n} decisions of {model}, asked for as {purpose}, are not judged here.",
         "outside": "{n} other decisions of the model are not judged here.",

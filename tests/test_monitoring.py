@@ -581,3 +581,26 @@ def test_volumes_and_refusals_are_judged_by_the_windows_before() -> None:
     assert not alarms(Operations(1_100, 100, 0, {0.09: 1_100}), {0.09}, 1, usual)
     assert [one.name for one in alarms(Operations(200, 18), {0.09}, 1, usual)] == ["volume"]
     assert [one.name for one in alarms(Operations(1_000, 300), {0.09}, 1, usual)] == ["refused"]
+
+
+def test_outcomes_that_the_scores_did_not_expect_are_drift(tmp_path: Path, monitor: Monitor) -> None:
+    log = write_log(tmp_path / "log", population(600, seed=2))
+    n = 500
+    pl.DataFrame(
+        {
+            "event_id": [f"w1-{i}" for i in range(n)],
+            "time": [NOW] * n,
+            "model": [TAG] * n,
+            "decision": ["granted"] * n,
+            "probability_of_default": [0.05] * n,
+            "outcome": ["defaulted" if i % 5 == 0 else "repaid" for i in range(n)],
+            "observed_on": [date(2027, 1, 1) + timedelta(days=i) for i in range(n)],
+        }
+    ).write_parquet(tmp_path / "decided.parquet")
+    result, summary = monitor(log, "--outcomes", str(tmp_path / "decided.parquet"))
+    assert result.exit_code == 1 and not summary["origins"], result.output
+    assert "500 outcomes are known, 100 of them defaults; the scores expect 25." in result.output
+    assert "a bet against them has won" in result.output
+    assert summary["estimates"]["window"]["default_rate"] == pytest.approx(0.09, abs=0.02)
+    result, _ = monitor(log, "--outcomes", str(log))
+    assert result.exit_code == 3 and "scoring.outcomes export" in result.stderr
