@@ -12,7 +12,7 @@ from ui.words import of_service
 
 
 @dataclass(frozen=True)
-class Way:
+class ShownWay:
     """One alternative.
 
     ``texts`` are what the form has to hold, by column; empty where a credit history has to change, which
@@ -37,5 +37,5 @@ def card(found: Counterfactual, lang: str) -> str:
             if is_here
         }
         p, score = percent(way.probability_of_default, lang, 1), number(way.score, lang)
-        ways.append(Way(of_service(way.text, lang), p, score, texts))
+        ways.append(ShownWay(of_service(way.text, lang), p, score, texts))
     return render("ways", lang, outcome=of_service(found.text, lang), ways=ways)
