@@ -14,11 +14,13 @@ from typer.testing import CliRunner
 from benchmarks.validated import figures
 from scoring.decision import PROTECTED
 from scoring.evaluation import judge
-from scoring.evidence import description, fairness, money, stability, verification
+from scoring.evidence import description, fairness, money, reviews, stability, verification
 from scoring.evidence.alternatives import BLOCKS, Alternative, Refit, Variant
 from scoring.evidence.card import Card, CardLine
+from scoring.evidence.completeness import complete
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, FoldScores
+from scoring.evidence.sense import Sense
 from scoring.metrics import Measured
 from tests.support.small import scorer
 from tests.support.third import other_words
@@ -109,6 +111,9 @@ def evidence():
         spread=stability.Spread((0.77, 0.78), (500.0, 510.0), 0.7, 0.97, 0.01),
         agreement=verification.Agreement(20, *[Measured(0.8, 0.7, 0.9)] * 3),
         verified=verification.substitute(learned, table),
+        reviewed=reviews.review(learned, table, y, p, thresholds),
+        complete=complete(replace(learned, threshold=0.2), table),
+        senses=[Sense("amount", 600, 0.1, 0.02, 0.01)],
         stable=verification.Stable(30, 3, *[Measured(0.8, 0.7, 0.9)] * 4),
         cutoffs=_cutoffs(y, p, exposure, thresholds, 0.35, TERMS),
         strategy=money.strategy(y, p, exposure, points=20, smallest=fairness.SMALLEST),

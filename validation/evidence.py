@@ -18,7 +18,8 @@ from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, GRANT_ALL
 from scoring.evaluation import Evaluation, deal_folds, evaluate, judge
 from scoring.evaluation.checks import Notice, notices
-from scoring.evidence import description, fairness, money, stability, verification
+from scoring.evidence import completeness, description, fairness, money, reviews, stability, verification
+from scoring.evidence import sense as common
 from scoring.evidence.alternatives import (
     Alternative,
     Bench,
@@ -46,6 +47,7 @@ DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them
 MOST_ROUNDS = 200  # trees of a booster of a refit: the sample is small
 SEEDS = 3
+WALKED = 1_000  # applications that are led along what a client can do
 SCORECARD = "scorecard"  # the candidate that a person can compute with pencil and paper
 
 TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
@@ -114,6 +116,9 @@ class Evidence:
     agreement: verification.Agreement | None
     verified: verification.Verified | None
     stable: verification.Stable | None
+    reviewed: reviews.Reviewed | None
+    complete: completeness.Complete | None
+    senses: list[common.Sense]
     cutoffs: Mapping[str, money.MoneyOutcome]
     strategy: list[money.MoneyOutcome]
     scenarios: list[tuple[money.Terms, money.MoneyOutcome]]
@@ -264,11 +269,20 @@ def gather(
         verified=verification.substitute(scorer, sample),
         # What the refits did not learn from; of the later applications the model in force did not either.
         stable=verification.compare_reasons(scorer, refits, read[rest] if unseen is None else unseen),
+        reviewed=reviews.review(scorer, read, y, p, thresholds),
+        complete=completeness.complete(scorer, read),
+        senses=_senses(scorer, tables.take(portfolio, rows[:WALKED])),
         cutoffs=_cutoffs(y, p, exposure, thresholds, scorer.threshold, terms),
         strategy=money.strategy(y, p, exposure, terms, 101, SMALLEST),
         scenarios=money.scenarios(y, p, exposure, terms),
         trees=bench.rounds * bench.candidate.boosters,
     )
+
+
+def _senses(scorer: Scorer, portfolio: Portfolio) -> list[common.Sense]:
+    """Walk some applications along what a client can do."""
+    walked = [common.sense(scorer, w, common.walk(portfolio, w, scorer.feature_names)) for w in common.WAYS]
+    return [one for one in walked if one is not None]
 
 
 def _shown(scorer: Scorer) -> list[str]:

@@ -26,6 +26,7 @@ ABOUT = (
     sections.curve,
     sections.money,
     sections.importance,
+    people.verdict,
     people.reasons,
     people.fairness,
     people.stability,

@@ -52,6 +52,67 @@ def reasons(evidence: Evidence, language: Language) -> Section:
     return section("reasons", language, Facts(tuple(lines)))
 
 
+def verdict(evidence: Evidence, language: Language) -> Section:
+    """Show how sure the verdicts are, what goes to a person, and whether reasons and risk keep their word."""
+    e, say, share = evidence, language.say, language.share
+    blocks: list[TableBlock | Facts] = []
+    if e.reviewed is None or e.scorer.certainty is None:
+        blocks.append(Facts((say("verdict:none"),)))
+    else:
+        r, certainty = e.reviewed, e.scorer.certainty
+        blocks.append(
+            Facts(
+                (
+                    say("verdict:interval", width=language.number(r.width, 3), holding=share(r.holding, 0)),
+                    say(
+                        "verdict:near",
+                        low=language.number(certainty.near[0], 3),
+                        high=language.number(certainty.near[1], 3),
+                        level=share(certainty.near_level, 0),
+                        most=share(certainty.most, 0),
+                    ),
+                )
+            )
+        )
+        rows = tuple(
+            (say(f"review:{name}"), share(certainty.shares.get(name, 0.0)), share(found))
+            for name, found in r.shares.items()
+        )
+        head = (say("review:why"), say("review:planned"), say("review:found"))
+        blocks.append(TableBlock(say("review:table"), head, rows))
+        saved = tuple((share(x, 0), language.number(cost, 2, is_signed=True)) for x, cost in r.saved.items())
+        if saved:
+            blocks.append(TableBlock(say("review:saved"), (say("review:right"), say("review:each")), saved))
+    if e.complete is not None:
+        c = e.complete
+        line = say(
+            "verdict:complete",
+            n=language.count(c.applications),
+            turned=share(c.turned),
+            noted=share(c.noted),
+            reasons=language.count(c.reasons),
+            fell=share(c.fell),
+            outweighed=share(c.outweighed),
+            quoted=language.count(c.quoted),
+            wrongly=share(c.quoted_for),
+        )
+        blocks.append(Facts((line,)))
+    walked = tuple(
+        (
+            say(f"way:{one.way}"),
+            language.count(one.applications),
+            share(one.rose),
+            share(one.ended_higher),
+            language.number(one.worst, 3),
+        )
+        for one in e.senses
+    )
+    if walked:
+        columns = tuple(say(f"way:{key}") for key in ("way", "walked", "rose", "higher", "worst"))
+        blocks.append(TableBlock(say("way:table"), columns, walked))
+    return section("verdict", language, *blocks)
+
+
 def _stable(e: Evidence, language: Language) -> list[str]:
     """Say what refits tell of the applications that they did not learn from."""
     say, s = language.say, e.stable

@@ -84,6 +84,11 @@ WORDS = {
         "Mean absolute contribution (exact TreeSHAP) to the log-odds of default, over a sample of all "
         "applicants."
     ),
+    "verdict": "How sure, and what goes to a person",
+    "verdict:text": (
+        "How wide the intervals are, which applications a person should look at and what that saves, whether "
+        "the reasons of a refusal are complete, and whether the risk falls where common sense says so."
+    ),
     "reasons": "Explanations checked",
     "reasons:text": (
         "Three questions to the reasons told to refused applicants: does another method agree, does the "

@@ -3,6 +3,47 @@
 from __future__ import annotations
 
 WORDS = {
+    # the verdict
+    "verdict:none": (
+        "The model was trained before intervals were learned: it gives none, and does not say what a person "
+        "should look at."
+    ),
+    "verdict:interval": (
+        "Each probability has an interval that holds the true one in 90 of 100 cases: half of them are "
+        "narrower than {width}. The interval of {holding} of the applications holds the threshold. How far "
+        "an interval reaches was measured where true probabilities are known, on synthetic portfolios; an "
+        "outcome shows none."
+    ),
+    "verdict:near": (
+        "Too near the threshold is a probability from {low} to {high}: there the narrower interval that "
+        "holds {level} has it inside. That level was chosen so that no more than {most} go to review."
+    ),
+    "verdict:complete": (
+        "Of {n} refused applications, {turned} would be granted with all stated reasons as usual among "
+        "granted applicants; {noted} of the others are told that further causes act. The risk falls without "
+        "{fell} of {reasons} reasons, each taken alone. For {outweighed} a group that is not told weighs "
+        "more than one that is, unsaid. Of {quoted} quoted values {wrongly} speak for the applicant."
+    ),
+    "review:table": "What goes to a person",
+    "review:why": "Why",
+    "review:planned": "Share, when it was chosen",
+    "review:found": "Share, of these applications",
+    "review:near_threshold": "too near the threshold",
+    "review:unlike_training": "inputs unlike training (by leaving each application out)",
+    "review:scorecard_disagrees": "the readable scorecard clearly decides otherwise",
+    "review:policy_rule": "a rule of the lender",
+    "review:any": "any of these",
+    "review:saved": "What a review saves, by how often the person decides as the outcome would",
+    "review:right": "Right in",
+    "review:each": "Saved per reviewed case, in lost good clients",
+    "way:table": "Common sense: the risk along what a client can do, linked facts moved together",
+    "way:way": "Way",
+    "way:amount": "a smaller loan",
+    "way:income": "a higher income",
+    "way:walked": "Applications",
+    "way:rose": "Risk rises at some step",
+    "way:higher": "Risk higher at the end",
+    "way:worst": "Greatest rise of a step",
     # reasons
     "reason:lime": (
         "LIME against our contributions on {n} applications, by group of features: mean rank correlation "
