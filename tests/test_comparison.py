@@ -176,7 +176,7 @@ def test_over_http_a_client_is_placed_and_wrong_questions_are_named(tmp_path_fac
         (curve,) = client.curve(requests[:1], "AMT_CREDIT")
         assert len(curve.points) > 5 and len(served.log()) == 0
         for path, field in (
-            ("/compare", "fact"),
+            ("/compare?fact=", "fact"),
             ("/compare?fact=CODE_GENDER", "fact"),
             ("/compare?fact=score&among=me", "among"),
             ("/curve?fact=DAYS_BIRTH", "fact"),

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from scoring.comparison import AMONG, is_compared
+from scoring.comparison import AMONG, SCORE, is_compared
 from scoring.comparison.curve import DRAWN
-from scoring.counterfactual.policy import POLICY
+from scoring.counterfactual.policy import CREDIT, POLICY
 from scoring.problems import Fault
 from scoring.schema import FieldError, fault_at
 from scoring.serving.problem import Rejection
@@ -30,11 +30,15 @@ CHANGE: dict[str, Any] = {
 FACT: dict[str, Any] = {
     "name": "fact",
     "in": "query",
-    "required": True,
     "description": "`score`, or a feature that GET /model lists and that reads no protected attribute.",
-    "schema": {"type": "string", "examples": ["AMT_INCOME_TOTAL"]},
+    "schema": {"type": "string", "default": SCORE, "examples": ["AMT_INCOME_TOTAL"]},
 }
-BESIDE = {**FACT, "name": "beside", "required": False, "description": "A second fact, against the first."}
+BESIDE = {
+    **FACT,
+    "name": "beside",
+    "schema": {"type": "string"},
+    "description": "A second fact, against the first.",
+}
 WITHIN: dict[str, Any] = {
     "name": "among",
     "in": "query",
@@ -45,7 +49,7 @@ WITHIN: dict[str, Any] = {
 VARIED = {
     **FACT,
     "description": "A number of the application.",
-    "schema": {"type": "string", "enum": list(DRAWN)},
+    "schema": {"type": "string", "enum": list(DRAWN), "default": CREDIT},
 }
 
 
@@ -64,18 +68,12 @@ def changes(query: bytes) -> frozenset[str] | None:
 def compared(query: bytes) -> dict[str, str]:
     """Read what is compared: ``fact``, and perhaps ``among`` and ``beside``; raises as `changes`."""
     found: dict[str, str] = _read(query, {"fact": _fact, "beside": _fact, "among": _among})
-    return _with_fact(found)
+    return {"fact": SCORE, **found}
 
 
 def drawn(query: bytes) -> dict[str, str]:
     """Read of which fact a curve is drawn; raises as `changes`."""
-    return _with_fact(_read(query, {"fact": _drawn}))
-
-
-def _with_fact(found: dict[str, str]) -> dict[str, str]:
-    if "fact" not in found:
-        raise Rejection("wrong-parameters", {"n": 1}, [fault_at(None, "fact", Fault("required"))])
-    return found
+    return {"fact": CREDIT, **_read(query, {"fact": _drawn})}
 
 
 def _fact(text: str) -> str | Fault:
