@@ -48,6 +48,15 @@ def test_a_filter_is_an_address_and_nothing_found_is_said(page) -> None:
     assert "Of the newest one." in seen(html), "how many were looked through is said"
 
 
+def test_who_only_looked_is_listed_when_asked_for(page) -> None:
+    desk, asked = page(), []
+    found = desk.service.decisions
+    desk.service.decisions = lambda *a, **wanted: asked.append(wanted.get("purpose")) or found(*a, **wanted)
+    for query in ("", "?purpose=any", "?purpose=preview"):
+        desk.go({"at": f"decisions{query}"})
+    assert asked == ["decision", None, "preview"]
+
+
 @pytest.mark.parametrize("query", ["since=x", "client=x", "low=x", "sort=x", "decision=maybe", "cursor=%00"])
 def test_a_filter_that_makes_no_sense_is_left_out(page, query: str) -> None:
     assert EVENT in page().go({"at": f"decisions?{query}"})["list"]

@@ -23,7 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "purpose": get_args(Purpose),
     "outcome": get_args(OutcomeState),
 }
-TYPED = ("client", "since", "until", "low", "high", "operator")
+NO_FILTER = "any"
 SORTS: dict[str, Callable[[RecordedDecision], Any]] = {
     "time": lambda row: row.time,
     "probability": lambda row: row.probability_of_default,
@@ -52,7 +52,8 @@ class ListedDecision:
 def form(query: Mapping[str, str], lang: str) -> str:
     """Return what the list is filtered by."""
     choices = {
-        name: {"": say("any", lang)} | {code: say(f"{name}_{_key(code)}", lang) for code in codes}
+        name: {NO_FILTER if name == "purpose" else "": say("any", lang)}
+        | {code: say(f"{name}_{_key(code)}", lang) for code in codes}
         for name, codes in CHOICES.items()
     }
     return render("filters", lang, choices=choices, query=query)
@@ -114,8 +115,9 @@ def page(service: Service, query: Mapping[str, str], lang: str) -> str:
 
 def _wanted(query: Mapping[str, str]) -> dict[str, Any]:
     """Return a query as the service takes it; what makes no sense is left out."""
+    asked = {"purpose": "decision", **query}  # who looked has decided nothing, and is listed when asked for
     wanted: dict[str, Any] = {
-        name: query[name] for name, codes in CHOICES.items() if query.get(name) in codes
+        name: asked[name] for name, codes in CHOICES.items() if asked.get(name) in codes
     }
     if (client := "".join(query.get("client", "").split())).isdecimal():
         wanted["client"] = int(client)
