@@ -24,8 +24,12 @@ from benchmarks.given import refusing
 from benchmarks.monitor_faults import Injected, faults
 from benchmarks.results import record
 from monitoring import operations, origins
+from monitoring.causes import explain
+from monitoring.judgement import judge
 from monitoring.reference import PREDICTION, Reference, read_reference
+from monitoring.tally import Tally
 from scoring import features, tables
+from scoring.decision import GRANTED, REFUSED
 from scoring.scorer import Scorer
 from scoring.synthetic.writing import write
 from scoring.tables import Portfolio
@@ -33,7 +37,7 @@ from scoring.tables import Portfolio
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "monitor.json"
 CLIENTS = 200  # in a window of which clients are repeated
-TARGET_500, TARGET_5000, TARGET_FALSE, TARGET_FIRST = 0.9, 0.95, 0.01, 0.9
+TARGET_500, TARGET_5000, TARGET_FALSE, TARGET_FIRST, TARGET_KIND = 0.9, 0.95, 0.01, 0.9, 0.8
 SMALL, LARGE = 500, 5_000
 
 
@@ -110,6 +114,28 @@ def look(pool: Pool, reference: Reference, rows: int, windows: int, seed: int) -
     return seen
 
 
+def kinds(pool: Pool, reference: Reference, scorer: Scorer, rows: int, windows: int, seed: int) -> Seen:
+    """Explain windows of a pool by undoing; ``first`` counts those whose first cause is of the right kind."""
+    seen = Seen()
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in reference.table.schema.items()
+        if name not in pool.table.columns and name != "decision"
+    ]
+    refused = pl.col(PREDICTION) >= pl.col("threshold")
+    decision = pl.when(refused).then(pl.lit(REFUSED)).otherwise(pl.lit(GRANTED)).alias("decision")
+    for number in range(windows):
+        taken = pool.window(rows, np.random.default_rng([seed, rows, number]))
+        tally = Tally(reference.bins.count(pool.codes[taken]), operations.Operations(rows))
+        found = judge(tally, reference).groups
+        if found and pool.fault is not None and pool.fault.kinds and not pool.fault.is_repeating:
+            table = pool.table[taken].with_columns(decision, *missing).select(reference.table.columns)
+            first = explain(reference, table, found, scorer)[0]
+            seen.caught += 1
+            seen.first += first.kind in pool.fault.kinds
+    return seen
+
+
 def evidently(pool: Pool, reference: Reference, rows: int, seed: int) -> tuple[int, bool]:
     """Return how many columns Evidently's defaults flag in one window, and whether it says drift."""
     from monitoring.attachment import run  # takes seconds to import
@@ -130,6 +156,7 @@ def main(
     windows: Annotated[int, typer.Option(help="Windows of each fault and size.", min=1)] = 200,
     clean: Annotated[int, typer.Option(help="Clean windows of each size.", min=1)] = 1_000,
     sizes: Annotated[str, typer.Option(help="Decisions of a window, with commas.")] = "500,1000,5000",
+    causes: Annotated[int, typer.Option(help="Windows of each fault that are explained.", min=0)] = 5,
     with_evidently: Annotated[
         bool,
         typer.Option("--evidently/--no-evidently", help="One window of each fault by Evidently's defaults."),
@@ -149,8 +176,9 @@ def main(
         path = write(Path(folder) / "traffic", applicants, 0, seed)
         portfolio = tables.read(path, "train", columns=features.READS)
     again = f"python -m benchmarks.monitor --scorer DIR/scorer --applicants {applicants} --windows {windows}"
-    again += f" --clean {clean} --sizes {sizes} --seed {seed}"
-    shown = Table("fault", *(f"{rows:,}" for rows in lengths), "first origin", "Evidently", "its verdict")
+    again += f" --clean {clean} --sizes {sizes} --causes {causes} --seed {seed}"
+    columns = ("first origin", "right kind", "Evidently", "its verdict")
+    shown = Table("fault", *(f"{rows:,}" for rows in lengths), *columns)
 
     def said(name: str, figure: float, target: float | None, is_met: bool | None) -> None:
         if keep:
@@ -185,13 +213,19 @@ def main(
             share = firsts[0] / firsts[1]
             first = f"{share:.3g}"
             said(f"{name}, of those caught, right origin first", share, TARGET_FIRST, share >= TARGET_FIRST)
+        explained = kinds(pool, reference, model, max(lengths), causes, seed)
+        kind = ""
+        if explained.caught:
+            share = explained.first / explained.caught
+            kind = f"{share:.3g}"
+            said(f"{name}, of those explained, right kind", share, TARGET_KIND, share >= TARGET_KIND)
         flagged, verdict = evidently(pool, reference, max(lengths), seed) if with_evidently else (0, False)
         if with_evidently and keep:
             record(
                 f"monitor: {name}, columns that Evidently flags", flagged, "columns", None, None, again, FILE
             )
-        shown.add_row(name, *cells, first, str(flagged), "drift" if verdict else "no drift")
-        console.print(f"{name}: {' '.join(cells)} {first} {flagged}", highlight=False)
+        shown.add_row(name, *cells, first, kind, str(flagged), "drift" if verdict else "no drift")
+        console.print(f"{name}: {' '.join(cells)} {first} {kind} {flagged}", highlight=False)
     console.print(shown)
     console.print(f"{perf_counter() - started:.0f} s")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitoring.causes import Cause
@@ -225,6 +225,35 @@ def to_json(report: Report) -> dict[str, Any]:
         },
         "floor": FLOOR,
     }
+
+
+def metrics(report: Report) -> str:
+    """Return the report as Prometheus' node exporter reads it from a file: no label has a person's value."""
+    window, found = report.standing.window, report.judgement
+    values = {
+        "verdict_code": (report.code, "Exit code of the last run: 0 no drift, 1 drift, 2 too few, 4 stale."),
+        "run_timestamp_seconds": (report.now.timestamp(), "When the monitor ran."),
+        "last_decision_timestamp_seconds": (
+            report.last.timestamp() if report.last else 0.0,
+            "When the last decision was taken.",
+        ),
+        "window_decisions": (found.rows if found else 0, "Decisions of the window that was judged."),
+        "window_start_timestamp_seconds": (
+            datetime.combine(window.start, time(), UTC).timestamp() if window else 0.0,
+            "When the window begins.",
+        ),
+        "evidence_ratio": (
+            found.strongest / found.limit if found and found.limit else 0.0,
+            "Strongest evidence, of what chance allows.",
+        ),
+        "moved_inputs": (found.moved if found else 0, "Inputs and pairs that moved."),
+        "alarms": (len(found.alarms) if found else 0, "Alarms of how decisions are taken."),
+    }
+    lines = []
+    for name, (value, meaning) in values.items():
+        full = f"credit_scoring_monitor_{name}"
+        lines += [f"# HELP {full} {meaning}", f"# TYPE {full} gauge", f"{full} {float(value):.17g}"]
+    return "\n".join(lines) + "\n"
 
 
 def text(report: Report, code: str = ENGLISH) -> list[tuple[int, str]]:

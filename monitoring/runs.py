@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from monitoring.page import file_name, heading, page
-from monitoring.report import Report, to_json
+from monitoring.report import Report, metrics, to_json
 from scoring.language import languages
 
-LATEST, SUMMARY, EVIDENTLY = "latest", "summary.json", "evidently"
+LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
 KEPT = 60  # runs
 
 
@@ -30,6 +30,7 @@ def write(report: Report, folder: Path) -> Path:
     try:
         said = json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False)
         (draft / SUMMARY).write_text(f"{said}\n", encoding="utf-8")
+        (draft / METRICS).write_text(metrics(report), encoding="utf-8")
         for code in languages():
             (draft / file_name(code)).write_text(page(report, code), encoding="utf-8")
         if report.evidently is not None:

@@ -375,6 +375,8 @@ def test_the_pages_need_no_network_and_run_nothing_that_a_client_sent(
     shown, _ = monitor(log, "--evidently")
     assert (shown.exit_code, "\x1b" in shown.output, "[/red]" in shown.output) == (1, False, True)
     latest = tmp_path / "out" / "latest"
+    assert not re.search(r"XSS|NAME_", (latest / "metrics.prom").read_text())
+    assert "credit_scoring_monitor_verdict_code 1\n" in (latest / "metrics.prom").read_text()
     for code in languages():
         ours = (latest / file_name(code)).read_text()
         assert "default-src 'none'" in ours and "<script" not in ours and len(ours) < 2**20
