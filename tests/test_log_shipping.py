@@ -125,14 +125,26 @@ def test_what_is_still_written_waits(tmp_path, key, store):
     assert shipped(log.folder, key, store).files == 1
 
 
-def test_a_file_that_a_kill_left_is_shipped(tmp_path, store):
+FIRST_LINES = {
+    "header": "",
+    "table": "with log.table('0' * 24, 'r', 'bank', NOON) as table: table.add(*decided(5)), table.commit()\n",
+    "note": "log.note('look-up', {'operator': 'ann'}, NOON)\n",
+}
+
+
+@pytest.mark.parametrize("first", FIRST_LINES)
+def test_a_file_that_a_kill_left_is_shipped_whatever_it_begins_with(tmp_path, store, first):
     code = (
-        "import os, sys; from pathlib import Path; from tests.support.logs import write\n"
-        "write(Path(sys.argv[1]), bytes(range(32)), records=4); os._exit(9)"
+        "import os, sys; from pathlib import Path\n"
+        "from tests.support.logs import NOON, decided, entry, write\n"
+        "log = write(Path(sys.argv[1]), bytes(range(32)), records=0)\n"
+        f"{FIRST_LINES[first]}"
+        "log.record([entry(number) for number in range(4)], NOON); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path / "log"], cwd=ROOT, check=False)
     done = shipped(tmp_path / "log", bytes(range(32)), store)
-    assert (done.files, done.decisions) == (1, 4) and len(events(store)) == 4
+    many = 9 if first == "table" else 4
+    assert (done.files, done.decisions) == (1, many) and len(events(store)) == many
 
 
 def test_a_changed_file_is_named_and_not_shipped(tmp_path, key, store):

@@ -335,14 +335,19 @@ def _is(path: Path, file: BufferedReader) -> bool:
         return False
 
 
+FIRST_BYTES = 256  # of a file, among which its first line says of what form it is
+HELD = (b'"schema_version":3', b'"kind":')  # a table or a note comes before any header
+
+
 def left_plain(folder: Path, anchors: Path, key: bytes) -> Iterable[Path]:
     """Give the plain files of a log that nobody writes any more, or that `pack` finds to be held."""
     for path in named(folder, LOG):
         try:
             anchor = read_anchor(anchors / f"{path.name}{ANCHOR}", key)
             with open_regular(path) as file:
-                # Who wrote files without a header did not hold them either: only closed ones are safe.
-                is_held = file.read(len(HEADED)) == HEADED
+                # Who wrote the forms of before did not hold their files: only closed ones are safe.
+                first = file.read(FIRST_BYTES)
+                is_held = first.startswith(HEADED) or any(mark in first for mark in HELD)
         except (OSError, ValueError):
             continue
         if anchor is not None and (anchor.state == "closed" or (is_held and anchor.state == "open")):
