@@ -10,6 +10,7 @@ from scoring import language
 from scoring.language import ENGLISH, Text, texts
 
 NUMBERS = frozenset({"low", "high", "factor", "figure", "other"})  # values that are written with their digits
+LARGE, DIGITS = 10_000, 9  # from so large a number on more of its digits are written
 TEXTS = texts(
     "monitor",
     {
@@ -159,7 +160,7 @@ def _written(key: str, value: Any, code: str) -> str:
     if isinstance(value, str):
         return value if value.isprintable() else repr(value)
     if key in NUMBERS:
-        return language.in_digits(value, code, 4)
+        return language.in_digits(value, code, 4 if abs(value) < LARGE else DIGITS)
     return language.percent(value, code, 1) if isinstance(value, float) else language.number(value, code)
 
 
