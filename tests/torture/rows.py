@@ -22,6 +22,7 @@ from tests.torture import (
     registry,
     soak,
     stalls,
+    store,
     swaps,
 )
 from tests.torture.run import Row
@@ -122,6 +123,18 @@ _ALL = [
         "Two machines with one index and one store make one log, whichever is killed and when",
         instances.instances,
         3600,
+    ),
+    Row(
+        "ship",
+        "Two machines that are killed as they ship to one store lose and double no decision",
+        store.ship,
+        2700,
+    ),
+    Row(
+        "erase",
+        "An erased person is gone everywhere, the others stay, and every change after it is found",
+        store.erase,
+        2700,
     ),
 ]
 ROWS = {row.name: replace(row, number=number) for number, row in enumerate(_ALL, start=1)}
