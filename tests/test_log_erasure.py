@@ -27,6 +27,7 @@ from scoring.inference_log import (
     read,
     verify,
 )
+from scoring.inference_log.backup import back_up, restore
 from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import log_files, open_log, packed, unpacked
@@ -255,6 +256,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from scoring.inference_log import anchors_folder
+from scoring.inference_log.backup import back_up, restore
 from scoring.inference_log.erasing import erase
 left = [int(sys.argv[3])]
 def counted(call):
@@ -409,3 +411,12 @@ def test_a_store_that_was_changed_is_found(folder, key, tmp_path):
             assert is_seen or (changed is None and name.startswith("manifests")), name
         store.put(name, whole)
     assert not verify_shipped(store, key).faults and folder.exists()
+
+
+def test_a_backup_of_a_log_with_erasures_verifies_and_comes_back(folder, key, tmp_path):
+    erased(folder, key)
+    key_file = tmp_path / "pseudonym.key"
+    back_up(folder, anchors_folder(folder), key_file, tmp_path / "backup")
+    again = tmp_path / "again"
+    assert not restore(tmp_path / "backup", again, anchors_folder(again), key_file).faults
+    assert read(again).table.equals(read(folder).table)

@@ -21,6 +21,7 @@ from scoring.inference_log.disk import (
     write_all,
     write_new,
 )
+from scoring.inference_log.erasure import SUFFIX as ERASURE
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.packing import log_files, place
 from scoring.inference_log.record import LogError
@@ -63,7 +64,8 @@ def back_up(log: Path, anchors: Path, key_file: Path, to: Path) -> Verification:
         for name in sorted(written | begun):
             _copy_anchor(anchors / f"{name}{ANCHOR}", draft / ANCHORS, key)
             _copy_file(log / name, draft / LOG)
-        for path in (*named(log, TABLE), *named(log, OLD_TABLE)):  # a table is there before its line
+        # A table is there before its line, and the record of an erasure says why lines and tables are others.
+        for path in (*named(log, TABLE), *named(log, OLD_TABLE), *named(log, ERASURE)):
             _copy(path, draft / LOG / path.name)
         write_new(draft / KEY, key, 0o600)
         verdict = verify(draft / LOG, draft / ANCHORS, key)
