@@ -30,6 +30,7 @@ ENOUGH = 0.6  # of the distance that has to vanish for a cause to be named
 NEAR = 0.15  # of an estimated factor, within which a round one is tried
 SAME = 1e-9  # of scores that were logged and are made again
 DRAWN = frozenset({"missing", "new_level", "stuck"})  # undone by values of the reference
+EXACT = 12  # digits to which a number that was multiplied comes back
 ROUND = (0.001, 0.01, 0.1, 1 / 12, 0.5, 2.0, 10.0, 12.0, 100.0, 1_000.0)
 LEAST_SHARE = 0.005  # of rows that went missing, or that have a new level
 STUCK = 0.5  # share of one value that had a much smaller one
@@ -186,7 +187,9 @@ class _Case:
         large, usual = (float(one.filter(one != 0).abs().median() or 0.0) for one in (now, then))  # type: ignore[arg-type]
         if usual and large:
             for factor in sorted(_factors(now, then, large / usual)):
-                yield _Hypothesis("times", Said("cause_times", {"factor": factor}), {name: now / factor})
+                # What was 135,000 shall be that again, and in the cell of its own that it has.
+                undone = (now / factor).round_sig_figs(EXACT)
+                yield _Hypothesis("times", Said("cause_times", {"factor": factor}), {name: undone})
         shift = float(now.median() or 0.0) - float(then.median() or 0.0)  # type: ignore[arg-type]
         if shift:
             yield _Hypothesis("plus", Said("cause_plus", {"figure": shift}), {name: now - shift})
