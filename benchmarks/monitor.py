@@ -224,8 +224,9 @@ def main(
             record(
                 f"monitor: {name}, columns that Evidently flags", flagged, "columns", None, None, again, FILE
             )
-        shown.add_row(name, *cells, first, kind, str(flagged), "drift" if verdict else "no drift")
-        console.print(f"{name}: {' '.join(cells)} {first} {kind} {flagged}", highlight=False)
+        beside = (str(flagged), "drift" if verdict else "no drift") if with_evidently else ("", "")
+        shown.add_row(name, *cells, first, kind, *beside)
+        console.print(f"{name}: {' '.join(cells)} {first} {kind} {beside[0]}", highlight=False)
     console.print(shown)
     console.print(f"{perf_counter() - started:.0f} s")
 
