@@ -269,6 +269,8 @@ def aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame:
     InputError
         If a column is a number in one and a word in the other.
     """
+    if table.is_empty():  # of literals alone polars would make one row
+        return like.clear()
     columns = []
     for name, dtype in like.schema.items():
         if name not in table.columns or table[name].null_count() == table.height:

@@ -367,7 +367,11 @@ def test_the_openapi_document_says_what_is_answered(served, requests):
     found(served, served.post("/score", requests[:1]).json()[0]["event_id"])
     document = served.http.get("/docs.json").json()
     paths, schemas = document["paths"], document["components"]["schemas"]
-    assert {p["name"] for p in paths["/decisions"]["get"]["parameters"]} == {"X-Request-ID", *PARAMETERS}
+    assert {p["name"] for p in paths["/decisions"]["get"]["parameters"]} == {
+        "X-Request-ID",
+        "X-Operator",
+        *PARAMETERS,
+    }
     assert {"401", "403", "404", "503"} <= paths["/decisions/{event_id}"]["get"]["responses"].keys()
     assert {"201", "409", "422"} <= paths["/decisions/{event_id}/review"]["post"]["responses"].keys()
     assert {"200", "403", "415", "422"} <= paths["/outcomes"]["post"]["responses"].keys()
@@ -393,7 +397,7 @@ def test_when_the_index_is_late_or_broken_decisions_go_on_and_look_ups_say_so(ho
         os.kill(follower, signal.SIGSTOP)
         file = tmp_path / "log-index.sqlite"
         with sqlite3.connect(file) as database:
-            database.execute("UPDATE about SET followed = followed - 60000000")
+            database.execute("UPDATE instances SET followed = followed - 60000000")
         late = asked(served, f"/decisions/{answer['event_id']}", DESK)
         assert "behind the record" in problem(late, 503).detail and late.headers["retry-after"] == "5"
         assert served.post("/score", requests[:1]).status_code == 200

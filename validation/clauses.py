@@ -62,7 +62,7 @@ CLAUSES = (
         "ai_act_14",
         "EU AI Act, art. 14",
         "human oversight",
-        ("reasons", "limits"),
+        ("verdict", "reasons", "limits"),
     ),
     _clause(
         "ai_act_15",
