@@ -83,7 +83,7 @@ TEXTS = texts(
         "why_unlike_training": "The application is unlike those that the model learned from.",
         "why_scorecard_disagrees": "The readable scorecard clearly decides otherwise.",
         "why_policy_rule": "A rule of the institution asks for it.",
-        "interval": "In 90 of 100 such cases the true probability lies between {low} and {high}.",
+        "interval": "In about 90 of 100 such cases the true probability lies between {low} and {high}.",
         "record_this": "Record this decision: {now}",
         "recorded_now": "Recorded as a decision just now.",
         "to_record": "Open the record",

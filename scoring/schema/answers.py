@@ -37,8 +37,8 @@ class Decision(Answer):
     )
     probability_low: float | None = Field(
         None,
-        description="Where the interval begins that holds the true probability in 90 of 100 cases; null "
-        "where the model knows none.",
+        description="Where the interval begins that holds the true probability in about 90 of 100 cases; "
+        "null where the model knows none.",
         ge=0,
         le=1,
         examples=[0.0287],

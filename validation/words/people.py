@@ -9,7 +9,7 @@ WORDS = {
         "should look at."
     ),
     "verdict:interval": (
-        "Each probability has an interval that holds the true one in 90 of 100 cases: half of them are "
+        "Each probability has an interval that holds the true one in about 90 of 100 cases: half of them are "
         "narrower than {width}. The interval of {holding} of the applications holds the threshold. How far "
         "an interval reaches was measured where true probabilities are known, on synthetic portfolios; an "
         "outcome shows none."
