@@ -293,7 +293,11 @@ def test_two_services_with_one_index_make_one_log(services):
         for desk in (at_a, at_b):
 
             def is_followed(desk: Client = desk) -> bool:
-                return len(desk.decisions(limit=200).decisions) >= len(events)
+                try:
+                    return len(desk.decisions(limit=200).decisions) >= len(events)
+                except ServiceError as error:
+                    assert error.kind == "busy", error  # the other's follower is late on a busy machine
+                    return False
 
             wait_until(is_followed)
             found = [one.event_id for one in desk.decisions(limit=200).decisions]
