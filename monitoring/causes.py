@@ -184,7 +184,8 @@ class _Case:
         if not now.count() or not then.count():
             return
         yield _Hypothesis("sign", Said("cause_sign"), {name: -now})
-        large, usual = (float(one.filter(one != 0).abs().median() or 0.0) for one in (now, then))  # type: ignore[arg-type]
+        medians = (one.filter(one != 0).abs().median() for one in (now, then))
+        large, usual = (float(median or 0.0) for median in medians)  # type: ignore[arg-type]
         if usual and large:
             for factor in sorted(_factors(now, then, large / usual)):
                 # What was 135,000 shall be that again, and in the cell of its own that it has.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
-from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
@@ -32,6 +32,7 @@ from scoring.serving.asgi import ASKER, Asker, Receive, Scope, Send, respond
 from scoring.serving.life import lower_priority
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Rejection, late
+from scoring.serving.query import read_query
 
 if TYPE_CHECKING:
     from scoring.serving.records import RecordedDecisions
@@ -197,28 +198,14 @@ def listed(query: bytes) -> dict[str, Any]:
     Rejection
         422 that names each one that cannot be used, and what would do.
     """
-    most = 2 * len(PARAMETERS)
-    try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
-    except ValueError:
-        raise Rejection("too-many-parameters", {"most": most}) from None
-    faults: list[FieldError] = []
-    found: dict[str, Any] = {}
-    for name, text in pairs:
-        if name not in PARAMETERS:
-            value: Any = Fault("unknown_parameter")
-        elif name in found:
-            value = Fault("repeated_parameter")
-        else:
-            value = found[name] = _value(name, text)
-        if isinstance(value, Fault):
-            faults.append(fault_at(None, name[:100], value))
+    return read_query(query, {name: partial(_value, name) for name in PARAMETERS}, _order)
+
+
+def _order(found: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Give what is wrong with two moments together."""
     since, until = found.get("since"), found.get("until")
     if isinstance(since, datetime) and isinstance(until, datetime) and since >= until:
-        faults.append(fault_at(None, "until", Fault("not_after", {"other": "since"})))
-    if faults:
-        raise Rejection("wrong-parameters", {"n": len(faults)}, faults)
-    return found
+        yield fault_at(None, "until", Fault("not_after", {"other": "since"}))
 
 
 def _value(name: str, text: str) -> int | str | datetime | Fault:

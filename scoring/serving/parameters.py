@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from scoring.comparison import AMONG, SCORE, is_compared
 from scoring.comparison.curve import DRAWN
 from scoring.counterfactual.policy import CREDIT, POLICY
 from scoring.problems import Fault
-from scoring.schema import FieldError, fault_at
-from scoring.serving.problem import Rejection
-
-Reader = Callable[[str], Any]
-"""Reads one value: what it says, or a `Fault`."""
+from scoring.serving.query import read_query
 
 CHANGE: dict[str, Any] = {
     "name": "change",
@@ -61,19 +55,19 @@ def changes(query: bytes) -> frozenset[str] | None:
     Rejection
         422 that names each parameter that cannot be used, and what would do.
     """
-    found: frozenset[str] | None = _read(query, {"change": _levers}).get("change")
+    found: frozenset[str] | None = read_query(query, {"change": _levers}).get("change")
     return found
 
 
 def compared(query: bytes) -> dict[str, str]:
     """Read what is compared: ``fact``, and perhaps ``among`` and ``beside``; raises as `changes`."""
-    found: dict[str, str] = _read(query, {"fact": _fact, "beside": _fact, "among": _among})
+    found: dict[str, str] = read_query(query, {"fact": _fact, "beside": _fact, "among": _among})
     return {"fact": SCORE, **found}
 
 
 def drawn(query: bytes) -> dict[str, str]:
     """Read of which fact a curve is drawn; raises as `changes`."""
-    return {"fact": CREDIT, **_read(query, {"fact": _drawn})}
+    return {"fact": CREDIT, **read_query(query, {"fact": _drawn})}
 
 
 def _fact(text: str) -> str | Fault:
@@ -91,24 +85,3 @@ def _drawn(text: str) -> str | Fault:
 def _levers(text: str) -> frozenset[str] | Fault:
     names = frozenset(text.split(",")) - {""}
     return names if names <= POLICY.keys() else Fault("not_one_of", {"values": ", ".join(POLICY)})
-
-
-def _read(query: bytes, known: Mapping[str, Reader]) -> dict[str, Any]:
-    most = 2 * len(known)
-    try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=most)
-    except ValueError:
-        raise Rejection("too-many-parameters", {"most": most}) from None
-    faults: list[FieldError] = []
-    found: dict[str, Any] = {}
-    for name, text in pairs:
-        value = Fault("unknown_parameter") if name not in known else known[name](text)
-        if name in found:
-            value = Fault("repeated_parameter")
-        if isinstance(value, Fault):
-            faults.append(fault_at(None, name[:100], value))
-        else:
-            found[name] = value
-    if faults:
-        raise Rejection("wrong-parameters", {"n": len(faults)}, faults)
-    return found
