@@ -25,8 +25,12 @@ from scoring.settings import EXTENSION, ROOT
 PACKAGE = "credit_scoring_extension"
 
 
-class ExtensionError(ValueError):
-    """The folder of an extension cannot be used; the sentence says where and what to do."""
+class ExtensionError(SystemExit):
+    """The folder of an extension cannot be used; the sentence says where and what to do.
+
+    It is read while a program is imported, before any of its own code could catch an error and say it: so it
+    ends the program, with the sentence alone.
+    """
 
 
 VARIABLE = EXTENSION.name
