@@ -148,7 +148,8 @@ def save_scorer(scorer: Scorer, material: Material, evaluation: Evaluation, mode
     golden = examples(
         scorer, material.features[material.pool_rows[rows]], tables.to_requests(material.pool, rows)
     )
-    scorer.save(folder, reference(material.features, evaluation, model, material.lineage["seed"]), golden)
+    seed, audit = material.lineage["seed"], material.audit
+    scorer.save(folder, reference(material.features, evaluation, model, seed, audit), golden)
 
 
 def run(plan: Plan, now: datetime, console: Console) -> list[Result]:

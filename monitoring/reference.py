@@ -14,11 +14,9 @@ import polars as pl
 from monitoring.bins import Bins, cut
 from monitoring.origins import origins_of
 from monitoring.statistic import Detector
-from scoring.tables.decisions import LOGGED
+from scoring.tables.decisions import AUDIT, LOGGED
 
 PREDICTION = "probability_of_default"
-NO_INPUT = {*LOGGED, "fold"}
-AUDIT = "audit."  # how columns begin that no model read: the target, attributes for fairness
 
 
 class InputError(ValueError):
@@ -49,7 +47,7 @@ class Reference:
     @cached_property
     def inputs(self) -> list[str]:
         """What the model read, in order."""
-        return [n for n in self.table.columns if n not in NO_INPUT and not n.startswith(AUDIT)]
+        return [n for n in self.table.columns if n not in LOGGED and not n.startswith(AUDIT)]
 
     @cached_property
     def thresholds(self) -> frozenset[float]:

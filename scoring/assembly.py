@@ -14,7 +14,7 @@ from scoring.evaluation import Evaluation
 from scoring.scorer import Scorer
 from scoring.scorer.certainty import Certainty
 from scoring.scorer.model import Vector
-from scoring.tables.decisions import COLUMNS
+from scoring.tables.decisions import AUDIT, COLUMNS
 
 REFERENCE_ROWS = 20_000  # enough for a drift test of two decimals, small enough to ship with each model
 EXPLAINED_ROWS = 2_000  # exact contributions cost milliseconds a row
@@ -77,10 +77,17 @@ def assemble(
     )
 
 
-def reference(features: pl.DataFrame, evaluation: Evaluation, model: str, seed: int = 0) -> pl.DataFrame:
+def reference(
+    features: pl.DataFrame,
+    evaluation: Evaluation,
+    model: str,
+    seed: int = 0,
+    audit: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Return at most 20,000 out-of-fold decisions in the inference log's columns.
 
-    What belongs to one event only (ids, time, applicant) is null.
+    What belongs to one event only (ids, time, applicant) is null. Columns of ``audit``, which no model reads
+    (outcome, fold, groups of protected attributes), come last, their names behind `AUDIT`.
     """
     rows = _sample(len(features), REFERENCE_ROWS, seed)
     default = evaluation.probability[rows]
@@ -91,7 +98,8 @@ def reference(features: pl.DataFrame, evaluation: Evaluation, model: str, seed: 
         "decision": pl.lit(pl.Series(decide(default, evaluation.choice.threshold).tolist())),
     }
     log = [known.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in COLUMNS.items()]
-    return features[rows].select(*log, pl.all())
+    beside = [] if audit is None else [audit[name][rows].alias(AUDIT + name) for name in audit.columns]
+    return features[rows].select(*log, pl.all(), *beside)
 
 
 def example_rows(probability: Vector, threshold: float) -> list[int]:

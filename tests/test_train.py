@@ -25,6 +25,7 @@ from scoring.inference_log import COLUMNS
 from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, read_examples, read_reference
+from scoring.tables.decisions import AUDIT
 from training import registry, tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
@@ -127,13 +128,17 @@ def test_a_protected_attribute_is_no_input_of_the_champion(folder):
 
 def test_the_reference_has_the_columns_of_the_log(folder):
     scorer, reference = Scorer.load(folder), read_reference(folder)
-    assert reference.columns == [*COLUMNS, *scorer.feature_names]
+    audit = [AUDIT + name for name in ("gender", "family_status", "age", "household", "target", "fold")]
+    assert reference.columns == [*COLUMNS, *scorer.feature_names, *audit]
     assert {name: reference.schema[name] for name in COLUMNS} == COLUMNS
     assert len(reference) == 1_000
     assert reference["model"].unique().to_list() == [f"credit_scoring:{scorer.lineage['run_id']}"]
     refused = reference["probability_of_default"] >= reference["threshold"]
     assert (refused == (reference["decision"] == "refused")).all()
     assert reference["applicant"].null_count() == 1_000
+    assert reference["audit.target"].sum() == scorer.lineage["defaults"]
+    assert set(reference["audit.gender"].unique()) - {""} == {"F", "M"}
+    assert set(reference["audit.fold"]) == set(range(scorer.lineage["folds"]))
 
 
 def test_golden_examples_name_no_client(folder):
@@ -455,7 +460,8 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
         assert scorer.feature_names == [name for name in declared if name in kept]
         assert 0 < len(kept) < len(declared)
         scorer.check_features(declared)
-        assert set(read_reference(folder).columns) == {*COLUMNS, *kept}
+        inputs = {name for name in read_reference(folder).columns if not name.startswith(AUDIT)}
+        assert inputs == {*COLUMNS, *kept}
     in_fold = [{row["name"] for row in said["features"] if fold in row["folds"]} for fold in (0, 1)]
     assert [set(names) for names in tuned_on] == [*in_fold, kept]
     monkeypatch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("chosen already"))

@@ -23,6 +23,7 @@ from scoring.decision import DEFAULT_PROTECTED, protected_columns
 from scoring.evaluation import cross_validate, deal_folds
 from scoring.evaluation.certain import MOST, Readable
 from scoring.evaluation.checks import Notice, check_alone, check_features, notices
+from scoring.evidence import fairness
 from scoring.metrics import Outcomes
 from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
@@ -73,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Everything that all candidates share."""
+    """Everything that all candidates share; ``groups`` are those of the protected attributes, to audit."""
 
     features: pl.DataFrame
     data: TrainingSet
@@ -82,12 +83,18 @@ class Material:
     pool_rows: np.ndarray[Any, np.dtype[np.intp]]
     lineage: dict[str, Any]
     notices: list[Notice]
+    groups: pl.DataFrame
     chosen: Selection | None = None
 
     @property
     def y(self) -> Outcomes:
         """Outcomes of all applications: 1 = default, 0 = repaid."""
         return self.data.y
+
+    @property
+    def audit(self) -> pl.DataFrame:
+        """What a reference keeps beside what the model reads: outcome, fold, groups."""
+        return self.groups.with_columns(target=pl.Series(self.y), fold=pl.Series(self.folds))
 
     def narrowed(self) -> Material:
         """Return the same with the features that were chosen on all applications."""
@@ -159,6 +166,7 @@ def prepare(plan: Plan, now: datetime) -> Material:
         "seed": plan.seed,
     }
     features, pool = declared.build(portfolio).select(names), tables.take(portfolio, pool_rows)
+    groups = pl.DataFrame(fairness.labels(portfolio.applications))
     del portfolio  # the records are no longer needed, and they are most of the memory
     check_alone(features[pool_rows], declared.build(pool).select(names))
     coded = Coded.of(features)
@@ -172,4 +180,5 @@ def prepare(plan: Plan, now: datetime) -> Material:
         pool_rows,
         lineage,
         notices(features, y, absent, len(declared.TABLES)),
+        groups,
     )

@@ -18,3 +18,6 @@ COLUMNS: dict[str, pl.DataType] = {
 
 LOGGED: dict[str, pl.DataType] = COLUMNS | {"purpose": pl.String()}
 """Those of the log: what each was asked for, too."""
+
+AUDIT = "audit."
+"""How columns of a reference begin that no model reads: ``audit.target``, ``audit.fold``, ``audit.gender``."""
