@@ -20,4 +20,4 @@ LOGGED: dict[str, pl.DataType] = COLUMNS | {"purpose": pl.String()}
 """Those of the log: what each was asked for, too."""
 
 AUDIT = "audit."
-"""How columns of a reference begin that no model reads: ``audit.target``, ``audit.fold``, ``audit.gender``."""
+"""How columns of a reference begin that no model reads: ``audit.target``, ``audit.fold``, groups."""
