@@ -426,6 +426,16 @@ def test_a_full_folder_is_not_overwritten(tmp_path):
         write(tmp_path, train=10, test=0, seed=1)
 
 
+@pytest.mark.parametrize("population", ["train", "test"])
+def test_one_applicant_is_a_portfolio_with_the_columns_of_any_other(population):
+    """Of one applicant, and so of the last one of many, whole tables may be empty."""
+    expected = {table: frame.schema for table, frame in generate(200, 1, population).items()}
+    for seed in range(8):
+        found = generate(1, seed, population)
+        assert {table: frame.schema for table, frame in found.items()} == expected
+        assert found[f"application_{population}"].height == 1
+
+
 def test_the_command_line_writes_and_refuses(tmp_path):
     arguments = ["--applicants", "60", "--test", "20", "--out", str(tmp_path / "demo")]
     assert CliRunner().invoke(app, arguments).exit_code == 0

@@ -63,9 +63,7 @@ def lay_out(
     has_down_payment = ~np.isnan(down_rate) & ~empty
     interest = shop & chance.flags(rng, 0.01, n)
     names = _names(codes, no_offer)
-    yield_name, product_name = names["yields"].to_numpy(), names["product"].to_numpy()
     dates = _date_columns(rng, days, kind, term, first_due, last_due, dated)
-    industry = names["seller"].to_numpy()
     places = by_kind(
         kind, lambda k, here: chance.quantile(rng.standard_normal(int(here.sum())), k.sellerplace)
     )
@@ -112,7 +110,7 @@ def lay_out(
             "NAME_SELLER_INDUSTRY": names["seller"],
             "CNT_PAYMENT": chance.number(term, no_offer),
             "NAME_YIELD_GROUP": names["yields"],
-            "PRODUCT_COMBINATION": _combination(contract, product_name, industry, yield_name),
+            "PRODUCT_COMBINATION": _combination(_strings(contract), names),
             **dates,
             "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~dated),
         }
@@ -172,17 +170,17 @@ _SHOP_WORDS = {
 }  # fmt: skip
 
 
-def _combination(
-    contract: np.ndarray, product: np.ndarray, industry: np.ndarray, yields: np.ndarray
-) -> pl.Series:
+def _combination(contract: pl.Series, names: dict[str, pl.Series]) -> pl.Series:
     """Return PRODUCT_COMBINATION, nearly a function of contract, product, seller and yield."""
-    frame = pl.DataFrame({"contract": contract, "product": product, "industry": industry, "yields": yields})
+    frame = pl.DataFrame(
+        {"contract": contract, **{name: names[name] for name in ("product", "seller", "yields")}}
+    )
     price = pl.col("yields").replace_strict(
         {"low_action": "low", "low_normal": "low", "middle": "middle", "high": "high"}, default=""
     )
     way = pl.when(pl.col("product") == "walk-in").then(pl.lit("Street")).otherwise(pl.lit("X-Sell"))
     card = pl.when(pl.col("product") == "x-sell").then(pl.lit("Card X-Sell")).otherwise(pl.lit("Card Street"))
-    shop = pl.col("industry").replace_strict(_SHOP_WORDS, default="other")
+    shop = pl.col("seller").replace_strict(_SHOP_WORDS, default="other")
     interest = pl.when(pl.col("yields") == "low_action").then(pl.lit("without")).otherwise(pl.lit("with"))
     shop = pl.when((shop == "other") & (interest == "without")).then(pl.lit("others")).otherwise(shop)
     return frame.select(
