@@ -34,7 +34,7 @@ FLOORS = {
             "scoring.metrics",
             "scoring.engine",
         ),
-        *("scoring.spreadsheet", "scoring.store", "scoring.download"),
+        *("scoring.options", "scoring.spreadsheet", "scoring.store", "scoring.download"),
     ],
     "tables": ["scoring.tables", "scoring.synthetic"],
     "features": ["scoring.features", "scoring.extension"],

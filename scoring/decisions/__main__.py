@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,32 +24,55 @@ from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, place_of
 from scoring.decisions.lookup import LateError, as_of, moment
 from scoring.inference_log import LogError, anchors_folder, identity, pseudonym_key
+from scoring.options import flat
 
 FAULTY, BAD_INPUT = 1, 2
 LOOK_S = 0.2  # between two looks at the log: so old is what was decided when it can be looked up
 AGAIN_S = 2.0  # after a fault
 NICE = 10  # decisions go first
 
-LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
-Anchors = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
-]
-KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
-Place = Annotated[
-    str,
-    typer.Option(
-        "--index",
-        help="A file of SQLite, or postgresql://USER:PASSWORD@HOST/DATABASE; LOG-index.sqlite by default.",
-        envvar=settings.INDEX.name,
-        show_envvar=True,
-    ),
-]
-Instance = Annotated[
-    str,
-    typer.Option(help="Name of the instance of several whose folder it is.", envvar=settings.INSTANCE.name),
-]
-LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
+
+@dataclass(frozen=True)
+class IndexAsked:
+    """Which log, and which index of it."""
+
+    log: Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)] = (
+        settings.LOG.default
+    )
+    anchors: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
+    ] = None
+    key_file: Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)] = (
+        settings.KEY_FILE.default
+    )
+    place: Annotated[
+        str,
+        typer.Option(
+            "--index",
+            help="A file of SQLite, or postgresql://USER:PASSWORD@HOST/DATABASE; LOG-index.sqlite by "
+            "default.",
+            envvar=settings.INDEX.name,
+            show_envvar=True,
+        ),
+    ] = ""
+    instance: Annotated[
+        str,
+        typer.Option(
+            help="Name of the instance of several whose folder it is.", envvar=settings.INSTANCE.name
+        ),
+    ] = ""
+
+    @contextmanager
+    def follower(self) -> Iterator[Follower]:
+        """Give who brings the index up to the log."""
+        key = pseudonym_key(self.key_file, is_new_allowed=False)
+        index = Index(place_of(self.place, self.log), identity(key), self.instance)
+        try:
+            yield Follower(index, self.log, self.anchors or anchors_folder(self.log), key)
+        finally:
+            index.close()
+
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -65,25 +89,10 @@ def _printed() -> Iterator[None]:
         raise typer.Exit(BAD_INPUT) from None
 
 
-@contextmanager
-def _follower(
-    log: Path, anchors: Path | None, key_file: Path, place: str, instance: str
-) -> Iterator[Follower]:
-    key = pseudonym_key(key_file, is_new_allowed=False)
-    index = Index(place_of(place, log), identity(key), instance)
-    try:
-        yield Follower(index, log, anchors or anchors_folder(log), key)
-    finally:
-        index.close()
-
-
 @app.command(epilog="Example: python -m scoring.decisions follow --log var/log")
+@flat
 def follow(
-    log: LogFolder = LOG,
-    anchors: Anchors = None,
-    key_file: KeyFile = KEY_FILE,
-    place: Place = "",
-    instance: Instance = "",
+    asked: IndexAsked,
     is_once: Annotated[bool, typer.Option("--once", help="End when the index is up to the log.")] = False,
     parent: Annotated[int, typer.Option(hidden=True)] = 0,
 ) -> None:
@@ -94,7 +103,7 @@ def follow(
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
     if is_once:
-        with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
+        with _printed(), asked.follower() as follower:
             console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -104,7 +113,7 @@ def follow(
     printed = ""
     while not parent or os.getppid() == parent:
         try:
-            with _follower(log, anchors, key_file, place, instance) as follower:
+            with asked.follower() as follower:
                 while not parent or os.getppid() == parent:
                     if not follower.step():
                         time.sleep(LOOK_S)
@@ -128,41 +137,31 @@ def _all(follower: Follower) -> int:
 
 
 @app.command(epilog="Example: python -m scoring.decisions rebuild --log var/log")
-def rebuild(
-    log: LogFolder = LOG,
-    anchors: Anchors = None,
-    key_file: KeyFile = KEY_FILE,
-    place: Place = "",
-    instance: Instance = "",
-) -> None:
+@flat
+def rebuild(asked: IndexAsked) -> None:
     """Empty the index and fill it again from the log. Look-ups say that it is late until that is done.
 
     Of several instances each fills in its own: those that run do so by themselves.
 
     Exit codes: 0 done, 2 no such log, or the index cannot be used.
     """
-    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
-        if not log.is_dir():
-            raise LogError(f"there is no inference log in {log}; give the service's folder with --log.")
+    with _printed(), asked.follower() as follower:
+        if not asked.log.is_dir():
+            raise LogError(f"there is no inference log in {asked.log}; give the service's folder with --log.")
         follower.index.remake()
         console.print(f"{_all(follower)} records followed into {escape(str(follower.index))}.")
 
 
 @app.command(epilog="Example: python -m scoring.decisions retire --log var/log --instance b")
-def retire(
-    log: LogFolder = LOG,
-    anchors: Anchors = None,
-    key_file: KeyFile = KEY_FILE,
-    place: Place = "",
-    instance: Instance = "",
-) -> None:
+@flat
+def retire(asked: IndexAsked) -> None:
     """Follow the log of an instance that is no more to its end, and wait for it no longer.
 
     What it decided stays in the index. Without this, look-ups say that they are as old as its last sign.
 
     Exit codes: 0 done, 1 a file of it is not closed yet, 2 no such log, or the index cannot be used.
     """
-    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
+    with _printed(), asked.follower() as follower:
         count, left = _all(follower), follower.retire()
     console.print(f"{count} records followed into {escape(str(follower.index))}.")
     if left:
@@ -173,19 +172,14 @@ def retire(
 
 
 @app.command(epilog="Example: python -m scoring.decisions status --log var/log")
-def status(
-    log: LogFolder = LOG,
-    anchors: Anchors = None,
-    key_file: KeyFile = KEY_FILE,
-    place: Place = "",
-    instance: Instance = "",
-) -> None:
+@flat
+def status(asked: IndexAsked) -> None:
     """Say what the index holds, how far behind the log it is, and what could not be followed.
 
     Exit codes: 0 all is well, 1 it is late or a file could not be followed, 2 no such log or index.
     """
     late = ""
-    with _printed(), _follower(log, anchors, key_file, place, instance) as follower:
+    with _printed(), asked.follower() as follower:
         index = follower.index
         with index.begin() as connection:
             about = connection.execute(select(schema.about)).mappings().one()
@@ -203,7 +197,7 @@ def status(
     console.print(f"Index {escape(str(index))}")
     console.print(
         f"{decided} decisions, {reviewed} reviewed, {ended} with an outcome; {len(found)} files of "
-        f"{'the log' if len(writers) > 1 else escape(str(log))}."
+        f"{'the log' if len(writers) > 1 else escape(str(asked.log))}."
     )
     for name in ("duplicates", "set_aside"):
         if about[name]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scoring import settings
 from scoring.inference_log import InferenceLog, LogError, anchors_folder, log_key
+from scoring.options import flat
 from scoring.portfolio.finished import Finished
 from scoring.portfolio.job import RunError
 from scoring.portfolio.pool import processors
@@ -32,7 +33,7 @@ from scoring.portfolio.work import RESULT, Command
 from scoring.replay import ReplayError, tell
 from scoring.scorer import Scorer, ScorerError, described_sha256
 from scoring.store import StoreError, stored
-from scoring.tables import TableError
+from scoring.tables import Population, TableError
 from scoring.tables.buckets import LayoutError
 from scoring.trial import load
 
@@ -46,84 +47,98 @@ app = typer.Typer(
 app.callback()(settings.warn_of_unknown)
 err = Console(stderr=True, soft_wrap=True)
 
-Portfolio = Annotated[
-    str,
-    typer.Argument(
-        help="Kaggle folder, Kaggle zip, Parquet folder, or a portfolio in buckets (see split); with Spark "
-        "also a URI, or CATALOG.SCHEMA."
-    ),
-]
 ModelTag = Annotated[str, typer.Option("--model", help="Tag in the model store, as credit_scoring:latest.")]
-Out = Annotated[Path, typer.Option(help="Folder to make.", file_okay=False)]
 Store = Annotated[Path, typer.Option("--model-store", help="BentoML's home.", envvar="BENTOML_HOME")]
-Population = Annotated[Literal["train", "test"], typer.Option(help="Which applications.")]
-Run = Annotated[
-    str | None,
-    typer.Option("--run", help="What the ids of the events are made from, with model and applicant."),
-]
-Processes = Annotated[
-    int | None, typer.Option(help="At a time; by default one for each processor.", min=1, show_default=False)
-]
-BucketCount = Annotated[
-    int | None, typer.Option("--buckets", help="By default one for each 10,000 applicants.", min=1)
-]
-Share = Annotated[
-    str, typer.Option(help="Which share of the buckets, as 2/8: for many machines with the same folders.")
-]
 Slow = Annotated[
     bool, typer.Option("--allow-slow", help="Let LightGBM itself answer where the kernels are not built.")
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an unfinished or earlier run has done.")]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)]
-Engine = Annotated[
-    Literal["pool", "spark"], typer.Option(help="Processes of this machine, or Apache Spark 4.1 and later.")
-]
-Master = Annotated[str, typer.Option(help="Spark's: local[2], spark://…, k8s://…, yarn; sc://… for Connect.")]
-Form = Annotated[
-    Literal["auto", "parquet", "csv", "delta", "table"],
-    typer.Option("--format", help="How Spark reads a table; table: from the catalog, Iceberg too."),
-]
-Step = Callable[[str, int, int], None]
-Conf = Annotated[list[str] | None, typer.Option(help="A setting of Spark, NAME=VALUE; may be repeated.")]
 HOME = Path("~/bentoml")
+
+Form = Literal["auto", "parquet", "csv", "delta", "table"]
 EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError, OSError)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Which applications of a portfolio, where what is made of them goes, and in how many parts."""
+
+    portfolio: Annotated[
+        str,
+        typer.Argument(
+            help="Kaggle folder, Kaggle zip, Parquet folder, or a portfolio in buckets (see split); with "
+            "Spark also a URI, or CATALOG.SCHEMA."
+        ),
+    ]
+    out: Annotated[Path, typer.Option(help="Folder to make.", file_okay=False)]
+    population: Annotated[Population, typer.Option(help="Which applications.")] = "test"
+    processes: Annotated[
+        int | None,
+        typer.Option(help="At a time; by default one for each processor.", min=1, show_default=False),
+    ] = None
+    buckets: Annotated[
+        int | None, typer.Option("--buckets", help="By default one for each 10,000 applicants.", min=1)
+    ] = None
+
+    @property
+    def workers(self) -> int:
+        """Processes at a time."""
+        return self.processes or processors()
+
+
+@dataclass(frozen=True)
+class PortfolioAsked(Layout):
+    """What the commands that work through a portfolio are asked."""
+
+    run_name: Annotated[
+        str | None,
+        typer.Option("--run", help="What the ids of the events are made from, with model and applicant."),
+    ] = None
+    share: Annotated[
+        str, typer.Option(help="Which share of the buckets, as 2/8: for many machines with the same folders.")
+    ] = "1/1"
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget what an unfinished or earlier run has done.")
+    ] = False
+    engine: Annotated[
+        Literal["pool", "spark"],
+        typer.Option(help="Processes of this machine, or Apache Spark 4.1 and later."),
+    ] = "pool"
+    master: Annotated[
+        str, typer.Option(help="Spark's: local[2], spark://…, k8s://…, yarn; sc://… for Connect.")
+    ] = "local[*]"
+    form: Annotated[
+        Form, typer.Option("--format", help="How Spark reads a table; table: from the catalog, Iceberg too.")
+    ] = "auto"
+    conf: Annotated[
+        list[str] | None, typer.Option(help="A setting of Spark, NAME=VALUE; may be repeated.")
+    ] = None
+
+    @property
+    def is_on_spark(self) -> bool:
+        """Whether Spark does the work."""
+        return self.engine == "spark"
+
+
 @app.command("split")
-def split_command(
-    portfolio: Portfolio,
-    out: Out,
-    population: Population = "test",
-    processes: Processes = None,
-    buckets: BucketCount = None,
-) -> None:
+@flat
+def split_command(asked: Layout) -> None:
     """Put the records of a portfolio into buckets of applicants, to be scored again and again.
 
     Example: python -m scoring.portfolio split var/demo --out var/buckets
     """
     with _said(), _bar() as progress:
-        found = split(Path(portfolio), out, population, processes or processors(), buckets, progress)
+        found = split(
+            Path(asked.portfolio), asked.out, asked.population, asked.workers, asked.buckets, progress
+        )
     records = sum(table["records"] for table in found.tables.values() if table)
-    typer.echo(f"{records} records in {len(found)} buckets -> {out}")
+    typer.echo(f"{records} records in {len(found)} buckets -> {asked.out}")
 
 
 @app.command()
+@flat
 def score(
-    portfolio: Portfolio,
-    model: ModelTag,
-    out: Out,
-    model_store: Store = HOME,
-    population: Population = "test",
-    run_name: Run = None,
-    processes: Processes = None,
-    buckets: BucketCount = None,
-    share: Share = "1/1",
-    allow_slow: Slow = False,
-    fresh: Fresh = False,
-    engine: Engine = "pool",
-    master: Master = "local[*]",
-    form: Form = "auto",
-    conf: Conf = None,
+    model: ModelTag, asked: PortfolioAsked, model_store: Store = HOME, allow_slow: Slow = False
 ) -> None:
     """Decide every application of a portfolio, and write OUT/decisions, OUT/inputs and OUT/manifest.json.
 
@@ -132,96 +147,29 @@ def score(
 
     Example: python -m scoring.portfolio score var/demo --model credit_scoring:latest --out var/scored
     """
-    asked = PortfolioAsked(
-        *(
-            portfolio,
-            out,
-            population,
-            run_name,
-            processes or processors(),
-            buckets,
-            _share(share),
-            allow_slow,
-            fresh,
-        ),
-        *(engine, master, form, conf or []),
-    )
-    _run("score", asked, model, model_store)
+    _run("score", asked, (model, model_store), allow_slow)
 
 
 @app.command()
+@flat
 def explain(
-    portfolio: Portfolio,
-    model: ModelTag,
-    out: Out,
-    model_store: Store = HOME,
-    population: Population = "test",
-    run_name: Run = None,
-    processes: Processes = None,
-    buckets: BucketCount = None,
-    share: Share = "1/1",
-    allow_slow: Slow = False,
-    fresh: Fresh = False,
-    engine: Engine = "pool",
-    master: Master = "local[*]",
-    form: Form = "auto",
-    conf: Conf = None,
+    model: ModelTag, asked: PortfolioAsked, model_store: Store = HOME, allow_slow: Slow = False
 ) -> None:
     """Decide and explain every application: OUT/explanations has all contributions and the reasons.
 
     Example: python -m scoring.portfolio explain var/demo --model credit_scoring:latest --out var/explained
     """
-    asked = PortfolioAsked(
-        *(
-            portfolio,
-            out,
-            population,
-            run_name,
-            processes or processors(),
-            buckets,
-            _share(share),
-            allow_slow,
-            fresh,
-        ),
-        *(engine, master, form, conf or []),
-    )
-    _run("explain", asked, model, model_store)
+    _run("explain", asked, (model, model_store), allow_slow)
 
 
 @app.command()
-def features(
-    portfolio: Portfolio,
-    out: Out,
-    population: Population = "test",
-    run_name: Run = None,
-    processes: Processes = None,
-    buckets: BucketCount = None,
-    share: Share = "1/1",
-    fresh: Fresh = False,
-    engine: Engine = "pool",
-    master: Master = "local[*]",
-    form: Form = "auto",
-    conf: Conf = None,
-) -> None:
+@flat
+def features(asked: PortfolioAsked) -> None:
     """Sum up the histories: OUT/features has the columns that a batch client sends.
 
     Example: python -m scoring.portfolio features var/demo --population train --out var/features
     """
-    asked = PortfolioAsked(
-        *(
-            portfolio,
-            out,
-            population,
-            run_name,
-            processes or processors(),
-            buckets,
-            _share(share),
-            False,
-            fresh,
-        ),
-        *(engine, master, form, conf or []),
-    )
-    _run("features", asked, None, HOME)
+    _run("features", asked)
 
 
 @app.command()
@@ -240,7 +188,7 @@ def replay(
     with _said():
         found = Finished(out)
         assert found.model is not None
-        model = _model(found.model, model_store.expanduser())
+        model = _model(found.model, model_store)
         if model.sha256 != found.manifest["job"]["scorer_sha256"]:
             raise RunError(f"{model.tag} in {model_store} is not the scorer that decided; import that again.")
         done = found.replay(event_id, Scorer.load(model.folder))
@@ -296,56 +244,46 @@ def record(
     typer.echo(f"{count} decisions of {found.model} recorded -> {log}")
 
 
-@dataclass(frozen=True)
-class PortfolioAsked:
-    """What the three commands that work through a portfolio are asked."""
-
-    portfolio: str
-    out: Path
-    population: Literal["train", "test"]
-    run_name: str | None
-    processes: int | None
-    buckets: int | None
-    share: tuple[int, int]
-    is_slow_allowed: bool
-    is_fresh: bool
-    engine: str
-    master: str
-    form: Literal["auto", "parquet", "csv", "delta", "table"]
-    conf: list[str]
-
-
-def _run(command: Command, asked: PortfolioAsked, tag: str | None, store: Path) -> None:
+def _run(
+    command: Command,
+    asked: PortfolioAsked,
+    model_of: tuple[str, Path] | None = None,
+    is_slow_allowed: bool = False,
+) -> None:
     """Do one thing with a portfolio, and say how it went."""
     began = time.perf_counter()
     with _said(), _bar() as progress:
-        if asked.engine == "spark":
+        if asked.is_on_spark:
             _check_spark(asked)
-        model = None if tag is None else _model(tag, store.expanduser())
-        said = f"model {model.tag} of {store}, " if model else ""
-        here = f"{asked.processes or processors()} processes"
-        with_what = f"Spark at {asked.master}" if asked.engine == "spark" else here
+        model = _model(*model_of) if model_of else None
+        said = f"model {model.tag} of {model_of[1]}, " if model and model_of else ""
+        with_what = f"Spark at {asked.master}" if asked.is_on_spark else f"{asked.workers} processes"
         err.print(f"{said}{with_what}", highlight=False, markup=False)
-        work = _on_spark if asked.engine == "spark" else _here
-        summary = work(command, asked, model, progress)
+        work = _on_spark if asked.is_on_spark else _here
+        common = {
+            "population": asked.population,
+            "buckets": asked.buckets,
+            "is_slow_allowed": is_slow_allowed,
+            "is_fresh": asked.fresh,
+            "progress": progress,
+        }
+        summary = work(asked, command, model, common)
     _tell(summary, asked.out, command, time.perf_counter() - began)
 
 
-def _here(command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step) -> RunSummary:
+def _here(
+    asked: PortfolioAsked, command: Command, model: NamedScorer | None, common: dict[str, Any]
+) -> RunSummary:
     return run(
         Path(asked.portfolio),
         asked.out,
         command,
         model,
         partial(datetime.now, UTC),
-        population=asked.population,
         run_name=asked.run_name,
-        processes=asked.processes or processors(),
-        buckets=asked.buckets,
-        share=asked.share,
-        is_slow_allowed=asked.is_slow_allowed,
-        is_fresh=asked.is_fresh,
-        progress=progress,
+        processes=asked.workers,
+        share=_share(asked.share),
+        **common,
     )
 
 
@@ -353,7 +291,9 @@ def _check_spark(asked: PortfolioAsked) -> None:
     """Refuse what Spark cannot be asked, before anything is loaded."""
     if asked.run_name is None:
         raise RunError("Spark does not hash what it reads, so the run needs a name: give it with --run.")
-    if wrong := [one for one in asked.conf if "=" not in one]:
+    if asked.share != "1/1":
+        raise RunError("Spark shares the buckets out by itself; leave --share away.")
+    if wrong := [one for one in asked.conf or [] if "=" not in one]:
         raise typer.BadParameter(f"{wrong[0]!r} is no setting; give NAME=VALUE.", param_hint="--conf")
     try:
         import pyspark  # noqa: F401
@@ -362,25 +302,14 @@ def _check_spark(asked: PortfolioAsked) -> None:
 
 
 def _on_spark(
-    command: Command, asked: PortfolioAsked, model: NamedScorer | None, progress: Step
+    asked: PortfolioAsked, command: Command, model: NamedScorer | None, common: dict[str, Any]
 ) -> RunSummary:
     from scoring.portfolio import spark
 
-    with spark.session(asked.master, dict(one.split("=", 1) for one in asked.conf)) as session:
-        return spark.run(
-            session,
-            spark.Lake(session, asked.portfolio, asked.form),
-            asked.out,
-            command,
-            model,
-            partial(datetime.now, UTC),
-            run_name=asked.run_name or "",
-            population=asked.population,
-            buckets=asked.buckets,
-            is_slow_allowed=asked.is_slow_allowed,
-            is_fresh=asked.is_fresh,
-            progress=progress,
-        )
+    with spark.session(asked.master, dict(one.split("=", 1) for one in asked.conf or [])) as session:
+        lake = spark.Lake(session, asked.portfolio, asked.form)
+        now, name = partial(datetime.now, UTC), asked.run_name or ""
+        return spark.run(session, lake, asked.out, command, model, now, run_name=name, **common)
 
 
 def _tell(summary: RunSummary, out: Path, command: Command, seconds: float) -> None:
@@ -403,7 +332,7 @@ def _tell(summary: RunSummary, out: Path, command: Command, seconds: float) -> N
 
 
 def _model(tag: str, store: Path) -> NamedScorer:
-    exact, folder = stored(tag, store)
+    exact, folder = stored(tag, store.expanduser())
     load(folder)  # in a process of its own first: it may be anything
     return NamedScorer(exact, folder.resolve(), described_sha256(folder))
 
@@ -420,16 +349,7 @@ def _said() -> Iterator[None]:
     """Say in one sentence why it could not be done."""
     try:
         yield
-    except (
-        TableError,
-        LayoutError,
-        ScorerError,
-        StoreError,
-        RunError,
-        LogError,
-        ReplayError,
-        OSError,
-    ) as error:
+    except EXPECTED as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:

@@ -1,0 +1,42 @@
+"""Options that several commands have in common: the fields of a dataclass, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, get_type_hints
+
+
+def flat(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command line give each field of a parameter that is a dataclass, and the command take it whole.
+
+    Examples
+    --------
+    >>> @app.command()
+    ... @flat
+    ... def score(asked: PortfolioAsked, model: ModelTag) -> None: ...
+    """
+    hints: dict[str, Any] = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters: list[Parameter] = []
+    for one in signature(command).parameters.values():
+        if one.name not in groups:
+            parameters.append(one.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[one.name]))
+            continue
+        kinds = get_type_hints(groups[one.name], include_extras=True)
+        for field in fields(groups[one.name]):
+            default = Parameter.empty if field.default is MISSING else field.default
+            parameters.append(
+                Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=kinds[field.name])
+            )
+
+    @wraps(command)
+    def told(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    told.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return told
