@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scoring import features
 from scoring.client import Client, ServiceError
-from scoring.counterfactual import FACTS, POLICY, Advisor
+from scoring.counterfactual import FACTS, POLICY, Advisor, straight
 from scoring.counterfactual.policy import tidy
 from scoring.counterfactual.variations import Rater, Variations
 from scoring.decision import PROTECTED
@@ -152,6 +152,21 @@ def test_no_fewer_steps_of_the_same_lever_would_do(found, scorer):
             assert holds[0] == step
             looked_at += 1
     assert looked_at >= 5
+
+
+@pytest.mark.parametrize("threshold", [THRESHOLD, 0.25])
+def test_no_advice_leads_over_a_higher_risk_however_many_levers_it_takes(scorer, found, threshold):
+    """Each point of the straight way is judged as /score judges; a lower threshold takes more levers."""
+    harsh = replace(scorer, threshold=threshold)
+    asked, many = Advisor(harsh, "m"), 0
+    for request, _ in found[:12]:
+        here = Variations(asked._reader, ApplicationRequest.model_validate(request))
+        for way in asked._search(here, [lever for lever in POLICY.values() if here.can(lever)]):
+            points = [here.after(way.levers, point.tolist())[0] for point in straight(way.steps)]
+            risks = [asked._reader.decide(point)["probability_of_default"] for point in points]
+            assert max(risks) == risks[0] and risks[-1] < threshold
+            many = max(many, len(way.levers))
+    assert many >= 2 + (threshold < THRESHOLD)
 
 
 def test_a_lattice_says_what_a_decision_says_to_the_bit(scorer, found):

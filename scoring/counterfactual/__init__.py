@@ -1,7 +1,7 @@
 """What would turn a refusal: the smallest changes within policy, each decided again as /score decides.
 
 Nothing is drawn at random and no clock ends the search, so the same application is told the same each time.
-Steps of one lever and of any two are tried out all; three, then all together, only where these find nothing.
+Steps of one lever and of any two are tried out all; of three and more only where these find nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scoring.schema import ApplicationRequest, Change, Counterfactual, Recourse,
 from scoring.scorer import Scorer
 from scoring.scorer.model import Vector
 
-__all__ = ["FACTS", "POLICY", "Advisor", "Lever"]
+__all__ = ["FACTS", "POLICY", "Advisor", "Lever", "straight"]
 
 Outcome = Literal["granted", "found", "none", "nothing"]
 
@@ -47,6 +47,27 @@ class Way(NamedTuple):
     levers: tuple[Lever, ...]
     steps: tuple[int, ...]
     size: float
+
+
+class Lattice(NamedTuple):
+    """All steps of some levers together: points of shape (n_points, n_levers), and how many on each axis."""
+
+    levers: tuple[Lever, ...]
+    steps: Steps
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, levers: tuple[Lever, ...], at_a_time: int) -> Lattice:
+        """Lay out the steps of some levers, so many at a time."""
+        axes = [np.unique([*range(0, lever.steps, at_a_time), lever.steps]) for lever in levers]
+        steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(levers))
+        return cls(levers, steps, tuple(len(axis) for axis in axes))
+
+    def among(self, levers: Sequence[Lever]) -> Steps:
+        """Return its steps among those of more levers, which stay where they are."""
+        steps = np.zeros((len(self.steps), len(levers)), dtype=np.intp)
+        steps[:, [levers.index(lever) for lever in self.levers]] = self.steps
+        return steps
 
 
 class Advisor:
@@ -107,25 +128,33 @@ class Advisor:
 
     def _search(self, here: Variations, levers: Sequence[Lever]) -> list[Way]:
         """Return the nearest way of each kind, the nearest first; more levers add nothing to fewer."""
-        found = [
-            way for many in (1, 2) for kind in _kinds(levers, many) if (way := self._nearest(here, kind))
-        ]
-        for many in (3, 4, 5):
-            if not found:
-                ways = (self._nearest(here, kind, COARSE[many]) for kind in _kinds(levers, many))
-                found = [way for way in ways if way]
+        found = self._all(here, levers, (1, 2), 1)
+        for many, at_a_time in COARSE.items():
+            found = found or self._all(here, levers, (many,), at_a_time)
         chosen: list[Way] = []
         for way in sorted(found, key=lambda way: (way.size, len(way.levers))):
             if not any(set(other.levers) < set(way.levers) for other in chosen):
                 chosen.append(way)
         return chosen[:MOST]
 
-    def _nearest(self, here: Variations, levers: tuple[Lever, ...], at_a_time: int = 1) -> Way | None:
-        """Return the smallest change by all these levers that holds, and to which the way is fair."""
-        axes = [np.unique([*range(0, lever.steps, at_a_time), lever.steps]) for lever in levers]
-        shape = tuple(len(axis) for axis in axes)
-        steps: Steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(levers))
-        risks = here.rate(levers, steps)
+    def _all(
+        self, here: Variations, levers: Sequence[Lever], numbers: Sequence[int], at_a_time: int
+    ) -> list[Way]:
+        """Return the nearest way of each kind of so many levers; all their points are rated together."""
+        lattices = [Lattice.of(kind, at_a_time) for many in numbers for kind in _kinds(levers, many)]
+        if not lattices:
+            return []
+        risks = here.rate(levers, np.concatenate([lattice.among(levers) for lattice in lattices]))
+        ends = np.cumsum([len(lattice.steps) for lattice in lattices])
+        ways = (
+            self._nearest(here, lattice, own, at_a_time)
+            for lattice, own in zip(lattices, np.split(risks, ends[:-1]), strict=True)
+        )
+        return [way for way in ways if way]
+
+    def _nearest(self, here: Variations, lattice: Lattice, risks: Vector, at_a_time: int) -> Way | None:
+        """Return the smallest change of a lattice that holds, and to which the way is fair."""
+        levers, steps, shape = lattice
         granted = (risks < self.scorer.threshold).reshape(shape)
         # A step further must be granted too: what holds at one point of a jagged model only is no advice.
         places = np.indices(shape).reshape(len(levers), -1)
@@ -134,10 +163,12 @@ class Advisor:
         sizes = (steps / [lever.steps for lever in levers]).sum(axis=1)
         order = np.flatnonzero(holds)[np.argsort(sizes[holds], kind="stable")]
         for place in order[:TRIED]:
-            if _is_fair(risks.reshape(shape), places[:, place]):
+            if _is_fair(risks.reshape(shape)[tuple(straight(places[:, place]).T)]):
                 best = tuple(int(step) for step in steps[place])
                 if at_a_time > 1:
                     best = self._nearer(here, levers, best)
+                    if not _is_fair(here.rate(levers, straight(best))):
+                        continue
                 size = sum(step / lever.steps for step, lever in zip(best, levers, strict=True))
                 return Way(levers, best, size)
         return None
@@ -186,10 +217,14 @@ def _kinds(levers: Sequence[Lever], many: int) -> Iterator[tuple[Lever, ...]]:
             yield kind
 
 
-def _is_fair(risks: Vector, place: Steps) -> bool:
-    """Say whether the risk is nowhere higher on the straight way to a point than at its beginning."""
-    way = np.rint(np.outer(np.linspace(0, 1, place.max() + 1), place)).astype(np.intp)
-    return bool((risks[tuple(way.T)] <= risks[(0,) * risks.ndim]).all())
+def straight(place: Sequence[int] | Steps) -> Steps:
+    """Return the points of the straight way to a point, shape (n_points, n_levers), the beginning first."""
+    return np.rint(np.outer(np.linspace(0, 1, max(place) + 1), place)).astype(np.intp)
+
+
+def _is_fair(risks: Vector) -> bool:
+    """Say whether the risk is nowhere on a way higher than at its beginning."""
+    return bool((risks <= risks[0]).all())
 
 
 def _amount(value: float, language: str) -> str:

@@ -20,6 +20,7 @@ from scoring.scorer.single import Single, Value
 
 Steps = NDArray[np.intp]
 DEBTS = "debts"
+TOGETHER = 2_000  # variations that are rated at a time: few enough for one thread, and for little memory
 
 
 class Plain(NamedTuple):
@@ -105,23 +106,24 @@ class Variations:
         repaid = self._repaid(levers, steps)
         facts = self._facts(levers, steps)
         varied = pl.DataFrame({name: facts[name] for name in facts})
-        matrix = np.empty((len(steps), len(self.reader.scorer.feature_names)))
-        parts: Matrix = np.empty((len(steps), len(self.reader.places)))
-        usual = np.ones(len(steps), dtype=bool)
+        own = self._base(0, levers)[0][self.reader.places]
+        low, high = np.fmin(self.reader.low, own), np.fmax(self.reader.high, own)
+        raw, usual = np.empty(len(steps)), np.ones(len(steps), dtype=bool)
         for step in np.unique(repaid):
-            rows = repaid == step
+            rows = np.flatnonzero(repaid == step)
             row, values = self._base(int(step), levers)
-            matrix[rows] = row
-            parts[rows] = self.reader.encoding.encode(
-                self.reader.varied(values, varied.filter(pl.Series(rows)))
-            )
-            own = self._base(0, levers)[0][self.reader.places]
-            low, high = np.fmin(self.reader.low, own), np.fmax(self.reader.high, own)
-            usual[rows] = ~((parts[rows] < low) | (parts[rows] > high)).any(axis=1)
+            parts = self.reader.encoding.encode(self.reader.varied(values, varied[rows]))
+            usual[rows] = ~((parts < low) | (parts > high)).any(axis=1)
+            for start in range(0, len(rows), TOGETHER):
+                some = slice(start, start + TOGETHER)
+                raw[rows[some]] = self._raw(row, parts[some])
+        return np.where(usual, probability(self.reader.scorer.calibration.of(raw)), 1.0)
+
+    def _raw(self, row: Vector, parts: Matrix) -> Vector:
+        """Return the log-odds of variations of one row: parts of it are others in each."""
+        matrix = np.tile(row, (len(parts), 1))
         matrix[:, self.reader.places] = parts
-        scorer = self.reader.scorer
-        found = probability(scorer.calibration.of(scorer.model.function.raw(matrix)))
-        return np.where(usual, found, 1.0)
+        return self.reader.scorer.model.function.raw(matrix)
 
     def after(self, levers: Sequence[Lever], steps: Sequence[int]) -> tuple[Plain, list[MovedFact]]:
         """Return the application after steps of levers, and every fact that has moved."""
