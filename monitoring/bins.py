@@ -80,8 +80,12 @@ class Axis:
             return Said("cell_level", {"word": self.levels[cell - 2]})
         low = self.edges[cell - 3] if cell > 2 else None
         high = self.edges[cell - 2] if cell - 2 < len(self.edges) else None
+        if low is None and high is not None:
+            most = float(np.nextafter(high, -np.inf))  # a frequent value that is the lowest ends so
+            is_most = len(repr(most)) < len(repr(high))
+            return Said("cell_most", {"high": most}) if is_most else Said("cell_below", {"high": high})
         if low is None:
-            return Said("cell_any") if high is None else Said("cell_below", {"high": high})
+            return Said("cell_any")
         if high is None:
             return Said("cell_from", {"low": low})
         if high <= np.nextafter(low, np.inf):

@@ -12,13 +12,15 @@ from monitoring.bins import MISSING, UNSEEN
 from monitoring.operations import Operations, alarms
 from monitoring.origins import find
 from monitoring.reference import PREDICTION, Reference
+from monitoring.segments import Part
 from monitoring.statistic import Comparison
 from monitoring.tally import Tally
 from monitoring.words import Said
 
 MIN_ROWS = 500  # below, only what is gross can be told from chance
 SHOWN = 8  # inputs of an origin that are described
-SOURCE_SHARE = 0.01  # of the rows that are missing or never seen, from which on a source is broken
+SOURCE_SHARE = 0.01  # of the rows that are lost or never seen, from which on a source is broken
+SOURCE_PART = 0.25  # and of the values that are there, or are missing anyway, whichever are fewer
 SOURCE_DISTANCE = 0.1  # of an input that moves so far at once: people do not change like that
 
 
@@ -68,7 +70,8 @@ class MovedInput:
     @property
     def is_source(self) -> bool:
         """Whether it looks like a broken source rather than like other people."""
-        gone = abs(self.missing[1] - self.missing[0]) >= SOURCE_SHARE
+        before, now = self.missing
+        gone = now - before >= max(SOURCE_SHARE, SOURCE_PART * min(before, 1 - before))
         return gone or self.unseen >= SOURCE_SHARE or self.distance >= SOURCE_DISTANCE
 
 
@@ -108,6 +111,8 @@ class Judgement:
     strongest_name : str
     is_judged : bool
         False where there were too few rows for what the inputs say.
+    parts : tuple of Part
+        Product, region, age: each beside the same part of the reference.
     """
 
     rows: int
@@ -120,11 +125,12 @@ class Judgement:
     strongest: float
     strongest_name: str
     is_judged: bool
+    parts: tuple[Part, ...] = ()
 
     @property
     def is_drift(self) -> bool:
-        """Whether the inputs or the scores are of another population."""
-        return bool(self.groups)
+        """Whether the inputs or the scores are of another population, as a whole or in a part."""
+        return bool(self.groups) or any(part.is_drift for part in self.parts)
 
     @property
     def is_source(self) -> bool:
@@ -142,7 +148,9 @@ class Judgement:
             Finding(**{**group, "moved": tuple(_moved(one) for one in group["moved"])})
             for group in said["groups"]
         )
-        return cls(**{**said, "groups": groups, "alarms": tuple(Said(**one) for one in said["alarms"])})
+        parts = tuple(Part.of_json(one) for one in said["parts"])
+        alarms = tuple(Said(**one) for one in said["alarms"])
+        return cls(**{**said, "groups": groups, "alarms": alarms, "parts": parts})
 
 
 def _moved(said: Mapping[str, Any]) -> MovedInput:
@@ -199,6 +207,7 @@ def judge(
         float(comparison.evidence[top]),
         bins.names[top],
         True,
+        reference.segments.compare(tally.parts),
     )
 
 

@@ -21,16 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitoring.operations import Operations
+from monitoring.segments import PartCount
 from monitoring.tally import Tally
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 30
 TABLES = """
 create table if not exists files (name text not null, cells text not null, standing text,
     events blob, duplicates integer not null, aside text not null, primary key (name, cells)) strict;
 create table if not exists tallies (file text not null, day text not null, model text not null,
     purpose text not null, cells text not null, rows integer not null, first text, last text,
-    said text, counts blob, clients blob, primary key (cells, file, day, model, purpose)) strict;
+    said text, counts blob, clients blob, parts blob, primary key (cells, file, day, model, purpose)) strict;
 create table if not exists windows (scope text not null, length text not null, start text not null,
     end text not null, verdict text not null, primary key (scope, length, start)) strict;
 """
@@ -116,7 +117,7 @@ class Ledger:
         packed = zlib.compress(events.tobytes(), 1)
         with self._open() as connection:
             connection.execute("delete from tallies where file = ? and cells = ?", (file, cells))
-            connection.executemany(f"insert into tallies values ({','.join('?' * 11)})", rows)
+            connection.executemany(f"insert into tallies values ({','.join('?' * 12)})", rows)
             kept = (file, cells, standing, packed, duplicates, json.dumps(aside))
             connection.execute("insert or replace into files values (?, ?, ?, ?, ?, ?)", kept)
 
@@ -161,7 +162,7 @@ class Ledger:
         """Return the tallies of a model in these cells, by day."""
         found: dict[date, list[Tally]] = {}
         asked = (
-            "select day, first, last, said, counts, clients from tallies "
+            "select day, first, last, said, counts, clients, parts from tallies "
             "where model = ? and purpose = ? and cells = ? and counts is not null order by day, file"
         )
         with self._open() as connection:
@@ -192,25 +193,35 @@ class Ledger:
 
 def _written(tally: Tally | None) -> tuple[Any, ...]:
     if tally is None:
-        return (None,) * 5
+        return (None,) * 6
     operations = asdict(tally.operations) | {"thresholds": list(tally.operations.thresholds.items())}
-    said = {"operations": operations, "unseen": tally.unseen}
+    parts = {key: [one.rows, one.refused, one.expected] for key, one in tally.parts.items()}
+    said = {"operations": operations, "unseen": tally.unseen, "parts": parts}
+    cells = [one.counts for one in tally.parts.values()]
     return (
         tally.first.isoformat() if tally.first else None,
         tally.last.isoformat() if tally.last else None,
         json.dumps(said, ensure_ascii=False),
         zlib.compress(tally.counts.astype(np.int64).tobytes(), 1),
         zlib.compress(tally.clients.tobytes(), 1),
+        zlib.compress(np.array(cells, dtype=np.int64).tobytes(), 1),
     )
 
 
-def _read(first: str | None, last: str | None, said: str, counts: bytes, clients: bytes | None) -> Tally:
+def _read(
+    first: str | None, last: str | None, said: str, counts: bytes, clients: bytes | None, parts: bytes
+) -> Tally:
     known = json.loads(said)
     operations = known["operations"] | {"thresholds": dict(map(tuple, known["operations"]["thresholds"]))}
+    cells = np.frombuffer(zlib.decompress(parts), np.int64)
+    cells = cells.reshape(len(known["parts"]), -1) if known["parts"] else cells
+    times = [datetime.fromisoformat(time).astimezone(UTC) if time else None for time in (first, last)]
     return Tally(
         np.frombuffer(zlib.decompress(counts), np.int64),
         Operations(**operations),
         np.frombuffer(zlib.decompress(clients), np.uint64) if clients else np.zeros(0, np.uint64),
         known["unseen"],
-        *(datetime.fromisoformat(time).astimezone(UTC) if time else None for time in (first, last)),
+        times[0],
+        times[1],
+        {key: PartCount(*one, own) for (key, one), own in zip(known["parts"].items(), cells, strict=True)},
     )

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
+from monitoring.judgement import Judgement
 from monitoring.report import DRIFT, Report, evidently, headline, lines, named
+from monitoring.segments import Part
 from monitoring.statistic import FLOOR
 from monitoring.windows import Window
 from monitoring.words import Said, say
@@ -16,6 +18,7 @@ from scoring.language import ENGLISH, languages, name_of, percent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 TREND = 30  # windows that are shown
 WIDTH, HEIGHT = 720, 90  # of the picture of windows, in units of its own
+SPARK = (120, 24)  # of that of a part
 
 
 def file_name(code: str) -> str:
@@ -34,7 +37,8 @@ def page(report: Report, code: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
         f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
-        f"{_windows(report, code)}{_notes(report, code)}{_rule(code)}</main></body></html>\n"
+        f"{_parts(report, code)}{_windows(report, code)}{_notes(report, code)}{_rule(code)}"
+        "</main></body></html>\n"
     )
 
 
@@ -66,6 +70,68 @@ def _origins(report: Report, code: str) -> str:
         body = "".join(f"<li>{escape(one(code))}</li>" for one in others)
         parts.append(f"<section><h2>{escape(first(code))}</h2><ul>{body}</ul></section>")
     return "".join(parts)
+
+
+def _parts(report: Report, code: str) -> str:
+    judgement = report.judgement
+    if judgement is None or not judgement.parts:
+        return ""
+    of = report.windows.get(report.standing.window.length if report.standing.window else "", ())
+    heads = ("part", "decisions", "refused", "expected", "ratio", "moved", "trend")
+    head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
+    rows = "".join(
+        _part(part, [window.judgement for window in of[-TREND:]], code) for part in judgement.parts
+    )
+    return (
+        f"<section><h2>{escape(say('parts', code))}</h2><p>{escape(say('parts_rule', code))}</p>"
+        f'<table class="parts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
+    )
+
+
+def _part(part: Part, judgements: Sequence[Judgement], code: str) -> str:
+    ratio = ""
+    if part.ratio is not None and part.usual_ratio is not None:
+        ratio = _beside(*(language.in_digits(one, code, 3) for one in (part.ratio, part.usual_ratio)), code)
+    cells = (
+        part.name(code),
+        language.number(part.rows, code),
+        _beside(*(percent(one, code, 1) for one in (part.refused / part.rows, part.usual_refused)), code),
+        _beside(*(percent(one, code, 1) for one in (part.expected, part.usual_expected)), code),
+        ratio,
+        ", ".join(part.moved),
+    )
+    shares = [
+        one.refused / one.rows
+        for judgement in judgements
+        for one in judgement.parts
+        if (one.column, one.value) == (part.column, part.value)
+    ]
+    body = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    kind = "drift" if part.is_drift else "calm"
+    return f'<tr class="{kind}">{body}<td>{_line(shares, part.usual_refused, code)}</td></tr>'
+
+
+def _beside(now: str, usual: str, code: str) -> str:
+    return say("beside", code, word=now, other_word=usual)
+
+
+def _line(shares: Sequence[float], usual: float, code: str) -> str:
+    """Draw shares window by window, that of the reference as a dashed line."""
+    if len(shares) < 2:
+        return ""
+    low, high = min(*shares, usual), max(*shares, usual)
+    step, scale = SPARK[0] / (len(shares) - 1), (SPARK[1] - 4) / max(high - low, 0.01)
+    points = " ".join(
+        f"{n * step:.1f},{SPARK[1] - 2 - (one - low) * scale:.1f}" for n, one in enumerate(shares)
+    )
+    y = SPARK[1] - 2 - (usual - low) * scale
+    label = escape(
+        f"{say('column_trend', code)}: {percent(shares[0], code, 1)} \u2192 {percent(shares[-1], code, 1)}"
+    )
+    return (
+        f'<svg class="spark" viewBox="0 0 {SPARK[0]} {SPARK[1]}" role="img" aria-label="{label}">'
+        f'<polyline points="{points}"/><line x1="0" x2="{SPARK[0]}" y1="{y:.1f}" y2="{y:.1f}"/></svg>'
+    )
 
 
 def _windows(report: Report, code: str) -> str:

@@ -144,7 +144,7 @@ def _count(
             count = tallies.get(key, 0)
             tallies[key] = rows.height + (count if isinstance(count, int) else 0)
             continue
-        found = Tally.of(aligned(rows, reference.table, log), reference.bins)
+        found = Tally.of(aligned(rows, reference.table, log), reference.bins, reference.segments)
         before = tallies.get(key)
         tallies[key] = before + found if isinstance(before, Tally) else found
 
@@ -212,7 +212,7 @@ def select(
                 continue
             ids, is_new = seen.new(chosen["event_id"])
             rows = aligned(chosen.filter(pl.Series(is_new)), reference.table, log)
-            tallies.append(Tally.of(rows, reference.bins))
+            tallies.append(Tally.of(rows, reference.bins, reference.segments))
             keyed = rows.with_columns(_hash=pl.Series(ids[is_new]))
             sample = pl.concat([sample, keyed])
             if sample.height > 2 * most:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,8 @@ import polars as pl
 
 from monitoring.bins import Bins, cut
 from monitoring.origins import origins_of
+from monitoring.segments import COLUMNS as SEGMENTS_BY
+from monitoring.segments import Segments
 from monitoring.statistic import Detector
 from scoring.tables.decisions import AUDIT, LOGGED
 
@@ -37,12 +39,15 @@ class Reference:
         Share of each input in the model's mean absolute contributions; sums to 1.
     levels : mapping of str to collection of str
         Levels of each category that training saw; the reference holds a sample of the rows only.
+    segments_by : sequence of str
+        Columns whose values make parts that are compared by themselves.
     """
 
     table: pl.DataFrame
     model: str | None
     importance: Mapping[str, float]
     levels: Mapping[str, Collection[str]] = field(default_factory=dict)
+    segments_by: Sequence[str] = SEGMENTS_BY
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -63,6 +68,11 @@ class Reference:
     def detector(self) -> Detector:
         """What compares windows with it."""
         return Detector(self.bins, self.bins.codes(self.table))
+
+    @cached_property
+    def segments(self) -> Segments:
+        """What counts and compares parts of the applicants."""
+        return Segments(self.table, self.bins, self.detector.codes, self.segments_by)
 
 
 def read_reference(path: Path, model: str | None = None) -> Reference:

@@ -123,9 +123,9 @@ class Report:
         if not judgement.is_judged:
             rows = min(judgement.rows, self.reference.table.height)
             said.append(Said("too_few", {"rows": rows, "least": self.min_rows}))
-        elif not judgement.groups:
+        elif not judgement.is_drift:
             said.append(Said("nothing_moved", {"inputs": judgement.inputs, "name": judgement.strongest_name}))
-        return [*said, *judgement.alarms, *self._of_outcomes()]
+        return [*said, *judgement.alarms, *parted(judgement), *self._of_outcomes()]
 
     def _of_outcomes(self) -> Iterator[Said]:
         if self.estimates is not None:
@@ -142,6 +142,12 @@ class Report:
                 yield Said("bet_open", {"figure": found.capital, "other": ALARM})
 
 
+def parted(judgement: Judgement) -> list[Said]:
+    """Return what is wrong with parts of the applicants: of inputs only where the whole has not moved."""
+    said = [one for part in judgement.parts for one in part.said()]
+    return [one for one in said if not (judgement.groups and one.name == "part_moved")]
+
+
 def named(window: Window) -> Said:
     """Return the name of a window."""
     start, last = window.start.isoformat(), (window.end - timedelta(days=1)).isoformat()
@@ -156,7 +162,8 @@ def lines(group: Finding, causes: Sequence[Cause] = ()) -> list[Said]:
     """Return what is said of an origin: its name first, then its cause."""
     inputs = {"origin": group.origin, "inputs": group.inputs}
     said = [Said("origin_parted" if group.is_parted else "origin", inputs)]
-    if group.is_source and not group.is_parted:
+    is_mix = any(cause.origin == group.origin and cause.kind == "mix" for cause in causes)
+    if group.is_source and not group.is_parted and not is_mix:
         said.append(Said("origin_source"))
     for cause in causes:
         if cause.origin == group.origin:

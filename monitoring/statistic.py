@@ -42,12 +42,15 @@ class Chance:
         Of both distances, in units of chance.
     limit : float
         What the strongest evidence of all stays below in all but `FALSE_WINDOWS` of the windows.
+    strongest : numpy.ndarray of shape (n_draws,)
+        That of each drawn window.
     """
 
     rows: int
     mean: Matrix
     variance: Matrix
     limit: float
+    strongest: Matrix
 
     def evidence(self, distances: Matrix) -> Matrix:
         """Return -log p of each distance, shape as given: how little chance would make one as large."""
@@ -96,10 +99,15 @@ class Detector:
         Cells of the reference's rows.
     seed : int
         Of the draws.
+    draws, most_rows : int
+        How many windows are drawn, and of how many rows at most.
     """
 
-    def __init__(self, bins: Bins, codes: Codes, seed: int = 0) -> None:
+    def __init__(
+        self, bins: Bins, codes: Codes, seed: int = 0, draws: int = DRAWS, most_rows: int = MOST_ROWS
+    ) -> None:
         self.bins, self.codes, self.seed = bins, codes, seed
+        self.draws, self.most_rows = draws, most_rows
         self.counts = bins.count(codes)
         self.rows = len(codes)
         self._expected = self.counts / self.rows
@@ -121,7 +129,7 @@ class Detector:
         """Return how many rows are drawn for a window: fewer than it has, since the reference errs too."""
         both = rows * self.rows / (rows + self.rows)
         step = int(np.floor(np.log(max(both, 2.0)) / np.log(GRID) + 1e-9))
-        return min(MOST_ROWS, max(2, round(GRID**step)))
+        return min(self.most_rows, max(2, round(GRID**step)))
 
     def chance(self, rows: int) -> Chance:
         """Return what chance does in windows of so many rows."""
@@ -138,6 +146,22 @@ class Detector:
         ValueError
             If the window is empty.
         """
+        effect, evidence, chance = self.measure(counts)
+        rows = int(self.bins.of(counts, 0).sum())
+        matters = effect >= FLOOR
+        has_moved = np.zeros(len(effect), dtype=bool)
+        if (matters & (evidence > chance.limit)).any():
+            has_moved = matters & discovered(np.exp(-evidence))
+        return Comparison(rows, effect, evidence, chance.limit, has_moved)
+
+    def measure(self, counts: Counts) -> tuple[Matrix, Matrix, Chance]:
+        """Return distance and evidence of each input and pair, and what chance does; no verdict.
+
+        Raises
+        ------
+        ValueError
+            If the window is empty.
+        """
         rows = int(self.bins.of(counts, 0).sum())
         if not rows:
             raise ValueError("a window without a row has no shares")
@@ -146,14 +170,11 @@ class Detector:
         distances = self._distances(counts / rows, both)
         evidence = chance.evidence(distances).max(axis=1)
         effect = np.maximum((distances - chance.mean) / both, 0.0).max(axis=1)
-        evidence[self._words], effect[self._words] = np.maximum(
-            (evidence[self._words], effect[self._words]), self._unseen(counts, rows)
-        )
-        matters = effect >= FLOOR
-        has_moved = np.zeros(len(effect), dtype=bool)
-        if (matters & (evidence > chance.limit)).any():
-            has_moved = matters & discovered(np.exp(-evidence))
-        return Comparison(rows, effect, evidence, chance.limit, has_moved)
+        if len(self._words):
+            evidence[self._words], effect[self._words] = np.maximum(
+                (evidence[self._words], effect[self._words]), self._unseen(counts, rows)
+            )
+        return effect, evidence, chance
 
     def _distances(self, shares: Matrix, rows: float) -> Matrix:
         """Return both distances in units of chance, shape (n_names, 2)."""
@@ -178,22 +199,21 @@ class Detector:
 
     def _drawn(self, m: int) -> Chance:
         rng = np.random.default_rng([self.seed, m])
-        found = np.empty((DRAWS, len(self.bins.names), 2))
-        for draw in range(DRAWS):
+        found = np.empty((self.draws, len(self.bins.names), 2))
+        for draw in range(self.draws):
             rows = rng.integers(0, self.rows, m)
             found[draw] = self._distances(self.bins.count(self.codes[rows]) / m, m)
         # Draws that took part in a fit look more usual by it than they are: each half by the other's.
-        strongest = [
-            _fitted(m, found[1 - half :: 2]).evidence(one).max() for half in (0, 1) for one in found[half::2]
-        ]
-        return replace(_fitted(m, found), limit=_limit(np.array(strongest), FALSE_WINDOWS))
+        fits = [_fitted(m, found[1 - half :: 2]) for half in (0, 1)]
+        strongest = np.array([fits[half].evidence(one).max() for half in (0, 1) for one in found[half::2]])
+        return replace(_fitted(m, found), limit=limit(strongest, FALSE_WINDOWS), strongest=strongest)
 
 
 def _fitted(rows: int, drawn: Matrix) -> Chance:
-    return Chance(rows, drawn.mean(axis=0), drawn.var(axis=0), 0.0)
+    return Chance(rows, drawn.mean(axis=0), drawn.var(axis=0), 0.0, np.zeros(0))
 
 
-def _limit(strongest: Matrix, share: float) -> float:
+def limit(strongest: Matrix, share: float) -> float:
     """Return what a maximum exceeds in a share of windows: beyond its highest tenth the tail is exponential.
 
     So one odd draw among hundreds moves it little, as it would the highest value itself.

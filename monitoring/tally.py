@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from monitoring.bins import UNSEEN, Bins, Counts
 from monitoring.operations import Operations
+from monitoring.segments import PartCount, Segments
 
 NEW_LEVELS = 20  # named for each column: a client may send any word
 LONGEST = 60  # characters of such a word
@@ -31,6 +32,8 @@ class Tally:
         A number for each client, as often as there was a decision on them; forgotten once a window is judged.
     unseen : mapping of str to mapping of str to int
         Levels that training never saw, by column.
+    parts : mapping of str to PartCount
+        Counts of parts of the decisions, by name.
     first, last : datetime, optional
     """
 
@@ -40,6 +43,7 @@ class Tally:
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     first: datetime | None = None
     last: datetime | None = None
+    parts: Mapping[str, PartCount] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -47,9 +51,10 @@ class Tally:
         return self.operations.decisions
 
     @classmethod
-    def of(cls, table: pl.DataFrame, bins: Bins) -> Tally:
+    def of(cls, table: pl.DataFrame, bins: Bins, segments: Segments | None = None) -> Tally:
         """Count decisions in the columns of the log."""
-        counts = bins.count(bins.codes(table))
+        codes = bins.codes(table)
+        counts = bins.count(codes)
         unseen = {}
         for place, axis in enumerate(bins.axes):
             if axis.levels is not None and axis.name in table.columns and bins.of(counts, place)[UNSEEN]:
@@ -64,7 +69,8 @@ class Tally:
         )
         times = table["time"]
         clients = table["applicant"].drop_nulls().hash().to_numpy()
-        return cls(counts, operations, clients, unseen, times.min(), times.max())  # type: ignore[arg-type]
+        parts = segments.count(table, codes) if segments is not None else {}
+        return cls(counts, operations, clients, unseen, times.min(), times.max(), parts)  # type: ignore[arg-type]
 
     def __add__(self, other: Tally) -> Tally:
         """Return both together."""
@@ -79,6 +85,10 @@ class Tally:
             _both(self.unseen, other.unseen),
             min(times[0], default=None),
             max(times[1], default=None),
+            {
+                key: reduce(PartCount.__add__, [one.parts[key] for one in (self, other) if key in one.parts])
+                for key in {**self.parts, **other.parts}
+            },
         )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from scoring import language
 from scoring.language import ENGLISH, Text, texts
 
-NUMBERS = frozenset({"low", "high", "factor", "figure", "other"})  # values that are written with their digits
+NUMBERS = frozenset(
+    {"low", "high", "factor", "figure", "other", "ratio", "usual_ratio"}
+)  # values that are written with their digits
 LARGE, DIGITS = 10_000, 9  # from so large a number on more of its digits are written
 TEXTS = texts(
     "monitor",
@@ -54,10 +56,19 @@ TEXTS = texts(
         "cell_level": "“{word}”",
         "cell_any": "any value",
         "cell_below": "below {high}",
+        "cell_most": "{high} and less",
         "cell_from": "{low} and more",
         "cell_value": "{low}",
         "cell_between": "{low} to {high}",
         "cell_pair": "together",
+        # parts of the applicants
+        "part": "{origin} {word}",
+        "part_moved": "In {part} alone something moved: {name} ({inputs} inputs of {rows} decisions).",
+        "part_refused": "Of {part} {share} were refused; {usual_share} in the reference.",
+        "part_ratio": (
+            "{part} are granted {ratio} times as often as those most of whom are granted; {usual_ratio} "
+            "times in the reference."
+        ),
         # causes
         "cause_times": "Cause: its values are multiplied by {factor}.",
         "cause_plus": "Cause: its values are shifted by {figure}.",
@@ -116,6 +127,18 @@ TEXTS = texts(
         "column_evidence": "Strongest evidence, of what chance allows",
         "column_verdict": "Verdict",
         "column_first": "First origin",
+        "parts": "Parts of the applicants",
+        "parts_rule": (
+            "Each beside the same part of the reference (in brackets), by all inputs; all parts together cry "
+            "wolf in at most 3 of 1,000 windows. The ratio is the share granted, of that of the part most of "
+            "which is granted."
+        ),
+        "column_part": "Part",
+        "column_expected": "Expected to default",
+        "column_ratio": "Granted, ratio",
+        "column_moved": "Moved",
+        "column_trend": "Refused, window by window",
+        "beside": "{word} ({other_word})",
         "rule_title": "How this is decided",
         "rule": (
             "Every input, the score and pairs of inputs that belong together are cut into cells by the "
