@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import outcomes, reading, runs, simulate
-from monitoring.causes import explain
+from monitoring import outcomes, reading, runs
 from monitoring.judgement import MIN_ROWS, judge
+from monitoring.kept import recall, remember
 from monitoring.ledger import Ledger, LedgerError
 from monitoring.outcomes import estimate, watch
 from monitoring.reading import Selected
 from monitoring.reference import PREDICTION, InputError, Reference, read_reference
 from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
-from monitoring.windows import STALE_DAYS, Window, judged
+from monitoring.windows import STALE_DAYS, Window, judged, latest
 from monitoring.words import Said
 from scoring import settings
-from scoring.client import URL, Client, ServiceError
 from scoring.decision import COSTS, REFUSED
 from scoring.schema import Purpose
-from scoring.scorer import ScorerError
 from scoring.store import StoreError, stored
-from scoring.tables import TableError
-from scoring.trial import load
+
+if TYPE_CHECKING:
+    from monitoring.simulate import Sent
+    from scoring.scorer import Scorer
 
 TOP = 20  # columns for Evidently, by importance
 MOST_DAYS = 36_500
@@ -64,6 +64,19 @@ class ProgramEnd(SystemExit):
     """The program's own end, told apart from the exit code 2 that a command line gives for wrong use."""
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """What is to be judged, and by what."""
+
+    log: Path
+    reference: Reference
+    model: str | None
+    purpose: str
+    min_rows: int
+    scorer: Path | None
+    has_evidently: bool
+
+
 @app.command(help=HELP)
 def run(
     log: Annotated[
@@ -83,8 +96,12 @@ def run(
         "var/monitoring"
     ),
     window: Annotated[
-        float | None,
-        typer.Option(help="Judge so many days, back from the model's newest decision, as one window.", min=0),
+        int | None,
+        typer.Option(
+            help="Judge so many days, back from that of the model's newest decision, as one window.",
+            min=1,
+            max=MOST_DAYS,
+        ),
     ] = None,
     min_rows: Annotated[int, typer.Option(help="Fewer rows on a side are not enough.", min=1)] = MIN_ROWS,
     stale_days: Annotated[
@@ -97,7 +114,7 @@ def run(
         Path | None,
         typer.Option("--simulate", help="First send this portfolio's application_test through the service."),
     ] = None,
-    url: Annotated[str, typer.Option(help="The running service, for --simulate.")] = URL,
+    url: Annotated[str, typer.Option(help="The running service, for --simulate.")] = "http://127.0.0.1:3000",
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -120,11 +137,9 @@ def run(
     settings.warn_of_unknown()
     events = None
     try:
-        if window is not None and not 0 < window <= MOST_DAYS:
-            raise InputError(f"a window of {window:g} days selects nothing; give --window 1 to {MOST_DAYS}.")
         if portfolio is not None:
-            model, events = _simulate(portfolio, url, limit, api_key)
-            purpose = simulate.PURPOSE
+            sent = _simulate(portfolio, to, url, limit, api_key)
+            model, events, purpose = sent.model, sent.event_ids, "test"
         tag: str | None
         if reference is None:
             tag, folder = stored(model, store.expanduser())
@@ -135,14 +150,12 @@ def run(
             found = read_reference(reference, tag)
             scorer = reference if (reference / "booster.txt").is_file() else None
         tag = tag or _only(log)
-        if window is not None or events is not None:
-            report = _selected(log, found, tag, purpose, window, events, min_rows, scorer, has_evidently)
-        else:
-            report = _watched(log, found, tag, purpose, to, min_rows, stale_days, scorer, has_evidently)
+        asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
+        report = _selected(asked, events) if events is not None else _watched(asked, to, window, stale_days)
         if ended is not None:
             report = replace(report, watched=watch(outcomes.read(ended), tag or ""))
         written = runs.write(report, to)
-    except (InputError, LedgerError, StoreError, ScorerError, TableError, ServiceError, OSError) as error:
+    except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:
@@ -167,91 +180,81 @@ def _only(log: Path) -> str | None:
     return tags[0] if tags else None
 
 
-def _watched(
-    log: Path,
-    reference: Reference,
-    model: str | None,
-    purpose: str,
-    to: Path,
-    min_rows: int,
-    stale_days: float,
-    scorer: Path | None,
-    has_evidently: bool,
-) -> Report:
-    """Judge the closed windows that are new, and what there is of the open ones."""
+def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float) -> Report:
+    """Judge the closed windows that are new and what there is of the open ones, or the latest days as one."""
     ledger, now = Ledger(to / "memory.sqlite"), datetime.now(UTC)
-    with _bar() as bar:
-        task = bar.add_task("reading the log", total=None)
-        reading.update(
-            ledger,
-            log,
-            reference,
-            model or "",
-            lambda done, of: bar.update(task, completed=done, total=of),
-        )
-    cells = reference.bins.id
-    windows = judged(ledger, reference, model or "", purpose, now, min_rows)
+    reference, model, purpose = asked.reference, asked.model or "", asked.purpose
+    with ledger.alone():
+        recall(reference, ledger)
+        with _bar() as bar:
+            task = bar.add_task("reading the log", total=None)
+            reading.update(
+                ledger,
+                asked.log,
+                reference,
+                model,
+                lambda done, of: bar.update(task, completed=done, total=of),
+            )
+        cells = reference.bins.id
+        last, outside = ledger.last(model, purpose, cells), 0
+        if window is None:
+            windows = judged(ledger, reference, model, purpose, now, asked.min_rows)
+        else:
+            windows, outside = latest(ledger, reference, model, purpose, window, asked.min_rows)
+        remember(reference, ledger)
     others = Counter({(tag, what): rows for tag, what, rows in ledger.rows(cells)})
-    del others[model or "", purpose]
-    aside, twice = ledger.aside(cells)
-    last = ledger.last(model or "", purpose, cells)
+    del others[model, purpose]
     report = Report(
         reference,
-        model,
+        asked.model,
         purpose,
         windows,
         now,
         last,
-        _notes(others, 0, aside, twice),
-        min_rows,
-        timedelta(days=stale_days),
+        _notes(others, outside, *ledger.aside(cells)),
+        asked.min_rows,
+        timedelta(days=stale_days) if window is None else None,
     )
     look_at = report.standing.window
     if look_at is None or not look_at.judgement.is_judged:
         return report
-    begin = datetime(look_at.start.year, look_at.start.month, look_at.start.day, tzinfo=UTC)
-    until = begin + timedelta(days=look_at.days)
-    rows = reading.select(log, reference, model, purpose, begin, until).sample
-    return _completed(report, rows, scorer, has_evidently)
+    rows = reading.sample(asked.log, reference, asked.model, purpose, look_at.start, look_at.end)
+    return _completed(report, rows, asked)
 
 
-def _selected(
-    log: Path,
-    reference: Reference,
-    model: str | None,
-    purpose: str,
-    window: float | None,
-    events: frozenset[str] | None,
-    min_rows: int,
-    scorer: Path | None,
-    has_evidently: bool,
-) -> Report:
-    """Judge one selection of decisions."""
-    since = None
-    if window is not None and (newest := reading.newest(log, model, purpose)) is not None:
-        since = newest - timedelta(days=window)
-    found: Selected = reading.select(log, reference, model, purpose, since, None, events)
+def _selected(asked: Assignment, events: frozenset[str]) -> Report:
+    """Judge named decisions."""
+    found: Selected = reading.select(asked.log, asked.reference, asked.model, asked.purpose, events)
     now, tally = datetime.now(UTC), found.tally
     first, last = (tally.first or now).date(), (tally.last or now).date()
-    judgement = judge(tally, reference, (last - first).days + 1, min_rows=min_rows)
+    judgement = judge(tally, asked.reference, (last - first).days + 1, min_rows=asked.min_rows)
     report = Report(
-        reference,
-        model,
-        purpose,
+        asked.reference,
+        asked.model,
+        asked.purpose,
         {"selection": [Window("selection", first, last + timedelta(days=1), True, judgement)]},
         now,
         tally.last,
         _notes(found.others, found.outside, found.aside, found.duplicates),
-        min_rows,
+        asked.min_rows,
     )
-    return _completed(report, found.sample, scorer, has_evidently) if judgement.is_judged else report
+    return _completed(report, found.sample, asked) if judgement.is_judged else report
 
 
-def _completed(report: Report, rows: pl.DataFrame, scorer: Path | None, has_evidently: bool) -> Report:
+def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     """Add the causes of what moved, by undoing them on the rows, and what Evidently says of the same rows."""
     found = report.judgement.groups if report.judgement else ()
-    model = load(scorer) if scorer is not None and found and rows.height else None
+    model: Scorer | None = None
     if found and rows.height:
+        # Here: where nothing moved, no model is loaded.
+        from monitoring.causes import explain
+        from scoring.scorer import ScorerError
+        from scoring.trial import load
+
+        try:
+            model = load(asked.scorer) if asked.scorer is not None else None
+        except ScorerError as error:
+            raise InputError(str(error)) from error
         report = replace(report, causes=explain(report.reference, rows, found, model))
     if rows.is_empty():
         return report
@@ -261,7 +264,7 @@ def _completed(report: Report, rows: pl.DataFrame, scorer: Path | None, has_evid
         for side in (rows, report.reference.table)
     ]
     report = replace(report, estimates=(sides[0], sides[1]))
-    if not has_evidently:
+    if not asked.has_evidently:
         return report
     # It takes seconds to import: help, errors and thin windows need not wait for it.
     from monitoring.attachment import run as attach
@@ -290,18 +293,22 @@ def _show(report: Report, console: Console) -> None:
         console.print(f"{mark}{line}", markup=False, soft_wrap=True, style="bold" if depth == 0 else None)
 
 
-def _simulate(path: Path, url: str, limit: int | None, api_key: str | None) -> tuple[str, frozenset[str]]:
-    """Send a portfolio; return the exact tag that decided, and the ids of its decisions."""
-    with Client(url, api_key=api_key, purpose=simulate.PURPOSE) as client:
-        model = str(client.model()["model"])
-        portfolio = simulate.read(path)
-        rows = min(limit or len(portfolio), len(portfolio))
-        with _bar() as bar:
-            task = bar.add_task(f"{path.name} to {url}", total=rows)
-            sent = simulate.send(client, portfolio, rows, lambda done: bar.advance(task, done))
+def _simulate(path: Path, to: Path, url: str, limit: int | None, api_key: str | None) -> Sent:
+    """Send a portfolio."""
+    from monitoring.simulate import send  # the client takes a second to import
+
+    with _bar() as bar:
+        task = bar.add_task(f"{path.name} to {url}", total=None)
+        sent = send(
+            path, to, url, limit, api_key, lambda done, of: bar.update(task, completed=done, total=of)
+        )
+    if sent.resumed:
+        err.print(f"went on behind {sent.resumed} of {sent.rows} applications that were sent before")
     if sent.refused:
-        err.print(f"{sent.refused} of {rows} applications were refused as invalid and are not in the log")
-    return model, sent.event_ids
+        err.print(
+            f"{sent.refused} of {sent.rows} applications were refused as invalid and are not in the log"
+        )
+    return sent
 
 
 def _bar() -> Progress:

@@ -60,8 +60,11 @@ class Axis:
         """Return the cell of each value, shape (n,)."""
         if self.levels is None:
             numbers = values.cast(pl.Float64).to_numpy()
-            found = np.searchsorted(np.asarray(self.edges), numbers, side="right") + 2
-            return np.where(np.isnan(numbers), MISSING, found).astype(np.uint16)
+            found = np.full(len(numbers), 2, dtype=np.uint16)
+            for edge in self.edges:  # there are few: it takes a third of what a binary search does
+                found += numbers >= edge
+            found[np.isnan(numbers)] = MISSING
+            return found
         known = pl.Series(self.levels, dtype=pl.String)
         places = values.cast(pl.String).replace_strict(
             known, np.arange(2, 2 + len(self.levels)), default=UNSEEN, return_dtype=pl.UInt16
@@ -100,6 +103,12 @@ class Pair:
     first: int
     second: int
     merged: tuple[tuple[int, ...], tuple[int, ...]]  # cell of the input -> coarse cell, for each of the two
+
+    @cached_property
+    def coarse(self) -> tuple[Codes, Codes]:
+        """What each cell of the first input, and of the second, adds to the cell of the pair."""
+        first, second = (np.asarray(merged, dtype=np.uint16) for merged in self.merged)
+        return first * np.uint16(self.width), second
 
     @property
     def cells(self) -> int:
@@ -154,18 +163,36 @@ class Bins:
 
     def codes(self, table: pl.DataFrame) -> Codes:
         """Return the cells of rows, shape (n_rows, n_inputs + n_pairs); an absent column is missing."""
-        found = np.zeros((table.height, len(self.names)), dtype=np.uint16)
+        found = np.zeros((len(self.names), table.height), dtype=np.uint16)
+        there = set(table.columns)
         for place, axis in enumerate(self.axes):
-            if axis.name in table.columns:
-                found[:, place] = axis.codes(table[axis.name])
+            if axis.name in there:
+                found[place] = axis.codes(table[axis.name])
         for place, pair in enumerate(self.pairs, start=len(self.axes)):
-            first, second = (np.asarray(merged, dtype=np.uint16) for merged in pair.merged)
-            found[:, place] = first[found[:, pair.first]] * pair.width + second[found[:, pair.second]]
-        return found
+            first, second = pair.coarse
+            found[place] = first[found[pair.first]] + second[found[pair.second]]
+        return found.T  # a column lies in one piece
 
     def count(self, codes: Codes) -> Counts:
         """Return how many rows each cell has, shape (cells,)."""
-        return np.bincount((codes + self.starts).ravel(), minlength=self.cells)
+        widths = zip(codes.T, self._widths, strict=True)
+        return np.concatenate([np.bincount(own, minlength=width) for own, width in widths])
+
+    def count_each(self, codes: Codes, rows: NDArray[np.int64]) -> Counts:
+        """Return the counts of many selections of rows, shape (n_selections, cells); a column at a time."""
+        n, found = len(rows), []
+        for own, width in zip(codes.T, self._widths, strict=True):
+            flat = own[rows] + np.arange(0, n * width, width)[:, np.newaxis]
+            found.append(np.bincount(flat.ravel(), minlength=n * width).reshape(n, width))
+        return np.concatenate(found, axis=1)
+
+    def count_by(self, codes: Codes, groups: NDArray[np.int64], n: int) -> Counts:
+        """Return the counts of each of n groups of rows, shape (n, cells); a column at a time."""
+        columns = zip(codes.T, self._widths, strict=True)
+        found = [
+            np.bincount(groups * width + own, minlength=n * width).reshape(n, width) for own, width in columns
+        ]
+        return np.concatenate(found, axis=1)
 
     def of(self, counts: NDArray[Any], place: int) -> NDArray[Any]:
         """Return the part of counts that speaks of one input or pair."""

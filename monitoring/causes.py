@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,9 @@ from monitoring.reference import PREDICTION, Reference
 from monitoring.words import Said
 from scoring.decision import REFUSED, decide
 from scoring.schema import HISTORY
-from scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from scoring.scorer import Scorer
 
 ROWS = 5_000  # of a window that are looked at
 MOST = 4  # origins that are explained

@@ -14,7 +14,7 @@ from monitoring.origins import find
 from monitoring.reference import PREDICTION, Reference
 from monitoring.segments import Part
 from monitoring.statistic import Comparison
-from monitoring.tally import Tally
+from monitoring.tally import Tally, without_clients
 from monitoring.words import Said
 
 MIN_ROWS = 500  # below, only what is gross can be told from chance
@@ -177,8 +177,7 @@ def judge(
     min_rows : int
         With fewer rows on a side the inputs are not judged.
     """
-    distinct = len(np.unique(tally.clients))
-    operations = replace(tally.operations, repeated=len(tally.clients) - distinct)
+    operations = without_clients(tally).operations
     said = tuple(alarms(operations, reference.thresholds, days, before))
     if not tally.rows or min(tally.rows, reference.table.height) < min_rows:
         empty = Judgement(tally.rows, operations.refused, (), said, 0, 0, 0.0, 0.0, "", False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from monitoring.ledger import Day, Ledger
 from monitoring.reference import InputError, Reference
 from monitoring.tally import Tally, together
-from scoring.inference_log import LogError, files, standing
-from scoring.inference_log.reader import SetAside, inputs_tables
+from scoring.inference_log import BrokenError, Checkpoint, LogError, files, length, standing
+from scoring.inference_log.reader import SetAside, inputs_behind, inputs_tables
 
 DECISION = "decision"
 SAMPLE = 20_000  # rows of a selection that are kept
+AT_ONCE = 32  # files that are read in turns
 Numbers = NDArray[np.uint64]
 
 
@@ -73,18 +75,6 @@ def models(log: Path) -> list[str]:
     return sorted(found)
 
 
-def newest(log: Path, model: str | None, purpose: str) -> datetime | None:
-    """Return when a model's newest decision was taken, None if it took none."""
-    found = None
-    for name in names(log):
-        for part in parts(log, SetAside(), name):
-            ours = part.filter(pl.col("model").eq_missing(pl.lit(model)) & (pl.col("purpose") == purpose))
-            time = ours["time"].max()
-            if isinstance(time, datetime) and (found is None or time > found):
-                found = time
-    return found
-
-
 def update(
     ledger: Ledger,
     log: Path,
@@ -92,42 +82,76 @@ def update(
     model: str,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> None:
-    """Bring the ledger up to the log: files that are new or have changed are counted.
+    """Bring the ledger up to the log: what was added to it since is counted, each record once.
 
     Raises
     ------
     InputError
         If the log cannot be read, or its columns are not the reference's.
     """
-    bins = reference.bins
+    cells = reference.bins.id
     there = names(log)
     now = {name: repr(standing(log / name)) for name in there}
     ledger.forget_events(there)
-    known = ledger.standing(bins.id)
-    fresh = [name for name in there if known.get(name) != now[name]]
-    events = {name: found for name, found in ledger.events(bins.id).items() if name not in fresh}
-    seen = _Seen(events.values())
+    known = ledger.places(cells)
+    fresh = [name for name in there if name not in known or known[name][0] != now[name]]
+    seen = _Seen()
+    if fresh:  # an event may be in two files, of two workers or of a log that was copied
+        seen = _Seen(ledger.events(cells).values())
     for number, name in enumerate(fresh):
         progress(number, len(fresh))
-        aside, before = SetAside(), seen.duplicates
-        tallies: dict[tuple[date, str, str], Tally | int] = {}
-        for part in parts(log, aside, name):
-            _, is_new = seen.new(part["event_id"])
-            _count(part.filter(pl.Series(is_new)), reference, model, log, tallies)
-        days = [
-            Day(
-                *key,
-                found if isinstance(found, int) else found.rows,
-                None if isinstance(found, int) else found,
-            )
-            for key, found in tallies.items()
-        ]
-        causes: Counter[str] = Counter()
-        for line in aside.all():
-            causes[line.why] += line.count
-        ledger.put(name, now[name], bins.id, days, seen.own, seen.duplicates - before, causes)
-        seen.close()
+        start, place = Checkpoint.start(name), known[name][1] if name in known else None
+        try:
+            size = length(log / name)
+            if place is not None and place.offset == size:  # packed, or somebody was erased from it
+                ledger.stands(name, cells, now[name])
+                continue
+            if place is not None and place.offset < size:
+                with suppress(BrokenError):
+                    _add(ledger, log, reference, model, name, now[name], place, seen)
+                    continue
+            if place is not None:  # it is another: a write that failed was cut off again
+                ledger.drop(name, cells)
+                seen = _Seen(ledger.events(cells).values())
+            _add(ledger, log, reference, model, name, now[name], start, seen)
+        except BrokenError as error:
+            raise InputError(f"{log / name}: {error}; `python -m scoring.inference_log verify`.") from None
+        except OSError as error:
+            raise InputError(f"{log / name} cannot be read: {error}; let this user read it.") from error
     progress(len(fresh), len(fresh))
+
+
+def _add(
+    ledger: Ledger,
+    log: Path,
+    reference: Reference,
+    model: str,
+    name: str,
+    now: str,
+    place: Checkpoint,
+    seen: _Seen,
+) -> None:
+    """Count what a file holds behind a place."""
+    aside, before, end = SetAside(), seen.duplicates, place
+    tallies: dict[tuple[date, str, str], Tally | int] = {}
+    try:
+        for part, behind in inputs_behind(log, aside, name, place):
+            end = behind
+            if not part.is_empty():
+                _, is_new = seen.new(part["event_id"])
+                _count(part.filter(pl.Series(is_new)), reference, model, log, tallies)
+    except LogError as error:
+        raise InputError(str(error)) from error
+    days = [
+        Day(*key, found if isinstance(found, int) else found.rows, None if isinstance(found, int) else found)
+        for key, found in tallies.items()
+    ]
+    causes: Counter[str] = Counter()
+    for line in aside.all():
+        causes[line.why] += line.count
+    twice = seen.duplicates - before
+    ledger.add(name, reference.bins.id, now, end, days, seen.own, twice, causes)
+    seen.close()
 
 
 def _count(
@@ -165,37 +189,53 @@ def parts(log: Path, aside: SetAside, name: str) -> Iterator[pl.DataFrame]:
         raise InputError(str(error)) from error
 
 
-def select(
+def sample(
     log: Path,
     reference: Reference,
     model: str | None,
-    purpose: str = DECISION,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    events: Collection[str] | None = None,
+    purpose: str,
+    since: date,
+    until: date,
     most: int = SAMPLE,
-) -> Selected:
-    """Count the decisions of a selection, and keep a sample of their rows.
+) -> pl.DataFrame:
+    """Return rows of a window in the reference's columns, by time: all, or as many as are enough.
+
+    Its files are read in turns, a part of each, until there are enough: no report takes longer because more
+    was decided.
 
     Parameters
     ----------
-    model : str, optional
-        Its decisions.
-    since, until : datetime, optional
-        The first moment, and the first one behind.
-    events : collection of str, optional
-        These decisions only; each must be there.
-    most : int
-        Rows of the sample; which ones depends on their ids alone.
+    since, until : date
+        The first day, and the first one behind.
+    """
+    inside = [name for name in names(log) if since.isoformat() <= name[:10] < until.isoformat()]
+    step = max(1, -(-len(inside) // AT_ONCE))
+    reading = deque(parts(log, SetAside(), name) for name in inside[::step])
+    found, rows = [reference.table.clear()], 0
+    while reading and rows < most:
+        if (part := next(reading[0], None)) is None:
+            reading.popleft()
+            continue
+        reading.rotate(-1)
+        ours = part.filter(pl.col("model").eq_missing(pl.lit(model)) & (pl.col("purpose") == purpose))
+        found.append(aligned(ours, reference.table, log))
+        rows += ours.height
+    return _kept([pl.concat(found).unique("event_id")], most).sort("time", "event_id")
+
+
+def select(
+    log: Path, reference: Reference, model: str | None, purpose: str, events: Collection[str]
+) -> Selected:
+    """Count named decisions, and keep a sample of their rows.
 
     Raises
     ------
     InputError
-        If the log cannot be read, or a named event is not in it.
+        If the log cannot be read, or one of them is not in it.
     """
-    aside, sample = SetAside(), reference.table.clear().with_columns(_hash=pl.lit(0, pl.UInt64))
+    aside, found = SetAside(), [reference.table.clear()]
     others: Counter[tuple[str, str]] = Counter()
-    wanted = pl.Series(sorted(events), dtype=pl.String).implode() if events is not None else None
+    wanted = pl.Series(sorted(events), dtype=pl.String).implode()
     seen, tallies, outside = _Seen(), [], 0
     for name in names(log):
         for part in parts(log, aside, name):
@@ -203,22 +243,18 @@ def select(
             for tag, what, rows in part.filter(~is_ours).group_by("model", "purpose").len().iter_rows():
                 others[str(tag), str(what)] += rows
             ours = part.filter(is_ours)
-            asked = [pl.col("time") >= since] if since is not None else []
-            asked += [pl.col("time") < until] if until is not None else []
-            asked += [pl.col("event_id").is_in(wanted)] if wanted is not None else []
-            chosen = ours.filter(*asked) if asked else ours
+            chosen = ours.filter(pl.col("event_id").is_in(wanted))
             outside += ours.height - chosen.height
             if chosen.is_empty():
                 continue
-            ids, is_new = seen.new(chosen["event_id"])
-            rows = aligned(chosen.filter(pl.Series(is_new)), reference.table, log)
-            tallies.append(Tally.of(rows, reference.bins, reference.segments))
-            keyed = rows.with_columns(_hash=pl.Series(ids[is_new]))
-            sample = pl.concat([sample, keyed])
-            if sample.height > 2 * most:
-                sample = sample.bottom_k(most, by="_hash")
+            _, is_new = seen.new(chosen["event_id"])
+            own = aligned(chosen.filter(pl.Series(is_new)), reference.table, log)
+            tallies.append(Tally.of(own, reference.bins, reference.segments))
+            found.append(own)
+            if sum(one.height for one in found) > 2 * SAMPLE:
+                found = [_kept(found)]
         seen.close()
-    if events is not None and (lost := len(set(events)) - len(seen)):
+    if lost := len(set(events)) - len(seen):
         raise InputError(
             f"{lost} of {len(set(events))} decisions that the service gave are not in the log {log}; "
             "give the service's own CREDIT_SCORING_LOG with --log."
@@ -226,8 +262,13 @@ def select(
     causes: Counter[str] = Counter()
     for line in aside.all():
         causes[line.why] += line.count
-    kept = sample.bottom_k(most, by="_hash").drop("_hash").sort("time", "event_id")
-    return Selected(together(tallies, reference.bins), kept, others, outside, causes, seen.duplicates)
+    rows = _kept(found).sort("time", "event_id")
+    return Selected(together(tallies, reference.bins), rows, others, outside, causes, seen.duplicates)
+
+
+def _kept(tables: Sequence[pl.DataFrame], most: int = SAMPLE) -> pl.DataFrame:
+    """Return rows of tables, at most so many; which ones depends on their ids alone."""
+    return pl.concat(tables).bottom_k(most, by=pl.col("event_id").hash(seed=0))
 
 
 class _Seen:
@@ -271,15 +312,18 @@ def aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame:
     """
     if table.is_empty():  # of literals alone polars would make one row
         return like.clear()
-    columns = []
+    columns: list[pl.Expr] = []
     for name, dtype in like.schema.items():
-        if name not in table.columns or table[name].null_count() == table.height:
+        own = table.schema.get(name)
+        if own == dtype:
+            columns.append(pl.col(name))
+        elif own is None or table[name].null_count() == table.height:
             columns.append(pl.lit(None, dtype=dtype).alias(name))
-        elif (table.schema[name] == pl.String) == (dtype == pl.String):
+        elif (own == pl.String) == (dtype == pl.String):
             columns.append(pl.col(name).cast(dtype))
         else:
             raise InputError(
-                f"{name} is {table.schema[name]} in the log {log} and {dtype} in the reference; "
+                f"{name} is {own} in the log {log} and {dtype} in the reference; "
                 "give the reference of the model that decided."
             )
     return table.select(columns)

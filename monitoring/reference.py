@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Reference:
         Levels of each category that training saw; the reference holds a sample of the rows only.
     segments_by : sequence of str
         Columns whose values make parts that are compared by themselves.
+    id : str
+        Hash of its file.
     """
 
     table: pl.DataFrame
@@ -48,6 +51,7 @@ class Reference:
     importance: Mapping[str, float]
     levels: Mapping[str, Collection[str]] = field(default_factory=dict)
     segments_by: Sequence[str] = SEGMENTS_BY
+    id: str = ""
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -72,7 +76,7 @@ class Reference:
     @cached_property
     def segments(self) -> Segments:
         """What counts and compares parts of the applicants."""
-        return Segments(self.table, self.bins, self.detector.codes, self.segments_by)
+        return Segments(self.table, self.bins, lambda: self.detector.codes, self.segments_by)
 
 
 def read_reference(path: Path, model: str | None = None) -> Reference:
@@ -112,6 +116,7 @@ def read_reference(path: Path, model: str | None = None) -> Reference:
         model,
         {name: weight / total for name, weight in weights.items()},
         {name: item["levels"] for name, item in declared.items() if "levels" in item},
+        id=hashlib.sha256(file.read_bytes()).hexdigest(),
     )
 
 

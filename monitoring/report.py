@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from monitoring.causes import Cause
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
 from monitoring.outcomes import ALARM, Estimate, Watched
 from monitoring.reference import Reference
@@ -18,6 +17,7 @@ from scoring.language import ENGLISH
 
 if TYPE_CHECKING:
     from monitoring.attachment import Attachment  # brings evidently, which takes seconds to import
+    from monitoring.causes import Cause  # brings the model
 
 NO_DRIFT, DRIFT, NOT_ENOUGH, BAD_INPUT, STALE = range(5)
 VERDICTS = {NO_DRIFT: "no_drift", DRIFT: "drift", NOT_ENOUGH: "not_enough", STALE: "stale"}

@@ -7,7 +7,7 @@ audited from a file, see `monitoring.audited`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from monitoring.bins import Bins, Codes, Counts
-from monitoring.statistic import FALSE_WINDOWS, FLOOR, Detector, discovered, limit
+from monitoring.statistic import FALSE_WINDOWS, FLOOR, Chance, Detector, discovered, limit
 from monitoring.words import Said
 from scoring.decision import REFUSED
 
@@ -198,17 +198,35 @@ class Segments:
         The reference.
     bins : Bins
     codes : numpy.ndarray of shape (n_rows, n_names)
+        Or a function that gives them.
     columns : sequence of str
         That make parts.
+
+    Attributes
+    ----------
+    chances : dict of str to dict of int to Chance
+        What was drawn of each part, by the rows of a window.
     """
 
-    def __init__(self, table: pl.DataFrame, bins: Bins, codes: Codes, columns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        table: pl.DataFrame,
+        bins: Bins,
+        codes: Codes | Callable[[], Codes],
+        columns: Sequence[str],
+    ) -> None:
         self.dimensions = dimensions(table, columns)
         self.axes = Bins(bins.axes)
-        self._codes = codes[:, : len(bins.axes)]
+        self._given = codes
         self._of = [dimension.of(table) for dimension in self.dimensions]
         self._detectors: dict[str, Detector] = {}
         self._table = table
+        self.chances: dict[str, dict[int, Chance]] = {}
+
+    @cached_property
+    def _codes(self) -> Codes:
+        codes = self._given() if callable(self._given) else self._given
+        return codes[:, : len(self.axes.axes)]
 
     @cached_property
     def usual(self) -> dict[str, PartCount]:
@@ -228,13 +246,11 @@ class Segments:
         own = codes[:, : len(self.axes.axes)]
         found: dict[str, PartCount] = {}
         alike, which = np.unique(places, axis=1, return_inverse=True)
-        order = np.argsort(which, kind="stable")
-        ends = np.cumsum(np.bincount(which, minlength=alike.shape[1]))
-        for one, end in enumerate(ends):
-            rows = order[ends[one - 1] if one else 0 : end]
-            count = PartCount(
-                len(rows), int(refused[rows].sum()), float(p[rows].sum()), self.axes.count(own[rows])
-            )
+        n = alike.shape[1]
+        rows, refusals = np.bincount(which, minlength=n), np.bincount(which[refused], minlength=n)
+        sums, counts = np.bincount(which, weights=p, minlength=n), self.axes.count_by(own, which, n)
+        for one in range(n):
+            count = PartCount(int(rows[one]), int(refusals[one]), float(sums[one]), counts[one])
             for dimension, place in zip(self.dimensions, alike[:, one], strict=True):
                 if place >= 0:
                     key = dimension.keys[place]
@@ -262,7 +278,7 @@ class Segments:
             beyond = ((effects >= FLOOR) & (evidence > most)).any(axis=1, keepdims=True)
             has_moved = named & (effects >= FLOOR) & beyond
         tests = len(judged) + sum(dimension.column in FAIR for dimension, *_ in judged)
-        z = float(norm.isf(FALSE_WINDOWS / (2 * tests)))
+        z = -float(ndtri(FALSE_WINDOWS / (2 * tests)))
         best = {dimension.column: self._best(dimension, parts) for dimension, *_ in judged}
         found = []
         for number, (dimension, value, key) in enumerate(judged):
@@ -278,7 +294,15 @@ class Segments:
             column, _, value = key.partition("=")
             place, dimension = next((n, one) for n, one in enumerate(self.dimensions) if one.column == column)
             rows = self._of[place] == dimension.values.index(value)
-            self._detectors[key] = Detector(self.axes, self._codes[rows], draws=DRAWS, most_rows=DRAWN_ROWS)
+            found = Detector(
+                self.axes,
+                lambda: self._codes.T[:, rows].T,
+                draws=DRAWS,
+                most_rows=DRAWN_ROWS,
+                counts=self.usual[key].counts,
+            )
+            found.chances = self.chances.setdefault(key, {})
+            self._detectors[key] = found
         return self._detectors[key]
 
     def _is_large(self, key: str, parts: Mapping[str, PartCount]) -> bool:

@@ -8,12 +8,14 @@ the strongest of hundreds of dependent inputs is judged by what the strongest of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gamma, poisson
+from scipy.special import gammaincc, pdtrc
 
 from monitoring.bins import UNSEEN, Bins, Codes, Counts
 
@@ -55,7 +57,8 @@ class Chance:
     def evidence(self, distances: Matrix) -> Matrix:
         """Return -log p of each distance, shape as given: how little chance would make one as large."""
         mean, variance = np.maximum(self.mean, 0.25), np.maximum(self.variance, 0.25)
-        found = -gamma.logsf(distances, mean**2 / variance, scale=variance / mean)
+        with np.errstate(divide="ignore"):
+            found = -np.log(gammaincc(mean**2 / variance, np.maximum(distances * mean / variance, 0.0)))
         return np.asarray(np.minimum(np.nan_to_num(found, nan=0.0, posinf=MOST), MOST))
 
 
@@ -96,20 +99,33 @@ class Detector:
     ----------
     bins : Bins
     codes : numpy.ndarray of shape (n_rows, n_names)
-        Cells of the reference's rows.
+        Cells of the reference's rows; or a function that gives them, which is asked when windows are drawn.
     seed : int
         Of the draws.
     draws, most_rows : int
         How many windows are drawn, and of how many rows at most.
+    counts : numpy.ndarray of shape (cells,), optional
+        Counts of the codes, where they are known.
+
+    Attributes
+    ----------
+    chances : dict of int to Chance
+        What was drawn, by the rows of a window.
     """
 
     def __init__(
-        self, bins: Bins, codes: Codes, seed: int = 0, draws: int = DRAWS, most_rows: int = MOST_ROWS
+        self,
+        bins: Bins,
+        codes: Codes | Callable[[], Codes],
+        seed: int = 0,
+        draws: int = DRAWS,
+        most_rows: int = MOST_ROWS,
+        counts: Counts | None = None,
     ) -> None:
-        self.bins, self.codes, self.seed = bins, codes, seed
+        self.bins, self._codes, self.seed = bins, codes, seed
         self.draws, self.most_rows = draws, most_rows
-        self.counts = bins.count(codes)
-        self.rows = len(codes)
+        self.counts = bins.count(self.codes) if counts is None else counts
+        self.rows = int(bins.of(self.counts, 0).sum())
         self._expected = self.counts / self.rows
         ends = np.append(bins.starts[1:], bins.cells) - 1
         below = np.cumsum(self._expected) - np.repeat(
@@ -123,7 +139,12 @@ class Detector:
         self._is_new = np.zeros(bins.cells, dtype=bool)
         self._is_new[bins.starts[self._words] + UNSEEN] = True
         self._once = np.array([(bins.of(self.counts, int(place)) == 1).sum() for place in self._words])
-        self._chances: dict[int, Chance] = {}
+        self.chances: dict[int, Chance] = {}
+
+    @cached_property
+    def codes(self) -> Codes:
+        """The cells of the reference's rows."""
+        return self._codes() if callable(self._codes) else self._codes
 
     def size(self, rows: int) -> int:
         """Return how many rows are drawn for a window: fewer than it has, since the reference errs too."""
@@ -134,9 +155,9 @@ class Detector:
     def chance(self, rows: int) -> Chance:
         """Return what chance does in windows of so many rows."""
         m = self.size(rows)
-        if m not in self._chances:
-            self._chances[m] = self._drawn(m)
-        return self._chances[m]
+        if m not in self.chances:
+            self.chances[m] = self._drawn(m)
+        return self.chances[m]
 
     def compare(self, counts: Counts) -> Comparison:
         """Compare the counts of a window, shape (cells,), with the reference.
@@ -195,14 +216,14 @@ class Detector:
         """
         new = counts[self.bins.starts[self._words] + UNSEEN]
         expected = rows * (self._once + 1) / self.rows
-        return np.minimum(-poisson.logsf(new - 1, expected), MOST), new / rows
+        with np.errstate(divide="ignore"):
+            evidence = np.where(new > 0, -np.log(pdtrc(np.maximum(new - 1, 0), expected)), 0.0)
+        return np.minimum(evidence, MOST), new / rows
 
     def _drawn(self, m: int) -> Chance:
         rng = np.random.default_rng([self.seed, m])
-        found = np.empty((self.draws, len(self.bins.names), 2))
-        for draw in range(self.draws):
-            rows = rng.integers(0, self.rows, m)
-            found[draw] = self._distances(self.bins.count(self.codes[rows]) / m, m)
+        drawn = self.bins.count_each(self.codes, rng.integers(0, self.rows, (self.draws, m)))
+        found = np.array([self._distances(counts / m, m) for counts in drawn])
         # Draws that took part in a fit look more usual by it than they are: each half by the other's.
         fits = [_fitted(m, found[1 - half :: 2]) for half in (0, 1)]
         strongest = np.array([fits[half].evidence(one).max() for half in (0, 1) for one in found[half::2]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 
@@ -18,6 +18,7 @@ from monitoring.segments import PartCount, Segments
 NEW_LEVELS = 20  # named for each column: a client may send any word
 LONGEST = 60  # characters of such a word
 Clients = NDArray[np.uint64]
+NOBODY: Clients = np.zeros(0, np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Tally:
 
     counts: Counts
     operations: Operations = field(default_factory=Operations)
-    clients: Clients = field(default_factory=lambda: np.zeros(0, np.uint64))
+    clients: Clients = field(default_factory=lambda: NOBODY)
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     first: datetime | None = None
     last: datetime | None = None
@@ -95,6 +96,12 @@ class Tally:
 def together(tallies: Iterable[Tally], bins: Bins) -> Tally:
     """Return the sum of tallies; of none, an empty one."""
     return reduce(Tally.__add__, tallies, Tally(np.zeros(bins.cells, dtype=np.int64)))
+
+
+def without_clients(tally: Tally) -> Tally:
+    """Return counts with how many decisions are on a client who had one before, in place of who they are."""
+    repeated = tally.operations.repeated + len(tally.clients) - len(np.unique(tally.clients))
+    return replace(tally, operations=replace(tally.operations, repeated=repeated), clients=NOBODY)
 
 
 def _both(

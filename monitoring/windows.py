@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
+from monitoring import bins, judgement, operations, origins, segments, statistic
 from monitoring.judgement import MIN_ROWS, Judgement, judge
 from monitoring.ledger import Ledger
 from monitoring.operations import Operations
 from monitoring.reference import Reference
-from monitoring.tally import together
+from monitoring.tally import together, without_clients
 
 Length = Literal["day", "week"]
 LENGTHS: dict[Length, int] = {"day": 1, "week": 7}
@@ -112,31 +115,62 @@ def judged(
     now : datetime
         A window is closed when its last day is over everywhere that writes, an hour after midnight UTC.
     """
-    tallies = ledger.days(model, purpose, reference.bins.id)
+    cells = reference.bins.id
+    scope = f"{model} {purpose} {cells}"
+    kept = {length: [Window.of_json(one) for one in ledger.windows(scope, length)] for length in LENGTHS}
+    done = {length: max((one.end for one in own), default=date.min) for length, own in kept.items()}
+    tallies = ledger.days(model, purpose, cells, min(done.values()))
     days = {day: together(some, reference.bins) for day, some in tallies.items()}
     today = (now - timedelta(hours=1)).date()
     found: dict[str, list[Window]] = {}
     for length in LENGTHS:
-        scope = f"{model} {purpose} {reference.bins.id}"
-        kept = [Window.of_json(said) for said in ledger.windows(scope, length)]
-        found[length] = list(kept)
-        done = max((window.end for window in kept), default=date.min)
-        rows = {day: tally.rows for day, tally in days.items() if day >= done}
+        found[length] = list(kept[length])
+        rows = {day: tally.rows for day, tally in days.items() if day >= done[length]}
         for start, end in spans(rows, length, min_rows):
-            inside = [tally for day, tally in days.items() if start <= day < end]
-            whole = together(inside, reference.bins)
-            before = _before(found[length])
-            judgement = judge(whole, reference, _length(start, end, today), before, min_rows)
+            inside = {day: tally for day, tally in days.items() if start <= day < end}
+            whole = without_clients(together(inside.values(), reference.bins))
+            before = before_it(found[length])
+            said = judge(whole, reference, _length(start, end, today), before, min_rows)
             # One that is too thin goes on: it is closed only when it has enough.
             is_closed = end <= today and whole.rows >= min_rows
-            window = Window(length, start, end, is_closed, judgement)
+            window = Window(length, start, end, is_closed, said)
             found[length].append(window)
             if is_closed:
-                ledger.judged(scope, length, start, end, window.to_json())
+                heads = ledger.heads([*inside], model, purpose, cells)
+                evidence = {"log": heads, "reference": reference.id, "min_rows": min_rows}
+                evidence |= {"judge": judge_id()}
+                ledger.judged(scope, length, start, window.to_json(), evidence, whole)
     weeks = [window.end for window in found["week"] if window.is_closed]
     if weeks:
         ledger.forget_clients(max(weeks))
     return found
+
+
+def latest(
+    ledger: Ledger, reference: Reference, model: str, purpose: str, days: int, min_rows: int = MIN_ROWS
+) -> tuple[dict[str, list[Window]], int]:
+    """Return the latest days, until that of the last decision, as one window, and how many are before it.
+
+    Who the clients were is known of the days alone that are in no closed week.
+    """
+    cells = reference.bins.id
+    last = ledger.last(model, purpose, cells)
+    if last is None:
+        return {"selection": []}, 0
+    end = last.date() + timedelta(days=1)
+    inside = ledger.days(model, purpose, cells, end - timedelta(days=days))
+    whole = together([tally for some in inside.values() for tally in some], reference.bins)
+    start = min(inside)
+    said = judge(whole, reference, (end - start).days, min_rows=min_rows)
+    rows = {(tag, what): rows for tag, what, rows in ledger.rows(cells)}
+    return {"selection": [Window("selection", start, end, True, said)]}, rows[model, purpose] - whole.rows
+
+
+def judge_id() -> str:
+    """Return what changes with the code that judges: a verdict is reached again by the same alone."""
+    sources = (bins, statistic, segments, judgement, operations, origins)
+    read = (Path(str(one.__file__)).read_bytes() for one in sources)
+    return hashlib.sha256(b"".join(read)).hexdigest()[:16]
 
 
 def _length(start: date, end: date, today: date) -> int:
@@ -144,7 +178,8 @@ def _length(start: date, end: date, today: date) -> int:
     return max(1, (min(end, today + timedelta(days=1)) - start).days)
 
 
-def _before(windows: Sequence[Window]) -> list[tuple[Operations, int]]:
+def before_it(windows: Sequence[Window]) -> list[tuple[Operations, int]]:
+    """Return how decisions were taken in the closed windows before one, with their days."""
     return [
         (Operations(window.judgement.rows, window.judgement.refused), window.days)
         for window in windows[-BEFORE:]

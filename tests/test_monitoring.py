@@ -250,30 +250,6 @@ def test_a_reference_that_cannot_be_used_is_an_error_with_a_remedy(tmp_path: Pat
     assert re.search(r"import (a|the) model|--reference", result.stderr)
 
 
-def test_a_simulation_without_a_service_says_so(tmp_path: Path, monitor: Monitor) -> None:
-    call = ("--simulate", str(tmp_path), "--url", "http://127.0.0.1:1")
-    result, _ = monitor(tmp_path, *call)
-    assert result.exit_code == 3
-    assert "does not answer at http://127.0.0.1:1" in result.stderr
-
-
-def test_a_simulation_sends_the_api_key_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys: list[str | None] = []
-
-    class Closed:
-        def __init__(self, url: str, api_key: str | None = None, purpose: str = "decision") -> None:
-            assert purpose == "test"
-            keys.append(api_key)
-            raise command.ServiceError("down", url)
-
-    monkeypatch.setattr(command, "Client", Closed)
-    monkeypatch.setenv("CREDIT_SCORING_API_KEY", "k" * 32)
-    result = CliRunner().invoke(command.app, ["--simulate", str(tmp_path), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 3 and keys == ["k" * 32] and "k" * 32 not in result.output
-
-
 def test_wrong_use_is_not_taken_for_too_little_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["monitoring", "--windows", "7"])
     with pytest.raises(SystemExit) as end:
@@ -317,10 +293,10 @@ def test_of_several_models_one_has_to_be_named(tmp_path: Path, monitor: Monitor)
 def test_a_simulation_that_another_log_received_is_an_error(tmp_path: Path, reference: Path) -> None:
     log = write_log(tmp_path / "log", population(3, seed=21))
     known = read_reference(reference, TAG)
-    kept = select(log, known, TAG, events={"w1-0", "w1-2"})
+    kept = select(log, known, TAG, "decision", {"w1-0", "w1-2"})
     assert (kept.tally.rows, kept.sample.height, kept.outside) == (2, 2, 1)
     with pytest.raises(InputError, match=r"1 of 2 decisions .* CREDIT_SCORING_LOG"):
-        select(log, known, TAG, events={"w1-0", "elsewhere"})
+        select(log, known, TAG, "decision", {"w1-0", "elsewhere"})
 
 
 def test_the_window_ends_at_the_newest_decision(tmp_path: Path, monitor: Monitor) -> None:
@@ -451,14 +427,18 @@ def test_a_selection_with_nobody_has_no_rows_and_is_not_judged(
 
 def test_a_simulation_in_which_all_were_refused_has_no_rows(tmp_path: Path, reference: Path) -> None:
     log = write_log(tmp_path / "log", population(3, seed=21))
-    none = select(log, read_reference(reference, TAG), TAG, events=frozenset())
+    none = select(log, read_reference(reference, TAG), TAG, "decision", frozenset())
     assert (none.tally.rows, none.outside) == (0, 3)
 
 
 @pytest.mark.parametrize("window", ["0", "inf", "1e12"])
-def test_a_window_that_is_none_is_wrong_use(tmp_path: Path, monitor: Monitor, window: str) -> None:
-    result, _ = monitor(write_log(tmp_path / "log", population(3, seed=1)), "--window", window)
-    assert result.exit_code == 3 and "--window" in result.stderr, result.output
+def test_a_window_that_is_none_is_wrong_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], window: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["monitoring", "--window", window])
+    with pytest.raises(SystemExit) as end:
+        command.main()
+    assert end.value.code == 3 and "--window" in capsys.readouterr().err
 
 
 def test_a_reference_without_rows_is_an_error_with_a_remedy(tmp_path: Path) -> None:
@@ -515,7 +495,9 @@ def test_a_closed_window_is_judged_once_and_its_verdict_outlives_the_log(
     assert [window for window in second["windows"]["day"] if window["is_closed"]] == closed
 
 
-def test_a_file_that_grows_is_counted_anew_and_nothing_twice(tmp_path: Path, monitor: Monitor) -> None:
+def test_of_a_file_that_grows_what_is_new_is_counted_and_nothing_twice(
+    tmp_path: Path, monitor: Monitor
+) -> None:
     log = days_of(tmp_path / "log", {1: population(600, seed=50)})
     file = next(log.glob("*.jsonl"))
     whole = file.read_bytes()

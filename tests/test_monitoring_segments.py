@@ -13,6 +13,7 @@ from monitoring.ledger import Day, Ledger
 from monitoring.reference import Reference
 from monitoring.segments import Part
 from monitoring.tally import Tally, together
+from scoring.inference_log import Checkpoint
 
 TAG = "credit_scoring:first"
 RARE = 3.0
@@ -75,7 +76,7 @@ def test_parts_are_remembered_as_they_were_counted(reference: Reference, tmp_pat
     )
     ledger, day = Ledger(tmp_path / "memory.sqlite"), known.first.date()
     row = Day(day, TAG, "decision", known.rows, known)
-    ledger.put("file", "1", reference.bins.id, [row], np.zeros(0, np.uint64), 0, {})
+    ledger.add("file", reference.bins.id, "1", Checkpoint.start("file"), [row], np.zeros(0, np.uint64), 0, {})
     (again,) = ledger.days(TAG, "decision", reference.bins.id)[day]
     assert list(again.parts) == list(known.parts)
     for key, part in known.parts.items():

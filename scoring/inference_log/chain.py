@@ -31,7 +31,7 @@ from scoring.inference_log.table import TableEntry, table_files, writer_of
 
 SETTLE_S = 0.1  # longer than a writer is between two steps of beginning or purging a file
 NAMED = 1_000  # faults of a file that are named: damage may be endless
-_LINE = re.compile(rb'\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
+CHAINED = re.compile(rb'\{"seq":(\d{1,18}),"prev":"([0-9a-f]{64})",.*,"hash":"([0-9a-f]{64})"\}\n', re.DOTALL)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})\..+\.jsonl")
 
 
@@ -87,7 +87,7 @@ def next_hash(
     ValueError
         If it does not follow; it says why.
     """
-    record = _LINE.fullmatch(line)
+    record = CHAINED.fullmatch(line)
     if record is None:
         raise ValueError("the line is no record of the chain")
     if not _is_hashed(record) and erased().get(record[3].decode()) != line:
@@ -279,7 +279,7 @@ def _verify_file(
         is_torn = not line.endswith(b"\n") and not is_too_long(line)
         if is_torn:
             break  # the last one
-        record = _LINE.fullmatch(line)
+        record = CHAINED.fullmatch(line)
         if record is None:
             what = "longer than any record" if is_too_long(line) else "no record of the chain"
             fault(number, f"the line is {what}")

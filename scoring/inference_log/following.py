@@ -140,7 +140,7 @@ def follow(
         raise BrokenError(f"it is shorter than when its {place.seq} records were followed")
     is_settled = now - standing(path)[2] / 1e9 > SETTLED_S
     last = anchor.seq if anchor is not None else 0
-    headers = _Headers(path)
+    headers = FileHeaders(path)
 
     def erased() -> Mapping[str, bytes]:
         return Erasures.load(folder, key).lines[file]
@@ -164,7 +164,7 @@ def follow(
         raise BrokenError(f"{last - place.seq} records are missing from line {place.seq + 1} on")
 
 
-class _Headers(dict[str, Header]):
+class FileHeaders(dict[str, Header]):
     """The headers of a file, looked for in all of it when one is asked for that is not known yet."""
 
     def __init__(self, path: Path) -> None:
@@ -227,7 +227,7 @@ def at(folder: Path, file: str, start: int, row: int | None) -> Row:
     try:
         path = folder / file
         with open_log(path, start) as opened:
-            content = _content(folder, next(lines(opened), b""), _Headers(path))
+            content = _content(folder, next(lines(opened), b""), FileHeaders(path))
     except OSError as error:
         raise ValueError(f"{file} cannot be read: {error.strerror}") from None
     if isinstance(content, tuple) and row is not None and row < content[1].height:

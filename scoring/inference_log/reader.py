@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -14,9 +14,12 @@ from typing import Any
 
 import polars as pl
 
+from scoring.inference_log.chain import CHAINED
 from scoring.inference_log.disk import IrregularError, last_lines, lines
+from scoring.inference_log.following import BrokenError, Checkpoint, FileHeaders
 from scoring.inference_log.note import Note
-from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, place, written_as
+from scoring.inference_log.packing import LOG, DamagedError, log_files, open_log, written_as
+from scoring.inference_log.packing import place as place_at_rest
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash
 from scoring.inference_log.table import TableEntry, not_erased, records
 from scoring.tables.decisions import LOGGED
@@ -115,6 +118,64 @@ def inputs_tables(folder: Path, set_aside: SetAside, file: str | None = None) ->
         yield piece[1] if isinstance(piece, tuple) else _table(piece)
 
 
+def inputs_behind(
+    folder: Path, set_aside: SetAside, file: str, place: Checkpoint
+) -> Iterator[tuple[pl.DataFrame, Checkpoint]]:
+    """Give what `inputs_tables` gives of a file behind a place, each part with the place behind it.
+
+    A last line without an end is set aside, and no place is behind it: a writer may be in the midst of it.
+
+    Raises
+    ------
+    BrokenError
+        If the file is not the one in which the place was.
+    """
+    path = folder / file
+    with _opened(path, set_aside, place.offset) as opened:
+        if opened is None:
+            return
+        passed = _Passed(lines(opened), place)
+        for piece in _pieces_of(place_at_rest(path), iter(passed), set_aside, FileHeaders(path)):
+            yield piece[1] if isinstance(piece, tuple) else _table(piece), passed.place
+
+
+class _Passed:
+    """Lines behind a place, and the place behind the last one that was taken."""
+
+    def __init__(self, written: Iterator[bytes], place: Checkpoint) -> None:
+        self._written, self._start, self._offset = written, place, place.offset
+        self._line = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the lines.
+
+        Raises
+        ------
+        BrokenError
+            If the first one does not follow the place.
+        """
+        for line in self._written:
+            if not self._line and self._start.seq and _chained(line) not in (None, self._start.head):
+                raise BrokenError(f"the file does not go on behind record {self._start.seq}")
+            if line.endswith(b"\n"):
+                self._line, self._offset = line, self._offset + len(line)
+            yield line
+
+    @property
+    def place(self) -> Checkpoint:
+        """Behind the last whole line; a log of before the chain has no hash to name it by."""
+        found = CHAINED.fullmatch(self._line)
+        if found is None:
+            return Checkpoint(self._start.seq, self._offset, self._start.head)
+        return Checkpoint(int(found[1]), self._offset, found[3].decode())
+
+
+def _chained(line: bytes) -> str | None:
+    """Return the hash that a line follows, None if it is none of a chain."""
+    found = CHAINED.fullmatch(line)
+    return None if found is None else found[2].decode()
+
+
 def audit_tables(folder: Path, set_aside: SetAside) -> Iterator[pl.DataFrame]:
     """Give what `audit_table` returns in parts of little memory, in no order, repeats included."""
     yield pl.DataFrame(schema=AUDIT)
@@ -127,7 +188,7 @@ def of_models(path: Path, set_aside: SetAside) -> Iterator[tuple[str, pl.DataFra
     The columns are ``LOGGED`` but the model, ``operator``, ``reasons`` and the model's inputs.
     """
     with _opened(path, set_aside) as file:
-        for piece in _pieces_of(place(path), lines(file), set_aside) if file is not None else ():
+        for piece in _pieces_of(place_at_rest(path), lines(file), set_aside) if file is not None else ():
             if isinstance(piece, tuple):
                 part, table = piece
                 yield part.model, _told(table, pl.lit(part.operator, pl.String), pl.lit(None, pl.String))
@@ -274,13 +335,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: Path, set_aside: SetAside) -> Iterator[BufferedReader | None]:
+def _opened(path: Path, set_aside: SetAside, offset: int = 0) -> Iterator[BufferedReader | None]:
     """Open a file of the log; give None for one that was purged meanwhile, or is no regular file."""
     try:
-        file = open_log(path)
+        file = open_log(path, offset)
     except (FileNotFoundError, IrregularError):
-        if os.path.lexists(place(path)):
-            set_aside.add(place(path), None, "no regular file")
+        if os.path.lexists(place_at_rest(path)):
+            set_aside.add(place_at_rest(path), None, "no regular file")
         yield None
     except OSError as error:
         raise LogError(f"{path} cannot be read: {error.strerror}; let this user read it.") from error
@@ -298,13 +359,18 @@ def _pieces(folder: Path, set_aside: SetAside, only: str | None = None) -> Itera
     for path in _files(folder) if only is None else [folder / only]:
         with _opened(path, set_aside) as file:
             if file is not None:
-                yield from _pieces_of(place(path), lines(file), set_aside)
+                yield from _pieces_of(place_at_rest(path), lines(file), set_aside)
 
 
-def _pieces_of(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Iterator[Piece]:
+def _pieces_of(
+    path: Path,
+    written: Iterator[bytes],
+    set_aside: SetAside,
+    headers: MutableMapping[str, Header] | None = None,
+) -> Iterator[Piece]:
     """Give what lines of a file hold."""
     batch: list[Row] = []
-    headers: dict[str, Header] = {}
+    headers = {} if headers is None else headers
     size = 0
     for number, line in enumerate(_whole(path, written, set_aside), start=1):
         try:
@@ -319,7 +385,7 @@ def _pieces_of(path: Path, written: Iterator[bytes], set_aside: SetAside) -> Ite
                 table = not_erased(part.read(path.parent))
         except ValueError as error:
             # Else it was purged with its tables meanwhile.
-            if b'"table":' not in line or os.path.lexists(place(written_as(path))):
+            if b'"table":' not in line or os.path.lexists(place_at_rest(written_as(path))):
                 set_aside.add(path, number, str(error))
             continue
         if "table" in record:

@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -191,6 +191,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard = {name.lower(): value for name, value in self.headers.items()}
         if self.server.trouble:
             self.server.turned_away += 1
             self._problem(self.server.trouble, self.server.says, self.server.faults)
@@ -244,6 +245,7 @@ class StandIn(ThreadingHTTPServer):
     daemon_threads = True
     asked: int = 0
     reviewed: dict[str, Any] | None = None
+    heard: Mapping[str, str] = {}  # headers of the last request
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
