@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from markupsafe import Markup
+
 from scoring.language import day, joined, moment, number, percent
 from ui.rendering import render
 from ui.service import ServedModel
@@ -26,12 +28,16 @@ class Theme:
     rows: list[tuple[str, str, str]]
 
 
-def card(model: ServedModel, lang: str) -> str:
-    """Return the model's card: what it is, how good it is, what it reads."""
+def card(model: ServedModel, lang: str, strategy: str = "") -> str:
+    """Return the model's card: what it is, how good it is, what it reads.
+
+    ``strategy`` is HTML for its owner, between what it is and how good it is.
+    """
     return render(
         "model",
         lang,
         lines=_lines(model, lang),
+        strategy=Markup(strategy),
         measures=list(_measures(model.facts.get("metrics", {}), lang)),
         n_features=len(model.facts["features"]),
         themes=list(_themes(model.facts, lang)),

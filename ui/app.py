@@ -47,8 +47,10 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
         with gr.Tabs(selected=place.CLIENT) as tabs:
             with gr.Tab(say("tab_client", lang), id=place.CLIENT) as client_tab:
                 client = _client_tab(handlers)
+            with gr.Tab(say("tab_compare", lang), id=place.COMPARE) as compare_tab:
+                comparison = plain(render("waiting", lang, name="compare_none"))
             with gr.Tab(say("tab_decisions", lang), id=place.DECISIONS) as list_tab:
-                parts = {"record": plain(), "reviewing": plain(), "list": plain()}
+                parts = {"comparison": comparison, "record": plain(), "reviewing": plain(), "list": plain()}
             with gr.Tab(say("tab_batch", lang), id=place.FILE) as file_tab:
                 _batch_tab(handlers)
             with gr.Tab(say("tab_about", lang), id=place.MODEL) as model_tab:
@@ -111,7 +113,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
         on(review.click, handlers.review, texts, ("reviewing", "record"), "() => window.sent", "arrived")
         on(page.load, handlers.load, None, ("masthead", "model", *EXAMPLE_NAMES))
         on(watch.tick, handlers.state, None, ("masthead",))
-        for tab in (client_tab, list_tab, file_tab, model_tab):
+        for tab in (client_tab, compare_tab, list_tab, file_tab, model_tab):
             tab.select(None, None, None, js=f"() => window.tabbed('{tab.id}')")
     return page
 

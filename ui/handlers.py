@@ -24,7 +24,7 @@ from scoring.language import languages, number
 from scoring.schema import KEY, Explanation
 from scoring.schema.columns import INT64_MAX
 from scoring.tables import TableError
-from ui import about, batch, download, filed, form, place, record, result, ways, worklist
+from ui import about, batch, compare, download, filed, form, owner, place, record, result, ways, worklist
 from ui.clients import EXAMPLES, Clients, UnknownClient
 from ui.header import heading, masthead, message
 from ui.house import NO_HOUSE, House
@@ -40,7 +40,7 @@ Updates = dict[str, Any]
 MOST_DIGITS = len(str(INT64_MAX))
 OPENED = ("message", "masthead", "heading", "form", "result", "ways", "opened", "number")
 """Parts that change when an application is opened."""
-WENT = (*OPENED, "tabs", "list", "record")
+WENT = (*OPENED, "tabs", "comparison", "list", "record")
 """Parts that change when an address is followed."""
 EXAMPLE_NAMES = tuple(f"example_{place}" for place in range(EXAMPLES))
 
@@ -106,7 +106,7 @@ class Handlers:
         """Show the state of the service, the model's card, and a few clients to open."""
         shown = self.state()
         try:
-            shown["model"] = about.card(self.service.model(), self.lang)
+            shown["model"] = about.card(self.service.model(), self.lang, self._strategy())
         except ServiceError as error:
             shown["model"] = self.failure(error)
         numbers = []
@@ -117,6 +117,15 @@ class Handlers:
         buttons: list[Any] = [gr.Button(str(n), visible=True) for n in numbers]
         buttons += [gr.Button(visible=False)] * (EXAMPLES - len(numbers))
         return shown | dict(zip(EXAMPLE_NAMES, buttons, strict=True))
+
+    def _strategy(self) -> str:
+        """Return what other thresholds would do, or that the page may not ask."""
+        try:
+            return owner.card(self.service.owner(), self.lang)
+        except ServiceError as error:
+            if error.kind != "refused":
+                raise
+            return self._message("owner_closed")
 
     def state(self) -> Updates:
         """Show whether the service answers now, and which model decides."""
@@ -135,11 +144,29 @@ class Handlers:
             empty = {"heading": "", "result": result.waiting(self.lang), "opened": None, "form": ""}
             opened = self.open_new(edits) if found.kind == place.NEW else self.open(found.key, edits)
             return updates | ({} if "form" in opened else empty) | opened
+        if found.kind == place.COMPARE:
+            return updates | self.compare(found.key, found.query, edits)
         if found.kind == place.DECISION:
             return updates | self.show_decision(found.key)
         if found.kind == place.DECISIONS:
             return updates | self.list_decisions(found.query)
         return updates
+
+    def compare(self, key: str, query: Mapping[str, str], edits: Mapping[str, str]) -> Updates:
+        """Show where a client stands among others, with the edits that the browser keeps."""
+        if not key:
+            return {"comparison": render("waiting", self.lang, name="compare_none")}
+        try:
+            stored = dict(form.NEW_APPLICATION) if key == place.NEW else self.clients.open(int(key))
+        except UnknownClient:
+            return {"comparison": self._unknown(int(key))}
+        edited, _ = form.with_edits(stored, self._typed(stored, edits), self.lang)
+        changed = result.edits(stored, edited, self.wording)
+        try:
+            shown = compare.page(self.service, edited, query, self.wording, changed)
+        except ServiceError as error:
+            shown = self.failure(error)
+        return {"comparison": shown}
 
     def list_decisions(self, query: Mapping[str, str]) -> Updates:
         """List the recorded decisions that a filter lets through."""
@@ -182,8 +209,7 @@ class Handlers:
         try:
             return self._opened(self.clients.open(int(digits)), edits)
         except UnknownClient:
-            name = "unknown_client" if self.clients.exist else "no_portfolio"
-            return {"message": self._message(name, id=int(digits))}
+            return {"message": self._unknown(int(digits))}
 
     def open_random(self) -> Updates:
         """Open a client at random."""
@@ -315,6 +341,9 @@ class Handlers:
         if job is not None:
             job.is_cancelled = True
         return {"cancel": gr.Button(visible=False)}
+
+    def _unknown(self, client: int) -> str:
+        return self._message("unknown_client" if self.clients.exist else "no_portfolio", id=client)
 
     def _message(self, name: str, /, **values: Any) -> str:
         return message(say(name, self.lang, **values), self.lang)

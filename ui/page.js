@@ -21,7 +21,8 @@ window.go = (at) => {
   if (at !== here()) history.pushState(null, "", BASE + at);
   one("#go").click();
 };
-window.asked = () => [{ at: here(), ...edited(here().split("?")[0]) }];
+// Who compares does so with the edits of the client.
+window.asked = () => [{ at: here(), ...edited(here().split("?")[0].replace(/^compare\/(new$)?/, (_, fresh) => fresh ?? "client/")) }];
 window.opening = (number) => [number, edited(`client/${number.replace(/\D/g, "")}`)];
 window.renewing = () => [edited("new")];
 
@@ -43,6 +44,7 @@ window.arrived = () => {
 window.tabbed = (tab) => {
   if (!isThere || tabOf(here()) === tab) return;
   if (tab === "decisions") return window.go("decisions");
+  if (tab === "compare") return window.go(shown() ? `compare/${shown().replace("client/", "")}` : tab);
   history.pushState(null, "", BASE + (tab === "client" ? shown() : tab));
 };
 addEventListener("popstate", () => one("#go").click());
@@ -157,8 +159,21 @@ function findFact(text) {
   }
 }
 
+// Another threshold: the server wrote the figures of each.
+function slide(control) {
+  const root = control.closest(".owner"), place = Number(control.value);
+  for (const figure of all("[data-each]", root)) figure.textContent = JSON.parse(figure.dataset.each)[place];
+  control.setAttribute("aria-valuetext", all("[data-each]", root).map((figure) => figure.parentElement.textContent).join(", "));
+  for (const line of all("[data-moves]", root)) {
+    const x = JSON.parse(line.closest("[data-at]").dataset.at)[place] + "%";
+    line.setAttribute("x1", x);
+    line.setAttribute("x2", x);
+  }
+}
+
 document.addEventListener("input", ({ target }) => {
   if (target.id === "find-fact") findFact(target.value);
+  else if (target.id === "threshold") slide(target);
   else if (target.dataset?.finds) {
     for (const row of all(target.dataset.finds)) row.hidden = !bare(row.textContent).includes(bare(target.value));
   } else if (target.matches?.("#application [name]")) {

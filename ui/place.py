@@ -6,8 +6,12 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-CLIENT, NEW, DECISION, DECISIONS, FILE, MODEL = "client", "new", "decision", "decisions", "file", "model"
-PLACES = re.compile(rf"{CLIENT}/\d{{1,19}}|{NEW}|{DECISION}/[0-9A-Za-z_-]{{1,64}}|{DECISIONS}|{FILE}|{MODEL}")
+CLIENT, NEW, COMPARE, DECISION, DECISIONS = "client", "new", "compare", "decision", "decisions"
+FILE, MODEL = "file", "model"
+PLACES = re.compile(
+    rf"{CLIENT}/\d{{1,19}}|{NEW}|{COMPARE}(/(\d{{1,19}}|{NEW}))?|{DECISION}/[0-9A-Za-z_-]{{1,64}}|{DECISIONS}"
+    rf"|{FILE}|{MODEL}"
+)
 """Paths behind the language that lead to the page, each to another view of it."""
 TABS = {NEW: CLIENT, DECISION: DECISIONS, "": CLIENT}  # where a place is shown, if not in a tab of its name
 

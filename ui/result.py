@@ -9,7 +9,7 @@ from typing import Any
 from scoring.decision import Points
 from scoring.language import number, percent
 from scoring.schema import Explanation
-from ui import about, charts, form, waterfall
+from ui import about, charts, form, place, waterfall
 from ui.probabilities import digits_apart
 from ui.rendering import render
 from ui.service import ServedModel
@@ -77,7 +77,7 @@ def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], wording: form.Wo
 
 def waiting(lang: str) -> str:
     """Return what stands in the place of the result before there is one."""
-    return render("waiting", lang)
+    return render("waiting", lang, name="waiting")
 
 
 def card(
@@ -103,6 +103,7 @@ def card(
         shares.append(comparison.first.probability_of_default)
     digits = digits_apart(*shares)
     warnings = unusual(answer, lang)
+    compared = set() if recorded else {item["name"] for item in model.compared}
     return render(
         "result",
         lang,
@@ -118,7 +119,11 @@ def card(
         doubts=[say(f"why_{reason}", lang) for reason in answer.review_reasons],
         change=comparison and change(comparison.first, answer, digits, lang),
         edits=comparison.edits if comparison else [],
-        reasons=[of_service(reason.text, lang) for reason in answer.reasons],
+        client=answer.SK_ID_CURR or place.NEW,
+        reasons=[
+            (of_service(reason.text, lang), reason.feature if reason.feature in compared else "")
+            for reason in answer.reasons
+        ],
         warnings=warnings[:MOST_CHECKS],
         more_warnings=warnings[MOST_CHECKS:],
         model=about.short(model, lang) if model.tag == answer.model else "",

@@ -18,9 +18,12 @@ from scoring.decision import Points
 from scoring.problems import type_of
 from scoring.schema import (
     Counterfactual,
+    Curve,
     Explanation,
     FieldError,
     FoundDecision,
+    OwnerView,
+    Placement,
     Purpose,
     RecordedPage,
     Review,
@@ -63,6 +66,21 @@ class ServedModel:
         """The raw columns that decide something: sources of the features that weigh anything."""
         weighty = [item["name"] for item in self.facts["features"] if item.get("importance", 1)]
         return frozenset(column for name in weighty for column in _sources(name))
+
+    @property
+    def compared(self) -> list[Mapping[str, Any]]:
+        """The facts that weigh something and that an application may be compared by."""
+        return [item for item in self.facts["features"] if item.get("compared") and item.get("importance", 1)]
+
+    @property
+    def drawn(self) -> list[Mapping[str, Any]]:
+        """The facts of which there is a curve."""
+        return [item for item in self.facts["features"] if item.get("drawn")]
+
+    @property
+    def among(self) -> list[str]:
+        """The groups among which an application may be compared; none of an older service."""
+        return list(self.facts.get("among", ()))
 
     def feature(self, name: str) -> Mapping[str, Any]:
         """Return the description of a feature: its words, unit, group; empty for an unknown name."""
@@ -119,6 +137,20 @@ class Service:
     def ways(self, application: Mapping[str, Any]) -> Counterfactual:
         """Return what would turn a refusal; nothing is decided or recorded by asking."""
         return self._in_time(lambda: self._client.counterfactual([application])[0])
+
+    def compare(
+        self, application: Mapping[str, Any], fact: str, among: str, beside: str | None = None
+    ) -> Placement:
+        """Return where an application stands in a group; nobody of it is shown."""
+        return self._in_time(lambda: self._client.compare([application], fact, among, beside)[0])
+
+    def curve(self, application: Mapping[str, Any], fact: str) -> Curve:
+        """Return what one fact does for an application, all else equal."""
+        return self._in_time(lambda: self._client.curve([application], fact)[0])
+
+    def owner(self) -> OwnerView:
+        """Return the model as its owner weighs it; needs the role ``owner`` where keys are."""
+        return self._in_time(self._client.owner)
 
     def decisions(self, limit: int, cursor: str | None = None, **wanted: Any) -> RecordedPage:
         """Look recorded decisions up, the newest first."""

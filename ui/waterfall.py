@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring.features.wording import written
-from scoring.language import MINUS, number
+from scoring.language import MINUS, number, percent
 from scoring.schema import Contribution, Explanation
 from ui import form
 from ui.service import ServedModel
@@ -45,6 +45,16 @@ class WaterfallBar:
 
 
 @dataclass(frozen=True)
+class ThemeWeight:
+    """What share of the movement of the score a theme has: in one decision, and in all of them."""
+
+    title: str
+    here: float
+    everywhere: float
+    texts: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Waterfall:
     """The steps from the average application to this one.
 
@@ -58,6 +68,8 @@ class Waterfall:
         The heaviest first.
     note : str
         The same in a sentence.
+    weights : sequence of ThemeWeight
+        The same themes beside what they weigh in all decisions.
     """
 
     base: str
@@ -66,6 +78,7 @@ class Waterfall:
     score_at: float
     steps: Sequence[WaterfallBar]
     note: str
+    weights: Sequence[ThemeWeight]
 
 
 def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Waterfall:
@@ -107,7 +120,30 @@ def of(answer: Explanation, model: ServedModel, wording: form.Wording) -> Waterf
             most=steps[0].title,
             points=steps[0].points,
         )
-    return Waterfall(number(base, lang), score, at(base), at(answer.score), steps, note)
+    return Waterfall(
+        number(base, lang), score, at(base), at(answer.score), steps, note, _weights(answer, model, lang)
+    )
+
+
+def _weights(answer: Explanation, model: ServedModel, lang: str) -> list[ThemeWeight]:
+    """Return the themes with their shares here and everywhere, the weightiest of all decisions first."""
+    everywhere: dict[str, float] = {}
+    for feature in model.facts["features"]:
+        group = feature["group"]
+        everywhere[group] = everywhere.get(group, 0.0) + feature.get("importance", 0.0)
+    here = {one.group: abs(one.contribution) for one in answer.groups}
+    whole, whole_here = sum(everywhere.values()) or 1, sum(here.values()) or 1
+    shares = {
+        group: (here.get(group, 0.0) / whole_here, weight / whole) for group, weight in everywhere.items()
+    }
+    return [
+        ThemeWeight(
+            of_service(model.facts["groups"].get(group, {}), lang) or group,
+            *found,
+            (percent(found[0], lang), percent(found[1], lang)),
+        )
+        for group, found in sorted(shares.items(), key=lambda item: -item[1][1])
+    ]
 
 
 def signed(points: float, lang: str, digits: int = 0) -> str:

@@ -18,6 +18,7 @@ TEXTS = texts(
         "tagline": "An estimate, its reasons, and what would change it",
         "language": "Language",
         "tab_client": "Client",
+        "tab_compare": "Compare",
         "tab_decisions": "Decisions",
         "tab_batch": "File",
         "tab_about": "Model",
@@ -152,6 +153,53 @@ TEXTS = texts(
         "effect": "Points",
         "base": "Average application",
         "total": "Score",
+        # among others
+        "compare": "Compare with others",
+        "compare_none": "Open a client first, or start a new application.",
+        "compare_none_note": (
+            "Where it stands on any fact and on the score, among all applications and among similar ones, "
+            "will stand here."
+        ),
+        "compare_title": "Client {id} among others",
+        "compare_new": "This application among others",
+        "compare_note": (
+            "The others are the applications that the model was validated on, in groups: counts are rounded "
+            "to tens, and nobody is shown alone."
+        ),
+        "compare_edited": "Compared with your changes, not as stored:",
+        "compare_fact": "Fact",
+        "compare_among": "Among",
+        "compare_beside": "Against a second fact",
+        "compare_curve": "Curve of",
+        "compare_no_second": "none",
+        "compare_show": "Show",
+        "compare_short": "compare",
+        "to_client": "Back to the client",
+        "among_all": "All applications",
+        "among_neighbours": "Nearest neighbours: amount, income, external scores, work, loans",
+        "among_same": "The same: {fact}",
+        "among_level": "{fact}: {value}",
+        "bin": "{low} to {high}",
+        "bin_first": "up to {high}",
+        "bin_last": "above {low}",
+        "bin_any": "any value",
+        "bin_other": "other",
+        "granted_share": "Of the granted",
+        "refused_share": "Of the refused",
+        "refused_of": "Refused there",
+        "this_one": "this application",
+        "as_table": "The same as a table",
+        "histogram_text": (
+            "Granted applications above the line, refused ones below it, by value; the table below has the "
+            "figures."
+        ),
+        "grid_title": "{one} against {other}",
+        "grid_note": "How many of 100 applications with both values are refused.",
+        "curve_heading": "What one fact does: {fact}",
+        "curve_text": "Probability of default by value; the table below has the figures.",
+        "alone": "all else as it is",
+        "together": "with what moves along",
+        "curve_linked": "What moves along: {facts}.",
         # the record
         "filters": "Filter decisions",
         "any": "any",
@@ -294,6 +342,24 @@ TEXTS = texts(
         "cell_unclear": (
             "is the comma of {text} for thousands or for decimals? Write {plain}, or a point for the decimals"
         ),
+        # for the owner of the model
+        "owner_title": "What another threshold would do",
+        "owner_note": (
+            "Measured on {applications} applications of the validation data; nothing changes by looking."
+        ),
+        "owner_slide": "Threshold",
+        "owner_threshold": "Refused at or above",
+        "owner_approved": "Granted",
+        "owner_bad_rate": "Defaults among the granted",
+        "owner_cost": "Cost per 1,000 applications",
+        "owner_in_force": "in force: {value}",
+        "owner_over": "{name}, by the share granted",
+        "owner_cheapest": "The cheapest threshold there is {value}.",
+        "owner_closed": "What other thresholds would do is for keys with the role “owner”.",
+        "weights_title": "Beside what weighs in all decisions",
+        "weights_here": "In this decision",
+        "weights_all": "In all decisions",
+        "theme": "Theme",
         # about
         "about_model": "The model in service",
         "about_tag": "Model",
@@ -425,6 +491,11 @@ COUNTED = {
         "tile_faulty": ("with an error", "with an error"),
         # the record
         "list_title": ("One decision", "{n} decisions"),
+        # among others
+        "group_size": (
+            "{n} application, {refused} of them refused.",
+            "{n} applications, {refused} of them refused.",
+        ),
         "list_looked": ("Of the newest one.", "Of the newest {n}."),
         # about
         "about_count": ("{n} fact", "{n} facts"),

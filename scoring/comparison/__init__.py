@@ -10,11 +10,13 @@ counts are rounded to tens: one person more or less is not seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring import features, tables
 from scoring.comparison.bins import FactBins, counted, share_up_to
@@ -28,6 +30,7 @@ from scoring.scorer import REFERENCE, Scorer
 from scoring.scorer.single import Value
 
 BINS, SIDES = 10, 5  # of one fact; of each of two
+BINNED = 64  # facts whose bins are kept; each takes two bytes an application
 SCORE = "score"
 ALL, NEIGHBOURS = "all", "neighbours"
 FILTERS = (
@@ -76,6 +79,7 @@ class Peers:
         self._file = folder / REFERENCE
         self._judge = Judge(scorer)
         self._known = set(scorer.feature_names)
+        self._binned = lru_cache(maxsize=BINNED)(self._bin)
         self._granted = (self._column("decision") == GRANTED).to_numpy()
         self._partitions = {ALL: Partition(np.zeros(len(self._granted), np.int16), lambda _: 0)}
         likes = [name for name in LIKE if name in self._known]
@@ -111,8 +115,8 @@ class Peers:
             text = _worded("nobody")
         else:
             inside = self._partitions[among].groups == group
-            axes = [FactBins.of(self._values(name), BINS if beside is None else SIDES) for name in facts]
-            places = [axis.places(self._values(name)) for axis, name in zip(axes, facts, strict=True)]
+            binned = [self._binned(name, BINS if beside is None else SIDES) for name in facts]
+            axes, places = [axis for axis, _ in binned], [found for _, found in binned]
             sides = {"granted": inside & self._granted, "refused": inside & ~self._granted}
             if any(np.count_nonzero(side) < FEWEST for side in sides.values()):
                 text = _worded("withheld")
@@ -135,6 +139,12 @@ class Peers:
 
     def _column(self, name: str) -> pl.Series:
         return pl.read_parquet(self._file, columns=[name])[name]
+
+    def _bin(self, fact: str, bins: int) -> tuple[FactBins, NDArray[np.int16]]:
+        """Return the bins of a fact, and in which of them each application of the reference lies."""
+        values = self._values(fact)
+        axis = FactBins.of(values, bins)
+        return axis, axis.places(values).astype(np.int16)
 
     def _values(self, name: str) -> pl.Series:
         if name != SCORE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -46,7 +47,14 @@ class FactBins:
 
     def places(self, values: pl.Series) -> NDArray[np.intp]:
         """Return the bin of each value."""
-        return np.array([self._bin(value) for value in values.to_list()], dtype=np.intp)
+        if self.levels:
+            known = {level: place for place, level in enumerate(self.levels)}
+            found = values.replace_strict(known, default=len(self.levels), return_dtype=pl.Int64)
+        else:
+            edges = np.searchsorted(self.edges, values.fill_null(0).to_numpy(), side="left")
+            found = pl.Series(edges, dtype=pl.Int64)
+        places = pl.select(pl.when(values.is_null()).then(self.size - 1).otherwise(found)).to_series()
+        return places.to_numpy().astype(np.intp)
 
     def place(self, value: Value) -> int | None:
         """Return the bin of one value, None if it is missing."""
@@ -74,7 +82,7 @@ class FactBins:
         ]
 
 
-def counted(places: Sequence[NDArray[np.intp]], axes: Sequence[FactBins]) -> list[int]:
+def counted(places: Sequence[NDArray[np.integer[Any]]], axes: Sequence[FactBins]) -> list[int]:
     """Return rounded counts of each cell, row by row.
 
     Two facts make many cells: one of less than 50 is not told from an empty one.

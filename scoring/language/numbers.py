@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import format_decimal
+from babel.numbers import format_compact_decimal, format_decimal
 
 Duration = Literal["years", "months", "days"]
 DURATIONS: tuple[Duration, ...] = get_args(Duration)
@@ -20,6 +20,7 @@ DURATIONS: tuple[Duration, ...] = get_args(Duration)
 NO_BREAK = "\u00a0"  # between a number and its unit
 NARROW = "\u202f"  # before a percent sign, where a language sets it off
 MINUS = "\u2212"
+LONG = 10_000  # numbers from here on are written with a word for thousands where there is little room
 SPACES = dict.fromkeys(map(ord, " \u00a0\u202f\u2009"), None)  # that people and programs put into numbers
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 # What CLDR calls each, and how many days Babel takes it for.
@@ -77,6 +78,14 @@ def number(
 def in_digits(value: float, language: str, digits: int = 6, *, minus: str | None = None) -> str:
     """Write a number with so many significant digits."""
     return _localised(f"{value:,.{digits}g}", language, minus)
+
+
+def compact(value: float, language: str) -> str:
+    """Write a number as briefly as an axis needs it, to three digits: ``1.35M``, ``148K``, ``0.228``."""
+    if abs(value) < LONG:
+        return _localised(f"{value:,.3g}" if abs(value) < 1_000 else f"{value:,.0f}", language, MINUS)
+    found = format_compact_decimal(float(f"{value:.3g}"), locale=language, fraction_digits=2)
+    return found.replace(_marks(language).minus, MINUS)
 
 
 def percent(

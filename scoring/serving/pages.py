@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scoring.comparison import ALL, AMONG, NEIGHBOURS, is_compared
+from scoring.comparison.curve import DRAWN
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
 from scoring.schema import (
@@ -95,6 +97,7 @@ def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, An
         "groups": {key: by_language(partial(say, group.title)) for key, group in GROUPS.items()},
         "features": [_feature(name, scorer) for name in scorer.feature_names],
         "history_features": list(HISTORY_FEATURES),
+        "among": [name for name in AMONG if name in (ALL, NEIGHBOURS) or name in scorer.feature_names],
         "limits": {path: {"applications": route.rows} for path, route in routes.items()},
     }
 
@@ -115,6 +118,8 @@ def _feature(name: str, scorer: Scorer) -> dict[str, Any]:
         "maximum": high,
         "granted_value": scorer.granted_values.get(name),
         "importance": scorer.importance.get(name, 0.0),
+        "compared": is_compared(name),
+        "drawn": name in DRAWN,
     }
 
 

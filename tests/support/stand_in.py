@@ -1,6 +1,7 @@
 """A small HTTP server that answers in the service's shapes, for tests of its clients."""
 
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pyarrow as pa
 
@@ -22,6 +24,7 @@ BASE = -2.4
 REFUSED_NUMBER = 666  # an application that the service does not accept
 FEATURES = [
     {"name": name, "label": {"en": en, "fr": fr}, "unit": unit, "group": group}
+    | {"compared": group != "person", "drawn": group == "request"}
     for name, en, fr, unit, group in (
         ("EXT_SOURCE_2", "External score 2", "Score externe 2", "ratio", "external_score"),
         ("AMT_CREDIT", "Amount of the loan", "Montant du prêt", "amount", "request"),
@@ -44,6 +47,24 @@ DESCRIPTION = {
     "lineage": {"applications": 1_000, "created": "2026-11-21T03:10:00+00:00"},
     "groups": GROUPS,
     "features": [feature | {"importance": 1.0} for feature in FEATURES],
+    "among": ["all", "neighbours", "NAME_CONTRACT_TYPE"],
+}
+OWNER = {
+    "model": MODEL,
+    "threshold": THRESHOLD,
+    "applications": 1_000,
+    "cuts": [
+        {"threshold": t, "approved": approved, "bad_rate": bad, "cost_per_1000": cost}
+        for t, approved, bad, cost in (
+            (0.05, 0.4, 0.02, 600.0),
+            (THRESHOLD, 0.7, 0.04, 512.0),
+            (0.2, 0.9, 0.06, 580.0),
+        )
+    ],
+    "metrics": {},
+    "groups": [],
+    "features": [],
+    "text": {"en": "Out of fold.", "fr": "Hors échantillon."},
 }
 
 
@@ -169,6 +190,45 @@ def way_out(application: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def placed(application: dict[str, Any], query: dict[str, str]) -> dict[str, Any]:
+    """Place an application in three bins of each fact, or in those of a contract type."""
+    facts = [query["fact"], *([query["beside"]] if "beside" in query else [])]
+    is_level = facts == ["NAME_CONTRACT_TYPE"]
+    ends = (None, 0.3, 400_000.0, None)
+    numbers = [{"above": a, "to": b} for a, b in itertools.pairwise(ends)] + [{"kind": "missing"}]
+    levels = [{"level": "Cash loans"}, {"level": "Revolving loans"}, {"kind": "other"}, {"kind": "missing"}]
+    size = 4 ** len(facts)
+    values = [503.0 if fact == "score" else application.get(fact) for fact in facts]
+    return {
+        "SK_ID_CURR": application["SK_ID_CURR"],
+        "facts": facts,
+        "among": query["among"],
+        "values": values,
+        "axes": [levels if is_level else numbers for _ in facts],
+        "own": [None if value is None else 1 for value in values],
+        "granted": [100 * (place + 1) for place in range(size - 1)] + [0],
+        "refused": [300] + [50] * (size - 2) + [0],
+        "text": {"en": "It stands here.", "fr": "Elle se tient ici."},
+    }
+
+
+def drawn(application: dict[str, Any], fact: str) -> dict[str, Any]:
+    """Draw the curve of a fact: what `explain` gives for other values of it."""
+    own = application.get(fact)
+    marks = sorted({1e5, 5e5, 2e6} | ({own} if own is not None else set()))
+    points = [
+        {
+            "value": mark,
+            "probability_of_default": explain(application | {fact: mark})["probability_of_default"],
+        }
+        for mark in marks
+    ]
+    shared = {"SK_ID_CURR": application["SK_ID_CURR"], "fact": fact, "value": own, "threshold": THRESHOLD}
+    text = {"en": "What it does.", "fr": "Ce qu'elle fait."}
+    linked = [point | {"together": point["probability_of_default"] / 2} for point in points]
+    return shared | {"linked": ["EXT_SOURCE_2"], "points": linked, "text": text}
+
+
 class Handler(BaseHTTPRequestHandler):
     """The endpoints; `trouble` makes every answer this status."""
 
@@ -179,7 +239,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        if path == "/decisions":
+        if path == "/owner" and self.server.is_closed:
+            self._problem(403, "The key has no such role.", [])
+        elif path == "/owner":
+            self._send(200, OWNER)
+        elif path == "/decisions":
             rows = [recorded(self.server)] if "client=7" not in query else []
             self._send(200, {"decisions": rows, "next": None, "as_of": WHEN})
         elif path == f"/decisions/{EVENT}":
@@ -214,6 +278,17 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/counterfactual":
             self._send(200, [way_out(application) for application in applications])
             return
+        path, _, query = self.path.partition("?")
+        if path in ("/compare", "/curve"):
+            asked = dict(parse_qsl(query))
+            self.server.compared.append(asked)
+            answer = (
+                (lambda one: placed(one, asked))
+                if path == "/compare"
+                else (lambda one: drawn(one, asked["fact"]))
+            )
+            self._send(200, [answer(application) for application in applications])
+            return
         answers = [explain(application) for application in applications]
         if self.path == "/score":
             answers = [{name: answer[name] for name in Decision.model_fields} for answer in answers]
@@ -244,11 +319,13 @@ class StandIn(ThreadingHTTPServer):
 
     daemon_threads = True
     asked: int = 0
+    is_closed = False  # to the owner's view
     reviewed: dict[str, Any] | None = None
     heard: Mapping[str, str] = {}  # headers of the last request
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self.compared: list[dict[str, str]] = []
         self.be_in_trouble(0)
 
     def be_in_trouble(
