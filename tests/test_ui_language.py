@@ -16,7 +16,7 @@ from scoring.metrics import MEASURES
 from scoring.schema import Explanation, Purpose
 from scoring.scorer import FAMILIES
 from tests.support.browser import upload
-from tests.support.stand_in import DESCRIPTION, FEATURES, MODEL, REFUSED_NUMBER, StandIn, serving
+from tests.support.stand_in import DESCRIPTION, FEATURES, MODEL, OWNER, REFUSED_NUMBER, StandIn, serving
 from tests.support.third import THIRD, other_words, swapped
 from tests.torture.page import serving_page
 from ui import batch, form, header, server
@@ -103,6 +103,9 @@ def handlers(third: str, stand_in: StandIn, portfolio: Path) -> Handlers:
         return Explanation.model_validate(dumped | {"warnings": [warning] * 7})
 
     service.explain = in_third  # type: ignore[method-assign]
+    view = service.owner()
+    said = view.model_copy(update={"text": view.text | {third: swapped(view.text["en"])}})
+    service.owner = lambda: said  # type: ignore[method-assign]
     return Handlers(third, service, Clients(portfolio))
 
 
@@ -200,7 +203,7 @@ def test_every_text_of_the_page_is_used_and_every_text_that_is_used_is_there() -
     )
     starts = (
         "table about family metric tile stays turns history batch recommend short decision review reviewed "
-        "why letter purpose outcome replay recorded observed"
+        "why among letter purpose outcome replay recorded observed"
     )
     made = tuple(f"{start}_" for start in starts.split())
     protected = {"gender", "family_status", "age", "household"}
@@ -257,7 +260,7 @@ def test_the_served_page_shows_a_third_language_and_no_english(
         assert page.title() == swapped(TEXTS["title"].en)
         (tmp_path / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n2,450000\n")
         seen = [page.inner_text("body")]
-        page.get_by_role("tab").nth(2).click()
+        page.get_by_role("tab").nth(3).click()
         upload(page, tmp_path / "mine.csv")
         page.get_by_role("button", name=swapped(TEXTS["batch_score"].en)).click()
         page.locator(".tiles").wait_for()
@@ -271,6 +274,7 @@ def test_the_served_page_shows_a_third_language_and_no_english(
         "csv",
         *(f["label"]["en"] for f in FEATURES),
         *(group["en"] for group in DESCRIPTION["groups"].values()),
+        OWNER["text"]["en"],
     }
     for text in seen:
         for known in theirs:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from ui import form, place, result
+from ui import compare, form, place, result
 from ui.clients import EXAMPLES, Clients
 from ui.download import FORMATS
 from ui.handlers import EXAMPLE_NAMES, OPENED, WENT, Handlers, Updates, guarded
@@ -28,6 +28,7 @@ FILE_TYPES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls", ".ods", ".gz", ".zip"
 EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
 
 plain = functools.partial(gr.HTML, apply_default_css=False)  # Gradio's own styles for texts are not ours
+press = functools.partial(gr.Button, elem_classes="press")
 
 
 def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE) -> Sealed:
@@ -48,7 +49,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             with gr.Tab(say("tab_client", lang), id=place.CLIENT) as client_tab:
                 client = _client_tab(handlers)
             with gr.Tab(say("tab_compare", lang), id=place.COMPARE) as compare_tab:
-                comparison = plain(render("waiting", lang, name="compare_none"))
+                comparison = plain(compare.nobody(lang))
             with gr.Tab(say("tab_decisions", lang), id=place.DECISIONS) as list_tab:
                 parts = {"comparison": comparison, "record": plain(), "reviewing": plain(), "list": plain()}
             with gr.Tab(say("tab_batch", lang), id=place.FILE) as file_tab:
@@ -156,12 +157,12 @@ def _client_tab(handlers: Handlers) -> ClientTab:
     with gr.Column(elem_classes="box"):
         with gr.Row(elem_classes="opening"):
             number = gr.Textbox(label=say("client_number", lang), max_lines=1, scale=3, min_width=200)
-            open_button = gr.Button(say("open", lang), variant="primary", scale=1, min_width=120)
-            random_button = gr.Button(say("random", lang), scale=1, min_width=160)
-            new_button = gr.Button(say("new", lang), scale=1, min_width=160)
+            open_button = press(say("open", lang), variant="primary", scale=1, min_width=120)
+            random_button = press(say("random", lang), scale=1, min_width=160)
+            new_button = press(say("new", lang), scale=1, min_width=160)
         with gr.Row(elem_classes="examples", visible=handlers.clients.exist):
             plain(_intro(lang, note="for_example"))
-            examples = [gr.Button(size="sm", visible=False) for _ in range(EXAMPLES)]
+            examples = [press(size="sm", visible=False) for _ in range(EXAMPLES)]
     parts: dict[str, Any] = {"number": number, "message": plain()} | dict(
         zip(EXAMPLE_NAMES, examples, strict=True)
     )
@@ -172,10 +173,10 @@ def _client_tab(handlers: Handlers) -> ClientTab:
         with gr.Column(scale=4, min_width=320, elem_classes="box facts-panel"):
             parts["heading"] = plain(_intro(lang, title="facts", note="facts_note"))
             with gr.Row(elem_classes="actions"):
-                score = gr.Button(
+                score = press(
                     say("score", lang), variant="primary", elem_id="score-again", scale=2, min_width=120
                 )
-                undo = gr.Button(say("undo", lang), scale=1, min_width=120)
+                undo = press(say("undo", lang), scale=1, min_width=120)
             parts["form"] = plain(form.html(form.NEW_APPLICATION, handlers.wording))
     return ClientTab(open_button, random_button, new_button, score, undo, parts)
 
@@ -191,11 +192,11 @@ def _batch_tab(handlers: Handlers) -> None:
             )
         keep = gr.Checkbox(label=say("batch_keep", lang), value=False, elem_classes="narrow")
         with gr.Row(elem_classes="narrow"):
-            score = gr.Button(say("batch_score", lang), variant="primary", min_width=160)
-            cancel = gr.Button(say("batch_cancel", lang), visible=False, min_width=160)
+            score = press(say("batch_score", lang), variant="primary", min_width=160)
+            cancel = press(say("batch_cancel", lang), visible=False, min_width=160)
             downloads = {
                 f"download_{ending[1:]}": gr.DownloadButton(
-                    say(f"batch_{ending[1:]}", lang), visible=False, min_width=160
+                    say(f"batch_{ending[1:]}", lang), visible=False, min_width=160, elem_classes="press"
                 )
                 for ending in FORMATS
             }

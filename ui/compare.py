@@ -23,7 +23,7 @@ STEPS = 5  # shades of a cell, from no refusal to the most
 
 
 @dataclass(frozen=True)
-class Asked:
+class ComparedFacts:
     """What is compared: a fact, among whom, perhaps beside another one, and of which fact the curve is."""
 
     fact: str = SCORE
@@ -32,7 +32,7 @@ class Asked:
     curve: str = CREDIT
 
     @classmethod
-    def of(cls, query: Mapping[str, str], model: ServedModel) -> Asked:
+    def of(cls, query: Mapping[str, str], model: ServedModel) -> ComparedFacts:
         """Read an address; what the model does not offer is left out."""
         facts = {SCORE, *(item["name"] for item in model.compared)}
         drawn = {item["name"] for item in model.drawn}
@@ -44,7 +44,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Bin:
+class ValueBar:
     """A part of the values of a fact, and who of a group lies in it.
 
     Attributes
@@ -74,14 +74,14 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupPosition:
     """A fact in one group of the reference: its title, its size, its bins; none where it is too small."""
 
     title: str
     size: str
     text: str
     is_ordered: bool
-    bins: Sequence[Bin]
+    bins: Sequence[ValueBar]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def page(
         If the service does not answer.
     """
     lang, model = wording.lang, service.model()
-    asked = Asked.of(query, model)
+    asked = ComparedFacts.of(query, model)
     questions: list[Callable[[], Any]] = [
         lambda: service.curve(application, asked.curve),
         *(
@@ -157,6 +157,11 @@ def page(
         curve_text=of_service(curve.text, lang),
         linked=joined([_label(name, model, lang) for name in curve.linked], lang),
     )
+
+
+def nobody(lang: str) -> str:
+    """Return what stands there while no application is open."""
+    return render("waiting", lang, title=say("compare_none", lang), note=say("compare_none_note", lang))
 
 
 def _facts(model: ServedModel, lang: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -209,7 +214,7 @@ def _bin(name: str, found: ValueBin, model: ServedModel, wording: form.Wording) 
 
 def _group(
     found: Placement, application: Mapping[str, Any], model: ServedModel, wording: form.Wording
-) -> Group:
+) -> GroupPosition:
     """Return one fact in one group."""
     lang, name = wording.lang, found.facts[0]
     title = _among(found.among, model, lang)
@@ -224,17 +229,19 @@ def _group(
     sums = sum(found.granted), sum(found.refused)
     size = say("group_size", lang, sum(sums), refused=_of_100(sums[1], sum(sums), lang)) if any(sums) else ""
     is_ordered = bool(found.axes) and all(one.level is None for one in found.axes[0])
-    return Group(title, size, of_service(found.text, lang), is_ordered, _bins(name, found, model, wording))
+    return GroupPosition(
+        title, size, of_service(found.text, lang), is_ordered, _bins(name, found, model, wording)
+    )
 
 
-def _bins(name: str, found: Placement, model: ServedModel, wording: form.Wording) -> list[Bin]:
+def _bins(name: str, found: Placement, model: ServedModel, wording: form.Wording) -> list[ValueBar]:
     lang = wording.lang
     if not found.axes:
         return []
     granted, refused = ([n / (sum(side) or 1) for n in side] for side in (found.granted, found.refused))
     longest = max(*granted, *refused) or 1
     return [
-        Bin(
+        ValueBar(
             words=_bin(name, one, model, wording),
             edge=_short(name, one.to, model, lang) if one.to is not None else "",
             granted=good,

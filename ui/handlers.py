@@ -155,7 +155,7 @@ class Handlers:
     def compare(self, key: str, query: Mapping[str, str], edits: Mapping[str, str]) -> Updates:
         """Show where a client stands among others, with the edits that the browser keeps."""
         if not key:
-            return {"comparison": render("waiting", self.lang, name="compare_none")}
+            return {"comparison": compare.nobody(self.lang)}
         try:
             stored = dict(form.NEW_APPLICATION) if key == place.NEW else self.clients.open(int(key))
         except UnknownClient:

@@ -77,7 +77,7 @@ def edits(opened: Mapping[str, Any], edited: Mapping[str, Any], wording: form.Wo
 
 def waiting(lang: str) -> str:
     """Return what stands in the place of the result before there is one."""
-    return render("waiting", lang, name="waiting")
+    return render("waiting", lang, title=say("waiting", lang), note=say("waiting_note", lang))
 
 
 def card(

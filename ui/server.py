@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,11 +41,70 @@ CONTROLS = {
 }
 
 
+# What Gradio draws itself, in the colours and sizes of `page.css`, light and dark alike.
+LOOK = {
+    "body_background_fill": "var(--page)",
+    "body_text_color": "var(--ink)",
+    "body_text_color_subdued": "var(--soft)",
+    "background_fill_primary": "var(--page)",
+    "border_color_primary": "var(--line)",
+    "color_accent": "var(--accent)",
+    "block_background_fill": "none",
+    "block_border_width": "0px",
+    "block_shadow": "none",
+    "block_padding": "0px",
+    "block_title_text_color": "var(--soft)",
+    "block_title_text_size": ".875rem",
+    "block_title_text_weight": "500",
+    "block_label_background_fill": "none",
+    "block_label_border_width": "0px",
+    "block_label_shadow": "none",
+    "block_label_text_color": "var(--soft)",
+    "block_label_text_size": ".875rem",
+    "checkbox_label_background_fill": "none",
+    "checkbox_label_text_color": "var(--ink)",
+    "checkbox_label_border_width": "0px",
+    "checkbox_label_shadow": "none",
+    "checkbox_label_padding": "0px",
+    "input_background_fill": "var(--field)",
+    "input_border_color": "var(--edge)",
+    "input_border_width": "1px",
+    "input_radius": ".5rem",
+    "input_shadow": "none",
+    "input_text_size": "1rem",
+    "checkbox_background_color": "var(--field)",
+    "checkbox_border_color": "var(--edge)",
+    "layout_gap": "1rem",
+    "button_transition": "none",
+    "button_border_width": "1px",
+    "button_large_radius": ".5rem",
+    "button_small_radius": ".5rem",
+    "button_small_padding": ".125rem .75rem",
+    "button_large_text_weight": "600",
+    "button_small_text_weight": "500",
+    "button_primary_background_fill": "var(--accent)",
+    "button_primary_background_fill_hover": "var(--accent-hover)",
+    "button_primary_border_color": "transparent",
+    "button_primary_text_color": "var(--on-accent)",
+    "button_primary_shadow": "none",
+    "button_secondary_background_fill": "var(--card)",
+    "button_secondary_background_fill_hover": "var(--tint)",
+    "button_secondary_border_color": "var(--edge)",
+    "button_secondary_border_color_hover": "var(--edge)",
+    "button_secondary_text_color": "var(--accent)",
+    "button_secondary_text_color_hover": "var(--accent)",
+    "button_secondary_shadow": "none",
+}
+
+
 def theme() -> gr.themes.Base:
-    """Return the plain theme that `page.css` stands on."""
-    return gr.themes.Base(
+    """Return the theme: plain, with the names of colours that `page.css` gives their values."""
+    base = gr.themes.Base(
         primary_hue="cyan", neutral_hue="slate", font=FONTS, font_mono=["ui-monospace", "monospace"]
     )
+    dark = {f"{name}_dark": value for name, value in LOOK.items()}
+    known = inspect.signature(base.set).parameters
+    return base.set(**LOOK, **{name: value for name, value in dark.items() if name in known})
 
 
 def page(

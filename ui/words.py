@@ -154,7 +154,7 @@ TEXTS = texts(
         "base": "Average application",
         "total": "Score",
         # among others
-        "compare": "Compare with others",
+        "compare": "Compare",
         "compare_none": "Open a client first, or start a new application.",
         "compare_none_note": (
             "Where it stands on any fact and on the score, among all applications and among similar ones, "
