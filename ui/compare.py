@@ -133,7 +133,9 @@ def page(
         ),
     ]
     if asked.beside:
-        questions.append(lambda: service.compare(application, asked.fact, asked.among, asked.beside))
+        # Of few neighbours no cell would have enough to be shown.
+        within = ALL if asked.among == NEIGHBOURS else asked.among
+        questions.append(lambda: service.compare(application, asked.fact, within, asked.beside))
     with ThreadPoolExecutor(len(questions)) as pool:
         curve, *placements = pool.map(lambda ask: ask(), questions)
     crossed = placements.pop() if asked.beside else None
@@ -266,7 +268,7 @@ def _of_100(refused: int, all_of_them: int, lang: str) -> str:
 def _grid(found: Placement, model: ServedModel, wording: form.Wording) -> Grid:
     """Return two facts against each other: the first one down, the second one across."""
     lang = wording.lang
-    text = of_service(found.text, lang)
+    text = f"{_among(found.among, model, lang)}. {of_service(found.text, lang)}"
     if not found.axes:
         return Grid(text, (), ())
     down, across = found.axes
