@@ -24,7 +24,7 @@ from rich.markup import escape
 
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import try_out
-from training import registry, tracking
+from training import mlflow_store, registry, runs
 
 BAD_INPUT, REFUSED = 2, 3
 
@@ -42,18 +42,18 @@ class NotBetter(ValueError):
     """A challenger that is not cheaper than the champion beyond chance, or no better than no model at all."""
 
 
-def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
+def import_run(run: runs.Run, is_dry: bool = False) -> Imported:
     """Check a run's scorer and copy it into the model store under ``credit_scoring:<run id>``.
 
     Raises
     ------
     ScorerError
         If the scorer is not whole, or does not decide here as it did in training; nothing is imported then.
-    tracking.TrackingError
+    mlflow_store.TrackingError
         If the run keeps no scorer.
     """
-    tag = f"{tracking.MODEL}:{run.id}"
-    with tracking.fetch_scorer(run) as folder:
+    tag = f"{runs.MODEL}:{run.id}"
+    with runs.fetch_scorer(run) as folder:
         try_out(folder, tag)
         scorer, examples = Scorer.load(folder), read_examples(folder)
         is_new = not _is_in_store(tag)
@@ -66,7 +66,7 @@ def import_run(run: tracking.Run, is_dry: bool = False) -> Imported:
     return Imported(tag, len(examples), is_new)
 
 
-def _put(scorer: Scorer, folder: Path, tag: str, run: tracking.Run) -> bool:
+def _put(scorer: Scorer, folder: Path, tag: str, run: runs.Run) -> bool:
     """Copy a scorer into the model store; say whether it is new there: another import may be faster."""
     labels = {"mlflow_run_id": run.id, "candidate": str(scorer.lineage.get("candidate", "unknown"))}
     metadata: dict[str, float | str] = {name: metric["value"] for name, metric in scorer.metrics.items()}
@@ -91,7 +91,7 @@ def _point_latest_at(tag: str) -> None:
     draft.replace(latest)
 
 
-def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[tracking.Run, str]:
+def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[runs.Run, str]:
     """Make the challenger the champion if it is cheaper beyond chance, or if somebody says why.
 
     In any case it must be better than giving everybody the same answer.
@@ -129,7 +129,7 @@ def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[
     return challenger, why
 
 
-def roll_back(client: Any, is_dry: bool, now: datetime) -> tracking.Run:
+def roll_back(client: Any, is_dry: bool, now: datetime) -> runs.Run:
     """Make the champion before this one the champion again, if it still decides as it did in training.
 
     Returns
@@ -141,7 +141,7 @@ def roll_back(client: Any, is_dry: bool, now: datetime) -> tracking.Run:
     ------
     ScorerError
         If it does not; the champion stays then.
-    tracking.TrackingError
+    mlflow_store.TrackingError
         If there was none before, or it keeps no scorer.
     """
     former = registry.find_former(client)
@@ -183,9 +183,9 @@ def main(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, import nothing.")] = False,
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
-    ] = tracking.STORE,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = tracking.EXPERIMENT,
+        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
+    ] = mlflow_store.STORE,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = runs.EXPERIMENT,
 ) -> None:
     """Import the champion into the BentoML model store, if it decides here as it did in training.
 
@@ -198,9 +198,9 @@ def main(
     if sum((run is not None, best is not None, is_promoting, rollback)) > 1:
         raise typer.BadParameter("give one of --run, --best, --promote and --rollback.")
     try:
-        client, why = tracking.connect(tracking_uri), ""
+        client, why = mlflow_store.connect(tracking_uri), ""
         console.print(
-            f"MLflow store: {tracking.shown(tracking_uri)}\n"
+            f"MLflow store: {mlflow_store.shown(tracking_uri)}\n"
             f"Model store: {BentoMLContainer.bentoml_home.get()}",
             highlight=False,
         )
@@ -209,9 +209,9 @@ def main(
         elif rollback:
             chosen, why = roll_back(client, dry_run, datetime.now(UTC)), "rolled back"
         elif run is not None:
-            chosen = tracking.find_run(client, run)
+            chosen = runs.find_run(client, run)
         elif best is not None:
-            found = tracking.find_best(client, experiment, best)
+            found = runs.find_best(client, experiment, best)
             chosen = found.run
             console.print(f"{chosen.id}: {found.ranked_with}.", highlight=False)
         else:
@@ -226,8 +226,8 @@ def main(
         if is_champion and (waiting := registry.holder(client, registry.CHALLENGER)) is not None:
             errors.print(f"The challenger {waiting.id} waits: --promote compares it with the champion.")
         raise typer.Exit(REFUSED) from error
-    except (tracking.TrackingError, tracking.StoreError, BentoMLException, OSError) as error:
-        what = str(error) if isinstance(error, tracking.TrackingError) else f"{tracking.why(error)}."
+    except (mlflow_store.TrackingError, mlflow_store.StoreError, BentoMLException, OSError) as error:
+        what = str(error) if isinstance(error, mlflow_store.TrackingError) else f"{mlflow_store.why(error)}."
         errors.print(f"[bold red]Not imported:[/] {escape(what)}", highlight=False)
         raise typer.Exit(BAD_INPUT) from error
     if why:

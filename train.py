@@ -39,9 +39,9 @@ from scoring.evidence.figures import draw_importance
 from scoring.language import ENGLISH
 from scoring.scorer import Scorer
 from scoring.scorer.certainty import Certainty, ReviewRule
-from training import registry, tracking
+from training import mlflow_store, registry, runs, tracking
 from training.comparison import Bar, as_table, show
-from training.lineage import peak_memory_mib
+from training.lineage import libraries, peak_memory_mib
 from training.material import FIRST_FOLDS, FIRST_ROUNDS, Material, Plan, prepare
 
 
@@ -62,7 +62,7 @@ class Result:
     """A candidate and its run."""
 
     candidate: Candidate
-    run: tracking.Run
+    run: runs.Run
 
     @property
     def cost(self) -> float:
@@ -87,8 +87,8 @@ def try_candidate(
         If the out-of-fold AUC is too good to be true.
     """
     m, started = material, perf_counter()
-    tags = {tracking.KEY: key, tracking.MATERIAL: m.key(plan)}
-    tags |= {tracking.OBSTACLE: candidate.obstacle} if candidate.obstacle else {}
+    tags = {runs.KEY: key, runs.MATERIAL: m.key(plan)}
+    tags |= {runs.OBSTACLE: candidate.obstacle} if candidate.obstacle else {}
     tags |= {registry.PROVISIONAL: "yes"} if plan.is_provisional else {}
     tune = partial(search.tune, candidate) if search else None
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, candidate.name, tags, True) as run_id:
@@ -115,11 +115,11 @@ def try_candidate(
             )
             tracking.log_figures(draw_importance(scorer.importance))
             with tempfile.TemporaryDirectory() as folder:
-                place = Path(folder) / tracking.SCORER
-                save_scorer(scorer, m, evaluation, f"{tracking.MODEL}:{run_id}", place)
+                place = Path(folder) / runs.SCORER
+                save_scorer(scorer, m, evaluation, f"{runs.MODEL}:{run_id}", place)
                 tracking.log_scorer(place)
         tracking.log_metrics({"seconds": perf_counter() - started, "peak_memory_mib": peak_memory_mib()})
-    return Result(candidate, tracking.find_run(client, run_id))
+    return Result(candidate, runs.find_run(client, run_id))
 
 
 def certainty_of(
@@ -170,9 +170,9 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
         return plan.budget_s - (perf_counter() - started)
 
     declared = [_declared(candidate) for candidate in plan.candidates]
-    client = tracking.connect(plan.tracking_uri)
-    console.print(f"MLflow store: {tracking.shown(plan.tracking_uri)}", highlight=False, soft_wrap=True)
-    tracking.open_experiment(client, plan.tracking_uri, plan.experiment)
+    client = mlflow_store.connect(plan.tracking_uri)
+    console.print(f"MLflow store: {mlflow_store.shown(plan.tracking_uri)}", highlight=False, soft_wrap=True)
+    mlflow_store.open_experiment(client, plan.tracking_uri, plan.experiment)
     with console.status("Reading the portfolio, computing features"):
         material = prepare(plan, now)
     console.print(
@@ -183,7 +183,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
     for notice in material.notices:
         console.print(f"Note: {notice[ENGLISH]}", soft_wrap=True)
     whole = material.key(plan, declared)
-    tags = {tracking.KEY: whole, "candidates": plan.compare}
+    tags = {runs.KEY: whole, "candidates": plan.compare}
     with tracking.start_run(client, plan.tracking_uri, plan.experiment, f"compare {plan.compare}", tags):
         if plan.select:
             material = choose_features(plan, material, client, remaining_s, console)
@@ -195,7 +195,7 @@ def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
             f"The time budget was over before {', '.join(left)}; the same command goes on from here.",
             soft_wrap=True,
         )
-    cut = [r.candidate.name for r in results if r.run.tags.get(tracking.KEY, "").endswith(tracking.CUT)]
+    cut = [r.candidate.name for r in results if r.run.tags.get(runs.KEY, "").endswith(tracking.CUT)]
     if cut:
         console.print(
             f"The time budget ended the search of {', '.join(cut)}; the same command searches on.",
@@ -215,13 +215,13 @@ def choose_features(
     Where the time is over, nothing is chosen, and no candidate is begun either.
     """
     key = material.key(plan, "selection", plan.most_rounds)
-    finished = tracking.find_finished(client, plan.experiment, key)
+    finished = runs.find_finished(client, plan.experiment, key)
     if finished is not None:
-        chosen = selection.Selection.from_json(tracking.read_selection(finished), material.features.columns)
+        chosen = selection.Selection.from_json(runs.read_selection(finished), material.features.columns)
     elif remaining_s() < 0:
         return material
     else:
-        tags = {tracking.KEY: key, tracking.OBSTACLE: "it is a choice of features"}
+        tags = {runs.KEY: key, runs.OBSTACLE: "it is a choice of features"}
         with (
             tracking.start_run(client, plan.tracking_uri, plan.experiment, "selection", tags, True),
             console.status("Choosing features by null importance, fold by fold"),
@@ -243,7 +243,7 @@ def try_candidates(
     with Bar(console, len(plan.candidates), plan.folds) as bar:
         for candidate in plan.candidates:
             key = material.key(plan, _declared(candidate))
-            finished = tracking.find_finished(client, plan.experiment, key)
+            finished = runs.find_finished(client, plan.experiment, key)
             if finished is None and remaining_s() < 0:
                 left.append(candidate.name)
                 continue
@@ -268,8 +268,8 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
         return "No candidate that can be served was trained, so none is proposed."
     cheapest = next(iter(able.values()))
     best = able[registry.best([result.run for result in able.values()]).id]
-    alias = registry.propose(client, best.run, best.run.tags[tracking.MODEL_URI], now)
-    doubt = tracking.find_run(client, best.run.id).tags.get(registry.DOUBT)
+    alias = registry.propose(client, best.run, best.run.tags[runs.MODEL_URI], now)
+    doubt = runs.find_run(client, best.run.id).tags.get(registry.DOUBT)
     said = f"{alias.capitalize()}: {best.candidate.name}, run {best.run.id}."
     if doubt:
         said += (
@@ -291,7 +291,7 @@ def _propose(results: Sequence[Result], client: Any, now: datetime) -> str:
 
 def _declared(candidate: Candidate) -> dict[str, Any]:
     """Return all that a candidate's result depends on, beside the data and the code."""
-    return {**candidate.description(), "libraries": tracking.libraries(candidate.libraries)}
+    return {**candidate.description(), "libraries": libraries(candidate.libraries)}
 
 
 def make_demo(applicants: int, seed: int, console: Console) -> Path:
@@ -348,9 +348,9 @@ def main(
         list[str] | None, typer.Option(help="Also keep this attribute out: age or household. Repeatable.")
     ] = None,
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
-    ] = tracking.STORE,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = tracking.EXPERIMENT,
+        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
+    ] = mlflow_store.STORE,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = runs.EXPERIMENT,
     compare: Annotated[
         Compare,
         typer.Option(
@@ -441,9 +441,10 @@ def main(
             f"[bold red]Nothing is proposed:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         raise typer.Exit(FAILURE if isinstance(error, LeakSuspected) else BAD_INPUT) from error
-    except (tracking.StoreError, OSError) as error:  # the disk is full, or the server went away
+    except (mlflow_store.StoreError, OSError) as error:  # the disk is full, or the server went away
         errors.print(
-            f"[bold red]Broken off:[/] {escape(tracking.why(error))}. The same command goes on from here.",
+            f"[bold red]Broken off:[/] {escape(mlflow_store.why(error))}. "
+            "The same command goes on from here.",
             highlight=False,
             soft_wrap=True,
         )

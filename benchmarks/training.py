@@ -19,7 +19,7 @@ import typer
 from benchmarks.given import Given, MadeBy, command, refusing
 from benchmarks.results import record
 from scoring.decision import COSTS
-from training import tracking
+from training import mlflow_store, runs
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "model.json"
@@ -43,7 +43,7 @@ def train_afresh(portfolio: Path, compare: str, folder: str) -> str:
     return uri
 
 
-def figures(run: tracking.Run) -> Iterator[tuple[str, float, str, float | None, bool]]:
+def figures(run: runs.Run) -> Iterator[tuple[str, float, str, float | None, bool]]:
     """Give the honest figures of one candidate: what, figure, unit, target, whether it is met."""
     m, n = run.metrics, int(run.params["applications"])
     yield "AUC", m["auc"], "AUC", None, True
@@ -83,11 +83,11 @@ def main(
 
     with tempfile.TemporaryDirectory() as folder:
         started = perf_counter()
-        client = tracking.connect(train_afresh(portfolio, compare, folder))
+        client = mlflow_store.connect(train_afresh(portfolio, compare, folder))
         minutes = (perf_counter() - started) / 60
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        best = tracking.find_best(client, tracking.EXPERIMENT, "cost_per_1000").run
-        for run in tracking.find_compared(client, best):
+        best = runs.find_best(client, runs.EXPERIMENT, "cost_per_1000").run
+        for run in runs.find_compared(client, best):
             for what, figure, unit, target, met in figures(run):
                 keep(f"out of fold, {name}, {run.params['candidate']}: {what}", figure, unit, target, met)
     of, is_full = f"train, {name}, {compare}", int(best.params["applications"]) >= FULL

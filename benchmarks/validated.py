@@ -19,7 +19,7 @@ from benchmarks.results import record
 from benchmarks.training import MODEL, train_afresh
 from scoring.evidence.money import TERMS
 from scoring.metrics import Measured
-from training import registry, tracking
+from training import mlflow_store, registry
 from validation.evidence import Evidence, Size, of_run
 
 Shown = tuple[str, float | Measured, str]  # what, figure, unit
@@ -91,7 +91,7 @@ def main(
     """
     console = Console()
     with tempfile.TemporaryDirectory() as folder, console.status("Training") as status:
-        client = tracking.connect(train_afresh(portfolio, "champion", folder))
+        client = mlflow_store.connect(train_afresh(portfolio, "champion", folder))
         run, size = registry.find_champion(client), Size(folds=folds)
         found = of_run(client, run, portfolio, size, TERMS, lambda step: status.update(f"Measuring: {step}"))
     again = command("validated", portfolio, made_by, name=name, folds=folds)

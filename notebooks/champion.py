@@ -20,7 +20,7 @@ def _():
     from scoring.decision import COSTS
     from scoring.language import ENGLISH, say
     from scoring.scorer import BOOSTER, Scorer
-    from training import registry, tracking
+    from training import mlflow_store, registry, runs
 
     return (
         BOOSTER,
@@ -29,36 +29,37 @@ def _():
         LimeTabularExplainer,
         Scorer,
         features,
+        mlflow_store,
         mo,
         np,
         picture,
         pl,
         plt,
         registry,
+        runs,
         say,
         shap,
         table,
         tables,
-        tracking,
     )
 
 
 @app.cell
-def _(mo, tracking):
-    store = mo.cli_args().get("tracking-uri") or tracking.STORE
+def _(mlflow_store, mo):
+    store = mo.cli_args().get("tracking-uri") or mlflow_store.STORE
     path = mo.cli_args().get("portfolio") or "var/demo"
     return path, store
 
 
 @app.cell
-def _(mo, registry, store, tracking):
-    client = tracking.connect(store)
+def _(mlflow_store, mo, registry, store):
+    client = mlflow_store.connect(store)
     champion = registry.find_champion(client)
     mo.md(
         f"""
         # From runs to the champion
 
-        MLflow store `{tracking.shown(store)}`, champion run `{champion.id}`.
+        MLflow store `{mlflow_store.shown(store)}`, champion run `{champion.id}`.
 
         Another store: `marimo edit notebooks/champion.py -- --tracking-uri URI --portfolio PATH`.
         """
@@ -67,7 +68,7 @@ def _(mo, registry, store, tracking):
 
 
 @app.cell
-def _(champion, client, mo, pl, table, tracking):
+def _(champion, client, mo, pl, runs, table):
     compared = pl.DataFrame(
         [
             {
@@ -77,7 +78,7 @@ def _(champion, client, mo, pl, table, tracking):
                 "business score": round(run.metrics["business_score"], 4),
                 "champion": "yes" if run.id == champion.id else "",
             }
-            for run in tracking.find_compared(client, champion)
+            for run in runs.find_compared(client, champion)
         ]
     )
     mo.vstack(
@@ -94,8 +95,8 @@ def _(champion, client, mo, pl, table, tracking):
 
 
 @app.cell
-def _(COSTS, champion, mo, np, picture, plt, tracking):
-    told = tracking.read_out_of_fold(champion.id)
+def _(COSTS, champion, mo, np, picture, plt, runs):
+    told = runs.read_out_of_fold(champion.id)
     order = np.argsort(-told["probability"].to_numpy())
     probability, outcome = told["probability"].to_numpy()[order], told["y"].to_numpy()[order]
     refused_good = np.concatenate([[0], np.cumsum(outcome == 0)])
@@ -142,8 +143,8 @@ def _(mo, np, picture, plt, told):
 
 
 @app.cell
-def _(Scorer, champion, features, path, tables, tracking):
-    with tracking.fetch_scorer(champion) as folder:
+def _(Scorer, champion, features, path, runs, tables):
+    with runs.fetch_scorer(champion) as folder:
         scorer = Scorer.load(folder)
     whole = tables.read(path)
     sample = tables.take(whole, list(range(min(500, whole.applications.height))))
@@ -167,13 +168,13 @@ def _(ENGLISH, features, mo, picture, plt, say, scorer):
 
 
 @app.cell
-def _(BOOSTER, champion, matrix, mo, np, picture, plt, scorer, shap, tracking):
+def _(BOOSTER, champion, matrix, mo, np, picture, plt, runs, scorer, shap):
     import lightgbm
 
     # LightGBM's own booster, explained by SHAP's library: what the service says must be the same.
     own = None
     if scorer.family == "lightgbm":
-        with tracking.fetch_scorer(champion) as kept:
+        with runs.fetch_scorer(champion) as kept:
             booster = lightgbm.Booster(model_file=str(kept / BOOSTER))
         own = shap.TreeExplainer(booster).shap_values(matrix)
         own = own[-1] if isinstance(own, list) else own

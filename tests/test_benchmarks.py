@@ -9,7 +9,7 @@ from benchmarks import training
 from benchmarks.layout import servers
 from benchmarks.results import FILE, record
 from scoring.metrics import MEASURES
-from training import tracking
+from training import runs
 
 
 def test_a_figure_takes_the_place_of_the_last_of_its_name(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_figures_of_a_training_are_named_after_what_made_them() -> None:
     metrics = dict.fromkeys((*MEASURES, "calibration_slope", "calibration_intercept"), 0.5)
     metrics |= {"threshold": 1 / 11, "optimum_threshold": 0.1, "calibration_error": 0.006}
     params = {"applications": "90000", "rounds": "200", "boosters": "5", "family": "boosted"}
-    run = tracking.Run("id", metrics, params, {})
+    run = runs.Run("id", metrics, params, {})
     found = {what: rest for what, *rest in training.figures(run)}
     assert found["trees"] == [1000, "trees", None, True]
     assert found["calibration error"] == [0.006, "share", 0.005, False]

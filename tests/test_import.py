@@ -19,7 +19,7 @@ from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import check
 from tests.support import small
-from training import registry, tracking
+from training import mlflow_store, registry, runs, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 pytestmark = pytest.mark.xdist_group("import")
@@ -37,27 +37,27 @@ def uri(tmp_path_factory):
 
 @pytest.fixture
 def client(uri):
-    return tracking.connect(uri)
+    return mlflow_store.connect(uri)
 
 
 def log(client, uri, folder, auc=0.7, data="abc", experiment="credit-scoring", seed=0, **metrics):
     with tracking.start_run(client, uri, experiment, "small", {"data_sha256": data}) as run_id:
-        mlflow.log_artifacts(str(folder), tracking.SCORER)
+        mlflow.log_artifacts(str(folder), runs.SCORER)
         mlflow.log_metrics({"auc": auc, **metrics})
         mlflow.log_params({"n_folds": 5, "seed": seed, "portfolio": f"{data}.zip"})
-    return tracking.find_run(client, run_id)
+    return runs.find_run(client, run_id)
 
 
 @pytest.fixture(scope="module")
 def run(uri, saved, tmp_path_factory):
-    client = tracking.connect(uri)
+    client = mlflow_store.connect(uri)
     run = log(client, uri, saved)
     y = np.arange(200) % 10 == 0
     said = {"row": np.arange(200), "fold": np.arange(200) % 3, "y": y, "probability": 0.02 + 0.9 * y}
-    file = tmp_path_factory.mktemp("said") / tracking.OUT_OF_FOLD
+    file = tmp_path_factory.mktemp("said") / runs.OUT_OF_FOLD
     pl.DataFrame(said).with_columns(pl.col("y").cast(pl.Int8), threshold=0.3).write_parquet(file)
     client.log_artifact(run.id, str(file))
-    registry.propose(client, run, f"runs:/{run.id}/{tracking.SCORER}", NOW)
+    registry.propose(client, run, f"runs:/{run.id}/{runs.SCORER}", NOW)
     return run
 
 
@@ -139,7 +139,7 @@ def test_a_run_is_found_by_id_and_by_metric(client, run, saved, uri):
 def test_a_metric_of_which_less_is_better_is_ranked_so(client, saved, uri):
     few = {"experiment": "directions", "folder": saved}
     most, least = (log(client, uri, **few, **dict.fromkeys(LOWER_IS_BETTER, v)) for v in (0.2, 0.1))
-    found = {name: tracking.find_best(client, "directions", name).run.id for name in LOWER_IS_BETTER}
+    found = {name: runs.find_best(client, "directions", name).run.id for name in LOWER_IS_BETTER}
     assert found == dict.fromkeys(LOWER_IS_BETTER, least.id) != most.id
 
 

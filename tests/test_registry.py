@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import import_model
 from tests.support import small
-from training import registry, tracking, worth
+from training import mlflow_store, registry, runs, tracking, worth
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
 pytestmark = pytest.mark.xdist_group("import")
@@ -32,7 +32,7 @@ def saved(tmp_path_factory):
 def blank(tmp_path_factory):
     """An empty store: MLflow takes a second to make one, and a copy does as well."""
     file = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    tracking.connect(f"sqlite:///{file}").search_experiments()
+    mlflow_store.connect(f"sqlite:///{file}").search_experiments()
     return file
 
 
@@ -47,7 +47,7 @@ def uri(tmp_path, blank):
 
 @pytest.fixture
 def client(uri):
-    return tracking.connect(uri)
+    return mlflow_store.connect(uri)
 
 
 @pytest.fixture
@@ -62,27 +62,27 @@ def log(client, uri, saved, tmp_path):
         signal: float = 0.5,
         folder: Path = saved,
         tags: Mapping[str, str] = MappingProxyType({}),
-    ) -> tracking.Run:
+    ) -> runs.Run:
         y = (np.arange(n) % 10 == 0).astype(np.int8)
         p = np.clip(0.05 + signal * y + np.random.default_rng(0).normal(0, noise, n), 0, 1)
         said = pl.DataFrame(
             {"row": np.arange(n), "fold": np.arange(n) % 5, "y": y, "raw": p, "probability": p}
         )
-        said.with_columns(threshold=pl.lit(0.3)).write_parquet(tmp_path / tracking.OUT_OF_FOLD)
+        said.with_columns(threshold=pl.lit(0.3)).write_parquet(tmp_path / runs.OUT_OF_FOLD)
         with tracking.start_run(
             client, uri, "credit-scoring", "small", {"data_sha256": data, **tags}
         ) as run_id:
-            mlflow.log_artifacts(str(folder), tracking.SCORER)
-            mlflow.log_artifact(str(tmp_path / tracking.OUT_OF_FOLD))
+            mlflow.log_artifacts(str(folder), runs.SCORER)
+            mlflow.log_artifact(str(tmp_path / runs.OUT_OF_FOLD))
             cost = 1_000 * np.where(p >= 0.3, 1 - y, 10 * y).mean()
             mlflow.log_metrics({"cost_per_1000": float(cost), "log_loss": log_loss})
-        return tracking.find_run(client, run_id)
+        return runs.find_run(client, run_id)
 
     return one
 
 
 def propose(client, run):
-    return registry.propose(client, run, f"runs:/{run.id}/{tracking.SCORER}", NOW)
+    return registry.propose(client, run, f"runs:/{run.id}/{runs.SCORER}", NOW)
 
 
 def invoke(uri, *words):
@@ -118,7 +118,7 @@ def test_a_provisional_champion_gives_way_to_a_whole_training_and_can_come_back(
 def test_a_model_no_better_than_one_answer_for_everybody_is_crowned_by_force_only(client, log, uri):
     lucky = log(0.05, n=300, signal=0.0)
     assert propose(client, lucky) == registry.CHALLENGER
-    doubt = tracking.find_run(client, lucky.id).tags[registry.DOUBT]
+    doubt = runs.find_run(client, lucky.id).tags[registry.DOUBT]
     assert doubt.startswith("not better than refusing everybody: its decisions cost +")
     code, text = invoke(uri)
     assert (code, f"the challenger {lucky.id} is not better than refusing everybody" in text) == (2, True)
@@ -155,7 +155,7 @@ def test_the_dummy_is_not_better_than_itself():
 def test_a_comparison_is_paired_and_agrees_with_theory(log):
     one, other = log(0.3), log(0.1)
     got = registry.compare(champion=one, challenger=other)
-    a, b = tracking.read_out_of_fold(other.id), tracking.read_out_of_fold(one.id)
+    a, b = runs.read_out_of_fold(other.id), runs.read_out_of_fold(one.id)
     d = 1_000 * (worth.decision_costs(a) - worth.decision_costs(b))
     assert got.difference == pytest.approx(d.mean())
     error = 1.96 * d.std() / len(d) ** 0.5
@@ -221,7 +221,7 @@ def test_a_champion_that_cannot_be_compared_is_named_with_the_remedy(client, log
     first, second = log(0.1), log(0.3)
     propose(client, first)
     propose(client, second)
-    (Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.OUT_OF_FOLD).unlink()
+    (Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / runs.OUT_OF_FOLD).unlink()
     code, text = invoke(uri, "--promote")
     assert code == 2 and f"run '{first.id}' keeps no out-of-fold predictions." in text
     assert "promote with --force REASON" in text and "Traceback" not in text
@@ -262,7 +262,7 @@ def test_a_rollback_to_a_damaged_scorer_leaves_registry_and_store_as_they_are(cl
     propose(client, first)
     propose(client, second)
     invoke(uri, "--promote")
-    kept = Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / tracking.SCORER
+    kept = Path(client.get_run(first.id).info.artifact_uri.removeprefix("file://")) / runs.SCORER
     with (kept / "booster.txt").open("a") as booster:
         booster.write(" ")
     for _ in range(2):

@@ -17,7 +17,7 @@ import train
 from scoring import synthetic
 from tests.support.running import free_port
 from tests.support.tracking_server import tracked
-from training import registry, tracking
+from training import mlflow_store, registry, runs
 
 pytestmark = pytest.mark.xdist_group("training")
 
@@ -34,7 +34,7 @@ def portfolio(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
     """An empty model store; and MLflow writes the address that it is given into the environment."""
-    monkeypatch.setenv(tracking.STORE_VARIABLE, "")
+    monkeypatch.setenv(mlflow_store.STORE_VARIABLE, "")
     (tmp_path / "models").mkdir()
     BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
     yield
@@ -62,10 +62,10 @@ def test_a_server_keeps_what_is_trained_imported_promoted_refused_and_rolled_bac
     portfolio, tmp_path, monkeypatch
 ):
     with tracked(tmp_path, free_port()) as url:
-        monkeypatch.setenv(tracking.STORE_VARIABLE, url)
+        monkeypatch.setenv(mlflow_store.STORE_VARIABLE, url)
         code, text = invoke(train.app, *training(portfolio, 15))
         assert (code, f"MLflow store: {url}" in text) == (0, True), text
-        client = tracking.connect(url)
+        client = mlflow_store.connect(url)
         first = registry.holder(client, registry.CHAMPION) or registry.find_challenger(client)
         if registry.holder(client, registry.CHAMPION) is None:  # a thousand applications tell little
             assert invoke(import_model.app, "--force", "the first")[0] == 0
@@ -92,7 +92,7 @@ def kept(portfolio, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     assert invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)[0] == 0
-    client = tracking.connect(uri)
+    client = mlflow_store.connect(uri)
     if registry.holder(client, registry.CHAMPION) is None:
         assert invoke(import_model.app, "--force", "the first", "--tracking-uri", uri, "--dry-run")[0] == 0
         challenger = registry.find_challenger(client)
@@ -110,7 +110,7 @@ def test_a_store_that_was_moved_is_read_where_it_is_and_writes_nothing_where_it_
         uri = f"sqlite:///{moved / 'mlflow.db'}"
         code, text = invoke(import_model.app, "--tracking-uri", uri)
         assert (code, "imported; 25 examples" in text) == (0, True), text
-        tracking.read_out_of_fold(registry.find_champion(tracking.connect(uri)).id)
+        runs.read_out_of_fold(registry.find_champion(mlflow_store.connect(uri)).id)
         code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
         assert (code, f"would write to {kept / 'mlartifacts'}" in text) == (2, True), text
         shutil.rmtree(moved / "mlartifacts")
@@ -152,8 +152,8 @@ def test_a_store_where_nobody_listens_is_a_sentence(scheme, portfolio):
 
 def test_artefacts_that_cannot_be_kept_are_found_out_before_the_training(portfolio, tmp_path, monkeypatch):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracking.connect(uri).create_experiment("away", artifact_location="s3://me:secret@bucket/models")
-    monkeypatch.setattr(tracking, "find_spec", lambda _: None)  # as where boto3 is not installed
+    mlflow_store.connect(uri).create_experiment("away", artifact_location="s3://me:secret@bucket/models")
+    monkeypatch.setattr(mlflow_store, "find_spec", lambda _: None)  # as where boto3 is not installed
     code, text = invoke(train.app, *training(portfolio, 5), "--experiment", "away", "--tracking-uri", uri)
     assert (code, "needs boto3: uv pip install boto3" in text, "secret" in text) == (2, True, False), text
 
@@ -162,9 +162,9 @@ def test_a_store_that_cannot_be_written_is_found_out_before_the_training(
     kept, portfolio, tmp_path, monkeypatch
 ):
     shutil.copy(kept / "mlflow.db", tmp_path)
-    monkeypatch.setattr(tracking, "_WAIT_S", 0.2)
+    monkeypatch.setattr(mlflow_store, "_WAIT_S", 0.2)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracking.connect(uri)
+    mlflow_store.connect(uri)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as other:
         other.execute("begin immediate")
         code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
@@ -174,15 +174,15 @@ def test_a_store_that_cannot_be_written_is_found_out_before_the_training(
 def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfolio, tmp_path):
     shutil.copy(kept / "mlflow.db", tmp_path)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    client = tracking.connect(uri)
+    client = mlflow_store.connect(uri)
     champion = registry.find_champion(client)
     client.delete_run(champion.id)
     code, text = invoke(import_model.app, "--tracking-uri", uri)
     assert (code, f"mlflow runs restore --run-id {champion.id}" in text) == (2, True), text
-    client.delete_experiment(client.get_experiment_by_name(tracking.EXPERIMENT).experiment_id)
+    client.delete_experiment(client.get_experiment_by_name(runs.EXPERIMENT).experiment_id)
     code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
     assert (code, "mlflow experiments restore" in text) == (2, True), text
-    client.delete_model_version(tracking.MODEL, "1")
+    client.delete_model_version(runs.MODEL, "1")
     code, text = invoke(import_model.app, "--tracking-uri", uri)
     assert (code, "run train.py first" in text) == (2, True), text
 

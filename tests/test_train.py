@@ -1,4 +1,4 @@
-"""Promises of train.py and training/tracking.py, on one small training."""
+"""Promises of train.py and of the runs that it keeps, on one small training."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, read_examples, read_reference
 from scoring.tables.decisions import AUDIT
-from training import registry, tracking
+from training import mlflow_store, registry, runs, tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
 
@@ -61,7 +61,7 @@ def results(plan):
 
 @pytest.fixture(scope="module")
 def client(plan, results):  # noqa: ARG001 - there is nothing to ask before a training
-    return tracking.connect(plan.tracking_uri)
+    return mlflow_store.connect(plan.tracking_uri)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_run_keeps_parameters_metrics_intervals_folds_and_figures(results, cli
 
 
 def test_a_run_keeps_what_it_said_of_each_application_out_of_fold(results, client):  # noqa: ARG001
-    said = tracking.read_out_of_fold(results[0].run.id)
+    said = runs.read_out_of_fold(results[0].run.id)
     assert said.columns == ["row", "fold", "y", "raw", "probability", "threshold"]
     assert said["row"].to_list() == list(range(1_000))
     again = measure(*(said[name].to_numpy() for name in ("y", "probability", "threshold")))
@@ -213,18 +213,18 @@ def test_piped_output_is_a_table_without_a_progress_bar(plan):
 
 
 def test_the_best_run_by_a_metric_is_found(client, results):
-    by_cost = tracking.find_best(client, "credit-scoring", "cost_per_1000").run
+    by_cost = runs.find_best(client, "credit-scoring", "cost_per_1000").run
     assert by_cost.id == results[0].run.id
-    by_auc = tracking.find_best(client, "credit-scoring", "auc").run
+    by_auc = runs.find_best(client, "credit-scoring", "auc").run
     assert by_auc.metrics["auc"] == max(r.run.metrics["auc"] for r in results)
-    by_loss = tracking.find_best(client, "credit-scoring", "log_loss").run
+    by_loss = runs.find_best(client, "credit-scoring", "log_loss").run
     assert by_loss.metrics["log_loss"] == min(r.run.metrics["log_loss"] for r in results)
 
 
 @pytest.mark.parametrize(("experiment", "metric"), [("none such", "auc"), ("credit-scoring", "none_such")])
 def test_an_unknown_experiment_or_metric_is_named(client, experiment, metric):
-    with pytest.raises(tracking.TrackingError, match=r"none.such"):
-        tracking.find_best(client, experiment, metric)
+    with pytest.raises(mlflow_store.TrackingError, match=r"none.such"):
+        runs.find_best(client, experiment, metric)
 
 
 def test_the_candidates_are_nested_under_one_comparison_with_its_table(results, client):
@@ -246,7 +246,7 @@ def test_what_is_finished_is_not_computed_again(plan, results, client):
 
 def test_the_table_of_a_run_is_complete_though_comparisons_were_broken_off_or_reused(plan, client, results):
     def ran(name: str, material: str, cost: float) -> str:
-        tags = {tracking.MATERIAL: material}
+        tags = {runs.MATERIAL: material}
         with tracking.start_run(client, plan.tracking_uri, "pieces", name, tags, True) as run_id:
             mlflow.log_param("candidate", name)
             mlflow.log_metric("cost_per_1000", cost)
@@ -260,9 +260,9 @@ def test_the_table_of_a_run_is_complete_though_comparisons_were_broken_off_or_re
     with tracking.start_run(client, plan.tracking_uri, "pieces", "compare quick"):
         third = ran("logistic_regression", "m", 600)
     for run_id in (first, second, third):
-        found = tracking.find_compared(client, tracking.find_run(client, run_id))
+        found = runs.find_compared(client, runs.find_run(client, run_id))
         assert [run.id for run in found] == [first, third, second]
-    found = tracking.find_compared(client, results[0].run)
+    found = runs.find_compared(client, results[0].run)
     assert as_table(found).equals(as_table([result.run for result in results]))
 
 
@@ -287,9 +287,9 @@ def test_a_comparison_that_cannot_be_served_keeps_no_scorer_and_says_why(second,
     for result in second[0]:
         run = client.get_run(result.run.id)
         artefacts = {item.path for item in client.list_artifacts(result.run.id)}
-        assert tracking.OUT_OF_FOLD in artefacts
-        assert (tracking.SCORER in artefacts) == (tracking.OBSTACLE not in run.data.tags)
-    assert sum(tracking.OBSTACLE in result.run.tags for result in second[0]) == 2
+        assert runs.OUT_OF_FOLD in artefacts
+        assert (runs.SCORER in artefacts) == (runs.OBSTACLE not in run.data.tags)
+    assert sum(runs.OBSTACLE in result.run.tags for result in second[0]) == 2
 
 
 def test_a_later_training_proposes_a_challenger_that_can_be_served(second, results, client):
@@ -307,7 +307,7 @@ def test_what_treating_imbalance_does_to_calibration_is_shown(second):
 
 
 def test_runs_of_other_folds_are_not_compared(second, results):
-    with pytest.raises(tracking.TrackingError, match="not trained on the same applications and folds"):
+    with pytest.raises(mlflow_store.TrackingError, match="not trained on the same applications and folds"):
         registry.compare(results[0].run, second[0][0].run)
 
 
@@ -325,7 +325,7 @@ def test_a_search_is_logged_with_its_trials(plan, tmp_path):
         plan, compare="champion", trials=2, most_rounds=8, tracking_uri=f"sqlite:///{tmp_path / 'search.db'}"
     )
     (result,) = train.run(searched, NOW, Console(quiet=True))
-    client = tracking.connect(searched.tracking_uri)
+    client = mlflow_store.connect(searched.tracking_uri)
     trials = json.loads(Path(client.download_artifacts(result.run.id, "search.json")).read_text())
     assert set(trials) == {"fold 0", "fold 1", "all"}
     assert all(len(tried) == 2 for tried in trials.values())
@@ -370,8 +370,8 @@ def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path
     )
     with pytest.raises(LeakSuspected):
         train.run(leaking, NOW, Console(quiet=True))
-    with pytest.raises(tracking.TrackingError, match=r"run train\.py first"):
-        registry.find_champion(tracking.connect(leaking.tracking_uri))
+    with pytest.raises(mlflow_store.TrackingError, match=r"run train\.py first"):
+        registry.find_champion(mlflow_store.connect(leaking.tracking_uri))
 
 
 @pytest.mark.parametrize(
@@ -406,7 +406,7 @@ def test_a_store_that_cannot_be_used_exits_2_soon_and_says_so(uri, home):
 
 def test_a_store_that_fails_in_the_middle_is_said_in_a_sentence(monkeypatch, home):
     def fail(*_):
-        raise tracking.StoreError("the disk is full")
+        raise mlflow_store.StoreError("the disk is full")
 
     monkeypatch.setattr(train, "run", fail)
     got = CliRunner().invoke(train.app, ["--portfolio", str(home / "portfolio")])
@@ -452,9 +452,9 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     )
     (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
     assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()
-    said = tracking.read_selection(result.run)
+    said = runs.read_selection(result.run)
     kept = {row["name"] for row in said["features"] if row["is_kept"]}
-    with tracking.fetch_scorer(result.run) as folder:
+    with runs.fetch_scorer(result.run) as folder:
         scorer = Scorer.load(folder)
         declared = features.names(scorer.policy)
         assert scorer.feature_names == [name for name in declared if name in kept]

@@ -24,7 +24,7 @@ from scoring.evidence.sense import Sense
 from scoring.metrics import Measured
 from tests.support.small import scorer
 from tests.support.third import other_words
-from training import tracking
+from training import runs
 from validation import __main__ as program
 from validation import curves, people
 from validation.clauses import CLAUSES
@@ -64,7 +64,7 @@ def evidence():
     ratio, gain = {"gender": Measured(0.9, 0.8, 1.0)}, {"gender": Measured(0.01, -0.02, 0.03)}
     exposure = np.array([request["AMT_CREDIT"] for request in requests])
     names = _shown(learned)[:4]
-    run = tracking.Run(
+    run = runs.Run(
         "0123456789abcdef",
         {},
         {"candidate": "lightgbm", "calibration": "platt"},
@@ -348,7 +348,7 @@ def test_ages_stand_in_their_order(evidence):
 
 def test_another_portfolio_than_the_runs_is_refused(evidence, tmp_path):
     (tmp_path / "application_train.csv").write_text("TARGET\n")
-    run = tracking.Run("r", {}, {"portfolio": "other.zip"}, {"data_sha256": "0" * 64})
+    run = runs.Run("r", {}, {"portfolio": "other.zip"}, {"data_sha256": "0" * 64})
     with pytest.raises(WrongPortfolio, match=r"Give the portfolio of its training \(other.zip\)"):
         gather(run, evidence.scorer, pl.DataFrame(), pl.DataFrame(), None, tmp_path, Size(), TERMS, str)
 

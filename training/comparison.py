@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from scoring.candidates import Candidate
-from training.tracking import OBSTACLE, Run
+from training.runs import OBSTACLE, Run
 
 FIGURES = (
     "auc",

@@ -1,13 +1,18 @@
-"""What a result depends on: the data, the code, and the memory that it took."""
+"""What a result depends on: the data, the code, the libraries, and the memory that it took."""
 
 from __future__ import annotations
 
 import hashlib
 import resource
 import subprocess
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SERVING = ("lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic")  # what a logged model needs
+LIBRARIES = (*SERVING, "scikit-learn", "optuna")  # of every training; a family may need more
 
 
 def data_sha256(path: Path) -> str:
@@ -37,6 +42,26 @@ def git_revision() -> str:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def libraries(more: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions of Python and of what a training, or one of its candidates, computes with.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not installed, with the remedy.
+    """
+    python = ".".join(map(str, sys.version_info[:3]))
+    found = {"python": python}
+    for name in (*LIBRARIES, *more):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            raise ValueError(
+                f"this comparison needs {name}, which is not installed: make setup GROUP=compare."
+            ) from None
+    return found
 
 
 def peak_memory_mib() -> float:

@@ -28,8 +28,8 @@ from scoring.metrics import Outcomes
 from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
 from scoring.tables import Portfolio
-from training import tracking
-from training.lineage import code_sha256, data_sha256, git_revision
+from training import mlflow_store, runs
+from training.lineage import code_sha256, data_sha256, git_revision, libraries
 
 POOL = 500  # applications kept raw, to choose the golden examples from
 
@@ -45,8 +45,8 @@ class Plan:
     folds: int = 5
     seed: int = 0
     protect: tuple[str, ...] = DEFAULT_PROTECTED
-    tracking_uri: str = tracking.STORE
-    experiment: str = tracking.EXPERIMENT
+    tracking_uri: str = mlflow_store.STORE
+    experiment: str = runs.EXPERIMENT
     most_rounds: int | None = None
     allow_leak: str | None = None
     compare: str = "quick"
@@ -67,7 +67,7 @@ class Plan:
     @property
     def search_storage(self) -> Path:
         """Where a search keeps its trials: a file beside the store."""
-        folder = tracking.sqlite_folder(self.tracking_uri) or Path("var")
+        folder = mlflow_store.sqlite_folder(self.tracking_uri) or Path("var")
         folder.mkdir(parents=True, exist_ok=True)
         return folder / "search.jsonl"
 
@@ -159,7 +159,7 @@ def prepare(plan: Plan, now: datetime) -> Material:
         "extension": extension.fingerprint(),
         "missing_tables": absent,
         "git_revision": git_revision(),
-        "libraries": tracking.libraries(),
+        "libraries": libraries(),
         "applications": len(y),
         "defaults": int(y.sum()),
         "folds": plan.folds,

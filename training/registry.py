@@ -16,7 +16,8 @@ import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from training.tracking import MODEL, Run, TrackingError, find_run, read_out_of_fold
+from training.mlflow_store import TrackingError
+from training.runs import MODEL, Run, find_run, read_out_of_fold
 from training.worth import Worth, decision_costs, refusals, worth
 
 CHAMPION, CHALLENGER = "champion", "challenger"

@@ -54,7 +54,7 @@ def worth(said: pl.DataFrame, seed: int = 0) -> Worth:
     Parameters
     ----------
     said : polars.DataFrame
-        From ``tracking.read_out_of_fold``.
+        From ``runs.read_out_of_fold``.
     """
     y, p = said["y"].to_numpy(), np.clip(said["probability"].to_numpy(), SURE, 1 - SURE)
     rate = np.full(len(y), y.mean())

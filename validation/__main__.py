@@ -12,7 +12,7 @@ from rich.console import Console
 from scoring import settings
 from scoring.evidence.money import TERMS, Terms
 from scoring.tables import TableError
-from training import registry, tracking
+from training import mlflow_store, registry, runs, tracking
 from validation.evidence import Size, WrongPortfolio, of_run
 from validation.language import spoken
 from validation.page import write
@@ -30,8 +30,8 @@ def main(
     run: Annotated[str, typer.Option(help="champion, challenger, or the id of a run.")] = registry.CHAMPION,
     out: Annotated[Path, typer.Option(help="Folder for the pack.")] = Path("var/validation"),
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=tracking.STORE_VARIABLE)
-    ] = tracking.STORE,
+        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
+    ] = mlflow_store.STORE,
     rows: Annotated[int, typer.Option(min=500, help="Applications that refits learn from.")] = Size.rows,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the refits.")] = Size.folds,
     seed: Annotated[int, typer.Option(help="Same seed, same pack.")] = 0,
@@ -46,8 +46,8 @@ def main(
     errors = Console(stderr=True)
     try:
         size, terms = Size(rows, folds, seed), Terms(lgd, margin)
-        client = tracking.connect(tracking_uri)
-        console.print(f"MLflow store: {tracking.shown(tracking_uri)}", highlight=False, soft_wrap=True)
+        client = mlflow_store.connect(tracking_uri)
+        console.print(f"MLflow store: {mlflow_store.shown(tracking_uri)}", highlight=False, soft_wrap=True)
         found = _find(client, run)
         with console.status("") as status:
             evidence = of_run(
@@ -61,20 +61,20 @@ def main(
             pages.append(page)
         files = [*pages, *_print(pages, console)]
         tracking.log_pack(client, found.id, files)
-    except (tracking.StoreError, TableError, WrongPortfolio, ValueError, OSError) as error:
+    except (mlflow_store.StoreError, TableError, WrongPortfolio, ValueError, OSError) as error:
         errors.print(f"No pack: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
     for file in files:
         console.print(str(file), highlight=False, soft_wrap=True)
 
 
-def _find(client: Any, name: str) -> tracking.Run:
+def _find(client: Any, name: str) -> runs.Run:
     """Return a run by its alias or its id."""
     if name == registry.CHAMPION:
         return registry.find_champion(client)
     if name == registry.CHALLENGER:
         return registry.find_challenger(client)
-    return tracking.find_run(client, name)
+    return runs.find_run(client, name)
 
 
 def _print(pages: list[Path], console: Console) -> list[Path]:

@@ -38,10 +38,10 @@ from scoring.schema import HISTORY
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio, TableError
 from scoring.trial import load
-from training import tracking
+from training import runs
 from training.comparison import as_table
 from training.lineage import data_sha256
-from training.tracking import Run
+from training.runs import Run
 
 DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them
@@ -134,12 +134,12 @@ def of_run(
     client: Any, run: Run, path: Path, size: Size, terms: money.Terms, on_progress: OnProgress
 ) -> Evidence:
     """Measure everything of a logged run, from what it keeps: see `gather`."""
-    compared = tracking.find_compared(client, run)
+    compared = runs.find_compared(client, run)
     readable = next((one for one in compared if one.params["candidate"] == SCORECARD), None)
     return gather(
         run,
         _scorer(run),
-        tracking.read_out_of_fold(run.id),
+        runs.read_out_of_fold(run.id),
         as_table(compared),
         (readable.id, _scorer(readable)) if readable else None,
         path,
@@ -150,7 +150,7 @@ def of_run(
 
 
 def _scorer(run: Run) -> Scorer:
-    with tracking.fetch_scorer(run) as folder:
+    with runs.fetch_scorer(run) as folder:
         return load(folder)
 
 
@@ -172,7 +172,7 @@ def gather(
     run, scorer
         What is validated.
     said : polars.DataFrame
-        Its out-of-fold predictions, from ``tracking.read_out_of_fold``.
+        Its out-of-fold predictions, from ``runs.read_out_of_fold``.
     candidates : polars.DataFrame
         All candidates that met the same applications and folds, from ``training.comparison.as_table``.
     readable : (str, Scorer), optional
