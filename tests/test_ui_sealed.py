@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 from gradio import processing_utils
 
-from ui.sealed import Sealed, SealError, seal
+from ui.sealed import IDLE_S, Sealed, SealError, seal
 from ui.uploads import has_room, is_upload
 
 
@@ -49,6 +49,19 @@ def test_only_what_a_component_gives_reaches_its_handler(blocks: Sealed) -> None
         with pytest.raises(gr.Error) as refused:
             asyncio.run(blocks.preprocess_data(event, inputs, None))
         assert refused.value.message == "No."
+
+
+def test_a_page_that_nobody_uses_rests_between_its_looks_for_work(blocks: Sealed, monkeypatch) -> None:
+    seal(blocks)
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        blocks._queue.stopped = len(waits) == 3
+
+    monkeypatch.setattr("gradio.queueing.asyncio.sleep", wait)
+    asyncio.run(blocks._queue.start_processing())
+    assert waits == [IDLE_S] * 3
 
 
 def test_a_component_that_nobody_described_stops_the_start() -> None:

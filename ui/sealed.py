@@ -12,6 +12,9 @@ Written for Gradio 6.31. `seal` tries at every start that each part still does w
 `processing_utils.hash_seed`
     Uploads lie in folders named by a hash of this and of their content. Gradio keeps it in a file beside its
     own code; a secret of this process alone makes the names such that nobody can guess them.
+`Blocks._queue.sleep_when_free`
+    The queue of a page that nobody uses wakes this often, in seconds, to look for work: a thousand times a
+    second as it comes, for each language.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from gradio.exceptions import InvalidPathError
 from ui.uploads import is_upload
 
 logger = logging.getLogger(__name__)
+
+IDLE_S = 0.02  # half of it is what a click waits on average
 
 
 class SealError(RuntimeError):
@@ -79,9 +84,11 @@ def seal(blocks: Sealed) -> None:
         and "preprocess_data" in inspect.getsource(gr.Blocks.process_api)
         and isinstance(processing_utils.hash_seed, bytes)
         and hasattr(blocks, "has_launched")
+        and isinstance(getattr(blocks._queue, "sleep_when_free", None), float)
     ):
         raise SealError(_moved())
     blocks.has_launched = True
+    blocks._queue.sleep_when_free = IDLE_S
     processing_utils.hash_seed = secrets.token_bytes(32)
     before = LocalContext.blocks.get(None)
     LocalContext.blocks.set(blocks)
