@@ -19,6 +19,7 @@ COMMANDS = {
     "python import_model.py": "import_model",
     "python -m ui": "ui.__main__",
     "python -m validation": "validation.__main__",
+    "python -m validation.duties": "validation.duties",
     "python -m monitoring": "monitoring.__main__",
     "python -m scoring.client": "scoring.client.__main__",
     "python -m scoring.portfolio": "scoring.portfolio.__main__",

@@ -178,7 +178,7 @@ def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
             "scoring.scorer": "all",
             "ui": "page",
         },
-        **{"scoring.client": "client", "monitoring": "monitor"},
+        **{"scoring.client": "client", "monitoring": "monitor", "validation": "record"},
         **dict.fromkeys(
             (
                 *("scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"),
