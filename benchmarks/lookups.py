@@ -27,7 +27,7 @@ from sqlalchemy import MetaData, UniqueConstraint, insert, text, update
 
 from benchmarks.results import record
 from scoring.decisions import Filter, Follower, Index, IndexFault, by_event, page, place_of, schema
-from scoring.decisions.follower import microseconds, waits
+from scoring.decisions.gathered import microseconds, waits
 from scoring.decisions.schema import unpacked
 from scoring.inference_log import Entry, InferenceLog, identity
 

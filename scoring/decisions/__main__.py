@@ -162,6 +162,11 @@ def retire(asked: IndexAsked) -> None:
     Exit codes: 0 done, 1 a file of it is not closed yet, 2 no such log, or the index cannot be used.
     """
     with _printed(), asked.follower() as follower:
+        with follower.index.begin() as connection:
+            there = list(connection.scalars(select(schema.instances.c.name).order_by("name")))
+        if (instance := follower.index.instance) not in there:
+            names = ", ".join(repr(name) for name in there) or "none"
+            raise IndexFault(f"the index knows no instance {instance!r} to retire; it knows {names}.")
         count, left = _all(follower), follower.retire()
     console.print(f"{count} records followed into {escape(str(follower.index))}.")
     if left:

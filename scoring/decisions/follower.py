@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,19 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from scoring.decisions import schema
+from scoring.decisions.gathered import Gathered, event_of, microseconds, waits
 from scoring.decisions.index import Index, OtherLogError
 from scoring.decisions.schema import packed
 from scoring.inference_log import (
     SETTLED_S,
     BrokenError,
     Checkpoint,
+    ErasedError,
     FollowedLine,
     Note,
     anchor_of,
+    at,
+    erased_events,
     files,
     follow,
     length,
@@ -36,9 +39,8 @@ from scoring.inference_log import (
 BATCH = 500  # decisions in a transaction; a table has more, and is one
 DOUBTS = 5  # looks in a row: an anchor that is being written can be read in two halves
 BEAT_S = 1.0  # how often it is written down that nothing is missing
+OVERTAKEN = 10  # times in a row by another follower, before who follows looks whether to go on
 DELETED = 20_000  # rows in a transaction: others write in between
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 OUTCOMES = {True: "defaulted", False: "repaid"}
 
 
@@ -46,39 +48,15 @@ class _Overtaken(Exception):
     """Another follower was there."""
 
 
-def microseconds(moment: datetime) -> int:
-    """Return a time as the index keeps it."""
-    return (moment - EPOCH) // MICROSECOND
-
-
-def waits(purpose: str, decision: str, is_asked: bool = False) -> str:
-    """Return the state of a decision's review before anybody reviewed it: who is refused may ask for one.
-
-    ``is_asked``: the model itself asked that a person look.
-    """
-    return "waiting" if purpose == "decision" and (decision == "refused" or is_asked) else "none"
-
-
 @dataclass
 class _File:
     """A file as the index has it, and how it stood when it was looked at last."""
 
     id: int
+    name: str
     place: Checkpoint
     state: str
     seen: tuple[int, ...] = ()
-
-
-@dataclass
-class _Batch:
-    """What was read and is not in the index yet."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    reviews: list[tuple[Note, int]] = field(default_factory=list)
-    outcomes: list[dict[str, Any]] = field(default_factory=list)
-    erased: list[bytes] = field(default_factory=list)
-    set_aside: int = 0
-    after: Checkpoint | None = None
 
 
 class Follower:
@@ -111,9 +89,11 @@ class Follower:
         self._files: dict[str, _File] | None = None  # None: to be read from the index
         self._kinds: dict[tuple[str, ...], int] = {}
         self._names: dict[str, int] = {}
+        self._erased: tuple[frozenset[str], frozenset[bytes]] = (frozenset(), frozenset())
         self._early: set[bytes] = set()  # reviewed or with an outcome, and not there yet
         self._doubts: dict[str, int] = {}
         self._made = ""
+        self._is_to_forget = True  # whoever followed before may have been killed before it was done
         self._beaten = 0.0
 
     def step(self) -> int:
@@ -126,32 +106,43 @@ class Follower:
         LogError
             If the log cannot be read.
         """
-        there, count, began = files(self.folder), 0, self._clock()
-        try:
-            names = set(there)
-            known = self._load(names)
-            for name in dict.fromkeys([*there, *sorted(known)]):
-                if name in known and known[name].state == "whole" and name in names:
-                    continue  # nothing comes any more, and a log of years has thousands of these
-                count += self._one(name)
-            if abs(began - self._beaten) >= BEAT_S:
-                self._beaten = began
-                self._beat(began)
-        except _Overtaken:
-            self._files = None
-        except BaseException:
-            self._files = None  # what is remembered may not be what was committed
-            raise
+        count = 0
+        for _ in range(OVERTAKEN):
+            try:
+                for more in self._look_at_all():
+                    count += more
+            except _Overtaken:
+                self._files = None
+            except BaseException:
+                self._files = None  # what is remembered may not be what was committed
+                raise
+            else:
+                break
         return count
+
+    def _look_at_all(self) -> Iterator[int]:
+        """Follow every file as far as it goes; give how many records each had more."""
+        there, began = files(self.folder), self._clock()
+        names = set(there)
+        known = self._load(names)
+        for name in dict.fromkeys([*there, *sorted(known)]):
+            if name in known and known[name].state == "whole" and name in names:
+                continue  # nothing comes any more, and a log of years has thousands of these
+            yield self._one(name)
+        if abs(began - self._beaten) >= BEAT_S:
+            self._beat(began)
+            self._beaten = began
+            self._is_to_forget = self._is_to_forget and not self.index.forget()
 
     def _beat(self, began: float) -> None:
         """Write down that nothing was missing, and apply what had to wait for another instance."""
         table = schema.instances
         with self.index.begin(is_writing=True) as connection:
-            if self._hold(connection)["made"] != self._made:
-                raise _Overtaken  # the index was made again
+            self._hold(connection)
             own = table.c.name == self.index.instance
-            connection.execute(update(table).where(own).values(followed=int(began * 1e6)))
+            moved = connection.execute(update(table).where(own).values(followed=int(began * 1e6)))
+            if moved.rowcount != 1:
+                raise _Overtaken  # somebody retired this instance, which is there still
             if self._early:
                 self._apply(connection, set(self._early))
 
@@ -167,8 +158,14 @@ class Follower:
         return sorted(left)
 
     def _hold(self, connection: Connection) -> RowMapping:
-        """Keep all other followers out until the end of the transaction."""
-        return connection.execute(select(schema.about).with_for_update()).mappings().one()
+        """Keep all other followers out until the end of the transaction.
+
+        In an index that was made again, files, kinds and names have other numbers than here.
+        """
+        about = connection.execute(select(schema.about).with_for_update()).mappings().one()
+        if about["made"] != self._made:
+            raise _Overtaken
+        return about
 
     def _load(self, there: set[str]) -> dict[str, _File]:
         if self._files is not None:
@@ -190,7 +187,9 @@ class Follower:
         self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
         self._names = {row[0]: row[1] for row in names}
         found = {
-            row["name"]: _File(row["id"], Checkpoint(row["seq"], row["offset"], row["head"]), row["state"])
+            row["name"]: _File(
+                row["id"], row["name"], Checkpoint(row["seq"], row["offset"], row["head"]), row["state"]
+            )
             for row in rows
         }
         if found and not any(name in there or self._is_anchored(name) for name in found):
@@ -200,6 +199,7 @@ class Follower:
                 "this one: `python -m scoring.decisions rebuild`. Of several instances that write one log, "
                 "each has a CREDIT_SCORING_INSTANCE of its own."
             )
+        self._beaten = 0.0  # of an index that is new, or was made again, nothing is said yet
         self._files = found
         return found
 
@@ -270,24 +270,26 @@ class Follower:
             if connection.scalar(there) is not None:
                 raise _Overtaken
             made = connection.execute(insert(schema.files).values(**row).returning(schema.files.c.id))
-            file = self._files[name] = _File(int(made.scalar_one()), start, "open")
+            file = self._files[name] = _File(int(made.scalar_one()), name, start, "open")
         return file
 
     def _mark(self, file: _File, state: str, fault: str | None = None) -> None:
+        own = schema.files.c
+        before = ("open",) if state != "purged" else ("open", "whole", "broken")
         with self.index.begin(is_writing=True) as connection:
-            where = schema.files.c.id == file.id
-            connection.execute(update(schema.files).where(where).values(state=state, fault=fault))
+            self._hold(connection)
+            where = (own.id == file.id, own.state.in_(before))
+            connection.execute(update(schema.files).where(*where).values(state=state, fault=fault))
         file.state = state
 
-    def _batches(self, file: int, lines: Iterator[FollowedLine]) -> Iterator[_Batch]:
-        batch = _Batch()
+    def _batches(self, file: int, lines: Iterator[FollowedLine]) -> Iterator[Gathered]:
+        batch = Gathered()
         try:
             for line in lines:
-                self._add(batch, file, line)
-                batch.after = line.after
-                if len(batch.rows) + len(batch.reviews) + len(batch.outcomes) >= BATCH:
+                batch.add(file, line)
+                if batch.size >= BATCH:
                     yield batch
-                    batch = _Batch()
+                    batch = Gathered()
         except BrokenError:
             if batch.after is not None:  # what came before is as it was written
                 yield batch
@@ -295,63 +297,14 @@ class Follower:
         if batch.after is not None:
             yield batch
 
-    def _add(self, batch: _Batch, file: int, line: FollowedLine) -> None:
-        content = line.content
-        if isinstance(content, str):
-            batch.set_aside += 1
-        elif isinstance(content, Note):
-            if content.kind == "erasure":
-                batch.erased += [packed(str(event)) for event in content.about.get("events", ())]
-            elif content.kind == "review":
-                batch.reviews.append((content, line.start))
-            elif content.kind == "outcome":
-                try:
-                    batch.outcomes.append({**_outcome(content), "file": file, "start": line.start})
-                except (KeyError, TypeError, ValueError):
-                    batch.set_aside += 1
-        elif isinstance(content, dict):
-            batch.rows.append(
-                {
-                    **_said(content, content["audit"]),
-                    "event": packed(content["event_id"]),
-                    "time": microseconds(content["time"]),
-                    "applicant": packed(content["audit"]["applicant"]),
-                    "file": file,
-                    "start": line.start,
-                    "row": None,
-                }
-            )
-        else:
-            part, table = content
-            names = ("event_id", "applicant", "probability_of_default", "threshold", "decision")
-            about = {
-                "model": part.model,
-                "operator": part.operator,
-                "purpose": part.purpose,
-            }
-            moment, asked = microseconds(part.time), set(part.review)
-            for row, said in enumerate(table.select(names).iter_rows(named=True)):
-                if said["applicant"] is None:
-                    continue  # it was erased
-                batch.rows.append(
-                    {
-                        **_said({**said, **about}, {**about, "review": row in asked}),
-                        "event": packed(said["event_id"]),
-                        "time": moment,
-                        "applicant": packed(said["applicant"]),
-                        "file": file,
-                        "start": line.start,
-                        "row": row,
-                    }
-                )
-
-    def _commit(self, file: _File, batch: _Batch) -> int:
+    def _commit(self, file: _File, batch: Gathered) -> int:
         """Bring a batch into the index, with the place behind it."""
         assert batch.after is not None
         count = batch.after.seq - file.place.seq
         with self.index.begin(is_writing=True) as connection:
             place = {"seq": batch.after.seq, "offset": batch.after.offset, "head": batch.after.head}
             first = self._hold(connection)["next"]
+            self._leave_out(file.name, batch)
             ids = (first, first + len(batch.rows) - 1)
             own, whole = schema.files.c, schema.about.c
             if batch.rows:
@@ -385,10 +338,28 @@ class Follower:
             self._early.difference_update(batch.erased)
             if self._early:
                 events = {row["event"] for row in batch.rows + batch.outcomes}
-                events |= {packed(str(note.about.get("event_id"))) for note, _ in batch.reviews}
+                events |= {event_of(note) for note, _ in batch.reviews}
                 self._apply(connection, events & self._early)
+        self._is_to_forget = self._is_to_forget or bool(batch.erased)
         file.place = batch.after
         return count
+
+    def _leave_out(self, name: str, batch: Gathered) -> None:
+        """Leave out what was erased since it was read: another follower may have followed the note of it."""
+        events = erased_events(self.folder, self._key)
+        if events is not self._erased[0]:
+            self._erased = events, frozenset(map(packed, events))
+
+        def is_gone(start: int, row: int | None) -> bool:
+            try:
+                at(self.folder, name, start, row)
+            except ErasedError:
+                return True
+            except ValueError:  # a note, or purged
+                return False
+            return False  # recorded again since, or the note of the erasure comes after this
+
+        batch.leave_out(self._erased[1], is_gone)
 
     def _kind(self, connection: Connection, kind: tuple[str, ...]) -> int:
         if kind not in self._kinds:
@@ -411,7 +382,7 @@ class Follower:
     def _review(self, connection: Connection, note: Note, file: int, start: int) -> None:
         """Keep a review; of two that two machines recorded, the first one counts."""
         about, table = note.about, schema.reviews
-        event, moment = packed(str(about.get("event_id"))), microseconds(note.time)
+        event, moment = event_of(note), microseconds(note.time)
         said = {name: about.get(name) for name in ("verdict", "decision", "reason", "operator")}
         row = {"time": moment, "file": file, "start": start, "is_recorded": True, "is_applied": False, **said}
         before = connection.execute(select(table).where(table.c.event == event)).mappings().one_or_none()
@@ -481,8 +452,10 @@ class Follower:
         for low in range(first, last + 1, DELETED) if first is not None else ():
             some = (own.id >= low, own.id < low + DELETED, own.file == file.id)
             with self.index.begin(is_writing=True) as connection:
+                self._hold(connection)
                 connection.execute(delete(schema.decisions).where(*some))
         with self.index.begin(is_writing=True) as connection:
+            self._hold(connection)
             for noted in (schema.reviews, schema.outcomes):
                 connection.execute(delete(noted).where(noted.c.file == file.id))
         self._mark(file, "purged")
@@ -499,33 +472,3 @@ def once(index: Index, table: Any) -> Any:
     """Return the insertion of rows of which those that are there already are left out."""
     dialect = sqlite if index.is_sqlite else postgresql
     return dialect.insert(table).on_conflict_do_nothing()
-
-
-def _outcome(note: Note) -> dict[str, Any]:
-    """Return an outcome as the index keeps it."""
-    about = note.about
-    return {
-        "event": packed(str(about["event_id"])),
-        "observed_on": date.fromisoformat(about["observed_on"]),
-        "defaulted": bool(about["defaulted"]),
-        "is_applied": False,
-        "time": microseconds(note.time),
-    }
-
-
-def _said(record: Mapping[str, Any], audit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a decision says of itself; ``about`` is the kind that it is of."""
-    purpose = audit.get("purpose") or "decision"
-    decision = record["decision"]
-    return {
-        "about": (
-            record["model"],
-            purpose,
-            decision,
-            waits(purpose, decision, bool(audit.get("review"))),
-            "unknown",
-        ),
-        "operator": audit.get("operator"),
-        "probability_of_default": record["probability_of_default"],
-        "threshold": record["threshold"],
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,13 @@ from scoring.inference_log import LogError
 
 BUSY_S = 5.0  # a writer of SQLite holds the others up for no longer
 CONNECT_S = 5
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "mmap_size=2147483648",
+    "cache_size=-65536",
+    "secure_delete=ON",  # what is deleted is overwritten: a person that was erased is not left in the file
+)
 SCHEMES = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
@@ -144,6 +152,7 @@ class Index:
         if not inspect(connection).has_table(schema.about.name):
             if not is_made:
                 raise MissingError(f"there is no index in {self} yet: `python -m scoring.decisions follow`.")
+            self._must_be_ours(connection)
             make(connection, self.log)
         found = connection.execute(select(schema.about)).mappings().one()
         if found["version"] != schema.VERSION:
@@ -157,6 +166,19 @@ class Index:
                 "make it again for this one: `python -m scoring.decisions rebuild`."
             )
 
+    def _must_be_ours(self, connection: Connection) -> None:
+        """Check that no table of anybody else bears a name of ours: it would be filled, or dropped."""
+        inspector = inspect(connection)
+        there = set(inspector.get_table_names()) & schema.metadata.tables.keys()
+        if schema.about.name in there:
+            columns = {column["name"] for column in inspector.get_columns(schema.about.name)}
+            there = set() if {"version", "log", "made"} <= columns else there
+        if there:
+            raise IndexFault(
+                f"the database {self} has a table {min(there)!r} that is none of an index; give "
+                "CREDIT_SCORING_INDEX a place of its own."
+            )
+
     def remake(self) -> None:
         """Empty the index, whatever log it is of, so that it is filled from the beginning.
 
@@ -168,10 +190,25 @@ class Index:
         self._is_checked = True  # of whatever log: it goes
         try:
             with self.begin(is_made=True) as connection:
+                self._must_be_ours(connection)
                 schema.metadata.drop_all(connection)
                 make(connection, self.log)
         finally:
             self._is_checked = False
+
+    def forget(self) -> bool:
+        """Overwrite what SQLite keeps of deleted rows beside its file; say whether it could be done now."""
+        if not self.is_sqlite or self._engine is None:
+            return True  # PostgreSQL does it when it vacuums
+        with self._engine.connect() as connection:
+            raw: Any = connection.connection.driver_connection
+            try:  # who looks something up at this moment is not waited for
+                raw.execute("PRAGMA busy_timeout=0")
+                return bool(raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1e3)}")
 
     def close(self) -> None:
         """Close its connections."""
@@ -196,7 +233,7 @@ def _engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def tune(connection: Any, _: object) -> None:
         connection.isolation_level = None  # Python's own module would begin too late
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "mmap_size=2147483648", "cache_size=-65536"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

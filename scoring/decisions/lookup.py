@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, true, tuple_
 
 from scoring.decisions import schema
-from scoring.decisions.follower import EPOCH, MICROSECOND, microseconds
+from scoring.decisions.gathered import EPOCH, MICROSECOND, microseconds
 from scoring.decisions.index import Index, IndexFault
 from scoring.decisions.schema import packed, unpacked
 

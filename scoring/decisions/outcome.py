@@ -18,7 +18,7 @@ import polars as pl
 from sqlalchemy import Connection, func, select
 
 from scoring.decisions import schema
-from scoring.decisions.follower import EPOCH, MICROSECOND, microseconds
+from scoring.decisions.gathered import EPOCH, MICROSECOND, microseconds
 from scoring.decisions.index import Index, IndexFault
 from scoring.decisions.lookup import as_of
 from scoring.decisions.review import FOLLOWED_S, LOOK_S

@@ -160,7 +160,7 @@ def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
 
 def verify_file(folder: Path, anchors: Path, name: str, key: bytes) -> list[ChainFault]:
     """Check one file of the log, by its name as it was written, and its tables."""
-    return _verify_name(folder, anchors, name, key, Erasures.load(folder, key)).faults
+    return _verify_name(folder, anchors, name, key, Erasures.now(folder, key)).faults
 
 
 @dataclass

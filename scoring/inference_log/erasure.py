@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from scoring.inference_log.disk import named, read_small
@@ -138,6 +139,23 @@ class Erasures:
                 found.begun |= {table.before for table in erasure.tables}
         return found
 
+    @classmethod
+    def now(cls, folder: Path, key: bytes | None) -> Erasures:
+        """Return what `load` does, read again only when there is another record: for who asks for each line.
+
+        What is returned is shared: it must not be changed.
+        """
+        try:
+            stamp = folder.stat().st_mtime_ns  # a record appears, and is finished, by a rename
+        except FileNotFoundError:
+            return cls()
+        return _loaded(folder, key, stamp, tuple(path.name for path in named(folder, SUFFIX)))
+
+    @cached_property
+    def events(self) -> frozenset[str]:
+        """The decisions that were erased, or are about to be."""
+        return frozenset(event for _, erasure in self.all for event in erasure.events)
+
     def is_right(self, table: str, written: str, digest: str) -> bool:
         """Say whether a table that was written with a SHA-256 is as it must be with the one that it has."""
         steps = dict(self._tables.get(table, {}))
@@ -151,6 +169,11 @@ class Erasures:
         """Return the records that speak of a file or of one of its tables."""
         its = {name, *tables}
         return [path for path, erasure in self.all if its & erasure.files]
+
+
+@lru_cache(8)  # logs that are read at a time, with their key and without
+def _loaded(folder: Path, key: bytes | None, *_standing: object) -> Erasures:
+    return Erasures.load(folder, key)
 
 
 @contextmanager

@@ -63,6 +63,13 @@ class BrokenError(ValueError):
     """A file is not what it was when it was followed, or its records do not follow each other."""
 
 
+class ErasedError(ValueError):
+    """What is asked for was erased."""
+
+    def __init__(self) -> None:
+        super().__init__("it was erased")
+
+
 def identity(key: bytes) -> str:
     """Return what tells a log from another: it comes from its key, and says nothing of it."""
     return signature(key, _INDEX)[:32]
@@ -107,6 +114,11 @@ def anchor_of(anchors: Path, file: str, key: bytes) -> Anchor | None:
         raise BrokenError(str(error)) from None
 
 
+def erased_events(folder: Path, key: bytes | None) -> frozenset[str]:
+    """Return the decisions that were erased, or will be at once: the same object until there are others."""
+    return Erasures.now(folder, key).events
+
+
 def follow(
     folder: Path,
     file: str,
@@ -143,7 +155,7 @@ def follow(
     headers = FileHeaders(path)
 
     def erased() -> Mapping[str, bytes]:
-        return Erasures.load(folder, key).lines[file]
+        return Erasures.now(folder, key).lines.get(file, {})
 
     with suppress(DamagedError), open_log(path, place.offset) as opened:
         for line in _whole(opened):
@@ -221,6 +233,8 @@ def at(folder: Path, file: str, start: int, row: int | None) -> Row:
 
     Raises
     ------
+    ErasedError
+        If it was erased.
     ValueError
         If no such record is there; it says why.
     """
@@ -233,7 +247,9 @@ def at(folder: Path, file: str, start: int, row: int | None) -> Row:
     if isinstance(content, tuple) and row is not None and row < content[1].height:
         for record in records(content[0], not_erased(content[1][row : row + 1])):
             return with_inputs_hash(record)
-        raise ValueError("it was erased")
+        raise ErasedError
+    if isinstance(content, Note) and content.kind == "erased":
+        raise ErasedError
     if isinstance(content, dict):
         return content
     raise ValueError(content if isinstance(content, str) else "it is no decision")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from scoring import decisions
 from scoring.decisions import CursorError, Filter, Found, Index, IndexFault, LateError, MissingError
 from scoring.explanation import explain
-from scoring.inference_log import InferenceLog, at
+from scoring.inference_log import ErasedError, InferenceLog, at
 from scoring.problems import Fault
 from scoring.replay import ReplayError, compare, inputs_of
 from scoring.schema import (
@@ -94,8 +95,10 @@ class RecordedDecisions:
             If the look cannot be recorded: then nobody sees it.
         """
         found = self._asked(lambda: decisions.by_event(self.index, event_id, self._clock()))
-        answer = self._found(found) if found is not None else None
-        applicant = found.applicant if found is not None else None
+        answer = None
+        with suppress(ErasedError):  # the index has not followed yet, and the look must not name the person
+            answer = self._found(found) if found is not None else None
+        applicant = found.applicant if found is not None and answer is not None else None
         self._look(asker, {"event_id": event_id, "applicant": applicant})
         if answer is None:
             raise Rejection("no-such-decision")
@@ -173,6 +176,8 @@ class RecordedDecisions:
             record = at(self.folder, found.file, found.start, found.row)
             if record["event_id"] != found.event_id:
                 raise ValueError("another record stands in its place")
+        except ErasedError:
+            raise
         except ValueError as error:
             if found.instance != self.index.instance:  # which has a disk of its own
                 raise Rejection(

@@ -9,6 +9,7 @@ from tests.torture import (
     clock,
     disk,
     doors,
+    followers,
     hostile,
     inputs,
     instances,
@@ -135,6 +136,12 @@ _ALL = [
         "An erased person is gone everywhere, the others stay, and every change after it is found",
         store.erase,
         2700,
+    ),
+    Row(
+        "followers",
+        "Two followers of one index, killed beside erasures and rebuilds, say what the log says",
+        followers.followers,
+        3600,
     ),
 ]
 ROWS = {row.name: replace(row, number=number) for number, row in enumerate(_ALL, start=1)}
