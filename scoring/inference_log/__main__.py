@@ -28,6 +28,7 @@ from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
 from scoring.inference_log.record import LogError
+from scoring.inference_log.renewal import put_aside
 from scoring.inference_log.renewal import renew as renew_log
 from scoring.inference_log.ship import ship as ship_files
 from scoring.inference_log.shipped import InStore, purge_shipped, verify_shipped
@@ -35,6 +36,7 @@ from scoring.inference_log.store import open_store
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
+CLIENT_DIGITS = 18
 
 
 class Stream(StrEnum):
@@ -61,6 +63,13 @@ LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.callback()(settings.warn_of_unknown)
+
+
+def _whole(text: str) -> int:
+    """Read a client's number as look-ups do: Python would take 1_0 for 10, and digits of any script."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= CLIENT_DIGITS):
+        raise typer.BadParameter("a client's number is written in digits, at most 18.")
+    return int(text)
 
 
 @contextmanager
@@ -272,7 +281,9 @@ def ship(
 
 @app.command(epilog='Example: python -m scoring.inference_log erase --client 100001 --reason "asked for"')
 def erase(
-    client: Annotated[int, typer.Option(help="Number of the client, SK_ID_CURR.")],
+    client: Annotated[
+        int, typer.Option(parser=_whole, metavar="INTEGER", help="Number of the client, SK_ID_CURR.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; it is recorded, so name nobody in it.")],
     log: LogFolder = LOG,
     anchors: Anchors = None,
@@ -289,6 +300,13 @@ def erase(
     Exit codes: 0 erased, 1 nothing is erased because a file is not as it was written, 2 nothing is known of
     the client, or wrong use.
     """
+    place = anchors or anchors_folder(log)
+    for path, _ in put_aside(place, None):
+        errors.print(
+            f"note: {path.parent.name} was put aside when its key was lost, and nobody is found there by a "
+            "number: delete that folder when its retention is over, here and in the log.",
+            highlight=False,
+        )
     with _printed():
         _must_be(log)
         key = pseudonym_key(key_file, is_new_allowed=False)
@@ -300,7 +318,7 @@ def erase(
             with errors.status("Erasing"):
                 done = erase_client(
                     log,
-                    anchors or anchors_folder(log),
+                    place,
                     key,
                     client,
                     reason,

@@ -26,7 +26,16 @@ from scoring.inference_log.disk import lines, named, open_regular, sync_folder, 
 from scoring.inference_log.erasure import SUFFIX, ErasedLine, ErasedTable, Erasure, Erasures, alone
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import NOTE_VERSION
-from scoring.inference_log.packing import DRAFT, DamagedError, log_files, open_log, overwrite
+from scoring.inference_log.packing import (
+    DRAFT,
+    DamagedError,
+    left_plain,
+    log_files,
+    open_log,
+    overwrite,
+    pack,
+    place,
+)
 from scoring.inference_log.record import LogError, strict_json
 from scoring.inference_log.renewal import REASON_LETTERS
 from scoring.inference_log.table import TableEntry, erased, event_ids, rows_of
@@ -34,6 +43,7 @@ from scoring.inference_log.writer import InferenceLog
 
 EVENTS = 500  # that a note names
 _ABOUT_EVENTS = (b'"kind":"review"', b'"kind":"outcome"')
+_KIND_BYTES = 160  # of a line, among which its kind is: after its number and the hash before it
 _KEPT = ("of", "event_id", "decision", "purpose", "header", "verdict", "operator")
 
 
@@ -115,6 +125,8 @@ def erase(
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
     who, done = pseudonym(key, client), Erased()
     with alone(folder):
+        for path in left_plain(folder, anchors, key):
+            _pack(path)  # what a kill left behind an anchor is then seen to be there to stay
         before = Erasures.load(folder, key)
         for path, erasure in before.all:
             if erasure.whose is not None:
@@ -126,8 +138,13 @@ def erase(
             if done.finished:
                 return done
             raise LogError(_unknown(folder, before))
-        if not is_forced and (faults := _faults(folder, anchors, key, plan)):
-            raise FaultyError(faults)
+        try:
+            if not is_forced and (faults := _faults(folder, anchors, key, plan)):
+                raise FaultyError(faults)
+            _must_be_writable(folder, plan)
+        except LogError:
+            _tidy(folder)
+            raise
         moment = now()
         erasure = Erasure(
             f"{moment:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(4)}",
@@ -144,6 +161,37 @@ def erase(
         _write(path, erasure, key)
         _finish(folder, anchors, key, path, erasure, now, done, shipped)
     return done
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the new tables of an erasure that came to no record."""
+    for path in named(folder, DRAFT):
+        path.unlink(missing_ok=True)
+
+
+def _pack(path: Path) -> None:
+    try:
+        pack(path)
+    except OSError as error:
+        raise LogError(
+            f"{path} cannot be packed: {error.strerror or error}; mend that, and say the same command again."
+        ) from error
+
+
+def _must_be_writable(folder: Path, plan: Affected) -> None:
+    """Check what is to be changed before anything is: a part of an erasure is worse than none."""
+    for name in sorted({line.file for line in plan.lines} | {table.file for table in plan.tables}):
+        path = place(folder / name)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        except FileNotFoundError:
+            continue  # it was purged meanwhile
+        except OSError as error:
+            why = "it is a link" if path.is_symlink() else error.strerror
+            raise LogError(
+                f"{path} cannot be overwritten: {why}; let a plain file stand there that this user may "
+                "write. Nothing is erased."
+            ) from error
 
 
 def _unknown(folder: Path, before: Erasures) -> str:
@@ -167,11 +215,12 @@ def affected_by(
         Events of the person that are known from elsewhere.
     """
     plan, day = Affected(list(known)), f"{now:%Y-%m-%d}"
-    for path in named(folder, DRAFT):
-        path.unlink(missing_ok=True)  # of one that was ended before its record was there
-    needle = f'"{who}"'.encode()
+    _tidy(folder)
+    needle, with_notes = f'"{who}"'.encode(), list[Path]()
     for path in log_files(folder):
+        has_notes = False
         for start, line in committed(path, anchors, key):
+            has_notes = has_notes or _is_about_an_event(line)
             if b'"table":' in line:
                 if found := _in_table(folder, line, who, plan.events):
                     plan.tables.append(found)
@@ -180,16 +229,23 @@ def affected_by(
                 about = json.loads(line)
                 if "kind" not in about:
                     plan.events.append(about["event_id"])
+        if has_notes:
+            with_notes.append(path)
     events = set(plan.events)
-    for path in log_files(folder) if events else ():
+    for path in with_notes if events else ():
         for start, line in committed(path, anchors, key):
-            if any(mark in line for mark in _ABOUT_EVENTS) and needle not in line:
+            if _is_about_an_event(line) and needle not in line:
                 if json.loads(line)["about"].get("event_id") not in events:
                     continue
                 if instead := _instead(path.name, start, line, day):
                     plan.lines.append(instead)
     plan.events = list(dict.fromkeys(plan.events))
     return plan
+
+
+def _is_about_an_event(line: bytes) -> bool:
+    start = line[:_KIND_BYTES]
+    return any(mark in start for mark in _ABOUT_EVENTS)
 
 
 def committed(path: Path, anchors: Path, key: bytes) -> Iterator[tuple[int, bytes]]:

@@ -209,6 +209,9 @@ def pack(path: Path) -> bool:
         plain = open_regular(path)
     except OSError:
         return False  # gone, or nothing of ours
+    if path.is_symlink():  # what it leads to would stay as it is
+        plain.close()
+        return False
     with plain:
         if os.fstat(plain.fileno()).st_size > UNPACKED_BYTES:
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.parse import quote
 import polars as pl
 
 from scoring.inference_log.reader import SetAside, of_models
-from scoring.inference_log.store import Store, put_checked
+from scoring.inference_log.store import ShippingError, Store, put_checked
 
 DECISIONS = "decisions"
 PART_ROWS = 32_768  # of an object: with 521 inputs 140 MB are in memory
@@ -128,29 +129,104 @@ def add(store: Store, parts: Sequence[Part]) -> int:
 
 def remove(store: Store, key: str, events: pl.Series, who: str | None = None) -> int:
     """Take events out of an object, and whatever is of a person; return how many were in it."""
-    file = store.opened(key)
-    if file is None:
-        return 0
-    with file:
-        table = pl.read_parquet(file.read())
     gone = pl.col(EVENT).is_in(events.implode()) | pl.col("applicant").eq_missing(pl.lit(who))
-    kept = table.filter(~gone)
-    if kept.height < table.height:
-        put_checked(store, key, content(kept))
-    return table.height - kept.height
+    there = _columns(store, key, EVENT, "applicant")
+    if there is None or not (count := there.filter(gone).height):
+        return 0
+    table = _table(store, key)
+    if table is not None:
+        put_checked(store, key, content(table.filter(~gone)))
+    return count
 
 
 def events_of(store: Store, who: str) -> list[str]:
     """Return the events of a person, by the pseudonym, in a whole store."""
-    from pyarrow import parquet
-
     found: list[str] = []
     for key in sorted(store.keys(DECISIONS)):
-        if (file := store.opened(key)) is not None:
-            with file:
-                table = pl.DataFrame(parquet.read_table(file, columns=[EVENT, "applicant"]))
+        if (table := _columns(store, key, EVENT, "applicant")) is not None:
             found += table.filter(pl.col("applicant") == who)[EVENT].to_list()
     return found
+
+
+def compare(store: Store, keys: Sequence[str], file: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Compare objects with the file of the log that they were made of, a little of both at a time.
+
+    Returns
+    -------
+    list of (str, str)
+        Objects that do not say what the file says, and why.
+    list of str
+        Events of the file that none of them has.
+    """
+    by_model: dict[str, _Compared] = {}
+    for model in dict.fromkeys(key.split("/")[1] for key in keys):
+        by_model[model] = _Compared(store, [key for key in sorted(keys) if key.split("/")[1] == model])
+    missing: list[str] = []
+    for model, table in of_models(file, SetAside()):
+        compared = by_model.setdefault(f"model={quote(model, safe='')}", _Compared(store, []))
+        missing += compared.without(table)
+    for compared in by_model.values():
+        compared.end()
+    return [fault for compared in by_model.values() for fault in compared.wrong], missing
+
+
+class _Compared:
+    """The objects of a model and a file, in whose order they have the file's decisions."""
+
+    def __init__(self, store: Store, keys: Sequence[str]) -> None:
+        self.wrong: list[tuple[str, str]] = []
+        self._store = store
+        self._keys = list(keys)
+        self._key = ""
+        self._left = pl.DataFrame(schema={EVENT: pl.String})
+
+    def without(self, table: pl.DataFrame) -> list[str]:
+        """Compare with the next decisions of the file; return events of these that no object has."""
+        table = table.unique(EVENT, keep="first", maintain_order=True)
+        while True:
+            is_here = self._left[EVENT].is_in(table[EVENT].implode())
+            own = table.filter(pl.col(EVENT).is_in(self._left[EVENT].implode()))
+            both = pl.concat([own, self._left.filter(is_here)], how="diagonal_relaxed")
+            if not both.head(own.height).equals(both.tail(own.height)):
+                self.wrong.append((self._key, "the table does not say what its file says"))
+            table = table.filter(~pl.col(EVENT).is_in(self._left[EVENT].implode()))
+            self._left = self._left.filter(~is_here)
+            if self._left.height or not self._next():
+                return table[EVENT].to_list()
+
+    def end(self) -> None:
+        """Look at what the file did not lead to."""
+        while True:
+            if self._left.height:
+                self.wrong.append(
+                    (self._key, f"the table has {self._left.height} decisions that its file has not")
+                )
+            if not self._next():
+                return
+
+    def _next(self) -> bool:
+        """Take up the next object that can be read."""
+        while self._keys:
+            self._key = self._keys.pop(0)
+            try:
+                found = _table(self._store, self._key)
+            except ShippingError as error:
+                self.wrong.append((self._key, str(error)))
+                continue
+            if found is None:
+                self.wrong.append((self._key, "the table is gone"))
+                continue
+            self._left = found
+            return True
+        return False
+
+
+def all_events(store: Store) -> Iterator[tuple[str, pl.Series]]:
+    """Give the objects of a store with their events; one that cannot be read has none."""
+    for key in sorted(store.keys(DECISIONS)):
+        with suppress(ShippingError):
+            if (events := _events(store, key)) is not None:
+                yield key, events
 
 
 def _beside(store: Store, own: Iterable[str]) -> list[str]:
@@ -163,13 +239,42 @@ def _beside(store: Store, own: Iterable[str]) -> list[str]:
 
 def _events(store: Store, key: str) -> pl.Series | None:
     """Return the events of an object, None if it went meanwhile."""
-    from pyarrow import parquet  # reads one column without the others, wherever the object is
+    found = _columns(store, key, EVENT)
+    return None if found is None else found[EVENT]
+
+
+def _columns(store: Store, key: str, *names: str) -> pl.DataFrame | None:
+    """Return columns of an object, and read no others wherever it is; None if it went meanwhile."""
+    from pyarrow import ArrowException, parquet
 
     file = store.opened(key)
     if file is None:
         return None
     with file:
-        return pl.DataFrame(parquet.read_table(file, columns=[EVENT]))[EVENT]
+        try:
+            return pl.DataFrame(parquet.read_table(file, columns=list(names))).select(names)
+        except (ArrowException, pl.exceptions.PolarsError) as error:
+            raise _harmed(store, key) from error
+
+
+def _table(store: Store, key: str) -> pl.DataFrame | None:
+    """Return an object, None if it went meanwhile."""
+    file = store.opened(key)
+    if file is None:
+        return None
+    with file:
+        try:
+            return pl.read_parquet(file.read())
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _harmed(store, key) from error
+
+
+def _harmed(store: Store, key: str) -> ShippingError:
+    name = key.rpartition("/")[2]
+    return ShippingError(
+        f"in the store {store}, {key} is no Parquet of decisions: it was cut or changed. Remove it and the "
+        f"manifest {name[: -len('.00000.parquet')]}.json, and ship again: what the log has is written anew."
+    )
 
 
 def content(table: pl.DataFrame) -> bytes:
