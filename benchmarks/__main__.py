@@ -23,6 +23,7 @@ PARTS: dict[str, tuple[list[str], list[str]]] = {  # what each is told, and what
         ["--portfolio", "var/demo", "--rounds", "1"],
     ),
     "log": (["--made-by", "make demo"], ["--records", "300"]),
+    "shipping": (["--made-by", "make demo"], ["--records", "500", "--rows", "10000", "--days", "1"]),
     "bulk": ([], ["--rows", "1000", "--rounds", "1"]),
     "bodies": ([], ["--rounds", "1", "--mib", "4"]),
     "servers": ([], ["--quick"]),

@@ -16,13 +16,15 @@ if shutil.which("java") is None:
     pytest.skip("Spark needs Java", allow_module_level=True)
 
 from scoring import features
+from scoring.inference_log.ship import ship
+from scoring.inference_log.store import Folder
 from scoring.portfolio import RunError, running, spark
 from scoring.portfolio.running import NamedScorer
 from scoring.schema import HISTORY
 from scoring.scorer import described_sha256
 from scoring.synthetic import write
 from scoring.tables.buckets import Buckets
-from tests.support import small
+from tests.support import logs, small
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning"
@@ -144,3 +146,27 @@ def test_a_worker_without_the_kernels_fails_by_name(session, portfolio, model, t
     monkeypatch.setattr(spark, "code_files", lambda: without)
     with pytest.raises(RunError, match=r"seven times slower .*not built.*--allow-slow"):
         run(session, portfolio, tmp_path / "out", model)
+
+
+def test_a_shipped_log_is_read_as_the_documents_say_each_event_once(session, tmp_path):
+    key, store = bytes(range(32)), Folder(tmp_path / "store")
+    for worker in ("a", "b"):  # two machines that were sent one request
+        log = logs.write(tmp_path / worker, key, worker=worker)
+        with log.table("0" * 24, "r", "bank", logs.NOON) as table:
+            table.add(*logs.decided(50))
+            table.commit()
+        other = log.under("credit_scoring:new one", ())
+        other.record([logs.entry(9, event_id=f"new-{worker}", features={"age": 44.0})], logs.NOON)
+        log.close()
+        ship(log.folder, log.anchors, key, store, lambda: logs.NOON)
+    place = str(store.root / "decisions")
+    one = session.read.option("basePath", place).parquet(f"{place}/model=credit_scoring%3Aabc")
+    assert one.count() == one.select("event_id").distinct().count() == 12 + 12 + 50
+    assert "ext_mean" in one.columns and "age" not in one.columns
+    every = session.read.option("mergeSchema", True).parquet(place)
+    counted = {
+        (str(row["day"]), row["model"]): row["count"]
+        for row in every.groupBy("day", "model").count().collect()
+    }
+    assert counted == {("2026-11-21", "credit_scoring:abc"): 74, ("2026-11-21", "credit_scoring:new one"): 2}
+    assert every.filter("age = 44.0").count() == 2
