@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from scoring.decisions import Follower, Index, IndexFault, by_event, page, place_of, schema
+from scoring.decisions.__main__ import app
 from scoring.decisions.lookup import Filter
 from scoring.inference_log import audit_table, erased_events, identity, pseudonym, purge
 from scoring.inference_log import erasure as erasures
@@ -180,6 +182,15 @@ def test_an_instance_that_was_retired_and_is_there_still_comes_back(log, two):
     one._beaten = 0.0
     one.step()
     assert page(one.index, Filter(), 9, datetime.now(UTC)).as_of
+
+
+def test_a_name_that_no_instance_has_is_not_retired(log, tmp_path):
+    (tmp_path / "key").write_bytes(KEY)
+    (tmp_path / "key").chmod(0o600)
+    places = ["--log", str(log.folder), "--key-file", str(tmp_path / "key")]
+    assert CliRunner().invoke(app, ["follow", "--once", *places, "--instance", "a"]).exit_code == 0
+    done = CliRunner().invoke(app, ["retire", *places, "--instance", "typo"])
+    assert done.exit_code == 2 and "knows no instance 'typo' to retire; it knows 'a'." in done.stderr
 
 
 def test_many_erasures_are_read_once_and_not_for_each_line(log, two, monkeypatch):

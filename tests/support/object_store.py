@@ -37,6 +37,7 @@ def object_store() -> Iterator[str]:
     (folder / "data").mkdir()
     ports = [f"-{name}.port={_port()}" for name in ("master", "volume", "filer")]
     options = [f"-s3.port={port}", f"-s3.config={folder / 's3.json'}", "-master.volumeSizeLimitMB=64"]
+    options.append("-volume.max=0")  # as many as the disk has room for
     parts = ["server", "-ip=127.0.0.1", f"-dir={folder / 'data'}", "-filer", "-s3", *ports, *options]
     with (folder / "said").open("w") as said:
         server = subprocess.Popen([program, *parts], stdout=said, stderr=said, cwd=folder)
