@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -117,19 +117,12 @@ def look(pool: Pool, reference: Reference, rows: int, windows: int, seed: int) -
 def kinds(pool: Pool, reference: Reference, scorer: Scorer, rows: int, windows: int, seed: int) -> Seen:
     """Explain windows of a pool by undoing; ``first`` counts those whose first cause is of the right kind."""
     seen = Seen()
-    missing = [
-        pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in reference.table.schema.items()
-        if name not in pool.table.columns and name != "decision"
-    ]
-    refused = pl.col(PREDICTION) >= pl.col("threshold")
-    decision = pl.when(refused).then(pl.lit(REFUSED)).otherwise(pl.lit(GRANTED)).alias("decision")
     for number in range(windows):
         taken = pool.window(rows, np.random.default_rng([seed, rows, number]))
         tally = Tally(reference.bins.count(pool.codes[taken]), operations.Operations(rows))
         found = judge(tally, reference).groups
         if found and pool.fault is not None and pool.fault.kinds and not pool.fault.is_repeating:
-            table = pool.table[taken].with_columns(decision, *missing).select(reference.table.columns)
+            table = as_logged(pool.table[taken], reference)
             first = explain(reference, table, found, scorer)[0]
             seen.caught += 1
             seen.first += first.kind in pool.fault.kinds
@@ -145,6 +138,55 @@ def evidently(pool: Pool, reference: Reference, rows: int, seed: int) -> tuple[i
     return (len(found.flagged), found.is_drift) if found else (0, False)
 
 
+def made(applicants: int, seed: int) -> Portfolio:
+    """Return a synthetic portfolio of a seed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / "traffic", applicants, 0, seed)
+        return tables.read(path, "train", columns=features.READS)
+
+
+def as_logged(table: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """Return what was decided in the columns of a reference."""
+    refused = pl.col(PREDICTION) >= pl.col("threshold")
+    decision = pl.when(refused).then(pl.lit(REFUSED)).otherwise(pl.lit(GRANTED)).alias("decision")
+    own = table.with_columns(decision)
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in reference.table.schema.items()
+        if name not in own.columns
+    ]
+    return own.with_columns(missing).select(reference.table.columns)
+
+
+@dataclass
+class Cried:
+    """Windows of unchanged traffic, and those of them that were called drift: the whole, a part, either."""
+
+    windows: int = 0
+    whole: int = 0
+    parts: int = 0
+    either: int = 0
+
+
+def cry(pool: pl.DataFrame, reference: Reference, rows: int, windows: int, seed: int) -> Cried:
+    """Judge windows of unchanged traffic, with their parts."""
+    found, watch, segments = Cried(windows), reference.detector, reference.segments
+    codes = watch.bins.codes(pool)
+    own = pool.select(PREDICTION, "decision", *(one.column for one in segments.dimensions))
+    for number in range(windows):
+        rng = np.random.default_rng([seed, rows, number])
+        taken = rng.choice(len(codes), rows, replace=rows > len(codes))
+        parts = segments.count(own[taken], codes[taken])
+        whole = watch.compare(watch.bins.count(codes[taken])).is_drift
+        part = any(one.is_drift for one in segments.compare(parts))
+        found.whole, found.parts, found.either = (
+            found.whole + whole,
+            found.parts + part,
+            found.either + (whole or part),
+        )
+    return found
+
+
 @refusing
 def main(
     scorer: Annotated[
@@ -156,6 +198,12 @@ def main(
     windows: Annotated[int, typer.Option(help="Windows of each fault and size.", min=1)] = 200,
     clean: Annotated[int, typer.Option(help="Clean windows of each size.", min=1)] = 1_000,
     sizes: Annotated[str, typer.Option(help="Decisions of a window, with commas.")] = "500,1000,5000",
+    references: Annotated[
+        int,
+        typer.Option(help="References, by each of which clean windows and their parts are judged.", min=0),
+    ] = 5,
+    cried: Annotated[str, typer.Option(help="Decisions of those windows, with commas.")] = "500,2000,20000",
+    has_faults: Annotated[bool, typer.Option("--faults/--no-faults", help="Put the faults in.")] = True,
     causes: Annotated[int, typer.Option(help="Windows of each fault that are explained.", min=0)] = 5,
     with_evidently: Annotated[
         bool,
@@ -172,11 +220,10 @@ def main(
     console, started = Console(width=140), perf_counter()
     model, reference = Scorer.load(scorer), read_reference(scorer)
     lengths = [int(size) for size in sizes.split(",")]
-    with tempfile.TemporaryDirectory() as folder:
-        path = write(Path(folder) / "traffic", applicants, 0, seed)
-        portfolio = tables.read(path, "train", columns=features.READS)
+    portfolio = made(applicants, seed)
     again = f"python -m benchmarks.monitor --scorer DIR/scorer --applicants {applicants} --windows {windows}"
     again += f" --clean {clean} --sizes {sizes} --causes {causes} --seed {seed}"
+    again += f" --references {references} --cried {cried}"
     columns = ("first origin", "right kind", "Evidently", "its verdict")
     shown = Table("fault", *(f"{rows:,}" for rows in lengths), *columns)
 
@@ -184,6 +231,31 @@ def main(
         if keep:
             record(f"monitor: {name}", figure, "share", target, is_met, again, FILE)
 
+    if references:
+        traffic = decided(portfolio, model)
+        total = {int(size): Cried() for size in cried.split(",")}
+        for number in range(references):
+            table = as_logged(decided(made(applicants, seed + 100 + number), model), reference)
+            other = replace(reference, table=table)
+            for rows, sum_ in total.items():
+                one = cry(
+                    as_logged(traffic, reference), other, rows, max(clean // references, 1), seed + number
+                )
+                for field in ("windows", "whole", "parts", "either"):
+                    setattr(sum_, field, getattr(sum_, field) + getattr(one, field))
+                console.print(f"reference {number + 1}, {rows:,} decisions: {sum_}", highlight=False)
+        for rows, sum_ in total.items():
+            for what, count in (
+                ("whole", sum_.whole),
+                ("parts", sum_.parts),
+                ("whole or parts", sum_.either),
+            ):
+                share = count / sum_.windows
+                label = f"{sum_.windows} clean windows of {rows:,} decisions, {references} references, {what}"
+                said(f"{label}: called drift", share, TARGET_FALSE, share <= TARGET_FALSE)
+    if not has_faults:
+        console.print(f"{perf_counter() - started:.0f} s")
+        return
     for pool in pools(portfolio, model, reference, seed, only):
         name, cells = pool.fault.name if pool.fault else "clean traffic", []
         firsts = [0, 0]

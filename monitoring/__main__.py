@@ -18,10 +18,13 @@ from monitoring import outcomes, reading, runs
 from monitoring.judgement import MIN_ROWS, judge
 from monitoring.kept import recall, remember
 from monitoring.ledger import Ledger, LedgerError
+from monitoring.limits import limits
 from monitoring.outcomes import estimate, watch
 from monitoring.reading import Selected
+from monitoring.realised import realised
 from monitoring.reference import PREDICTION, InputError, Reference, read_reference
 from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
+from monitoring.retraining import propose
 from monitoring.windows import STALE_DAYS, Window, judged, latest
 from monitoring.words import Said
 from scoring import settings
@@ -153,7 +156,7 @@ def run(
         asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
         report = _selected(asked, events) if events is not None else _watched(asked, to, window, stale_days)
         if ended is not None:
-            report = replace(report, watched=watch(outcomes.read(ended), tag or ""))
+            report = _with_outcomes(report, outcomes.read(ended))
         written = runs.write(report, to)
     except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -259,11 +262,15 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     if rows.is_empty():
         return report
     costs = model.costs if model is not None else COSTS
+    calibrator = report.reference.calibrator
     sides = [
-        estimate(side[PREDICTION], side["decision"] == REFUSED, costs)
+        estimate(side[PREDICTION], side["decision"] == REFUSED, costs, calibrator)
         for side in (rows, report.reference.table)
     ]
     report = replace(report, estimates=(sides[0], sides[1]))
+    if report.judgement is not None and report.judgement.rows:
+        report = replace(report, limits=limits(report.reference, report.judgement.rows))
+    report = replace(report, proposal=propose(report.reference, rows, None, report.model or "", costs))
     if not asked.has_evidently:
         return report
     # It takes seconds to import: help, errors and thin windows need not wait for it.
@@ -272,6 +279,17 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     weight = report.reference.importance
     top = sorted(weight, key=lambda name: -weight[name])[:TOP]
     return replace(report, evidently=attach(report.reference.table, rows, [PREDICTION, *top]))
+
+
+def _with_outcomes(report: Report, decided: pl.DataFrame) -> Report:
+    """Add how loans ended: the bet, vintages, what so many outcomes show, and a retraining they ask for."""
+    reference, model = report.reference, report.model or ""
+    known = watch(decided, model)
+    report = replace(report, watched=known, realised=realised(decided, model))
+    if report.judgement is not None and report.judgement.rows:
+        report = replace(report, limits=limits(reference, report.judgement.rows, known.known))
+    proposal = propose(reference, reference.table.clear(), decided, model)
+    return report if proposal is None else replace(report, proposal=proposal)
 
 
 def _notes(

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from monitoring.reference import InputError
+from monitoring.errors import InputError
 from scoring.decision import COSTS, REFUSED, Costs
 
 Vector = NDArray[np.float64]
@@ -22,7 +22,8 @@ Vector = NDArray[np.float64]
 # Times the scores' odds, and which part of the capital bets on it: most on what lenders fear.
 STAKES = {0.6: 0.1, 1.3: 0.2, 1.5: 0.5, 2.0: 0.2}
 ALARM = 100.0  # capital: right scores reach it in at most one life of a hundred (Ville 1939)
-NEEDED = ("time", "model", "decision", "probability_of_default", "outcome", "observed_on")
+STEPS, EXTREME = 12, 1e-6  # of Newton; scores are read as within [EXTREME, 1 - EXTREME]
+NEEDED = ("event_id", "time", "model", "decision", "probability_of_default", "outcome", "observed_on")
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,54 @@ class Estimate:
         Per 1,000 applications, in lost good clients.
     auc : float, optional
         None where all scores are 0, or 1.
+    apart : float
+        Default rate that outcomes of the reference lead one to expect, less the mean score.
     """
 
     default_rate: float
     cost: float
     auc: float | None
+    apart: float = 0.0
 
 
-def estimate(probability: ArrayLike, is_refused: ArrayLike, costs: Costs = COSTS) -> Estimate:
+@dataclass(frozen=True)
+class Calibrator:
+    """What outcomes of the reference make of a score: log-odds times ``slope`` plus ``intercept`` (Platt)."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @classmethod
+    def of(cls, probability: ArrayLike, outcome: ArrayLike) -> Calibrator:
+        """Fit it; of one kind of outcome only it changes nothing."""
+        p, y = np.asarray(probability, dtype=float), np.asarray(outcome, dtype=float)
+        if not 0 < y.sum() < len(y):
+            return cls()
+        x = np.stack([_log_odds(p), np.ones(len(p))], axis=1)
+        weights = np.array([1.0, 0.0])
+        for _ in range(STEPS):
+            fitted = 1 / (1 + np.exp(-x @ weights))
+            curvature = (x * (fitted * (1 - fitted))[:, None]).T @ x + EXTREME * np.eye(2)
+            weights = weights + np.linalg.solve(curvature, x.T @ (y - fitted))
+        return cls(float(weights[0]), float(weights[1]))
+
+    def __call__(self, probability: ArrayLike) -> Vector:
+        """Return probabilities as outcomes had them."""
+        odds = self.slope * _log_odds(np.asarray(probability, dtype=float)) + self.intercept
+        return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _log_odds(p: Vector) -> Vector:
+    inside = np.clip(p, EXTREME, 1 - EXTREME)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def estimate(
+    probability: ArrayLike,
+    is_refused: ArrayLike,
+    costs: Costs = COSTS,
+    calibrator: Calibrator | None = None,
+) -> Estimate:
     """Estimate without outcomes (confidence-based performance estimation, CBPE).
 
     Parameters
@@ -53,8 +94,11 @@ def estimate(probability: ArrayLike, is_refused: ArrayLike, costs: Costs = COSTS
         Calibrated; at least one.
     is_refused : array-like of bool of shape (n,)
     costs : Costs
+    calibrator : Calibrator, optional
+        What outcomes of the reference make of the scores; without it they are taken as they are.
     """
-    p, refused = np.asarray(probability, dtype=float), np.asarray(is_refused, dtype=bool)
+    said, refused = np.asarray(probability, dtype=float), np.asarray(is_refused, dtype=bool)
+    p = said if calibrator is None else calibrator(said)
     cost = np.where(refused, costs.false_positive * (1 - p), costs.false_negative * p).mean()
     p_sorted = np.sort(p)
     bad, good = p_sorted, 1 - p_sorted
@@ -65,7 +109,8 @@ def estimate(probability: ArrayLike, is_refused: ArrayLike, costs: Costs = COSTS
     itself = float((bad * good).sum())
     right = float((bads * (below + goods / 2)).sum()) - itself / 2
     pairs = float(bad.sum() * good.sum()) - itself
-    return Estimate(float(p.mean()), float(1_000 * cost), right / pairs if pairs > 0 else None)
+    found = right / pairs if pairs > 0 else None
+    return Estimate(float(p.mean()), float(1_000 * cost), found, float(p.mean() - said.mean()))
 
 
 def capital(outcome: ArrayLike, probability: ArrayLike) -> Vector:
@@ -94,13 +139,15 @@ class Watched:
     Attributes
     ----------
     known, awaited : int
-        Decisions with an outcome, and granted ones without.
+        Decisions whose outcome counts, and granted ones without one.
     defaults, expected : float
         Defaults among the known ones, and what their scores expect.
     capital : float
         The largest that the bet ever had.
     alarm : int, optional
         After how many outcomes it passed `ALARM`.
+    early : int
+        Outcomes that are known before their turn, and wait.
     """
 
     known: int
@@ -109,6 +156,7 @@ class Watched:
     expected: float
     capital: float
     alarm: int | None
+    early: int = 0
 
 
 def watch(decided: pl.DataFrame, model: str) -> Watched:
@@ -121,15 +169,43 @@ def watch(decided: pl.DataFrame, model: str) -> Watched:
     model : str
     """
     own = decided.filter(pl.col("model") == model)
-    known = own.filter(pl.col("outcome") != "unknown").sort("observed_on", "time", "event_id")
-    y = (known["outcome"] == "defaulted").to_numpy().astype(float)
-    p = known["probability_of_default"].to_numpy()
+    ripe = matured(decided, model)
+    known = own.filter(pl.col("outcome") != "unknown").height
+    y, p = ripe["y"].to_numpy(), ripe["probability_of_default"].to_numpy()
     grown = capital(y, p) if len(y) else np.zeros(1)
     passed = np.flatnonzero(grown >= np.log(ALARM))
     awaited = own.filter((pl.col("outcome") == "unknown") & (pl.col("decision") != REFUSED)).height
     most = float(np.exp(min(float(grown.max()), 50.0)))
     alarm = int(passed[0]) + 1 if len(passed) else None
-    return Watched(len(y), awaited, int(y.sum()), float(p.sum()), most, alarm)
+    return Watched(len(y), awaited, int(y.sum()), float(p.sum()), most, alarm, known - len(y))
+
+
+def matured(decided: pl.DataFrame, model: str) -> pl.DataFrame:
+    """Return the outcomes of a model's decisions that may be judged by now, in the order of their turn.
+
+    A default is known months before a repaid loan is: who counted outcomes as they come would see a crowd of
+    defaults first. So each waits for its turn, the usual age of a repaid loan when that is known, and those
+    whose turn has not come are left out. A column ``y`` is added: 1 = defaulted.
+
+    Parameters
+    ----------
+    decided : polars.DataFrame
+        As ``python -m scoring.outcomes export`` writes it.
+    model : str
+    """
+    known = decided.filter((pl.col("model") == model) & (pl.col("outcome") != "unknown")).with_columns(
+        y=(pl.col("outcome") == "defaulted").cast(pl.Float64), _day=pl.col("time").dt.date()
+    )
+    age = (pl.col("observed_on") - pl.col("_day")).dt.total_days()
+    usual = known.filter(pl.col("y") == 0).select(age.median()).item()
+    turn = pl.max_horizontal("observed_on", pl.col("_day") + pl.duration(days=round(usual or 0)))
+    now = pl.col("observed_on").max()
+    return (
+        known.with_columns(_turn=turn.cast(pl.Date))
+        .filter(pl.col("_turn") <= now)
+        .sort("_turn", "time", maintain_order=True)
+        .drop("_day", "_turn")
+    )
 
 
 def read(path: Path) -> pl.DataFrame:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
 
 from monitoring.judgement import Judgement
+from monitoring.realised import Interval
 from monitoring.report import DRIFT, Report, evidently, headline, lines, named
 from monitoring.segments import Part
 from monitoring.statistic import FLOOR
@@ -37,8 +38,8 @@ def page(report: Report, code: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
         f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
-        f"{_parts(report, code)}{_windows(report, code)}{_notes(report, code)}{_rule(code)}"
-        "</main></body></html>\n"
+        f"{_parts(report, code)}{_windows(report, code)}{_ended(report, code)}"
+        f"{_notes(report, code)}{_rule(code)}</main></body></html>\n"
     )
 
 
@@ -148,6 +149,50 @@ def _windows(report: Report, code: str) -> str:
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
     return f"<section><h2>{escape(say('windows', code))}</h2>{''.join(parts)}</section>" if parts else ""
+
+
+def _ended(report: Report, code: str) -> str:
+    found = report.realised
+    if found is None or not found.whole.known:
+        return ""
+
+    def interval(one: Interval | None, write: Callable[[float], str]) -> str:
+        if one is None:
+            return ""
+        return say("interval", code, word=write(one.value), **{"from": write(one.low), "to": write(one.high)})
+
+    def share(value: float) -> str:
+        return percent(value, code, 1)
+
+    def digits(value: float) -> str:
+        return language.in_digits(value, code, 3)
+
+    vintages = [
+        (
+            one.start.isoformat(),
+            language.number(one.granted, code),
+            language.number(one.known, code),
+            interval(one.rate, share),
+            "" if one.expected is None else share(one.expected),
+            interval(one.auc, digits),
+            interval(one.cost, digits),
+        )
+        for one in found.vintages
+    ]
+    rolls = [
+        (str(one.days), language.number(one.good, code), interval(one.rate, share)) for one in found.rolls
+    ]
+    heads = ("vintage", "decisions", "known", "defaulted", "expected", "auc", "cost")
+    return (
+        f"<section><h2>{escape(say('vintages', code))}</h2>{_table(heads, vintages, code)}"
+        f"<h3>{escape(say('rolls', code))}</h3>{_table(('age', 'good', 'rolled'), rolls, code)}</section>"
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], code: str) -> str:
+    head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(window: Window, code: str) -> str:

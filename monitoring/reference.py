@@ -13,17 +13,15 @@ from typing import Any
 import polars as pl
 
 from monitoring.bins import Bins, cut
+from monitoring.errors import InputError
 from monitoring.origins import origins_of
+from monitoring.outcomes import Calibrator
 from monitoring.segments import COLUMNS as SEGMENTS_BY
 from monitoring.segments import Segments
 from monitoring.statistic import Detector
 from scoring.tables.decisions import AUDIT, LOGGED
 
 PREDICTION = "probability_of_default"
-
-
-class InputError(ValueError):
-    """The log or the reference cannot be used; the text says which, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +60,14 @@ class Reference:
     def thresholds(self) -> frozenset[float]:
         """Those that its decisions were taken with."""
         return frozenset(self.table["threshold"].drop_nulls())
+
+    @cached_property
+    def calibrator(self) -> Calibrator | None:
+        """What its outcomes make of its scores; None where it was written without them."""
+        target = f"{AUDIT}target"
+        if target not in self.table.columns:
+            return None
+        return Calibrator.of(self.table[PREDICTION], self.table[target])
 
     @cached_property
     def bins(self) -> Bins:

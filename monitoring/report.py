@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
+from monitoring.limits import Limits
 from monitoring.outcomes import ALARM, Estimate, Watched
+from monitoring.realised import Realised
 from monitoring.reference import Reference
+from monitoring.retraining import Proposal
 from monitoring.statistic import FLOOR
 from monitoring.windows import Standing, Window, standing
 from monitoring.words import Said, days
@@ -51,6 +54,12 @@ class Report:
         Of the window and of the reference, as the scores expect it.
     watched : Watched, optional
         What outcomes say.
+    realised : Realised, optional
+        How loans ended, by the time of their decision and by their age.
+    limits : Limits, optional
+        What the window cannot show.
+    proposal : Proposal, optional
+        A retraining, where costs have risen.
     """
 
     reference: Reference
@@ -66,6 +75,9 @@ class Report:
     causes: Sequence[Cause] = ()
     estimates: tuple[Estimate, Estimate] | None = None
     watched: Watched | None = None
+    realised: Realised | None = None
+    limits: Limits | None = None
+    proposal: Proposal | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
 
     @property
@@ -133,13 +145,22 @@ class Report:
             values = {"share": now.default_rate, "figure": now.cost}
             values |= {"usual_share": then.default_rate, "other": then.cost}
             yield Said("estimate", values)
+            if self.reference.calibrator is not None:
+                yield Said(
+                    "calibration", {"share": now.default_rate, "other_share": now.default_rate - now.apart}
+                )
         if (found := self.watched) is not None:
             counts = {"n": found.known, "defaults": found.defaults, "awaited": found.awaited}
             yield Said("watched", counts | {"expected": round(found.expected)})
+            if found.early:
+                yield Said("early", {"n": found.early})
             if found.alarm is not None:
                 yield Said("bet_lost", {"n": found.alarm})
             elif found.known:
                 yield Said("bet_open", {"figure": found.capital, "other": ALARM})
+        for part in (self.realised, self.proposal, self.limits):
+            if part is not None:
+                yield from part.said()
 
 
 def parted(judgement: Judgement) -> list[Said]:
@@ -222,6 +243,9 @@ def to_json(report: Report) -> dict[str, Any]:
         if report.estimates is None
         else {name: asdict(one) for name, one in zip(("window", "reference"), report.estimates, strict=True)},
         "outcomes": None if report.watched is None else asdict(report.watched),
+        "realised": None if report.realised is None else _dated(asdict(report.realised)),
+        "limits": None if report.limits is None else asdict(report.limits),
+        "proposal": None if report.proposal is None else _dated(asdict(report.proposal)),
         "notes": [note() for note in report.notes],
         "evidently": None
         if report.evidently is None
@@ -232,6 +256,15 @@ def to_json(report: Report) -> dict[str, Any]:
         },
         "floor": FLOOR,
     }
+
+
+def _dated(said: Any) -> Any:
+    """Return JSON values: days as they are written."""
+    if isinstance(said, dict):
+        return {key: _dated(value) for key, value in said.items()}
+    if isinstance(said, (list, tuple)):
+        return [_dated(value) for value in said]
+    return said.isoformat() if isinstance(said, date) else said
 
 
 def metrics(report: Report) -> str:

@@ -197,6 +197,20 @@ class Detector:
             )
         return effect, evidence, chance
 
+    def sees(self, place: int, counts: Counts) -> bool:
+        """Say whether one input's counts, were all others as usual, make a window drift."""
+        rows = int(counts.sum())
+        chance, both = self.chance(rows), rows * self.rows / (rows + self.rows)
+        own = slice(self.bins.starts[place], self.bins.starts[place] + len(counts))
+        apart, least = counts / rows - self._expected[own], THIN / both
+        known = np.where(self._is_new[own], 0.0, apart)
+        form = (known**2 / np.maximum(self._expected[own], least)).sum()
+        moved = np.cumsum(apart) ** 2 / np.maximum(self._spread[own], least) * self._weights[own]
+        distances = both * np.array([form, moved.sum() if self._is_ordered[place] else 0.0])
+        alone = replace(chance, mean=chance.mean[place], variance=chance.variance[place])
+        effect = ((distances - alone.mean) / both).max()
+        return bool(effect >= FLOOR and alone.evidence(distances).max() > chance.limit)
+
     def _distances(self, shares: Matrix, rows: float) -> Matrix:
         """Return both distances in units of chance, shape (n_names, 2)."""
         starts, least = self.bins.starts, THIN / rows

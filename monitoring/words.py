@@ -107,6 +107,68 @@ TEXTS = texts(
             "A bet against the scores has not won: at most it had {figure} times its stake; it wins at "
             "{other}."
         ),
+        "early": "{n} outcomes are known before their turn, and wait for it.",
+        "calibration": (
+            "By the outcomes of the reference {share} is to be expected; the scores say {other_share}."
+        ),
+        "blind": (
+            "Blind to concept drift: that the same applicants repay otherwise shows in no figure here before "
+            "their outcomes do."
+        ),
+        "limit_inputs": (
+            "With {rows} decisions nine windows in ten show {name} higher by {change}, or lost in {lost} of "
+            "the rows; smaller changes may pass unseen."
+        ),
+        "limit_outcomes": (
+            "With {n} outcomes a default rate higher by {share} shows; less may pass unseen. A test at this "
+            "one moment would show {fixed}: that is the price of looking always."
+        ),
+        "limit_awaited": (
+            "Once the {n} granted loans have their outcomes, a default rate higher by {share} will show; "
+            "less may pass unseen. A test at that one moment would show {fixed}."
+        ),
+        "realised": (
+            "Of the loans whose outcome is known {share} defaulted ({from} to {to}, 95% interval), where "
+            "the scores expect {expected}; that cost {figure} lost good clients per 1,000 ({low} to {high})."
+        ),
+        "realised_auc": "AUC among them: {figure} ({low} to {high}).",
+        "overrides": "People reviewed {reviewed} decisions and granted {n} that had been refused.",
+        "overrides_ended": (
+            "Of {n} such loans with an outcome {share} defaulted ({from} to {to}); below {even} they pay for "
+            "themselves."
+        ),
+        "rejects": (
+            "Outcomes are known of the granted alone: whether the refused would have repaid nobody knows, "
+            "and no figure here speaks of them."
+        ),
+        "retrain_realised": (
+            "Decay: the granted loans cost {share} more than their scores expect, beyond chance. A "
+            "retraining is proposed; this report promotes nothing."
+        ),
+        "retrain_estimated": (
+            "Decay: decisions are expected to cost {share} more than in the reference, beyond chance. A "
+            "retraining is proposed; this report promotes nothing."
+        ),
+        "retrain_on": (
+            "Train on the {n} matured loans since {start} (python -m scoring.outcomes export FILE --inputs) "
+            "beside the applications of before."
+        ),
+        "retrain_saves": (
+            "Tried: corrected by the older two thirds of them, the model would have saved {figure} lost good "
+            "clients per 1,000 ({low} to {high}) on the {n} later ones."
+        ),
+        "retrain_untried": "With {n} matured loans it cannot be tried yet; {least} are needed.",
+        "vintages": "How loans ended, by the time of their decision",
+        "rolls": "By their age: who was good, and defaulted within 90 days",
+        "column_vintage": "Granted from",
+        "column_known": "Known",
+        "column_defaulted": "Defaulted",
+        "column_auc": "AUC",
+        "column_cost": "Cost per 1,000",
+        "column_age": "Age in days",
+        "column_good": "Good",
+        "column_rolled": "Defaulted within 90 days",
+        "interval": "{word} ({from} to {to})",
         # notes
         "others": "{n} decisions of {model}, asked for as {purpose}, are not judged here.",
         "outside": "{n} other decisions of the model are not judged here.",
