@@ -23,7 +23,7 @@ class Origin:
     name : str
         ``AMT_CREDIT``, ``bureau``; of the scores alone: ``probability_of_default``.
     inputs : tuple of str
-        Those that moved and read it, the farthest first.
+        Those that moved and read it: itself, then the farthest first, and pairs after them.
     is_parted : bool
         Nothing moved by itself; what depended on other columns does no longer.
     distance, evidence : float
@@ -118,7 +118,8 @@ def _parted(
 def _origin(
     name: str, inputs: list[str], is_parted: bool, comparison: Comparison, place: Mapping[str, int]
 ) -> Origin:
-    ranked = sorted(inputs, key=lambda one: -comparison.distance[place[one]])
+    # What moved by itself is read first: a pair with it says less, and may be farther.
+    ranked = sorted(inputs, key=lambda one: (one != name, " × " in one, -comparison.distance[place[one]]))
     return Origin(
         name,
         tuple(ranked),

@@ -23,7 +23,10 @@ Vector = NDArray[np.float64]
 STAKES = {0.6: 0.1, 1.3: 0.2, 1.5: 0.5, 2.0: 0.2}
 ALARM = 100.0  # capital: right scores reach it in at most one life of a hundred (Ville 1939)
 STEPS, EXTREME = 12, 1e-6  # of Newton; scores are read as within [EXTREME, 1 - EXTREME]
-NEEDED = ("event_id", "time", "model", "decision", "probability_of_default", "outcome", "observed_on")
+NEEDED = (
+    *("event_id", "time", "model", "decision", "probability_of_default", "threshold", "review"),
+    *("outcome", "observed_on"),
+)
 
 
 @dataclass(frozen=True)

@@ -123,11 +123,7 @@ def realised(decided: pl.DataFrame, model: str, costs: Costs = COSTS) -> Realise
         is_known=pl.col("outcome") != "unknown",
         y=(pl.col("outcome") == "defaulted").cast(pl.Float64),
     )
-    reviewed = (
-        own.filter(pl.col("review").is_in(["confirmed", "otherwise"]))
-        if "review" in own.columns
-        else own.clear()
-    )
+    reviewed = own.filter(pl.col("review").is_in(["confirmed", "otherwise"]))
     over = reviewed.filter((pl.col("review") == "otherwise") & (pl.col("decision") == REFUSED))
     loans = own.filter(pl.col("decision") != REFUSED)
     first, last = loans["day"].min(), loans["day"].max()

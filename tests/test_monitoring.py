@@ -577,6 +577,8 @@ def test_outcomes_that_the_scores_did_not_expect_are_drift(tmp_path: Path, monit
             "model": [TAG] * n,
             "decision": ["granted"] * n,
             "probability_of_default": [0.05] * n,
+            "threshold": [0.09] * n,
+            "review": ["none"] * n,
             "outcome": ["defaulted" if i % 5 == 0 else "repaid" for i in range(n)],
             "observed_on": [date(2027, 1, 1) + timedelta(days=i) for i in range(n)],
         }
@@ -585,6 +587,11 @@ def test_outcomes_that_the_scores_did_not_expect_are_drift(tmp_path: Path, monit
     assert result.exit_code == 1 and not summary["origins"], result.output
     assert "500 outcomes are known, 100 of them defaults; the scores expect 25." in result.output
     assert "a bet against them has won" in result.output
+    assert "Blind to concept drift" in result.output and "promotes nothing" in result.output
+    assert "20.0% defaulted" in result.output and summary["proposal"]["source"] == "realised"
+    assert summary["limits"]["are_known"] and summary["realised"]["whole"]["defaults"] == 100
+    page = (tmp_path / "out" / "latest" / "report.html").read_text()
+    assert "By their age" in page and len(page) < 2**20
     assert summary["estimates"]["window"]["default_rate"] == pytest.approx(0.09, abs=0.02)
     result, _ = monitor(log, "--outcomes", str(log))
     assert result.exit_code == 3 and "scoring.outcomes export" in result.stderr
