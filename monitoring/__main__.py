@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import outcomes, reading, runs
+from monitoring import audited, outcomes, reading, runs
+from monitoring.errors import InputError
 from monitoring.judgement import MIN_ROWS, judge
 from monitoring.kept import recall, remember
 from monitoring.ledger import Ledger, LedgerError
@@ -22,7 +23,7 @@ from monitoring.limits import limits
 from monitoring.outcomes import estimate, watch
 from monitoring.reading import Selected
 from monitoring.realised import realised
-from monitoring.reference import PREDICTION, InputError, Reference, read_reference
+from monitoring.reference import PREDICTION, Reference, read_reference
 from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
 from monitoring.retraining import propose
 from monitoring.windows import STALE_DAYS, Window, judged, latest
@@ -134,6 +135,17 @@ def run(
         Path | None,
         typer.Option("--outcomes", help="What `python -m scoring.outcomes export` wrote: how loans ended."),
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--audit",
+            help="With --outcomes: event_id and groups that no model reads, as gender; Parquet or CSV.",
+        ),
+    ] = None,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(help="Judge the parts that this column makes too. Repeatable."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
     """Run one report."""
@@ -153,10 +165,13 @@ def run(
             found = read_reference(reference, tag)
             scorer = reference if (reference / "booster.txt").is_file() else None
         tag = tag or _only(log)
+        found = replace(found, segments_by=(*found.segments_by, *(segment or ())))
         asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
         report = _selected(asked, events) if events is not None else _watched(asked, to, window, stale_days)
         if ended is not None:
-            report = _with_outcomes(report, outcomes.read(ended))
+            report = _with_outcomes(report, outcomes.read(ended), groups)
+        elif groups is not None:
+            raise InputError("--audit needs --outcomes, what `python -m scoring.outcomes export` wrote.")
         written = runs.write(report, to)
     except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -281,11 +296,13 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     return replace(report, evidently=attach(report.reference.table, rows, [PREDICTION, *top]))
 
 
-def _with_outcomes(report: Report, decided: pl.DataFrame) -> Report:
+def _with_outcomes(report: Report, decided: pl.DataFrame, groups: Path | None) -> Report:
     """Add how loans ended: the bet, vintages, what so many outcomes show, and a retraining they ask for."""
     reference, model = report.reference, report.model or ""
     known = watch(decided, model)
     report = replace(report, watched=known, realised=realised(decided, model))
+    if groups is not None:
+        report = replace(report, audited=audited.audit(decided, audited.read(groups), model, reference))
     if report.judgement is not None and report.judgement.rows:
         report = replace(report, limits=limits(reference, report.judgement.rows, known.known))
     proposal = propose(reference, reference.table.clear(), decided, model)

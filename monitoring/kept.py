@@ -27,8 +27,11 @@ def recall(reference: Reference, ledger: Ledger) -> None:
     found = ledger.kept(key)
     if CELLS not in found:
         bins, usual = reference.bins, reference.segments.usual
-        said = {"axes": [asdict(axis) for axis in bins.axes], "pairs": [asdict(pair) for pair in bins.pairs]}
-        said |= {PARTS: {key: [one.rows, one.refused, one.expected] for key, one in usual.items()}}
+        said: dict[str, Any] = {
+            "axes": [asdict(axis) for axis in bins.axes],
+            "pairs": [asdict(pair) for pair in bins.pairs],
+        }
+        said[PARTS] = {key: [one.rows, one.refused, one.expected] for key, one in usual.items()}
         counts = {"whole": reference.detector.counts}
         counts |= {f"part {key}": one.counts for key, one in usual.items()}
         ledger.keep(key, {CELLS: json.dumps(said).encode(), COUNTS: _packed(**counts)})
@@ -37,7 +40,10 @@ def recall(reference: Reference, ledger: Ledger) -> None:
     bins = Bins(tuple(map(_axis, said["axes"])), tuple(map(_pair, said["pairs"])))
     detector = Detector(bins, lambda: bins.codes(reference.table), counts=counts["whole"])
     segments = Segments(reference.table, bins, lambda: detector.codes, reference.segments_by)
-    usual = {key: PartCount(*one, counts[f"part {key}"]) for key, one in said[PARTS].items()}
+    usual = {
+        key: PartCount(rows, refused, expected, counts[f"part {key}"])
+        for key, (rows, refused, expected) in said[PARTS].items()
+    }
     for name, content in found.items():
         if name not in (CELLS, COUNTS):
             rows, _, part = name.partition(" ")

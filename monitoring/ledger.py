@@ -417,5 +417,8 @@ def _read(
         known["unseen"],
         times[0],
         times[1],
-        {key: PartCount(*one, own) for (key, one), own in zip(known["parts"].items(), cells, strict=True)},
+        {
+            key: PartCount(rows, refused, expected, own)
+            for (key, (rows, refused, expected)), own in zip(known["parts"].items(), cells, strict=True)
+        },
     )

@@ -39,6 +39,7 @@ def page(report: Report, code: str) -> str:
         f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
         f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
         f"{_parts(report, code)}{_windows(report, code)}{_ended(report, code)}"
+        f"{_audited(report, code)}"
         f"{_notes(report, code)}{_rule(code)}</main></body></html>\n"
     )
 
@@ -92,12 +93,12 @@ def _parts(report: Report, code: str) -> str:
 def _part(part: Part, judgements: Sequence[Judgement], code: str) -> str:
     ratio = ""
     if part.ratio is not None and part.usual_ratio is not None:
-        ratio = _beside(*(language.in_digits(one, code, 3) for one in (part.ratio, part.usual_ratio)), code)
+        ratio = _beside(code, *(language.in_digits(one, code, 3) for one in (part.ratio, part.usual_ratio)))
     cells = (
         part.name(code),
         language.number(part.rows, code),
-        _beside(*(percent(one, code, 1) for one in (part.refused / part.rows, part.usual_refused)), code),
-        _beside(*(percent(one, code, 1) for one in (part.expected, part.usual_expected)), code),
+        _beside(code, *(percent(one, code, 1) for one in (part.refused / part.rows, part.usual_refused))),
+        _beside(code, *(percent(one, code, 1) for one in (part.expected, part.usual_expected))),
         ratio,
         ", ".join(part.moved),
     )
@@ -112,7 +113,7 @@ def _part(part: Part, judgements: Sequence[Judgement], code: str) -> str:
     return f'<tr class="{kind}">{body}<td>{_line(shares, part.usual_refused, code)}</td></tr>'
 
 
-def _beside(now: str, usual: str, code: str) -> str:
+def _beside(code: str, now: str, usual: str) -> str:
     return say("beside", code, word=now, other_word=usual)
 
 
@@ -187,6 +188,28 @@ def _ended(report: Report, code: str) -> str:
         f"<section><h2>{escape(say('vintages', code))}</h2>{_table(heads, vintages, code)}"
         f"<h3>{escape(say('rolls', code))}</h3>{_table(('age', 'good', 'rolled'), rolls, code)}</section>"
     )
+
+
+def _audited(report: Report, code: str) -> str:
+    if not report.audited:
+        return ""
+    rows = []
+    for group in report.audited:
+        ratios = [group.ratio] if group.usual_ratio is None else [group.ratio, group.usual_ratio]
+        written = [language.in_digits(one, code, 3) for one in ratios]
+        rows.append(
+            (
+                group.name(code),
+                language.number(group.decisions, code),
+                percent(group.granted.value, code, 1),
+                _beside(code, *written) if len(written) > 1 else written[0],
+                percent(group.expected, code, 1),
+                "" if group.defaulted is None else percent(group.defaulted.value, code, 1),
+                " → ".join(language.in_digits(one, code, 3) for _, one in group.by_quarter[-4:]),
+            )
+        )
+    heads = ("part", "decisions", "granted", "ratio", "expected", "defaulted", "ratio")
+    return f"<section><h2>{escape(say('audited', code))}</h2>{_table(heads, rows, code)}</section>"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], code: str) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitoring.errors import InputError
 from monitoring.ledger import Day, Ledger
-from monitoring.reference import InputError, Reference
+from monitoring.reference import Reference
 from monitoring.tally import Tally, together
 from scoring.inference_log import BrokenError, Checkpoint, LogError, files, length, standing
 from scoring.inference_log.reader import SetAside, inputs_behind, inputs_tables

@@ -143,7 +143,7 @@ def realised(decided: pl.DataFrame, model: str, costs: Costs = COSTS) -> Realise
             reviewed.height,
             over.height,
             known.height,
-            wilson(known["y"].sum(), known.height),
+            wilson(float(known["y"].sum()), known.height),
             costs.threshold,
         ),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from monitoring.audited import Group
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
 from monitoring.limits import Limits
 from monitoring.outcomes import ALARM, Estimate, Watched
@@ -56,6 +58,8 @@ class Report:
         What outcomes say.
     realised : Realised, optional
         How loans ended, by the time of their decision and by their age.
+    audited : sequence of Group
+        Groups that no model reads.
     limits : Limits, optional
         What the window cannot show.
     proposal : Proposal, optional
@@ -76,6 +80,7 @@ class Report:
     estimates: tuple[Estimate, Estimate] | None = None
     watched: Watched | None = None
     realised: Realised | None = None
+    audited: Sequence[Group] = ()
     limits: Limits | None = None
     proposal: Proposal | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
@@ -158,6 +163,7 @@ class Report:
                 yield Said("bet_lost", {"n": found.alarm})
             elif found.known:
                 yield Said("bet_open", {"figure": found.capital, "other": ALARM})
+        yield from chain.from_iterable(group.said() for group in self.audited)
         for part in (self.realised, self.proposal, self.limits):
             if part is not None:
                 yield from part.said()
@@ -244,6 +250,7 @@ def to_json(report: Report) -> dict[str, Any]:
         else {name: asdict(one) for name, one in zip(("window", "reference"), report.estimates, strict=True)},
         "outcomes": None if report.watched is None else asdict(report.watched),
         "realised": None if report.realised is None else _dated(asdict(report.realised)),
+        "audited": [asdict(group) for group in report.audited],
         "limits": None if report.limits is None else asdict(report.limits),
         "proposal": None if report.proposal is None else _dated(asdict(report.proposal)),
         "notes": [note() for note in report.notes],

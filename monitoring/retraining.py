@@ -90,28 +90,21 @@ def propose(
     model : str
     costs : Costs
     """
-    loans = known = None
+    loans = pl.DataFrame()
+    since: date | None = None
     if decided is not None:
-        known = matured(decided, model)
-        loans = known.filter(pl.col("decision") != REFUSED)
-    if loans is not None and loans.height >= LEAST:
+        loans = matured(decided, model).filter(pl.col("decision") != REFUSED)
+        since = next(iter(loans["time"].dt.date().sort()), None)
+    if loans.height >= LEAST:
         y, p = loans["y"].to_numpy(), loans[PREDICTION].to_numpy()
         rise = _risen(costs.false_negative * y, costs.false_negative * p)
         if rise is not None:
-            return _tried(
-                Proposal("realised", rise, loans["time"].dt.date().min(), loans.height),
-                loans,
-                reference,
-                costs,
-            )  # type: ignore[arg-type]
+            return _tried(Proposal("realised", rise, since, loans.height), loans, reference, costs)
     now, then = (_expected(side, costs) for side in (rows, reference.table))
     rise = _risen(now, then, is_paired=False)
     if rise is None:
         return None
-    proposal = Proposal("estimated", rise, None, 0)
-    if loans is None or loans.is_empty():
-        return proposal
-    proposal = Proposal("estimated", rise, loans["time"].dt.date().min(), loans.height)  # type: ignore[arg-type]
+    proposal = Proposal("estimated", rise, since, loans.height)
     return _tried(proposal, loans, reference, costs) if loans.height >= LEAST else proposal
 
 

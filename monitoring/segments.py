@@ -286,7 +286,7 @@ class Segments:
             ranked = moved[np.argsort(-effects[number][moved], kind="stable")]
             names = tuple(self.axes.axes[place].name for place in ranked[:SHOWN])
             treated = self._treated(key, best[dimension.column], parts, z)
-            found.append(Part(dimension.column, value, *treated, moved=names, inputs=len(moved)))
+            found.append(Part(dimension.column, value, **treated, moved=names, inputs=len(moved)))
         return tuple(found)
 
     def _detector(self, key: str) -> Detector:
@@ -322,7 +322,7 @@ class Segments:
 
     def _treated(
         self, key: str, best: str | None, parts: Mapping[str, PartCount], z: float
-    ) -> tuple[Any, ...]:
+    ) -> dict[str, Any]:
         now, then = parts[key], self.usual[key]
         refused = [one.refused / one.rows for one in (now, then)]
         pooled = (now.refused + then.refused) / (now.rows + then.rows)
@@ -344,12 +344,13 @@ class Segments:
                 falls = float(ratios[1] or 0) - float(ratios[0] or 0)
                 if key != best and falls > SHIFT and apart < -z * np.sqrt(variance):
                     alarm = "ratio"
-        return (
-            now.rows,
-            now.refused,
-            refused[1],
-            now.expected / now.rows,
-            then.expected / then.rows,
-            *ratios,
-            alarm,
-        )
+        return {
+            "rows": now.rows,
+            "refused": now.refused,
+            "usual_refused": refused[1],
+            "expected": now.expected / now.rows,
+            "usual_expected": then.expected / then.rows,
+            "ratio": ratios[0],
+            "usual_ratio": ratios[1],
+            "alarm": alarm,
+        }

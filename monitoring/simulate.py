@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from monitoring.reference import InputError
+from monitoring.errors import InputError
 from scoring.client.batch import JobError, score_file
 from scoring.client.files import FileError
 from scoring.client.http import ServiceError

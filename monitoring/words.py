@@ -160,6 +160,8 @@ TEXTS = texts(
         "retrain_untried": "With {n} matured loans it cannot be tried yet; {least} are needed.",
         "vintages": "How loans ended, by the time of their decision",
         "rolls": "By their age: who was good, and defaulted within 90 days",
+        "audited": "Groups that no model reads",
+        "column_granted": "Granted",
         "column_vintage": "Granted from",
         "column_known": "Known",
         "column_defaulted": "Defaulted",

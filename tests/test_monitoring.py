@@ -14,11 +14,12 @@ from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
 from monitoring import attachment
+from monitoring.errors import InputError
 from monitoring.judgement import Finding, Judgement, MovedInput
 from monitoring.operations import Operations, alarms
 from monitoring.page import file_name
 from monitoring.reading import select
-from monitoring.reference import InputError, read_reference
+from monitoring.reference import read_reference
 from monitoring.windows import Window, spans, standing
 from monitoring.words import Said
 from scoring.inference_log import COLUMNS, Entry, InferenceLog

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from monitoring.audited import audit, read
+from monitoring.errors import InputError
 from monitoring.limits import Limits, limits
 from monitoring.outcomes import ALARM, Calibrator, capital, estimate, matured, watch
 from monitoring.realised import auc, realised, wilson
@@ -181,3 +185,23 @@ def test_a_retraining_is_proposed_where_costs_are_expected_to_rise(reference: Re
     assert (found.source, found.loans, found.saved) == ("estimated", 0, None)
     assert propose(reference, people(5_000, 8), None, TAG) is None
     assert COSTS.false_negative == 10
+
+
+def test_a_group_that_no_model_reads_is_audited_by_event(reference: Reference, tmp_path: Path) -> None:
+    table = ended(4_000, 9)
+    is_f = pl.Series(np.random.default_rng(3).random(4_000) < 0.5)
+    refused = pl.when(is_f & (pl.int_range(4_000) % 5 == 0)).then(pl.lit("refused")).otherwise("decision")
+    groups = table.select("event_id", gender=pl.when(is_f).then(pl.lit("F")).otherwise(pl.lit("M")))
+    groups.write_csv(tmp_path / "groups.csv")
+    fair = np.random.default_rng(4).random(reference.table.height) < 0.5
+    known = replace(
+        reference, table=reference.table.with_columns(pl.Series("audit.gender", np.where(fair, "F", "M")))
+    )
+    women, men = audit(table.with_columns(decision=refused), read(tmp_path / "groups.csv"), TAG, known)
+    assert (women.value, women.is_alarm, men.is_alarm, men.ratio) == ("F", True, False, 1.0)
+    assert women.ratio == pytest.approx(0.8, abs=0.02) and women.usual_ratio == pytest.approx(1, abs=0.05)
+    assert len(women.by_quarter) == 8 and women.decisions == is_f.sum()
+    assert not any(one.is_alarm for one in audit(table, groups, TAG, known))
+    groups.drop("event_id").write_csv(tmp_path / "none.csv")
+    with pytest.raises(InputError, match="event_id"):
+        read(tmp_path / "none.csv")
