@@ -70,7 +70,8 @@ def nannyml(python: Path, reference: pl.DataFrame, drawn: list[tuple[str, pl.Dat
             table.select(
                 p=PREDICTION, refused=(pl.col("decision") == REFUSED).cast(pl.Int8), y=TARGET
             ).write_parquet(plain / f"{name}.parquet")
-        call = [python, Path(__file__).with_name("nannyml_cbpe.py"), plain, str(drawn[0][1].height)]
+        script = Path(__file__).with_name("nannyml_cbpe.py")
+        call = [str(python), str(script), folder, str(drawn[0][1].height)]
         call += [str(COSTS.false_negative), str(COSTS.false_positive)]
         done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -86,7 +87,8 @@ def lives(times: float, number: int, seed: int) -> tuple[NDArray[np.int64], NDAr
     each report is late by 20 days in the mean. What is known after two and a half years is bet on. More than
     there are where no alarm was raised.
     """
-    turned, came = [], []
+    turned: list[int] = []
+    came: list[int] = []
     for life in range(number):
         rng = np.random.default_rng([seed, life])
         p = rng.beta(1.2, 14, LABELS)
