@@ -138,7 +138,7 @@ def certainty_of(
         None if is_read else material.readable,
         plan.rules,
         plan.review_share,
-        certain.FURTHER.get(candidate.family.name, 1.0),
+        certain.FURTHER.get(certain.FIRST if plan.is_provisional else candidate.family.name, 1.0),
     )
 
 

@@ -22,7 +22,7 @@ from benchmarks.given import MadeBy, command, refusing
 from scoring import features, tables
 from scoring.counterfactual import POLICY, Advisor, Lever, straight
 from scoring.counterfactual.variations import Rater, Steps, Variations
-from scoring.decision import GRANTED
+from scoring.evidence.recourse import hold, near_refusals
 from scoring.judge import Judge
 from scoring.schema import ApplicationRequest, Counterfactual
 from scoring.scorer import Scorer
@@ -47,8 +47,8 @@ def chosen(scorer: Scorer, portfolio: tables.Portfolio, count: int) -> list[dict
         If there is none.
     """
     default = scorer.probability(features.build(portfolio))
-    rows = np.flatnonzero((default >= scorer.threshold) & (default < 2 * scorer.threshold))[:count]
-    if not len(rows):
+    rows = near_refusals(scorer, default, count)
+    if not rows:
         raise ValueError("no application is refused below twice the threshold; give more of them.")
     return tables.to_requests(portfolio, rows)
 
@@ -73,30 +73,6 @@ def holds(here: Variations, levers: list[Lever], steps: Steps, threshold: float)
     beyond = np.minimum(steps + (steps > 0), [lever.steps for lever in levers])
     risks = here.rate(levers, np.vstack([beyond, straight(steps)]))
     return bool(risks[0] < threshold and (risks[1:] <= risks[1]).all())
-
-
-def applied(request: dict[str, Any], changes: dict[str, float]) -> dict[str, Any]:
-    """Return an application with the changes of an alternative, made anew from its JSON."""
-    changed: dict[str, Any] = json.loads(json.dumps(request))
-    for path, becomes in changes.items():
-        *places, name = path.replace("[", ".").replace("]", "").split(".")
-        record: Any = changed
-        for place in places:
-            record = record[int(place)] if place.isdigit() else record[place]
-        record[name] = becomes
-    return changed
-
-
-def is_true(judge: Judge, request: dict[str, Any], answer: Counterfactual) -> list[bool]:
-    """Say of each alternative whether it is granted with the probability that was said, to the bit."""
-    found = []
-    for one in answer.alternatives:
-        changed = applied(request, {change.field: change.becomes for change in one.changes})
-        (again,) = judge.judge([ApplicationRequest.model_validate(changed)])
-        said = again.said
-        is_same = said["probability_of_default"] == one.probability_of_default
-        found.append(is_same and said["decision"] == GRANTED)
-    return found
 
 
 def dice(python: Path, scorer: Path, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -139,7 +115,7 @@ def main(
     truths = [
         truth
         for request, answer in zip(requests, answers, strict=True)
-        for truth in is_true(judge, request, answer)
+        for truth in hold(judge, request, answer)
     ]
     turned = np.array([answer.outcome == "found" for answer in answers])
     could = np.array([can_be_turned(rater, application, random) for application in applications]) | turned

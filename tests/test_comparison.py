@@ -103,7 +103,22 @@ def test_two_facts_leave_small_cells_empty(comparator, requests):
     one = comparator.compare(asked(requests[0]), "AMT_INCOME_TOTAL", beside="AMT_CREDIT")
     cells = len(one.axes[0]) * len(one.axes[1])
     assert len(one.granted) == len(one.refused) == cells
-    assert all(count == 0 or count >= FEWEST for count in (*one.granted, *one.refused))
+    assert all(count % FEWEST == 0 for count in (*one.granted, *one.refused))
+
+
+def test_what_one_fact_shows_less_the_cells_of_two_tells_nobody_in_an_empty_cell(comparator, requests):
+    """Each cell may hold 49 more than it shows, each bin of one fact five: what is left may be nobody."""
+    facts, looked_at = ("NAME_INCOME_TYPE", "NAME_EDUCATION_TYPE"), 0
+    single = comparator.compare(asked(requests[0]), facts[0])
+    both = comparator.compare(asked(requests[0]), facts[0], beside=facts[1])
+    for side in ("granted", "refused"):
+        cells = np.array(getattr(both, side)).reshape([len(axis) for axis in both.axes])
+        for whole, row in zip(getattr(single, side), cells, strict=True):
+            for place in np.flatnonzero(row == 0):
+                others = np.delete(row, place)
+                assert whole - TENS / 2 - (others + FEWEST - 1).sum() <= 0
+                looked_at += whole > 0
+    assert looked_at
 
 
 def test_a_fact_may_be_compared_with_itself_by_name_only_if_it_is_not_protected():
@@ -131,6 +146,15 @@ def test_a_reference_with_hardly_a_refusal_shows_nothing(scorer, folder, request
     few._granted = np.ones_like(few._granted)
     one = few.compare(asked(requests[0]), "score")
     assert one.granted == one.refused == [] and "too few" in one.text["en"]
+
+
+def test_a_fact_of_words_without_a_level_that_many_have_is_compared_all_the_same(comparator, requests):
+    """Its levels stand together in one bin; a word is never read as a number."""
+    one = comparator.compare(asked({**requests[0], "FLAG_OWN_CAR": "Y"}), "FLAG_OWN_CAR")
+    assert [axis.kind for axis in one.axes[0]] == ["other", "missing"] and one.own == [0]
+    assert "have the same" in one.text["en"] and sum(one.granted) > 0
+    curved = FactBins.of(pl.Series("x", ["a", "b", None], dtype=pl.String), 5)
+    assert (curved.place("c"), curved.size) == (0, 2)
 
 
 def test_edges_are_round_and_levels_that_few_have_stand_together():
@@ -188,6 +212,7 @@ def test_over_http_a_client_is_placed_and_wrong_questions_are_named(tmp_path_fac
 
 def test_the_owner_sees_what_each_threshold_would_do(scorer, folder, reference):
     view = owner_view(scorer, "m", folder)
+    assert view.fairness == []  # this reference was made without the groups
     default = reference["probability_of_default"].to_numpy()
     for cut in view.cuts:
         granted = default < cut.threshold
@@ -201,6 +226,32 @@ def test_the_owner_sees_what_each_threshold_would_do(scorer, folder, reference):
     assert sum(one.importance for one in view.groups) == pytest.approx(
         sum(one.importance for one in view.features)
     )
+
+
+def test_the_owner_sees_on_whom_decisions_fall_and_no_group_of_fewer_than_100(scorer, reference, tmp_path):
+    random = np.random.default_rng(6)
+    n = len(reference)
+    groups = random.choice(["F", "M"], n)
+    groups[:99] = "X"
+    target = (random.random(n) < reference["probability_of_default"].to_numpy()).astype(np.int8)
+    beside = {"audit.gender": groups, "audit.target": target, "audit.fold": np.zeros(n, dtype=np.int8)}
+    reference.with_columns(**{k: pl.Series(v) for k, v in beside.items()}).write_parquet(
+        tmp_path / "reference.parquet"
+    )
+    view = owner_view(scorer, "m", tmp_path)
+    assert {one.name for one in view.fairness} == {"F", "M"}
+    granted = (reference["decision"] == "granted").to_numpy()
+    shares = {name: granted[groups == name].mean() for name in ("F", "M")}
+    for one in view.fairness:
+        own = groups == one.name
+        assert (one.attribute, one.applications % 10) == ("gender", 0)
+        assert one.approved == pytest.approx(shares[one.name])
+        assert one.ratio == pytest.approx(shares[one.name] / max(shares.values()))
+        assert one.good_approved == pytest.approx(granted[own & (target == 0)].mean())
+        assert one.default_rate == pytest.approx(target[own].mean())
+    (in_force,) = [cut for cut in view.cuts if cut.threshold == scorer.threshold]
+    assert in_force.fairness == {"gender": pytest.approx(min(shares.values()) / max(shares.values()))}
+    assert "aucun modèle" in view.text["fr"]
 
 
 @pytest.mark.served

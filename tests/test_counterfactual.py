@@ -255,6 +255,13 @@ def test_a_proposed_amount_is_round_and_hardly_moved(amount, digits):
         assert found >= amount - 0.006 if up else found <= amount + 0.006
 
 
+@pytest.mark.parametrize("amount", [0.004, 1.0, 1e15, 1.7e308])
+def test_no_amount_that_the_door_lets_through_becomes_infinite_when_it_is_made_round(amount):
+    for up in (False, True):
+        (found,) = tidy(np.array([amount]), 3, up)
+        assert np.isfinite(found) and found >= 0
+
+
 amounts = st.none() | st.floats(1, 1e6)
 
 

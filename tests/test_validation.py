@@ -20,9 +20,10 @@ from scoring.evidence.card import Card, CardLine
 from scoring.evidence.completeness import complete
 from scoring.evidence.money import TERMS
 from scoring.evidence.paired import Difference, FoldScores
+from scoring.evidence.recourse import recourses
 from scoring.evidence.sense import Sense
 from scoring.metrics import Measured
-from tests.support.small import scorer
+from tests.support.small import portfolio, scorer
 from tests.support.third import other_words
 from training import runs
 from validation import __main__ as program
@@ -114,6 +115,7 @@ def evidence():
         reviewed=reviews.review(learned, table, y, p, thresholds),
         complete=complete(replace(learned, threshold=0.2), table),
         senses=[Sense("amount", 600, 0.1, 0.02, 0.01)],
+        recourses=recourses(replace(learned, threshold=0.2), portfolio(requests), 12),
         stable=verification.Stable(30, 3, *[Measured(0.8, 0.7, 0.9)] * 4),
         cutoffs=_cutoffs(y, p, exposure, thresholds, 0.35, TERMS),
         strategy=money.strategy(y, p, exposure, points=20, smallest=fairness.SMALLEST),

@@ -18,7 +18,16 @@ from scoring.candidates.coding import Coded
 from scoring.decision import COSTS, GRANT_ALL
 from scoring.evaluation import Evaluation, deal_folds, evaluate, judge
 from scoring.evaluation.checks import Notice, notices
-from scoring.evidence import completeness, description, fairness, money, reviews, stability, verification
+from scoring.evidence import (
+    completeness,
+    description,
+    fairness,
+    money,
+    recourse,
+    reviews,
+    stability,
+    verification,
+)
 from scoring.evidence import sense as common
 from scoring.evidence.alternatives import (
     Alternative,
@@ -48,6 +57,7 @@ OF_A_GROUP = 3  # of them
 MOST_ROUNDS = 200  # trees of a booster of a refit: the sample is small
 SEEDS = 3
 WALKED = 1_000  # applications that are led along what a client can do
+ASKED = 100  # refusals that are asked about what would turn them
 SCORECARD = "scorecard"  # the candidate that a person can compute with pencil and paper
 
 TABLES = ("application", *HISTORY, "cross")  # where features come from; the last reads several
@@ -119,6 +129,7 @@ class Evidence:
     reviewed: reviews.Reviewed | None
     complete: completeness.Complete | None
     senses: list[common.Sense]
+    recourses: recourse.Recourses | None
     cutoffs: Mapping[str, money.MoneyOutcome]
     strategy: list[money.MoneyOutcome]
     scenarios: list[tuple[money.Terms, money.MoneyOutcome]]
@@ -272,6 +283,7 @@ def gather(
         reviewed=reviews.review(scorer, read, y, p, thresholds),
         complete=completeness.complete(scorer, read),
         senses=_senses(scorer, tables.take(portfolio, rows[:WALKED])),
+        recourses=recourse.recourses(scorer, tables.take(portfolio, rows), ASKED),
         cutoffs=_cutoffs(y, p, exposure, thresholds, scorer.threshold, terms),
         strategy=money.strategy(y, p, exposure, terms, 101, SMALLEST),
         scenarios=money.scenarios(y, p, exposure, terms),

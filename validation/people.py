@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scoring.counterfactual import POLICY
 from scoring.evidence.alternatives import TOLERANCE, Alternative
 from scoring.evidence.fairness import Audit, AuditGroup
 from scoring.language import say
@@ -110,7 +111,31 @@ def verdict(evidence: Evidence, language: Language) -> Section:
     if walked:
         columns = tuple(say(f"way:{key}") for key in ("way", "walked", "rose", "higher", "worst"))
         blocks.append(TableBlock(say("way:table"), columns, walked))
+    blocks += _recourses(e, language)
     return section("verdict", language, *blocks)
+
+
+def _recourses(e: Evidence, language: Language) -> list[TableBlock | Facts]:
+    """Say what would turn refusals."""
+    word, share, found = language.say, language.share, e.recourses
+    if found is None:
+        return [Facts((word("turn:none"),))]
+    said = word(
+        "turn:found",
+        n=language.count(found.applications),
+        turned=share(found.turned),
+        held=share(found.held, 0),
+    )
+    if found.size is None:
+        return [Facts((said,))]
+    sized = word("turn:size", size=language.number(found.size, 2))
+    rows = tuple(
+        (say(POLICY[name].title, language.code), share(part, 0)) for name, part in found.by_lever.items()
+    )
+    return [
+        Facts((said, sized)),
+        TableBlock(word("turn:table"), (word("turn:lever"), word("turn:moved")), rows),
+    ]
 
 
 def _stable(e: Evidence, language: Language) -> list[str]:

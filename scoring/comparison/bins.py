@@ -19,31 +19,30 @@ TENS = 10  # counts are rounded to these
 
 @dataclass(frozen=True, eq=False)
 class FactBins:
-    """The bins of a fact: upper edges of equal parts, or levels; the last one is for what is missing."""
+    """The bins of a fact: upper edges of equal parts, or levels; the last one is for what is missing.
+
+    ``is_ordered`` says that it has numbers: a fact of words may have no level that many have.
+    """
 
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
+    is_ordered: bool = True
 
     @classmethod
     def of(cls, values: pl.Series, bins: int) -> FactBins:
         """Return the bins for the values of a whole reference; levels of fewer than 100 have one together."""
         if values.dtype == pl.String:
             counts = values.drop_nulls().value_counts().filter(pl.col("count") >= 2 * FEWEST)
-            return cls(levels=tuple(sorted(counts[values.name].to_list())))
+            return cls(levels=tuple(sorted(counts[values.name].to_list())), is_ordered=False)
         known = values.drop_nulls().to_numpy()
         cuts = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]) if len(known) else []
         # Rounded, so that no edge is the value of one person.
         return cls(edges=tuple(float(f"{cut:.3g}") for cut in np.unique(cuts)))
 
     @property
-    def is_ordered(self) -> bool:
-        """Say whether it has numbers, and not levels."""
-        return not self.levels
-
-    @property
     def size(self) -> int:
         """Number of bins, with that of other levels, and that of what is missing."""
-        return len(self.levels) + 2 if self.levels else len(self.edges) + 2
+        return len(self.edges if self.is_ordered else self.levels) + 2
 
     def places(self, values: pl.Series) -> NDArray[np.intp]:
         """Return the bin of each value."""
@@ -63,13 +62,13 @@ class FactBins:
     def _bin(self, value: Value) -> int:
         if value is None:
             return self.size - 1
-        if self.levels:
+        if not self.is_ordered:
             return self.levels.index(value) if value in self.levels else len(self.levels)
         return int(np.searchsorted(self.edges, float(value), side="left"))
 
     def bins(self) -> list[ValueBin]:
         """Return what the bins are, in their order."""
-        if self.levels:
+        if not self.is_ordered:
             return [
                 *(ValueBin(level=level) for level in self.levels),
                 ValueBin(kind="other"),
@@ -85,12 +84,13 @@ class FactBins:
 def counted(places: Sequence[NDArray[np.integer[Any]]], axes: Sequence[FactBins]) -> list[int]:
     """Return rounded counts of each cell, row by row.
 
-    Two facts make many cells: one of less than 50 is not told from an empty one.
+    Two facts make many small cells. Their counts are cut to fifties, so that one of less is not told from an
+    empty one, nor can it be had from the counts of one fact less the cells beside it.
     """
     cells = np.ravel_multi_index(tuple(places), tuple(axis.size for axis in axes))
     found = np.bincount(cells, minlength=int(np.prod([axis.size for axis in axes])))
     if len(axes) > 1:
-        found = np.where(found < FEWEST, 0, found)
+        return [int(n) for n in FEWEST * (found // FEWEST)]
     return [int(n) for n in TENS * np.rint(found / TENS)]
 
 

@@ -1,25 +1,49 @@
-"""The owner's view: what each threshold would approve and cost, and what the model weighs."""
+"""The owner's view: what each threshold would approve and cost, on whom it falls, what the model weighs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scoring import features
 from scoring.language import Text, by_language, say
-from scoring.schema import OwnerCut, OwnerView, OwnerWeight
+from scoring.schema import OwnerCut, OwnerGroup, OwnerView, OwnerWeight
 from scoring.scorer import REFERENCE, Scorer
+from scoring.scorer.model import Vector
+from scoring.tables.decisions import AUDIT
 
 CUTS = 100  # shares of approvals that are looked at
+SMALLEST = 100  # applications in a group that is shown: below it, nobody could hide
+TARGET, FOLD = AUDIT + "target", AUDIT + "fold"
 NOTE = Text(
     "owner.note",
     "Out of fold, on the reference of the model. Bad rate and cost are what its calibrated probabilities "
-    "expect; fairness by group needs protected attributes, which the reference does not hold: the validation "
-    "pack has it.",
+    "expect. Fairness is how the decisions fell on groups that no model knows of; none of fewer than 100 "
+    "applications is shown, and the validation pack has the intervals.",
 )
+
+
+@dataclass(frozen=True, eq=False)
+class AuditedGroup:
+    """One group of a protected attribute: its probabilities out of fold, rising, with their outcomes."""
+
+    attribute: str
+    name: str
+    default: Vector
+    is_bad: NDArray[np.bool_]
+
+    def granted(self, threshold: float) -> int:
+        """Count those below a threshold."""
+        return int(np.searchsorted(self.default, threshold, side="left"))
+
+    def approved(self, threshold: float) -> float:
+        """Return the share that a threshold would grant."""
+        return self.granted(threshold) / len(self.default)
 
 
 def owner_view(scorer: Scorer, model: str, folder: Path) -> OwnerView:
@@ -33,8 +57,9 @@ def owner_view(scorer: Scorer, model: str, folder: Path) -> OwnerView:
     folder : Path
         Where its reference lies.
     """
-    default = pl.read_parquet(folder / REFERENCE, columns=["probability_of_default"]).to_series().to_numpy()
-    default = np.sort(default)
+    file = folder / REFERENCE
+    default = np.sort(pl.read_parquet(file, columns=["probability_of_default"]).to_series().to_numpy())
+    audited = _audited(file)
     cuts = np.unique([*np.round(np.quantile(default, np.arange(1, CUTS) / CUTS), 4), scorer.threshold])
     groups: dict[str, float] = {}
     for name, weight in scorer.importance.items():
@@ -53,15 +78,62 @@ def owner_view(scorer: Scorer, model: str, folder: Path) -> OwnerView:
         model=model,
         threshold=scorer.threshold,
         applications=len(default),
-        cuts=[_cut(scorer, default, float(cut)) for cut in cuts],
+        cuts=[_cut(scorer, default, audited, float(cut)) for cut in cuts],
         metrics={name: dict(metric) for name, metric in scorer.metrics.items()},
+        fairness=_fairness(audited, scorer.threshold),
         groups=ordered(groups),
         features=ordered(dict(scorer.importance)),
         text=by_language(lambda language: say(NOTE, language)),
     )
 
 
-def _cut(scorer: Scorer, default: np.ndarray[tuple[int], np.dtype[np.float64]], cut: float) -> OwnerCut:
+def _audited(file: Path) -> list[AuditedGroup]:
+    """Return the groups of protected attributes that are large enough; none of a reference without them."""
+    names = [n for n in pl.read_parquet_schema(file) if n.startswith(AUDIT) and n not in (TARGET, FOLD)]
+    if not names:
+        return []
+    table = pl.read_parquet(file, columns=["probability_of_default", TARGET, *names])
+    table = table.sort("probability_of_default")
+    default, is_bad = table["probability_of_default"].to_numpy(), table[TARGET].to_numpy() == 1
+    found = []
+    for name in names:
+        groups = table[name].fill_null("").to_numpy()
+        for group in sorted(set(groups.tolist()) - {""}):
+            rows = groups == group
+            # One without a default, or with nothing else, would tell the outcome of each of its persons.
+            if rows.sum() >= SMALLEST and 0 < is_bad[rows].sum() < rows.sum():
+                attribute = name.removeprefix(AUDIT)
+                found.append(AuditedGroup(attribute, group, default[rows], is_bad[rows]))
+    return found
+
+
+def _fairness(audited: list[AuditedGroup], threshold: float) -> list[OwnerGroup]:
+    """Return how the decisions at a threshold fall on each group."""
+    most = _most(audited, threshold)
+    return [
+        OwnerGroup(
+            attribute=one.attribute,
+            name=one.name,
+            applications=int(round(len(one.default), -1)),
+            approved=one.approved(threshold),
+            ratio=one.approved(threshold) / most[one.attribute] if most[one.attribute] else None,
+            good_approved=float(np.mean(one.default[~one.is_bad] < threshold)),
+            default_rate=float(one.is_bad.mean()),
+            expected=float(one.default.mean()),
+        )
+        for one in audited
+    ]
+
+
+def _most(audited: list[AuditedGroup], threshold: float) -> dict[str, float]:
+    """Return the share granted of the group of each attribute that is granted most often."""
+    found: dict[str, float] = {}
+    for one in audited:
+        found[one.attribute] = max(found.get(one.attribute, 0.0), one.approved(threshold))
+    return found
+
+
+def _cut(scorer: Scorer, default: Vector, audited: list[AuditedGroup], cut: float) -> OwnerCut:
     """Return what a threshold would do; ``default`` is sorted."""
     granted = default[: np.searchsorted(default, cut, side="left")]
     refused = default[len(granted) :]
@@ -72,4 +144,9 @@ def _cut(scorer: Scorer, default: np.ndarray[tuple[int], np.dtype[np.float64]], 
         approved=len(granted) / len(default),
         bad_rate=float(granted.mean()) if len(granted) else None,
         cost_per_1000=1_000 * float(cost) / len(default),
+        fairness={
+            attribute: min(one.approved(cut) / share for one in audited if one.attribute == attribute)
+            for attribute, share in _most(audited, cut).items()
+            if share
+        },
     )

@@ -83,7 +83,9 @@ def tidy(amounts: Numbers, digits: int, up: bool) -> Numbers:
     size = np.floor(np.log10(np.maximum(amounts, 1.0)))
     unit = np.maximum(10.0 ** (size - digits + 1), 0.01)
     whole = np.ceil(amounts / unit - 1e-9) if up else np.floor(amounts / unit + 1e-9)
-    return np.round(whole * unit, 2)
+    with np.errstate(over="ignore"):  # rounding multiplies by a hundred: what is too large for that stays
+        found = np.round(whole * unit, 2)
+    return np.where(np.isfinite(found), found, amounts)
 
 
 def _lever(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import bentoml
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse
 from scoring.comparison.owner import owner_view
 from scoring.features.checks import DECODER
 from scoring.hosting import models, spare, start
+from scoring.scorer import Scorer
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
 from scoring.serving.asgi import App, by_path, with_header
@@ -161,8 +163,12 @@ def _records() -> Any:
 
 def _owner_view() -> bytes:
     decider = _worker().decider
-    folder = models.folder(decider.model)
-    return owner_view(decider.scorer, decider.model, folder).model_dump_json().encode()
+    return _viewed(decider.scorer, decider.model)
+
+
+@lru_cache(maxsize=1)  # it is the same until another model serves
+def _viewed(scorer: Scorer, model: str) -> bytes:
+    return owner_view(scorer, model, models.folder(model)).model_dump_json().encode()
 
 
 async def _at_once(job: Job) -> bytes | Rejection:

@@ -116,6 +116,23 @@ class OwnerCut(Answer):
     approved: float = Field(description="Share that would be granted.", ge=0, le=1)
     bad_rate: float | None = Field(description="Share of defaults expected among them.")
     cost_per_1000: float = Field(description="Expected cost per 1,000 applications, in lost good clients.")
+    fairness: dict[str, float] = Field(
+        description="By protected attribute: share granted of the group that is granted least often, over "
+        "that of the one granted most often."
+    )
+
+
+class OwnerGroup(Answer):
+    """How the decisions fell on one group that no model knows of, out of fold."""
+
+    attribute: str = Field(description="What the groups are of.", examples=["gender", "age"])
+    name: str = Field(description="Of the group, as the data have it.", examples=["F", "30–39"])
+    applications: int = Field(description="Of the reference, rounded to tens.", ge=0)
+    approved: float = Field(description="Share granted at the threshold in force.", ge=0, le=1)
+    ratio: float | None = Field(description="The same over that of the group granted most often.")
+    good_approved: float = Field(description="Share granted of those who repaid.", ge=0, le=1)
+    default_rate: float = Field(description="Share of defaults of all of them.", ge=0, le=1)
+    expected: float = Field(description="Mean probability of default of all of them.", ge=0, le=1)
 
 
 class OwnerWeight(Answer):
@@ -127,7 +144,7 @@ class OwnerWeight(Answer):
 
 
 class OwnerView(Answer):
-    """The model as its owner weighs it: thresholds, measures, importance."""
+    """The model as its owner weighs it: thresholds, measures, fairness, importance."""
 
     model: str = Field(description="Exact tag of the model.", examples=["credit_scoring:3f2a9c01"])
     threshold: float = Field(description="The threshold in force.", ge=0)
@@ -136,6 +153,10 @@ class OwnerView(Answer):
         description="By threshold, the lowest first; the one in force is among them."
     )
     metrics: dict[str, dict[str, float]] = Field(description="Measures of validation, with their intervals.")
+    fairness: list[OwnerGroup] = Field(
+        description="By group of each protected attribute, those of 100 applications or more; empty where "
+        "the reference was made without them."
+    )
     groups: list[OwnerWeight] = Field(description="Groups of features, the weightiest first.")
     features: list[OwnerWeight] = Field(description="Features, the weightiest first.")
     text: dict[str, str] = Field(description="How to read it, by language.")

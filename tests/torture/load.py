@@ -1,4 +1,4 @@
-"""Rows 1 to 4: what the service bears, and how it says no."""
+"""Rows 1 to 4, and 38: what the service bears, and how it says no."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -22,6 +24,8 @@ from tests.torture.traffic import Answer, Pool, Tally
 
 APPLICANTS = 2_000
 CLIENTS, TURNS = 64, 3
+OWNER = "/owner"
+QUESTIONS = ("/counterfactual", "/compare?fact=AMT_INCOME_TOTAL&among=neighbours", "/curve", OWNER)
 
 
 class StockPool(Pool):
@@ -143,32 +147,12 @@ def explain(run: Run) -> None:
     bodies = [json.loads(body)["applications"][0] for body in asked.bodies[:100]]
     batches = [json.dumps({"applications": bodies[i : i + 10]}).encode() for i in range(0, 100, 10)]
 
-    async def beside(server: Server) -> tuple[Tally, int, float]:
-        explained, is_over, started = 0, False, time.perf_counter()
-
-        async def saturate(turn: int) -> None:
-            nonlocal explained
-            caller = traffic.Caller(server.port)
-            while not is_over:
-                answer = await caller.ask("/explain", batches[turn % len(batches)])
-                explained += 10 * (answer.status == 200)
-                turn += 1
-                if answer.status != 200:
-                    await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
-            caller.close()
-
-        full = [asyncio.ensure_future(saturate(turn)) for turn in range(8)]
-        await asyncio.sleep(2)
-        found = await traffic.paced(server.port, asked, 50, seconds)
-        is_over = True
-        await asyncio.gather(*full)
-        return found, explained, time.perf_counter() - started
-
     with served(home) as server:
         warm(server, asked)
         quiet = asyncio.run(traffic.paced(server.port, asked, 50, seconds))
         run.progress(1, 2, "phases")
-        loud, explained, took = asyncio.run(beside(server))
+        loud, answered, took = asyncio.run(beside(server, asked, seconds, ("/explain",), batches))
+        explained = 10 * answered["/explain"]
         alone, before, started = 0, server.cpu_seconds(), time.perf_counter()
         with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as http:
             while time.perf_counter() - started < seconds / 4:
@@ -188,6 +172,59 @@ def explain(run: Run) -> None:
     run.figure("/score not answered 200 meanwhile", loud.errors, "requests", "= 0")
     run.figure("/explain, rows a second of one core", round(core), "rows/s", ">= 100")
     run.figure("/explain, rows a second meanwhile", round(explained / took), "rows/s")
+
+
+async def beside(
+    server: Server, asked: Pool, seconds: float, paths: Sequence[str], batches: Sequence[bytes]
+) -> tuple[Tally, Counter[str], float]:
+    """Ask /score at 50 a second while other paths are as full as they get; count what these answered."""
+    answered, is_over, started = Counter[str](), False, time.perf_counter()
+
+    async def saturate(path: str, turn: int) -> None:
+        caller = traffic.Caller(server.port)
+        while not is_over:
+            if path == OWNER:
+                answer = await caller.ask(path, b"", method="GET")
+            else:
+                answer = await caller.ask(path, batches[turn % len(batches)])
+            answered[path] += answer.status == 200
+            turn += 1
+            if answer.status != 200:
+                await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
+        caller.close()
+
+    each = max(1, 8 // len(paths))
+    full = [asyncio.ensure_future(saturate(path, turn)) for path in paths for turn in range(each)]
+    await asyncio.sleep(2)
+    found = await traffic.paced(server.port, asked, 50, seconds)
+    is_over = True
+    await asyncio.gather(*full)
+    return found, answered, time.perf_counter() - started
+
+
+def questions(run: Run) -> None:
+    """Row 38: all that decides nothing as full as it gets; /score at 50 a second must not feel it."""
+    home, seconds = Home(run.folder / "home"), run.count(40, least=6)
+    asked = pool(home, 400)
+    bodies = [json.loads(body)["applications"][0] for body in asked.bodies[:100]]
+    batches = [json.dumps({"applications": bodies[i : i + 2]}).encode() for i in range(0, 100, 2)]
+    with served(home) as server:
+        warm(server, asked)
+        quiet = asyncio.run(traffic.paced(server.port, asked, 50, seconds))
+        for number, path in enumerate((*QUESTIONS, "all together"), start=1):
+            run.progress(number, len(QUESTIONS) + 1, "questions")
+            paths = QUESTIONS if path == "all together" else (path,)
+            loud, answered, took = asyncio.run(beside(server, asked, seconds, paths, batches))
+            run.figure(
+                f"/score p99 beside a full {path.partition('?')[0]}, against quiet",
+                round(loud.quantile(0.99) / quiet.quantile(0.99), 2),
+                "×",
+                "<= 2",
+                note=f"{quiet.quantile(0.99):.0f} ms quiet, {loud.quantile(0.99):.0f} ms beside it; "
+                f"{sum(answered.values()) / took:.1f} answers a second",
+            )
+            run.figure(f"/score not answered 200 beside {path}", loud.errors, "requests", "= 0")
+            run.figure(f"{path} answered meanwhile", sum(answered.values()), "answers", ">= 1")
 
 
 async def crowd(port: int, asked: Pool, clients: int, seconds: float, path: str = "/score") -> Tally:

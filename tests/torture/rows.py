@@ -143,5 +143,6 @@ _ALL = [
         followers.followers,
         3600,
     ),
+    Row("questions", "Questions that decide nothing leave /score alone", load.questions, 1800),
 ]
 ROWS = {row.name: replace(row, number=number) for number, row in enumerate(_ALL, start=1)}

@@ -80,8 +80,8 @@ class Caller:
         self._reader: _Reader | None = None
         self._used = 0.0
 
-    async def ask(self, path: str, body: bytes, headers: str = "") -> Answer:
-        """Post a JSON body.
+    async def ask(self, path: str, body: bytes, headers: str = "", method: str = "POST") -> Answer:
+        """Post a JSON body, or ask otherwise.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class Caller:
         if started - self._used > IDLE_S:
             self.close()
         head = (
-            f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nx-purpose: test\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nx-purpose: test\r\n"
             "content-type: application/json\r\n"
             f"{headers}content-length: {len(body)}\r\n\r\n"
         )

@@ -36,6 +36,18 @@ WORDS = {
     "review:saved": "What a review saves, by how often the person decides as the outcome would",
     "review:right": "Right in",
     "review:each": "Saved per reviewed case, in lost good clients",
+    "turn:none": "No refusal lies below twice the threshold, so none was asked what would turn it.",
+    "turn:found": (
+        "What would turn a refusal: of {n} below twice the threshold, a change within policy turns {turned}; "
+        "to the others the answer says that none does. Of all changes told, {held} are granted with the very "
+        "probability that was said when they are made and scored again."
+    ),
+    "turn:size": (
+        "The nearest change has a median size of {size}, where 1 is all that policy lets one lever do."
+    ),
+    "turn:table": "What the nearest changes move",
+    "turn:lever": "Lever",
+    "turn:moved": "Of the changes",
     "way:table": "Common sense: the risk along what a client can do, linked facts moved together",
     "way:way": "Way",
     "way:amount": "a smaller loan",
