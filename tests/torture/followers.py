@@ -23,6 +23,7 @@ from scoring.inference_log import (
     verify,
 )
 from tests.support.logs import decided, entry
+from tests.support.running import wait_until
 from tests.torture.instances import an_index
 from tests.torture.run import ROOT, Run
 
@@ -78,6 +79,7 @@ def followers(run: Run) -> None:
 
         running = {"writer": writer(0), "one": begin(*follow), "two": begin(*follow)}
         try:
+            wait_until(lambda: any(folder.glob("*.jsonl")), 120)
             for turn in range(kills):
                 time.sleep(chance.uniform(0.2, 2.0))
                 name = chance.choice(["writer", "one", "two", "one", "two", "rebuild", "erase"])
