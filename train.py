@@ -37,9 +37,13 @@ from scoring.evaluation import Evaluation, OutOfFold, certain, cross_validate, e
 from scoring.evaluation.checks import LeakSuspected, check_auc
 from scoring.evidence.figures import draw_importance
 from scoring.language import ENGLISH
+from scoring.options import flat
+from scoring.portfolio.cluster import Cluster
+from scoring.portfolio.job import RunError
 from scoring.scorer import Scorer
 from scoring.scorer.certainty import Certainty, ReviewRule
 from training import mlflow_store, registry, runs, tracking
+from training.cluster import OnCluster
 from training.comparison import Bar, as_table, show
 from training.lineage import libraries, peak_memory_mib
 from training.material import FIRST_FOLDS, FIRST_ROUNDS, Material, Plan, prepare
@@ -335,9 +339,15 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command(epilog="Example: python train.py --portfolio home-credit-default-risk.zip --protect age")
+@flat
 def main(
+    cluster: Cluster,
     portfolio: Annotated[
-        Path | None, typer.Option(help="Kaggle folder, the Kaggle zip as downloaded, or a folder of Parquet.")
+        str | None,
+        typer.Option(
+            help="Kaggle folder, the Kaggle zip as downloaded, or a folder of Parquet; with Spark also a "
+            "URI, or CATALOG.SCHEMA."
+        ),
     ] = None,
     demo: Annotated[
         int | None, typer.Option(min=1_000, help="Train on so many synthetic applicants instead.")
@@ -393,6 +403,14 @@ def main(
             help="Send to review whose feature is at least (>=) or at most (<=) this. Repeatable.",
         ),
     ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            help="With Spark: folder for the features, which every worker sees. What is in it is not "
+            "computed again.",
+            file_okay=False,
+        ),
+    ] = None,
     is_provisional: Annotated[
         bool,
         typer.Option(
@@ -415,11 +433,17 @@ def main(
     logging.getLogger("scoring.tables.reading").setLevel(logging.ERROR)
     if (portfolio is None) == (demo is None):
         raise typer.BadParameter("give either --portfolio PATH or --demo N.")
+    if cluster.is_spark != (features is not None) or (cluster.is_spark and portfolio is None):
+        raise typer.BadParameter(
+            "--engine spark needs --portfolio and --features; without it leave --features away."
+        )
     if is_provisional:
         folds, most_rounds, compare = FIRST_FOLDS, FIRST_ROUNDS, Compare.champion
     try:
+        if cluster.is_spark:
+            cluster.check()
         plan = Plan(
-            portfolio or make_demo(demo or 0, seed, console),
+            Path(portfolio) if portfolio else make_demo(demo or 0, seed, console),
             folds,
             seed,
             tuple(dict.fromkeys((*DEFAULT_PROTECTED, *(protect or ())))),
@@ -434,6 +458,7 @@ def main(
             is_provisional,
             review_share,
             tuple(ReviewRule.of(text) for text in review_rule or ()),
+            OnCluster(cluster, portfolio, features) if portfolio and features else None,
         )
         run(plan, datetime.now(UTC), console)
     except ValueError as error:
@@ -441,7 +466,7 @@ def main(
             f"[bold red]Nothing is proposed:[/] {escape(str(error))}", highlight=False, soft_wrap=True
         )
         raise typer.Exit(FAILURE if isinstance(error, LeakSuspected) else BAD_INPUT) from error
-    except (mlflow_store.StoreError, OSError) as error:  # the disk is full, or the server went away
+    except (mlflow_store.StoreError, RunError, OSError) as error:  # the disk is full, or the server went away
         errors.print(
             f"[bold red]Broken off:[/] {escape(mlflow_store.why(error))}. "
             "The same command goes on from here.",

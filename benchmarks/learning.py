@@ -102,8 +102,8 @@ def curve(
             line += [str(-(-size // bucket)), str(-(-held_out // bucket))]
             said = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
             a_row = said["peak"] / said["rows"]
-            what = f"training on {size:,} applicants from buckets"
-            is_met = a_row <= MOST_BYTES if size >= 300_000 else None
+            what = f"training on {said['rows']:,} applicants from buckets"  # of whole buckets: about `size`
+            is_met = a_row <= MOST_BYTES if said["rows"] >= 290_000 else None
             record(f"{what}, peak", a_row, "bytes a row", MOST_BYTES, is_met, COMMAND, FILE)
             record(f"{what}, AUC held out", said["auc"], "AUC", None, None, COMMAND, FILE)
             console.print(f"{said['rows']} rows: AUC {said['auc']:.4f}, {a_row:,.0f} bytes a row at the peak")

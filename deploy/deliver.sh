@@ -32,7 +32,7 @@ fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=
     for pair in podman:podman runc:runc mmdebstrap:mmdebstrap netavark:netavark iptables:iptables curl:curl caddy:caddy \
-        promtool:prometheus; do
+        nginx:nginx-light promtool:prometheus; do
         command -v "${pair%%:*}" >/dev/null || [ -x "/usr/lib/podman/${pair%%:*}" ] || missing="$missing ${pair##*:}"
     done
     [ -d /usr/lib/postgresql ] || missing="$missing postgresql"

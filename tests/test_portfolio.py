@@ -18,17 +18,17 @@ from typer.testing import CliRunner
 from scoring import features, inference_log, tables
 from scoring.client.files import Source
 from scoring.judge import Judge
-from scoring.portfolio import RunError, event_id
+from scoring.portfolio import PortfolioRun, RunError, event_id
 from scoring.portfolio.__main__ import app
 from scoring.portfolio.finished import Finished
-from scoring.portfolio.job import Task
+from scoring.portfolio.job import Task, replace
 from scoring.portfolio.pool import Pool
 from scoring.portfolio.running import NamedScorer, run, split
 from scoring.schema import HISTORY, KEY
 from scoring.scorer import Scorer, described_sha256
 from scoring.synthetic import write
 from scoring.tables import TableError, buckets
-from scoring.tables.buckets import BucketPlan, Buckets, bucket_of, finish, lay_out
+from scoring.tables.buckets import POSITION, BucketPlan, Buckets, bucket_of, finish, lay_out
 from tests.support import small
 
 TAG = "credit_scoring:small1"
@@ -253,6 +253,51 @@ def test_another_run_in_the_same_folder_is_refused(portfolio, model, scored) -> 
         run_once(portfolio, scored, "explain", model, buckets=4, run_name="night")
 
 
+def test_what_is_somebody_elses_is_neither_mixed_with_nor_removed(portfolio, tmp_path) -> None:
+    """Buckets in the place of their own tables, ``--fresh`` in a folder that was no run's."""
+    source = shutil.copytree(portfolio, tmp_path / "p")
+    before = contents(source)
+    with pytest.raises(RunError, match="no portfolio in buckets; give a folder that is new or empty"):
+        split(source, source, "test", 1, 2)
+    assert contents(source) == before
+    for name in ("decisions/mine", "manifest.json"):
+        file = tmp_path / "other" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("[1]", encoding="utf-8")
+        with pytest.raises(RunError, match="no run's; give a folder that is new or empty"):
+            PortfolioRun(tmp_path / "other", {"command": "score"}, is_fresh=True)
+        assert file.is_file()
+
+
+def test_a_run_that_is_begun_anew_forgets_the_one_before(tmp_path) -> None:
+    out = tmp_path / "out"
+    for name in ("receipts", "buckets"):
+        (PortfolioRun(out, {"command": "score", "run": "one"}).inner / name).mkdir()
+    (out / "decisions").mkdir()
+    with pytest.raises(RunError, match="another run;"):
+        PortfolioRun(out, {"command": "score", "run": "two"})
+    assert PortfolioRun(out, {"command": "score", "run": "two"}, is_fresh=True).receipts() == {}
+    assert [entry.name for entry in out.iterdir()] == [".job"]
+    (out / ".job" / "job.json").write_text("{half", encoding="utf-8")
+    with pytest.raises(RunError, match=r"job\.json is damaged; give another folder .*--fresh"):
+        PortfolioRun(out, {"command": "score", "run": "two"})
+    PortfolioRun(out, {"command": "score", "run": "two"}, is_fresh=True)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda _: pl.DataFrame({"a": range(9)}).write_parquet("/dev/full"),
+        lambda _: Path("/dev/full").write_text("a", encoding="utf-8"),
+    ],
+    ids=["polars", "python"],
+)
+def test_a_full_disk_is_said_in_a_sentence_and_nothing_half_written_is_left(tmp_path, write) -> None:
+    with pytest.raises(RunError, match=r"no room is left for .*; make room, and the same command goes on"):
+        replace(tmp_path / "part", write)
+    assert not list(tmp_path.iterdir())
+
+
 def test_shares_of_a_portfolio_in_buckets_make_one_run(portfolio, model, scored, tmp_path) -> None:
     laid = tmp_path / "laid"
     split(portfolio, laid, "test", 1, 4)
@@ -292,6 +337,17 @@ def test_features_are_what_the_batch_client_sends(portfolio, laid, tmp_path) -> 
     mine, others = (next(iter(s.chunks(1_000))).table.sort(KEY) for s in (source, direct))
     assert mine.select(others.columns).equals(others)
     source.close()
+
+
+def test_a_training_finds_in_buckets_what_it_reads_of_the_tables(portfolio, tmp_path) -> None:
+    """To the bit and, by their places, in the same order: what Spark computes for `train.py`."""
+    found = laid_out(portfolio, tmp_path / "b", 3, "train")
+    work, _ = Task("training", "training").work()
+    made = pl.concat([work(found.read(n)).tables["training"] for n in range(3)]).sort(POSITION)
+    known = tables.read(portfolio, "train", features.READS)
+    assert made["application"].struct.unnest().equals(known.applications.drop("row"))
+    expected = features.build(known)
+    assert made.select(expected.columns).equals(expected)
 
 
 def test_explanations_add_up_and_name_reasons(laid, model) -> None:

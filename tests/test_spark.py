@@ -5,9 +5,11 @@ pyspark is 400 MB and needs Java, so the suite runs without it: it is skipped wh
 
 import json
 import shutil
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -15,16 +17,19 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: `make scale` in
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java", allow_module_level=True)
 
-from scoring import features
+from scoring import features, tables
 from scoring.inference_log.ship import ship
 from scoring.inference_log.store import Folder
-from scoring.portfolio import RunError, running, spark
+from scoring.portfolio import RunError, lake, running, spark
+from scoring.portfolio.cluster import Cluster
 from scoring.portfolio.running import NamedScorer
 from scoring.schema import HISTORY
 from scoring.scorer import described_sha256
 from scoring.synthetic import write
 from scoring.tables.buckets import Buckets
 from tests.support import logs, small
+from training import material
+from training.cluster import OnCluster
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning"
@@ -43,7 +48,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def session():
-    with spark.session("local[2]", SETTINGS) as found:
+    with lake.session("local[2]", SETTINGS) as found:
         yield found
 
 
@@ -77,9 +82,8 @@ def contents(out: Path) -> dict[str, bytes]:
 
 
 def run(session, source, out, model, **given):
-    lake = spark.Lake(session, str(source))
     given = {"run_name": "night", "buckets": 3} | given
-    return spark.run(session, lake, out, "score", model, lambda: NOW, **given)
+    return spark.run(lake.Lake(session, str(source)), out, "score", model, lambda: NOW, **given)
 
 
 def test_spark_writes_the_bytes_that_the_pool_writes(session, portfolio, pooled, model, tmp_path) -> None:
@@ -170,3 +174,24 @@ def test_a_shipped_log_is_read_as_the_documents_say_each_event_once(session, tmp
     }
     assert counted == {("2026-11-21", "credit_scoring:abc"): 74, ("2026-11-21", "credit_scoring:new one"): 2}
     assert every.filter("age = 44.0").count() == 2
+
+
+def test_a_training_reads_of_a_cluster_what_it_reads_of_this_machine(
+    session, portfolio, tmp_path, monkeypatch
+) -> None:
+    """Features, outcomes, groups and the raw records of some, to the bit and in the order of the tables."""
+
+    def choose(applications: int) -> np.ndarray:
+        return np.array([1, 3, applications - 1])
+
+    @contextmanager
+    def lake_of(_: Cluster, source: str):
+        yield lake.Lake(session, source)
+
+    monkeypatch.setattr(Cluster, "lake", lake_of)
+    found = OnCluster(Cluster("spark"), str(portfolio), tmp_path / "features").read(choose, NOW)
+    here = material.read_here(portfolio, choose)
+    assert found.features.select(here.features.columns).equals(here.features)
+    assert found.outcomes.equals(here.outcomes) and found.groups.equals(here.groups)
+    assert tables.to_requests(found.pool, range(3)) == tables.to_requests(here.pool, range(3))
+    assert (found.pool_rows == here.pool_rows).all() and found.absent == here.absent

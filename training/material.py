@@ -29,6 +29,7 @@ from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
 from scoring.tables import Portfolio
 from training import mlflow_store, runs
+from training.cluster import Choose, OnCluster, Read
 from training.lineage import code_sha256, data_sha256, git_revision, libraries
 
 POOL = 500  # applications kept raw, to choose the golden examples from
@@ -39,7 +40,10 @@ FIRST_FOLDS, FIRST_ROUNDS = 3, 80  # of a provisional model: half a minute, and 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train on, and how. A provisional model gives way to the first that a whole training makes."""
+    """What to train on, and how. A provisional model gives way to the first that a whole training makes.
+
+    Where the portfolio lies on a cluster, ``portfolio`` only names it.
+    """
 
     portfolio: Path
     folds: int = 5
@@ -56,6 +60,7 @@ class Plan:
     is_provisional: bool = False
     review_share: float = MOST
     rules: tuple[ReviewRule, ...] = ()
+    on_cluster: OnCluster | None = None
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -146,16 +151,19 @@ def prepare(plan: Plan, now: datetime) -> Material:
         If a feature knows the outcome, or other applications.
     """
     protected_columns(plan.protect)
-    portfolio = tables.read(plan.portfolio, "train", columns=declared.READS)
-    y = vectorise(portfolio.applications["TARGET"])
-    folds = deal_folds(y, plan.folds, plan.seed)
     names = declared.names(plan.protect)
     check_rules(plan, names)
-    pool_rows = np.sort(np.random.default_rng(plan.seed).permutation(len(y))[:POOL])
-    absent = tables.absent(portfolio)
+
+    def choose(applications: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+        return np.sort(np.random.default_rng(plan.seed).permutation(applications)[:POOL])
+
+    read = plan.on_cluster.read(choose, now) if plan.on_cluster else read_here(plan.portfolio, choose)
+    pool, pool_rows, absent = read.pool, read.pool_rows, read.absent
+    y = vectorise(read.outcomes)
+    folds = deal_folds(y, plan.folds, plan.seed)
     lineage = {
         "created": now.isoformat(timespec="seconds"),
-        "data_sha256": data_sha256(plan.portfolio),
+        "data_sha256": read.sha256,
         "extension": extension.fingerprint(),
         "missing_tables": absent,
         "git_revision": git_revision(),
@@ -165,9 +173,8 @@ def prepare(plan: Plan, now: datetime) -> Material:
         "folds": plan.folds,
         "seed": plan.seed,
     }
-    features, pool = declared.build(portfolio).select(names), tables.take(portfolio, pool_rows)
-    groups = pl.DataFrame(fairness.labels(portfolio.applications))
-    del portfolio  # the records are no longer needed, and they are most of the memory
+    features, groups = read.features.select(names), read.groups
+    del read
     check_alone(features[pool_rows], declared.build(pool).select(names))
     coded = Coded.of(features)
     sources = {name: declared.sources(name) for name in names}
@@ -182,3 +189,13 @@ def prepare(plan: Plan, now: datetime) -> Material:
         notices(features, y, absent, len(declared.TABLES)),
         groups,
     )
+
+
+def read_here(source: Path, choose: Choose) -> Read:
+    """Read a portfolio of this machine; its records, most of the memory, are let go of."""
+    portfolio = tables.read(source, "train", columns=declared.READS)
+    rows = choose(len(portfolio))
+    pool, absent = tables.take(portfolio, rows), tables.absent(portfolio)
+    outcomes = portfolio.applications[tables.LABEL]
+    groups = pl.DataFrame(fairness.labels(portfolio.applications))
+    return Read(declared.build(portfolio), outcomes, groups, pool, rows, absent, data_sha256(source))

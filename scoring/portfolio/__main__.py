@@ -25,8 +25,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scoring import settings
 from scoring.inference_log import InferenceLog, LogError, anchors_folder, log_key
 from scoring.options import flat
+from scoring.portfolio.cluster import Cluster
 from scoring.portfolio.finished import Finished
-from scoring.portfolio.job import RunError
+from scoring.portfolio.job import RunError, unusable
 from scoring.portfolio.pool import processors
 from scoring.portfolio.running import NamedScorer, RunSummary, run, split
 from scoring.portfolio.work import RESULT, Command
@@ -55,8 +56,7 @@ Slow = Annotated[
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)]
 HOME = Path("~/bentoml")
 
-Form = Literal["auto", "parquet", "csv", "delta", "table"]
-EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError, OSError)
+EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError)
 
 
 @dataclass(frozen=True)
@@ -100,24 +100,6 @@ class PortfolioAsked(Layout):
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget what an unfinished or earlier run has done.")
     ] = False
-    engine: Annotated[
-        Literal["pool", "spark"],
-        typer.Option(help="Processes of this machine, or Apache Spark 4.1 and later."),
-    ] = "pool"
-    master: Annotated[
-        str, typer.Option(help="Spark's: local[2], spark://…, k8s://…, yarn; sc://… for Connect.")
-    ] = "local[*]"
-    form: Annotated[
-        Form, typer.Option("--format", help="How Spark reads a table; table: from the catalog, Iceberg too.")
-    ] = "auto"
-    conf: Annotated[
-        list[str] | None, typer.Option(help="A setting of Spark, NAME=VALUE; may be repeated.")
-    ] = None
-
-    @property
-    def is_on_spark(self) -> bool:
-        """Whether Spark does the work."""
-        return self.engine == "spark"
 
 
 @app.command("split")
@@ -138,7 +120,11 @@ def split_command(asked: Layout) -> None:
 @app.command()
 @flat
 def score(
-    model: ModelTag, asked: PortfolioAsked, model_store: Store = HOME, allow_slow: Slow = False
+    model: ModelTag,
+    asked: PortfolioAsked,
+    cluster: Cluster,
+    model_store: Store = HOME,
+    allow_slow: Slow = False,
 ) -> None:
     """Decide every application of a portfolio, and write OUT/decisions, OUT/inputs and OUT/manifest.json.
 
@@ -147,29 +133,33 @@ def score(
 
     Example: python -m scoring.portfolio score var/demo --model credit_scoring:latest --out var/scored
     """
-    _run("score", asked, (model, model_store), allow_slow)
+    _run("score", asked, cluster, (model, model_store), allow_slow)
 
 
 @app.command()
 @flat
 def explain(
-    model: ModelTag, asked: PortfolioAsked, model_store: Store = HOME, allow_slow: Slow = False
+    model: ModelTag,
+    asked: PortfolioAsked,
+    cluster: Cluster,
+    model_store: Store = HOME,
+    allow_slow: Slow = False,
 ) -> None:
     """Decide and explain every application: OUT/explanations has all contributions and the reasons.
 
     Example: python -m scoring.portfolio explain var/demo --model credit_scoring:latest --out var/explained
     """
-    _run("explain", asked, (model, model_store), allow_slow)
+    _run("explain", asked, cluster, (model, model_store), allow_slow)
 
 
 @app.command()
 @flat
-def features(asked: PortfolioAsked) -> None:
+def features(asked: PortfolioAsked, cluster: Cluster) -> None:
     """Sum up the histories: OUT/features has the columns that a batch client sends.
 
     Example: python -m scoring.portfolio features var/demo --population train --out var/features
     """
-    _run("features", asked)
+    _run("features", asked, cluster)
 
 
 @app.command()
@@ -247,19 +237,20 @@ def record(
 def _run(
     command: Command,
     asked: PortfolioAsked,
+    cluster: Cluster,
     model_of: tuple[str, Path] | None = None,
     is_slow_allowed: bool = False,
 ) -> None:
     """Do one thing with a portfolio, and say how it went."""
     began = time.perf_counter()
     with _said(), _bar() as progress:
-        if asked.is_on_spark:
+        if cluster.is_spark:
             _check_spark(asked)
+            cluster.check()
         model = _model(*model_of) if model_of else None
         said = f"model {model.tag} of {model_of[1]}, " if model and model_of else ""
-        with_what = f"Spark at {asked.master}" if asked.is_on_spark else f"{asked.workers} processes"
+        with_what = f"Spark at {cluster.master}" if cluster.is_spark else f"{asked.workers} processes"
         err.print(f"{said}{with_what}", highlight=False, markup=False)
-        work = _on_spark if asked.is_on_spark else _here
         common = {
             "population": asked.population,
             "buckets": asked.buckets,
@@ -267,7 +258,10 @@ def _run(
             "is_fresh": asked.fresh,
             "progress": progress,
         }
-        summary = work(asked, command, model, common)
+        if cluster.is_spark:
+            summary = _on_spark(asked, cluster, command, model, common)
+        else:
+            summary = _here(asked, command, model, common)
     _tell(summary, asked.out, command, time.perf_counter() - began)
 
 
@@ -293,23 +287,20 @@ def _check_spark(asked: PortfolioAsked) -> None:
         raise RunError("Spark does not hash what it reads, so the run needs a name: give it with --run.")
     if asked.share != "1/1":
         raise RunError("Spark shares the buckets out by itself; leave --share away.")
-    if wrong := [one for one in asked.conf or [] if "=" not in one]:
-        raise typer.BadParameter(f"{wrong[0]!r} is no setting; give NAME=VALUE.", param_hint="--conf")
-    try:
-        import pyspark  # noqa: F401
-    except ImportError:
-        raise RunError("there is no pyspark here; `pip install 'pyspark>=4.1'`, with Java 17.") from None
 
 
 def _on_spark(
-    asked: PortfolioAsked, command: Command, model: NamedScorer | None, common: dict[str, Any]
+    asked: PortfolioAsked,
+    cluster: Cluster,
+    command: Command,
+    model: NamedScorer | None,
+    common: dict[str, Any],
 ) -> RunSummary:
     from scoring.portfolio import spark
 
-    with spark.session(asked.master, dict(one.split("=", 1) for one in asked.conf or [])) as session:
-        lake = spark.Lake(session, asked.portfolio, asked.form)
+    with cluster.lake(asked.portfolio) as lake:
         now, name = partial(datetime.now, UTC), asked.run_name or ""
-        return spark.run(session, lake, asked.out, command, model, now, run_name=name, **common)
+        return spark.run(lake, asked.out, command, model, now, run_name=name, **common)
 
 
 def _tell(summary: RunSummary, out: Path, command: Command, seconds: float) -> None:
@@ -351,6 +342,9 @@ def _said() -> Iterator[None]:
         yield
     except EXPECTED as error:
         err.print(f"error: {error}", style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        err.print(f"error: {unusable(error, Path())}", style="red", highlight=False, markup=False)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         err.print("interrupted; the same command goes on from here", highlight=False)

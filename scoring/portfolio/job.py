@@ -7,16 +7,19 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from scoring.portfolio.work import RESULT, Command, Done, Work
 from scoring.scorer import Scorer
@@ -25,6 +28,13 @@ from scoring.tables.buckets import ApplicantBucket, Table
 FORMAT = 1
 MANIFEST = "manifest.json"
 PACKAGE = Path(__file__).resolve().parent.parent
+FULL = re.compile(r"No space left|Disk quota exceeded|File too large")
+OTHER = {
+    "scorer_sha256": "another scorer under the same tag",
+    "fingerprint": "another portfolio, or with this one as it was before",
+    "buckets": "another number of buckets",
+    "format": "another version of the code",
+}
 Receipt = dict[str, Any]
 """What is known of a bucket that is done: ``number``, ``kernel`` that scored, ``applications``, ``rejected``,
 records ``matched`` and ``orphans`` by table, and ``parts`` with their rows, bytes and SHA-256."""
@@ -40,11 +50,11 @@ class Task:
 
     Attributes
     ----------
-    command : {"score", "features", "explain"}
+    command : {"score", "features", "explain", "training"}
     run : str
         What the ids of the events are made from, with the model and the applicant.
     model : str
-        Exact tag; "" for features.
+        Exact tag; "" for features, and for training.
     scorer : str
         Its folder.
     is_slow_allowed : bool
@@ -65,7 +75,7 @@ class Task:
         RunError, ScorerError
             If the kernels are not here and nobody allowed to go without, or the model does not load.
         """
-        if self.command == "features":
+        if self.command in ("features", "training"):
             return Work(self.command, self.run), "none"
         scorer = Scorer.load(Path(self.scorer))
         if scorer.engine == "lightgbm" and not self.is_slow_allowed:
@@ -112,16 +122,21 @@ class PortfolioRun:
         self.out = out
         self.inner = out / ".job"
         facts: dict[str, Any] = json.loads(json.dumps({"format": FORMAT, **given}))
-        if is_fresh:
-            for name in (MANIFEST, ".job", *RESULT.values(), "inputs", "rejected"):
+        begun = self.inner / "job.json"
+        if not begun.is_file() and not _is_manifest(out / MANIFEST):
+            be_empty(out, "no run's", but=".job")
+        if is_fresh and out.is_dir():
+            # In this order a kill leaves the old run, or a new one that is begun and has no old receipt.
+            for name in ("receipts", "buckets"):
+                _remove(self.inner / name)
+            self.inner.mkdir(exist_ok=True)
+            write_json(begun, facts)
+            for name in (MANIFEST, *RESULT.values(), "inputs", "rejected"):
                 _remove(out / name)
         self.facts = facts
         if (manifest := self.manifest) is not None:
             _compare(manifest["job"], facts, out)
             return
-        begun = self.inner / "job.json"
-        if not begun.is_file() and out.is_dir() and any(name.name != ".job" for name in out.iterdir()):
-            raise RunError(f"{out} holds files that are no run's; give a folder that is new or empty.")
         self.inner.mkdir(parents=True, exist_ok=True)
         agree(begun, facts, out)
 
@@ -129,7 +144,7 @@ class PortfolioRun:
     def manifest(self) -> dict[str, Any] | None:
         """What a finished run says of itself; None while it is not."""
         path = self.out / MANIFEST
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_json(path, self.out) if path.is_file() else None
 
     @contextmanager
     def held(self, share: str = "") -> Iterator[None]:
@@ -140,20 +155,14 @@ class PortfolioRun:
         RunError
             If one is there.
         """
-        with (self.inner / f"lock{share}").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"another process is at work in {self.out}; wait until it has ended."
-                ) from None
+        with alone(self.inner / f"lock{share}", self.out):
             yield
 
     def receipts(self) -> dict[int, Receipt]:
         """Return the buckets that are done; a part that was changed or lost since is not."""
         found = {}
         for file in sorted((self.inner / "receipts").glob("[0-9]*.json")):
-            receipt = json.loads(file.read_text(encoding="utf-8"))
+            receipt = read_json(file, self.out)
             if all(is_whole(self.out / part["file"], part["sha256"]) for part in receipt["parts"]):
                 found[receipt["number"]] = receipt
         return found
@@ -207,16 +216,63 @@ def agree(path: Path, facts: Mapping[str, Any], place: Path) -> None:
     """
     facts = json.loads(json.dumps(facts))
     if path.is_file():
-        _compare(json.loads(path.read_text(encoding="utf-8")), facts, place)
+        _compare(read_json(path, place), facts, place)
     else:
         write_json(path, facts)
 
 
+@contextmanager
+def alone(lock: Path, place: Path) -> Iterator[None]:
+    """Keep every other process away from a place.
+
+    Raises
+    ------
+    RunError
+        If one is there.
+    """
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another process is at work in {place}; wait until it has ended.") from None
+        yield
+
+
+def be_empty(folder: Path, what: str, but: str = "") -> None:
+    """Check that nothing is in a folder: what is somebody else's is neither mixed with nor removed.
+
+    Raises
+    ------
+    RunError
+        If something is.
+    """
+    if folder.is_dir() and any(entry.name != but for entry in folder.iterdir()):
+        raise RunError(f"{folder} holds files that are {what}; give a folder that is new or empty.")
+
+
+def read_json(path: Path, place: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote.
+
+    Raises
+    ------
+    RunError
+        If it was damaged since.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is damaged; give another folder than {place}, or --fresh to begin anew.")
+    return found
+
+
 def _compare(found: Mapping[str, Any], facts: Mapping[str, Any], place: Path) -> None:
     if other := [name for name in facts if found.get(name) != facts[name]]:
+        what = OTHER.get(other[0], f"another {other[0]}")
         raise RunError(
-            f"{place} holds a run with another {other[0]}; repeat that command to finish it, give another "
-            "folder, or --fresh to begin anew."
+            f"{place} holds a run with {what}; repeat that command to finish it, give another folder, or "
+            "--fresh to begin anew."
         )
 
 
@@ -304,12 +360,30 @@ def replace(path: Path, write: Callable[[Path], object]) -> None:
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
+    except (OSError, pl.exceptions.PolarsError) as error:  # which polars' Parquet writer makes of a full disk
+        raise unusable(error, path) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def unusable(error: Exception, place: Path) -> RunError:
+    """Say of an error of the system what it means, where, and what to do."""
+    where = getattr(error, "filename", None) or place
+    if FULL.search(str(error)):
+        return RunError(f"no room is left for {where}; make room, and the same command goes on from here.")
+    why = getattr(error, "strerror", None) or error
+    return RunError(f"{where} cannot be used ({why}); let this user read and write it.")
+
+
+def _is_manifest(path: Path) -> bool:
+    with suppress(OSError, ValueError, TypeError):
+        return "job" in json.loads(path.read_text(encoding="utf-8"))
+    return False
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scoring import features
-from scoring.portfolio.job import PortfolioRun, RunError, Task, agree, code_sha256, run_of
+from scoring.portfolio.job import PortfolioRun, RunError, Task, agree, alone, be_empty, code_sha256, run_of
 from scoring.portfolio.pool import Pool
 from scoring.portfolio.work import Command
 from scoring.tables import Population
@@ -60,16 +60,20 @@ def split(
         if found.plan != plan:
             raise RunError(f"{out} holds another portfolio, or this one as it was; give another folder.")
         return found
+    begun, lock = out / "plan.json", out / ".lock"
+    if not begun.is_file():
+        be_empty(out, "no portfolio in buckets", but=lock.name)
     out.mkdir(parents=True, exist_ok=True)
-    begun = out / "plan.json"
-    agree(begun, vars(plan), out)
-    sweep(out)
-    with Pool(processes) as pool:
-        calls = [["lay", vars(plan), table, str(out)] for table in _largest_first(plan.tables)]
-        for number, _ in enumerate(pool.ask(calls), start=1):
-            progress("reading the tables", number, len(calls))
-    finish(plan, out)
-    begun.unlink()
+    with alone(lock, out):
+        agree(begun, vars(plan), out)
+        sweep(out)
+        with Pool(processes) as pool:
+            calls = [["lay", vars(plan), table, str(out)] for table in _largest_first(plan.tables)]
+            for number, _ in enumerate(pool.ask(calls), start=1):
+                progress("reading the tables", number, len(calls))
+        finish(plan, out)
+        begun.unlink()
+        lock.unlink()
     return Buckets(out, features.READS)
 
 

@@ -10,32 +10,38 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from scoring import features
 from scoring.portfolio.job import PACKAGE, PortfolioRun, Receipt, RunError, Task, code_sha256
+from scoring.portfolio.lake import Lake
 from scoring.portfolio.running import NamedScorer, Progress, RunSummary
-from scoring.portfolio.steps import BLOCK, CREDITS, DDL, FILE, MONTHS, RECEIPT, ROW
+from scoring.portfolio.steps import BLOCK, CREDITS, DDL, FILE, MONTHS, RECEIPT, ROW, opened
 from scoring.portfolio.work import Command
 from scoring.schema import APPLICATION_TABLES, KEY, extension
 from scoring.scorer import Scorer
 from scoring.tables import LABEL, Population, TableError
-from scoring.tables.buckets import APPLICATIONS, BucketPlan, Buckets, Table, buckets_for
-from scoring.tables.files import source_files
+from scoring.tables.buckets import (
+    APPLICATIONS,
+    ApplicantBucket,
+    BucketPlan,
+    Table,
+    assembled,
+)
 from scoring.tables.portfolio import LINK
 
 OLDEST = (4, 1)  # has repartitionById
@@ -50,83 +56,7 @@ OURS = re.compile(r"(?:TableError|RunError|ScorerError|LayoutError): (.+)")
 """An error of ours in what Spark says of a task."""
 
 
-class Lake:
-    """The tables of a portfolio as Spark reads them.
-
-    Parameters
-    ----------
-    spark : SparkSession
-    portfolio : str
-        A folder that every worker sees, a URI of one, or with ``table`` the catalog and schema.
-    form : {"auto", "parquet", "csv", "delta", "table"}
-        How a table is read; ``auto`` looks into a folder of this machine.
-    """
-
-    def __init__(self, spark: SparkSession, portfolio: str, form: str = "auto") -> None:
-        self._spark, self.portfolio, self._form = spark, portfolio, form
-        self.is_of_files = form in ("auto", "parquet", "csv")
-        laid = Path(portfolio)
-        self.layout = Buckets(laid, features.READS) if form == "auto" and Buckets.are_at(laid) else None
-
-    def table(self, name: str) -> DataFrame | None:
-        """Return a table as it is, None where it is absent.
-
-        Raises
-        ------
-        TableError
-            If it has a form that Spark does not read here.
-        """
-        if self._form == "table":
-            full = f"{self.portfolio}.{name}"
-            return self._spark.table(full) if self._spark.catalog.tableExists(full) else None
-        paths, form = [f"{self.portfolio.rstrip('/')}/{name}"], self._form
-        if form == "auto":
-            folder = Path(self.portfolio)
-            files = source_files(folder, name) if folder.is_dir() else []
-            if not files and not folder.is_dir():
-                raise TableError("missing", file=self.portfolio)
-            if not files:
-                return None
-            form = files[0].suffix.lower().removeprefix(".")
-            paths = [file.resolve().as_uri() for file in files]
-        if form == "csv":
-            paths = paths if self._form == "auto" else [f"{paths[0]}.csv"]
-            reader = self._spark.read.options(header=True, escape='"', enforceSchema=False)
-            return self._found(lambda: reader.csv(paths))
-        if form == "parquet":
-            return self._found(lambda: self._spark.read.parquet(*paths))
-        if form == "delta":
-            return self._found(lambda: self._spark.read.format("delta").load(paths[0]))
-        raise TableError("unknown_suffix", file=paths[0], suffixes=".csv, .parquet, alone, for Spark")
-
-    def plan(self, population: Population, buckets: int | None) -> tuple[BucketPlan, DataFrame | None]:
-        """Return what is to be laid out, and the applications; None where that was done.
-
-        Raises
-        ------
-        TableError
-            If there is no table of these applications.
-        """
-        if self.layout is not None:
-            return self.layout.plan, None
-        applications = self.table(APPLICATION_TABLES[population])
-        if applications is None:
-            raise TableError("missing_table", file=self.portfolio, table=APPLICATION_TABLES[population])
-        columns = {table: sorted(names) for table, names in features.READS.items()}
-        number = buckets or buckets_for(applications.count())
-        return BucketPlan(self.portfolio, population, columns, number, ""), applications
-
-    def _found(self, read: Callable[[], DataFrame]) -> DataFrame | None:
-        try:
-            return read()
-        except PySparkException as error:
-            if error.getCondition() == "PATH_NOT_FOUND":
-                return None
-            raise
-
-
 def run(
-    spark: SparkSession,
     lake: Lake,
     out: Path,
     command: Command,
@@ -144,9 +74,8 @@ def run(
 
     Parameters
     ----------
-    spark : SparkSession
-        Classic or Connect, of 4.1 or later.
     lake : Lake
+        Of a session, classic or Connect, of Spark 4.1 or later.
     out : Path
         A folder that every worker sees.
 
@@ -155,12 +84,7 @@ def run(
     TableError, ScorerError, RunError, OSError
         As there; what a worker says comes through.
     """
-    found = tuple(int(part) for part in spark.version.split(".")[:2])
-    if found < OLDEST:
-        raise RunError(f"Spark {spark.version} has no repartitionById; a cluster needs 4.1 or later.")
-    for name, value in CONF.items():
-        spark.conf.set(name, value)
-    try:
+    with _plainly(lake.spark):
         plan, applications = lake.plan(population, buckets)
         facts = {
             "command": command,
@@ -178,21 +102,54 @@ def run(
             return RunSummary(manifest, plan.buckets, plan.buckets)
         with job.held():
             sent = job.inner / "sent"
-            code = pack(sent, "code", code_files())
+            steps = _sent(lake, plan, sent)
             scorer = pack(sent, "scorer", {f.name: f for f in Scorer.files(model.folder)}) if model else None
-            _send(spark, BOOT)
-            own = extension.folder()
-            added = pack(sent, "extension", extension_files(own)) if own else None
-            for archive in filter(None, (code, scorer, added)):
-                _send(spark, archive)
+            if scorer:
+                _send(lake.spark, scorer)
             tag, folder = (model.tag, str(model.folder)) if model else ("", "")
             task = Task(command, run_name, tag, folder, is_slow_allowed)
-            folders = {extension.VARIABLE: added.name} if added else {}
-            steps = _Steps(spark, lake, plan, code.name, folders)
             tables, done, resumed = _run(steps, job, applications, task, scorer, progress)
-            manifest = job.finish(tables, done, run_name, f"spark {spark.version}", now())
+            manifest = job.finish(tables, done, run_name, f"spark {lake.spark.version}", now())
         shutil.rmtree(job.inner)
         return RunSummary(manifest, plan.buckets, resumed)
+
+
+def few(lake: Lake, population: Population, applicants: list[int], sent: Path) -> ApplicantBucket:
+    """Bring a few applicants with all their records to this machine.
+
+    Parameters
+    ----------
+    lake : Lake
+    population : {"train", "test"}
+    applicants : list of int
+        Their SK_ID_CURR.
+    sent : Path
+        Folder for what the workers are sent; it must last as long as the session.
+
+    Raises
+    ------
+    TableError, RunError, OSError
+        As `run`.
+    """
+    with _plainly(lake.spark):
+        wanted = lake.among(applicants)
+        plan, applications = wanted.plan(population, 1)
+        tables, parcels = _together(_sent(wanted, plan, sent), applications)
+        found = opened(iter(parcels.toArrow().to_batches()))[0]
+        there = [name for name, table in tables.items() if table is not None]
+        return assembled(plan, {tag: pl.concat(frames) for tag, frames in found.items()}, there)
+
+
+@contextmanager
+def _plainly(spark: SparkSession) -> Iterator[None]:
+    """Set a session up, and say what it fails at in a sentence: a worker's own where it has one."""
+    found = tuple(int(part) for part in spark.version.split(".")[:2])
+    if found < OLDEST:
+        raise RunError(f"Spark {spark.version} has no repartitionById; a cluster needs 4.1 or later.")
+    for name, value in CONF.items():
+        spark.conf.set(name, value)
+    try:
+        yield
     except PySparkException as error:
         if said := OURS.search(str(error)):
             raise RunError(said[1].strip()) from error
@@ -201,13 +158,21 @@ def run(
         raise RunError(f"Spark {spark.version} failed ({what}); its own log says more.") from error
 
 
+def _sent(lake: Lake, plan: BucketPlan, sent: Path) -> _Steps:
+    """Send the code, and what a lender added to it, to every worker."""
+    code, own = pack(sent, "code", code_files()), extension.folder()
+    added = pack(sent, "extension", extension_files(own)) if own else None
+    for file in filter(None, (BOOT, code, added)):
+        _send(lake.spark, file)
+    folders = {extension.VARIABLE: added.name} if added else {}
+    return _Steps(lake, plan, code.name, folders)
+
+
 class _Steps:
     """Steps over the tables of a lake, with what every worker must know."""
 
-    def __init__(
-        self, spark: SparkSession, lake: Lake, plan: BucketPlan, code: str, folders: dict[str, str]
-    ) -> None:
-        self.spark, self.lake, self.plan, self._code, self._folders = spark, lake, plan, code, folders
+    def __init__(self, lake: Lake, plan: BucketPlan, code: str, folders: dict[str, str]) -> None:
+        self.lake, self.plan, self._code, self._folders = lake, plan, code, folders
 
     def step(self, name: str, **said: Any) -> Any:
         """Return a step that workers can load: its class is sent along by name."""
@@ -216,7 +181,7 @@ class _Steps:
 
     def numbers(self) -> DataFrame:
         """Return the numbers of the buckets."""
-        return self.spark.range(self.plan.buckets).select(F.col("id").cast("int").alias("bucket"))
+        return self.lake.spark.range(self.plan.buckets).select(F.col("id").cast("int").alias("bucket"))
 
     def parcels(
         self, table: str, frame: DataFrame, kinds: Mapping[str, str], key: str, tag: str, slots: int
@@ -352,15 +317,3 @@ def extension_files(folder: Path) -> dict[str, Path]:
     """Return the lender's own columns and features, by their place in an archive."""
     files = (file for kind in ("*.py", "*.po") for file in folder.rglob(kind))
     return {file.relative_to(folder).as_posix(): file for file in sorted(files)}
-
-
-def session(master: str, conf: Mapping[str, str]) -> SparkSession:
-    """Return a session on a master of Spark's, ``sc://…`` for Spark Connect."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("credit-scoring").config("spark.log.level", "ERROR")
-    builder = builder.remote(master) if master.startswith("sc://") else builder.master(master)
-    if not master.startswith("sc://"):
-        builder = builder.config("spark.ui.showConsoleProgress", sys.stderr.isatty())
-    for name, value in conf.items():
-        builder = builder.config(name, value)
-    return builder.getOrCreate()

@@ -162,7 +162,7 @@ def months(batches: Iterator[pa.RecordBatch], said: str, _: str) -> Iterator[pa.
     """Bring each month of a credit to the applicant of that credit; the partition has both."""
     told = json.loads(said)
     plan = BucketPlan(**told["plan"])
-    found, ownerless = _opened(batches)
+    found, ownerless = opened(batches)
     empty = pl.DataFrame(schema={KEY: pl.Int64, LINK: pl.Int64})
     owners = pl.concat([empty, *(frame.select(KEY, LINK) for frame in found.get(CREDITS, []))])
     parcels = Parcels("bureau_balance")
@@ -176,7 +176,7 @@ def months(batches: Iterator[pa.RecordBatch], said: str, _: str) -> Iterator[pa.
     yield from parcels.flush()
 
 
-def _opened(batches: Iterator[pa.RecordBatch]) -> tuple[dict[str, list[pl.DataFrame]], dict[str, int]]:
+def opened(batches: Iterator[pa.RecordBatch]) -> tuple[dict[str, list[pl.DataFrame]], dict[str, int]]:
     """Return the records of parcels by their tags, and how many have no owner."""
     found: dict[str, list[pl.DataFrame]] = {}
     ownerless: dict[str, int] = {}
@@ -207,7 +207,7 @@ def work(batches: Iterator[pa.RecordBatch], said: str, root: str) -> Iterator[pa
     told = json.loads(said)
 
     def bucket(_: int) -> ApplicantBucket:
-        found, ownerless = _opened(batches)
+        found, ownerless = opened(batches)
         tables = {tag: pl.concat(frames) for tag, frames in found.items()}
         made = assembled(BucketPlan(**told["plan"]), tables, told["tables"])
         for tag, count in ownerless.items():

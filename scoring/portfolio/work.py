@@ -16,10 +16,15 @@ from scoring.features.checks import explain as said
 from scoring.schema import KEY
 from scoring.scorer import Scorer, remarks
 from scoring.tables import LABEL
-from scoring.tables.buckets import ApplicantBucket
+from scoring.tables.buckets import APPLICATIONS, POSITION, ApplicantBucket
 
-Command = Literal["score", "features", "explain"]
-RESULT: dict[Command, str] = {"score": "decisions", "features": "features", "explain": "explanations"}
+Command = Literal["score", "features", "explain", "training"]
+RESULT: dict[Command, str] = {
+    "score": "decisions",
+    "features": "features",
+    "explain": "explanations",
+    "training": "training",
+}
 """The table that each command makes, beside ``inputs`` (what the model read) and ``rejected``."""
 
 DIGITS = 32  # of an event's id
@@ -65,13 +70,13 @@ class Work:
 
     Parameters
     ----------
-    command : {"score", "features", "explain"}
+    command : {"score", "features", "explain", "training"}
     run : str
         What the decisions belong together by: the ids of their events are made from it.
     model : str
         Exact tag of the scorer.
     scorer : Scorer, optional
-        Not for features.
+        Not for features, nor for training.
     """
 
     def __init__(self, command: Command, run: str, model: str = "", scorer: Scorer | None = None) -> None:
@@ -84,6 +89,10 @@ class Work:
         """Return what comes of a bucket; applications with a value that the service refuses are rejected."""
         everything = features.build(bucket.portfolio)
         raw = bucket.portfolio.applications.drop("row")
+        if self._command == "training":  # which rejects nobody, and asks for the order of the table
+            # Some features have the name of the raw column that they are.
+            beside = [bucket.positions.alias(POSITION), raw.to_struct(APPLICATIONS)]
+            return Done({"training": pl.DataFrame(beside).hstack(everything)}, raw.height, 0)
         checked = raw.drop(LABEL, strict=False).hstack(everything.select(features.HISTORY_FEATURES))
         rejected = _rejected(checked, bucket.positions)
         if rejected.height:

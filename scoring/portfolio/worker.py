@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from scoring import features
-from scoring.portfolio.job import Receipt, RunError, Task, keep
+from scoring.portfolio.job import Receipt, RunError, Task, keep, unusable
 from scoring.portfolio.work import Work
 from scoring.scorer import ScorerError
 from scoring.tables import TableError
 from scoring.tables.buckets import BucketPlan, Buckets, LayoutError, lay_out
 
-EXPECTED = (TableError, LayoutError, RunError, ScorerError, OSError)
+EXPECTED = (TableError, LayoutError, RunError, ScorerError)
 
 
 @cache
@@ -54,6 +54,8 @@ def answer(line: str) -> dict[str, Any]:
         return {"done": CALLS[name](*arguments)}
     except EXPECTED as error:
         return {"error": str(error)}
+    except OSError as error:
+        return {"error": str(unusable(error, Path(arguments[2])))}
     except Exception as error:
         traceback.print_exc()
         what = arguments[1] if name == "lay" else f"bucket {arguments[-1]}"

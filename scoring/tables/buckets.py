@@ -235,12 +235,14 @@ class Buckets:
         self.folder = folder
         try:
             said = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            if said.pop("format") != FORMAT:
+                raise LayoutError(f"{folder} was made by another version of the code; make it again.")
+            self.tables: dict[str, Table | None] = said.pop("tables")
+            self.plan = BucketPlan(**said)
+        except LayoutError:
+            raise
+        except (OSError, ValueError, AttributeError, KeyError, TypeError):
             raise LayoutError(f"{folder} is no portfolio in buckets; make it again.") from None
-        if said.pop("format") != FORMAT:
-            raise LayoutError(f"{folder} was made by another version of the code; make it again.")
-        self.tables: dict[str, Table | None] = said.pop("tables")
-        self.plan = BucketPlan(**said)
         if self.plan.columns != {table: sorted(names) for table, names in columns.items()}:
             raise LayoutError(f"{folder} has other columns than the features read now; make it again.")
 
