@@ -186,8 +186,12 @@ def load_command(
             writer.notes("outcome", abouts, now)
             _follow(follower)
 
+        def now() -> datetime:
+            _follow(follower)  # a large file takes its time, and an index that is late is not asked
+            return datetime.now(UTC)
+
         try:
-            done = decisions.load(follower.index, note, given, operator or None, lambda: datetime.now(UTC))
+            done = decisions.load(follower.index, note, given, operator or None, now)
         finally:
             writer.close()
         _follow(follower)

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from scoring import outcomes
 from scoring.decisions import (
     Filter,
     Follower,
@@ -19,6 +20,7 @@ from scoring.decisions import (
     place_of,
     schema,
 )
+from scoring.decisions import follower as following
 from scoring.decisions.schema import packed
 from scoring.inference_log import Entry, InferenceLog, LogError, Note, identity, verify
 from scoring.inference_log.anchor import read_anchor
@@ -341,3 +343,18 @@ def test_a_file_that_has_not_the_columns_or_no_log_is_told(log, options, tmp_pat
     assert run("load", file, *options)[0] == 2
     code, said = run("load", file, "--log", tmp_path / "none", *options[2:])
     assert code == 2 and "there is no inference log" in said and not (tmp_path / "none").exists()
+
+
+def test_a_file_that_takes_its_time_finds_the_index_up_to_the_log(index, options, tmp_path, monkeypatch):
+    whole = outcomes.read
+
+    def slow(*given):
+        with index.begin(is_writing=True) as connection:  # as if the index had been followed long ago
+            connection.execute(schema.instances.update().values(followed=0))
+        return whole(*given)
+
+    monkeypatch.setattr(outcomes, "read", slow)
+    monkeypatch.setattr(following, "BEAT_S", 0.0)
+    FRAME.write_csv(tmp_path / "o.csv")
+    code, said = run("load", tmp_path / "o.csv", *options)
+    assert code == 1 and "2 outcomes recorded" in said, said
