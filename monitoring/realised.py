@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from monitoring.operations import NOISE, SHIFT
 from monitoring.words import Said
 from scoring.decision import COSTS, REFUSED, Costs
 
@@ -19,6 +20,7 @@ MONTHS = 14  # of decisions, up to which a vintage is a month; beyond, a quarter
 AGE_DAYS = 90  # of a loan: the steps of roll rates
 AGES = 8
 LEAST = 20  # outcomes of a vintage for an AUC
+RECENT_DAYS, LEAST_REVIEWS = 30, 100  # of decisions whose reviews are set beside those of before
 
 
 @dataclass(frozen=True)
@@ -81,16 +83,17 @@ class Overrides:
 
 @dataclass(frozen=True)
 class Realised:
-    """What outcomes say of a model's decisions: ``whole`` is a vintage of all of them."""
+    """What outcomes say of a model's decisions: ``whole`` is a vintage of all; ``alarms`` are of reviews."""
 
     whole: Vintage
     vintages: tuple[Vintage, ...]
     rolls: tuple[Roll, ...]
     overrides: Overrides
+    alarms: tuple[Said, ...] = ()
 
     def said(self) -> list[Said]:
         """Return it as sentences."""
-        found, whole = [], self.whole
+        found, whole = [*self.alarms], self.whole
         if whole.rate is not None and whole.expected is not None and whole.cost is not None:
             values = {"share": whole.rate.value, "from": whole.rate.low, "to": whole.rate.high}
             costs = {"figure": whole.cost.value, "low": whole.cost.low, "high": whole.cost.high}
@@ -146,7 +149,31 @@ def realised(decided: pl.DataFrame, model: str, costs: Costs = COSTS) -> Realise
             wilson(float(known["y"].sum()), known.height),
             costs.threshold,
         ),
+        _reviews(own),
     )
+
+
+def _reviews(own: pl.DataFrame) -> tuple[Said, ...]:
+    """Say which share of the latest month has left that of before: to be looked at, or overruled."""
+    is_recent = pl.col("day") > pl.col("day").max() - pl.duration(days=RECENT_DAYS)
+    whole = own.with_columns(_recent=is_recent)
+    is_refused, state = pl.col("decision") == REFUSED, pl.col("review")
+    asked = (
+        ("review_share", whole.filter(~is_refused), state != "none"),
+        ("override_share", whole.filter(is_refused), state == "otherwise"),
+    )
+    found = []
+    for name, table, counted in asked:
+        sides = [table.filter(pl.col("_recent") == side) for side in (True, False)]
+        n, before = (side.height for side in sides)
+        if min(n, before) < LEAST_REVIEWS:
+            continue
+        hits = [side.select(counted.sum()).item() for side in sides]
+        pooled, share, usual = sum(hits) / (n + before), hits[0] / n, hits[1] / before
+        error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / before))
+        if abs(share - usual) > max(SHIFT, NOISE * error):
+            found.append(Said(name, {"share": share, "usual_share": usual}))
+    return tuple(found)
 
 
 def _vintage(loans: pl.DataFrame, costs: Costs) -> Vintage:

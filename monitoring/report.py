@@ -107,6 +107,8 @@ class Report:
         judgement = self.judgement
         if self.standing.is_drift or (self.watched is not None and self.watched.alarm is not None):
             return DRIFT
+        if (self.realised is not None and self.realised.alarms) or any(one.is_alarm for one in self.audited):
+            return DRIFT
         if judgement is None or not judgement.rows:
             return NOT_ENOUGH
         if self.is_stale:

@@ -132,6 +132,8 @@ TEXTS = texts(
             "the scores expect {expected}; that cost {figure} lost good clients per 1,000 ({low} to {high})."
         ),
         "realised_auc": "AUC among them: {figure} ({low} to {high}).",
+        "review_share": "A person was to look at {share} of the latest month's loans; {usual_share} before.",
+        "override_share": "Of the latest month's refusals {share} became loans; {usual_share} before.",
         "overrides": "People reviewed {reviewed} decisions and granted {n} that had been refused.",
         "overrides_ended": (
             "Of {n} such loans with an outcome {share} defaulted ({from} to {to}); below {even} they pay for "

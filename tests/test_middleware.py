@@ -6,6 +6,8 @@ import json
 import httpx
 import pytest
 
+from scoring.hosting import worker
+from scoring.schema.answers import FieldError
 from scoring.serving.asgi import no_endpoint
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
@@ -260,3 +262,37 @@ def test_no_fault_repeats_what_was_sent():
     with pytest.raises(Rejection) as caught:
         parse(body(1, AMT_CREDIT="canary", history={"bureau": [{"SK_ID_BUREAU": "canary"}]}), 120, DECODER)
     assert "canary" not in caught.value.body().decode() and len(caught.value.errors) == 2
+
+
+def test_a_rejection_is_counted_by_key_column_and_fault_and_never_by_value():
+    told = []
+
+    async def run() -> None:
+        middleware = Middleware(echo, ROUTES, DECODER, rejected=lambda *both: told.append(both))
+        transport = httpx.ASGITransport(middleware)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+            await client.post("/score", content=body(1, AMT_CREDIT=-1), headers=JSON)
+            await client.post("/score", content=body(1), headers=JSON)
+
+    asyncio.run(run())
+    ((key, rejection),) = told
+    before = counted()
+    worker.count_rejected("desk", rejection)
+    worker.count_rejected(key, Rejection("invalid-request", {"n": 1}, [strange("made_up")]))
+    new = {labels: value - before.get(labels, 0) for labels, value in counted().items()}
+    (named,) = [labels for labels in new if labels[0] == "desk"]
+    assert named[1] == "AMT_CREDIT" and new[named] == 1 and named[2] == rejection.errors[0].code
+    assert new["", "other", "required"] == 1
+
+
+def strange(field: str) -> FieldError:
+    return FieldError(field=field, code="required", detail="is required")
+
+
+def counted() -> dict[tuple[str, str, str], float]:
+    return {
+        (sample.labels["client"], sample.labels["field"], sample.labels["code"]): sample.value
+        for metric in worker.REJECTED.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }

@@ -123,6 +123,13 @@ def test_overrides_are_judged_by_how_they_ended() -> None:
     )
     over = realised(table, TAG).overrides
     assert (over.reviewed, over.granted, over.known) == (100, 60, 60)
+    assert not realised(table, TAG).alarms
+    latest = pl.col("time") > pl.col("time").max() - timedelta(days=30)
+    more = pl.when(latest & (pl.int_range(pl.len()) % 2 == 0)).then(pl.lit("otherwise")).otherwise("review")
+    many = pl.concat([ended(6_000, seed) for seed in (5, 6)]).with_columns(review=more)
+    for decision, name in (("granted", "review_share"), ("refused", "override_share")):
+        (alarm,) = realised(many.with_columns(decision=pl.lit(decision)), TAG).alarms
+        assert alarm.name == name and "0.0% before" in alarm()
     assert over.break_even == pytest.approx(1 / 11)
     assert realised(table, TAG).whole.granted == 900
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from scoring.comparison.owner import owner_view
 from scoring.features.checks import DECODER
 from scoring.hosting import models, spare, start
+from scoring.hosting.worker import count_rejected
 from scoring.scorer import Scorer
 from scoring.serving import pages, private
 from scoring.serving.access import HEALTH, PAGES
@@ -126,6 +127,7 @@ class Front:
             self.rate,
             _at_once,
             self.guard.operator,
+            count_rejected,
         )
 
     def _landing(self, prefix: str) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import sys
 import uuid
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from prometheus_client import Counter, Gauge
 
 from scoring import language
 from scoring.decider import Decider
+from scoring.features import READS
 from scoring.hosting import models
 from scoring.inference_log import InferenceLog, anchors_folder, log_key
 from scoring.schema import Purpose
@@ -53,6 +55,22 @@ UNDECIDED = Counter(
     "Applications that were scored to show, to vary or to test: they decide nothing.",
     ["purpose"],
 )
+
+
+REJECTED = Counter(
+    "credit_scoring_rejected",
+    "Requests that were rejected for a value: by key, raw column and fault; the value is not told.",
+    ["client", "field", "code"],
+)
+COLUMN = re.compile("[A-Z][A-Z0-9_]+")
+COLUMNS = frozenset(name for names in READS.values() for name in names)
+
+
+def count_rejected(key: str | None, rejection: Rejection) -> None:
+    """Count a request that was rejected for its values; names that no table has are counted as other."""
+    named = {(COLUMN.findall(one.field) or [""])[-1]: one.code for one in rejection.errors}
+    for column, code in named.items():
+        REJECTED.labels(key or "", column if column in COLUMNS else "other", code).inc()
 
 
 def count(purpose: Purpose, decision: str, number: int) -> None:

@@ -32,6 +32,7 @@ READERS = 2  # threads; more would only take Python's lock from the loop in turn
 
 Admit = Callable[[Scope], str | None]
 SpeaksFor = Callable[[str | None, str], str]
+Rejected = Callable[[str | None, Rejection], None]
 Count = Callable[[int], None]
 AtOnce = Callable[[Job], Awaitable[bytes | Rejection]]
 
@@ -69,6 +70,8 @@ class Middleware:
         How often one key, or one address without keys, may ask.
     at_once : callable, optional
         Answers a small request without the service's batch: see `Limits.quick`.
+    rejected : callable, optional
+        Told of each rejection, with the key that asked.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Middleware:
         rate: Rate | None = None,
         at_once: AtOnce | None = None,
         speaks_for: SpeaksFor = lambda _, named: named,
+        rejected: Rejected = lambda *_: None,
     ) -> None:
         self.app = app
         self.routes = routes
@@ -88,6 +92,7 @@ class Middleware:
         self.limits = limits
         self.admit = admit
         self.speaks_for = speaks_for
+        self.rejected = rejected
         self.rate = rate
         self.at_once = at_once
         self._readers = ThreadPoolExecutor(READERS, "read")
@@ -107,6 +112,7 @@ class Middleware:
         request_id = header.request_id(headers)
         send = Numbered(send, request_id)
         route = self.routes.get(scope["path"])
+        key = None
         try:
             key = operator = self._admitted(scope, is_doubled=len(headers) < len(scope["headers"]))
             if (named := headers.get(b"x-operator")) is not None:
@@ -124,6 +130,7 @@ class Middleware:
                 else:
                     await self._json(visit, route)
         except Rejection as rejection:
+            self.rejected(key, rejection)
             await reject(send, rejection)
         except Exception as error:
             fault = rejection_of(error)

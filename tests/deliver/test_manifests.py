@@ -153,6 +153,10 @@ FIRING = {
         'bentoml_service_request_duration_seconds_bucket{endpoint="/score", le="+Inf"}': "0+9x90",
     },
     "TurnedAway": {'bentoml_service_request_total{http_response_code="429"}': "0+90x90"},
+    "RequestsRejected": {
+        'credit_scoring_rejected_total{client="desk", field="AMT_CREDIT", code="required"}': "0+1x90",
+        'credit_scoring_decisions_total{decision="granted"}': "0+9x90",
+    },
     "SlowEngine": {'credit_scoring_engine_info{engine="lightgbm", model="a"}': "1x90"},
     "TwoModels": {
         'credit_scoring_engine_info{engine="native", model="a"}': "1x90",
@@ -169,6 +173,8 @@ def test_each_alert_fires_when_it_should_and_is_quiet_when_all_is_well(tmp_path:
         'bentoml_service_request_duration_seconds_bucket{endpoint="/score", le="0.5"}': "0+900x90",
         'bentoml_service_request_duration_seconds_bucket{endpoint="/score", le="+Inf"}': "0+900x90",
         'credit_scoring_engine_info{engine="native", model="a"}': "1x90",
+        'credit_scoring_rejected_total{client="desk", field="AMT_CREDIT", code="required"}': "0+1x90",
+        'credit_scoring_decisions_total{decision="granted"}': "0+900x90",
     }
 
     def test(series: dict[str, str], expected: dict[str, int]) -> dict:
