@@ -15,7 +15,7 @@ import polars as pl
 from scipy.stats import norm
 
 from monitoring.errors import InputError
-from monitoring.realised import Interval, wilson
+from monitoring.realised import WithInterval, wilson
 from monitoring.reference import Reference
 from monitoring.segments import SHIFT, SMALLEST
 from monitoring.statistic import FALSE_WINDOWS
@@ -28,21 +28,21 @@ Shares = Mapping[str, tuple[int, float]]
 
 
 @dataclass(frozen=True)
-class Group:
+class AuditedGroup:
     """Decisions on a group, beside the group of the same attribute most of whom are granted.
 
     Attributes
     ----------
     attribute, value : str
     decisions : int
-    granted : Interval
+    granted : WithInterval
     ratio : float
         Share granted, of that of the most granted group.
     usual_ratio : float, optional
         The same in the reference, to the same group.
     expected : float
         Mean probability of default.
-    defaulted : Interval, optional
+    defaulted : WithInterval, optional
         Of loans whose outcome is known.
     by_quarter : tuple of (str, float)
         First day and ratio.
@@ -53,11 +53,11 @@ class Group:
     attribute: str
     value: str
     decisions: int
-    granted: Interval
+    granted: WithInterval
     ratio: float
     usual_ratio: float | None
     expected: float
-    defaulted: Interval | None
+    defaulted: WithInterval | None
     by_quarter: tuple[tuple[str, float], ...]
     is_alarm: bool
 
@@ -90,7 +90,9 @@ def read(path: Path) -> pl.DataFrame:
     return table.with_columns(pl.exclude("event_id").cast(pl.String)).unique("event_id", keep="last")
 
 
-def audit(decided: pl.DataFrame, groups: pl.DataFrame, model: str, reference: Reference) -> tuple[Group, ...]:
+def audit(
+    decided: pl.DataFrame, groups: pl.DataFrame, model: str, reference: Reference
+) -> tuple[AuditedGroup, ...]:
     """Compare the groups of each attribute, those with 200 decisions.
 
     Parameters
@@ -115,7 +117,7 @@ def _shares(table: pl.DataFrame, attribute: str) -> dict[str, tuple[int, float]]
     return {value: (n, granted) for value, n, granted in found.sort(attribute).iter_rows()}
 
 
-def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[Group]:
+def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[AuditedGroup]:
     large = {value: one for value, one in _shares(own, attribute).items() if one[0] >= SMALLEST}
     if len(large) < 2:
         return []
@@ -140,7 +142,7 @@ def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[Group]:
         share = wilson(granted * n, n)
         assert share is not None
         found.append(
-            Group(
+            AuditedGroup(
                 attribute,
                 value,
                 n,

@@ -12,7 +12,7 @@ from monitoring.bins import MISSING, UNSEEN
 from monitoring.operations import Operations, alarms
 from monitoring.origins import find
 from monitoring.reference import PREDICTION, Reference
-from monitoring.segments import Part
+from monitoring.segments import Segment
 from monitoring.statistic import Comparison
 from monitoring.tally import Tally, without_clients
 from monitoring.words import Said
@@ -111,7 +111,7 @@ class Judgement:
     strongest_name : str
     is_judged : bool
         False where there were too few rows for what the inputs say.
-    parts : tuple of Part
+    parts : tuple of Segment
         Product, region, age: each beside the same part of the reference.
     """
 
@@ -125,7 +125,7 @@ class Judgement:
     strongest: float
     strongest_name: str
     is_judged: bool
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Segment, ...] = ()
 
     @property
     def is_drift(self) -> bool:
@@ -148,7 +148,7 @@ class Judgement:
             Finding(**{**group, "moved": tuple(_moved(one) for one in group["moved"])})
             for group in said["groups"]
         )
-        parts = tuple(Part.of_json(one) for one in said["parts"])
+        parts = tuple(Segment.of_json(one) for one in said["parts"])
         alarms = tuple(Said(**one) for one in said["alarms"])
         return cls(**{**said, "groups": groups, "alarms": alarms, "parts": parts})
 

@@ -27,7 +27,7 @@ FIXED_WRONG = 0.01  # of a test at one moment, which the bet is set beside
 
 
 @dataclass(frozen=True)
-class Limits:
+class DetectionLimits:
     """The smallest changes that nine windows in ten show; None: none that was tried.
 
     Attributes
@@ -69,7 +69,7 @@ class Limits:
         return [*found, Said("blind")]
 
 
-def limits(reference: Reference, rows: int, outcomes: int = 0, seed: int = 0) -> Limits:
+def limits(reference: Reference, rows: int, outcomes: int = 0, seed: int = 0) -> DetectionLimits:
     """Simulate what a window of so many decisions, and so many outcomes, shows.
 
     Parameters
@@ -107,7 +107,7 @@ def limits(reference: Reference, rows: int, outcomes: int = 0, seed: int = 0) ->
     if n and len(granted):
         rise = _least(RISES, lambda by: _loses(granted, min(n, MOST_ROWS), 1 + by, seed))
         fixed = _fixed(granted, n)
-    return Limits(rows, column, change, missing, n, bool(outcomes), rise, fixed)
+    return DetectionLimits(rows, column, change, missing, n, bool(outcomes), rise, fixed)
 
 
 def _least(tried: Sequence[float], is_seen: Callable[[float], bool]) -> float | None:

@@ -22,6 +22,7 @@ Vector = NDArray[np.float64]
 # Times the scores' odds, and which part of the capital bets on it: most on what lenders fear.
 STAKES = {0.6: 0.1, 1.3: 0.2, 1.5: 0.5, 2.0: 0.2}
 ALARM = 100.0  # capital: right scores reach it in at most one life of a hundred (Ville 1939)
+TURN = 0.95  # of the repaid loans are known by the age at which an outcome has its turn
 STEPS, EXTREME = 12, 1e-6  # of Newton; scores are read as within [EXTREME, 1 - EXTREME]
 NEEDED = (
     *("event_id", "time", "model", "decision", "probability_of_default", "threshold", "review"),
@@ -187,7 +188,7 @@ def matured(decided: pl.DataFrame, model: str) -> pl.DataFrame:
     """Return the outcomes of a model's decisions that may be judged by now, in the order of their turn.
 
     A default is known months before a repaid loan is: who counted outcomes as they come would see a crowd of
-    defaults first. So each waits for its turn, the usual age of a repaid loan when that is known, and those
+    defaults first. So each waits for its turn, the age by which nearly all repaid loans are known, and those
     whose turn has not come are left out. A column ``y`` is added: 1 = defaulted.
 
     Parameters
@@ -200,7 +201,7 @@ def matured(decided: pl.DataFrame, model: str) -> pl.DataFrame:
         y=(pl.col("outcome") == "defaulted").cast(pl.Float64), _day=pl.col("time").dt.date()
     )
     age = (pl.col("observed_on") - pl.col("_day")).dt.total_days()
-    usual = known.filter(pl.col("y") == 0).select(age.median()).item()
+    usual = known.filter(pl.col("y") == 0).select(age.quantile(TURN)).item()
     turn = pl.max_horizontal("observed_on", pl.col("_day") + pl.duration(days=round(usual or 0)))
     now = pl.col("observed_on").max()
     return (

@@ -7,9 +7,9 @@ from html import escape
 from importlib.resources import files
 
 from monitoring.judgement import Judgement
-from monitoring.realised import Interval
+from monitoring.realised import WithInterval
 from monitoring.report import DRIFT, Report, evidently, headline, lines, named
-from monitoring.segments import Part
+from monitoring.segments import Segment
 from monitoring.statistic import FLOOR
 from monitoring.windows import Window
 from monitoring.words import Said, say
@@ -90,7 +90,7 @@ def _parts(report: Report, code: str) -> str:
     )
 
 
-def _part(part: Part, judgements: Sequence[Judgement], code: str) -> str:
+def _part(part: Segment, judgements: Sequence[Judgement], code: str) -> str:
     ratio = ""
     if part.ratio is not None and part.usual_ratio is not None:
         ratio = _beside(code, *(language.in_digits(one, code, 3) for one in (part.ratio, part.usual_ratio)))
@@ -157,7 +157,7 @@ def _ended(report: Report, code: str) -> str:
     if found is None or not found.whole.known:
         return ""
 
-    def interval(one: Interval | None, write: Callable[[float], str]) -> str:
+    def interval(one: WithInterval | None, write: Callable[[float], str]) -> str:
         if one is None:
             return ""
         return say("interval", code, word=write(one.value), **{"from": write(one.low), "to": write(one.high)})

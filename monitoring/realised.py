@@ -24,7 +24,7 @@ RECENT_DAYS, LEAST_REVIEWS = 30, 100  # of decisions whose reviews are set besid
 
 
 @dataclass(frozen=True)
-class Interval:
+class WithInterval:
     """A figure and its 95% interval."""
 
     value: float
@@ -40,13 +40,13 @@ class Vintage:
     ----------
     start : date
     granted, known, defaults : int
-    rate : Interval, optional
+    rate : WithInterval, optional
         Share of the known that defaulted (Wilson 1927).
     expected : float, optional
         That share, by their scores.
-    auc : Interval, optional
+    auc : WithInterval, optional
         Hanley and McNeil (1982).
-    cost : Interval, optional
+    cost : WithInterval, optional
         Of the known, per 1,000 granted, in lost good clients.
     """
 
@@ -54,10 +54,10 @@ class Vintage:
     granted: int
     known: int
     defaults: int
-    rate: Interval | None
+    rate: WithInterval | None
     expected: float | None
-    auc: Interval | None
-    cost: Interval | None
+    auc: WithInterval | None
+    cost: WithInterval | None
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Roll:
     days: int
     good: int
     defaults: int
-    rate: Interval | None
+    rate: WithInterval | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Overrides:
     reviewed: int
     granted: int
     known: int
-    rate: Interval | None
+    rate: WithInterval | None
     break_even: float
 
 
@@ -182,7 +182,7 @@ def _vintage(loans: pl.DataFrame, costs: Costs) -> Vintage:
     start = loans["start"][0] if "start" in loans.columns else loans["day"].min()
     rate = wilson(float(y.sum()), len(y))
     per_1000 = 1_000 * costs.false_negative
-    cost = Interval(*(per_1000 * end for end in (rate.value, rate.low, rate.high))) if rate else None
+    cost = WithInterval(*(per_1000 * end for end in (rate.value, rate.low, rate.high))) if rate else None
     return Vintage(
         start if isinstance(start, date) else date.min,
         loans.height,
@@ -195,17 +195,17 @@ def _vintage(loans: pl.DataFrame, costs: Costs) -> Vintage:
     )
 
 
-def wilson(successes: float, n: int) -> Interval | None:
+def wilson(successes: float, n: int) -> WithInterval | None:
     """Return a share and its 95% interval, None of nobody."""
     if not n:
         return None
     share, z2 = successes / n, Z * Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+    return WithInterval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
-def auc(y: NDArray[np.float64], p: NDArray[np.float64]) -> Interval | None:
+def auc(y: NDArray[np.float64], p: NDArray[np.float64]) -> WithInterval | None:
     """Return the AUC and its 95% interval, None where all ended alike."""
     bad, good = int(y.sum()), int(len(y) - y.sum())
     if not bad or not good:
@@ -215,7 +215,7 @@ def auc(y: NDArray[np.float64], p: NDArray[np.float64]) -> Interval | None:
     q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
     spread = a * (1 - a) + (bad - 1) * (q1 - a * a) + (good - 1) * (q2 - a * a)
     half = Z * float(np.sqrt(max(spread, 0.0) / (bad * good)))
-    return Interval(a, max(0.0, a - half), min(1.0, a + half))
+    return WithInterval(a, max(0.0, a - half), min(1.0, a + half))
 
 
 def _rolls(loans: pl.DataFrame) -> Sequence[Roll]:

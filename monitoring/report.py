@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from monitoring.audited import Group
+from monitoring.audited import AuditedGroup
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
-from monitoring.limits import Limits
+from monitoring.limits import DetectionLimits
 from monitoring.outcomes import ALARM, Estimate, Watched
 from monitoring.realised import Realised
 from monitoring.reference import Reference
@@ -58,9 +58,9 @@ class Report:
         What outcomes say.
     realised : Realised, optional
         How loans ended, by the time of their decision and by their age.
-    audited : sequence of Group
+    audited : sequence of AuditedGroup
         Groups that no model reads.
-    limits : Limits, optional
+    limits : DetectionLimits, optional
         What the window cannot show.
     proposal : Proposal, optional
         A retraining, where costs have risen.
@@ -80,8 +80,8 @@ class Report:
     estimates: tuple[Estimate, Estimate] | None = None
     watched: Watched | None = None
     realised: Realised | None = None
-    audited: Sequence[Group] = ()
-    limits: Limits | None = None
+    audited: Sequence[AuditedGroup] = ()
+    limits: DetectionLimits | None = None
     proposal: Proposal | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
 

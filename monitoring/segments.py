@@ -120,7 +120,7 @@ def dimensions(table: pl.DataFrame, columns: Sequence[str]) -> tuple[Dimension, 
 
 
 @dataclass(frozen=True)
-class Part:
+class Segment:
     """A part of a window beside the same part of the reference.
 
     Attributes
@@ -181,7 +181,7 @@ class Part:
         return found
 
     @classmethod
-    def of_json(cls, said: Mapping[str, Any]) -> Part:
+    def of_json(cls, said: Mapping[str, Any]) -> Segment:
         """Read what JSON made of one."""
         return cls(**{**said, "moved": tuple(said["moved"])})
 
@@ -257,7 +257,7 @@ class Segments:
                     found[key] = found[key] + count if key in found else count
         return found
 
-    def compare(self, parts: Mapping[str, PartCount]) -> tuple[Part, ...]:
+    def compare(self, parts: Mapping[str, PartCount]) -> tuple[Segment, ...]:
         """Compare the parts of a window with those of the reference, each with enough rows on both sides."""
         judged = [
             (dimension, value, key)
@@ -286,7 +286,7 @@ class Segments:
             ranked = moved[np.argsort(-effects[number][moved], kind="stable")]
             names = tuple(self.axes.axes[place].name for place in ranked[:SHOWN])
             treated = self._treated(key, best[dimension.column], parts, z)
-            found.append(Part(dimension.column, value, **treated, moved=names, inputs=len(moved)))
+            found.append(Segment(dimension.column, value, **treated, moved=names, inputs=len(moved)))
         return tuple(found)
 
     def _detector(self, key: str) -> Detector:

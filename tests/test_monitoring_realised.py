@@ -12,7 +12,7 @@ import pytest
 
 from monitoring.audited import audit, read
 from monitoring.errors import InputError
-from monitoring.limits import Limits, limits
+from monitoring.limits import DetectionLimits, limits
 from monitoring.outcomes import ALARM, Calibrator, capital, estimate, matured, watch
 from monitoring.realised import auc, realised, wilson
 from monitoring.reference import Reference
@@ -162,7 +162,7 @@ def test_a_change_at_the_limit_is_found_and_one_far_below_is_not(reference: Refe
 
 def test_more_decisions_and_outcomes_show_smaller_changes(reference: Reference) -> None:
     small, large = limits(reference, 500), limits(reference, 20_000, outcomes=8_000)
-    assert isinstance(small, Limits)
+    assert isinstance(small, DetectionLimits)
     assert large.change < small.change and large.missing < small.missing and large.rise < small.rise
     assert large.fixed_rise < large.rise, "the price of looking always"
     assert not small.are_known and large.are_known

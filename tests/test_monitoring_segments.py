@@ -11,7 +11,7 @@ import pytest
 from monitoring.judgement import judge
 from monitoring.ledger import Day, Ledger
 from monitoring.reference import Reference
-from monitoring.segments import Part
+from monitoring.segments import Segment
 from monitoring.tally import Tally, together
 from scoring.inference_log import Checkpoint
 
@@ -52,7 +52,7 @@ def tally(reference: Reference, table: pl.DataFrame) -> Tally:
     return Tally.of(table, reference.bins, reference.segments)
 
 
-def judged(reference: Reference, table: pl.DataFrame) -> dict[str, Part]:
+def judged(reference: Reference, table: pl.DataFrame) -> dict[str, Segment]:
     return {f"{part.column}={part.value}": part for part in judge(tally(reference, table), reference).parts}
 
 
