@@ -122,6 +122,12 @@ def test_the_owner_sees_each_threshold_and_the_one_in_force(page) -> None:
     assert "The cheapest threshold there is 9.1%." in seen(html)
 
 
+def test_the_owner_sees_each_group_beside_the_one_that_is_granted_most(page) -> None:
+    html = page().load()["model"]
+    assert rows(html, "parity")[1:] == [["Woman", "70.0%", "100%", "70.0%"], ["Man", "56.0%", "80%", "56.0%"]]
+    assert '["40%", "70%", "90%"]' in unescape(html), "the least favoured group, at each threshold"
+
+
 def test_a_key_without_the_role_sees_the_card_and_not_the_strategy(page, server) -> None:
     server.is_closed = True
     try:

@@ -230,6 +230,8 @@ def _group(
         )
     sums = sum(found.granted), sum(found.refused)
     size = say("group_size", lang, sum(sums), refused=_of_100(sums[1], sum(sums), lang)) if any(sums) else ""
+    if found.among == NEIGHBOURS:
+        size = f"{size} {say('neighbours_like', lang)}"
     is_ordered = bool(found.axes) and all(one.level is None for one in found.axes[0])
     return GroupPosition(
         title, size, of_service(found.text, lang), is_ordered, _bins(name, found, model, wording)

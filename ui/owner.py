@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scoring.features.wording import level
 from scoring.language import number, percent
 from scoring.schema import OwnerCut, OwnerView
 from ui.plots import LinePlot, PlotLine, line_plot
 from ui.rendering import render
-from ui.words import of_service, say
+from ui.words import of_service, say, word
+
+NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,26 @@ class Trade:
 
     title: str
     plot: LinePlot
+
+
+@dataclass(frozen=True)
+class GroupParity:
+    """How the decisions fall on the groups of a protected attribute, which no model reads.
+
+    Attributes
+    ----------
+    title : str
+        The attribute.
+    lowest : Figure
+        The share granted of the group that is granted least often, over that of the one granted most often.
+    rows : sequence of tuple of str
+        In force, for each group: its name, the share granted, that over the best one's, and the share granted
+        of those who repaid.
+    """
+
+    title: str
+    lowest: Figure
+    rows: Sequence[tuple[str, str, str, str]]
 
 
 def card(view: OwnerView, lang: str) -> str:
@@ -56,6 +79,7 @@ def card(view: OwnerView, lang: str) -> str:
             ),
             _trade("owner_cost", [cut.cost_per_1000 for cut in cuts], lambda v: number(v, lang), view, lang),
         ],
+        parity=_parity(view, place, lang),
         cheapest=percent(min(cuts, key=lambda cut: cut.cost_per_1000).threshold, lang, 1),
         applications=number(view.applications, lang),
         note=of_service(view.text, lang),
@@ -69,8 +93,31 @@ def _figure(
     return Figure(say(name, lang), texts[place], texts)
 
 
+def _parity(view: OwnerView, place: int, lang: str) -> list[GroupParity]:
+    """Return the protected attributes that the reference keeps."""
+    found = []
+    for attribute in dict.fromkeys(group.attribute for group in view.fairness):
+
+        def lowest(cut: OwnerCut, attribute: str = attribute) -> str:
+            return percent(cut.fairness[attribute], lang) if attribute in cut.fairness else NONE
+
+        rows = [
+            (
+                level(group.name, lang),
+                percent(group.approved, lang, 1),
+                NONE if group.ratio is None else percent(group.ratio, lang),
+                percent(group.good_approved, lang, 1),
+            )
+            for group in view.fairness
+            if group.attribute == attribute
+        ]
+        figure = _figure("owner_lowest", lowest, view.cuts, place, lang)
+        found.append(GroupParity(word(attribute, attribute, lang), figure, rows))
+    return found
+
+
 def _rate(cut: OwnerCut, lang: str) -> str:
-    return "–" if cut.bad_rate is None else percent(cut.bad_rate, lang, 1)
+    return NONE if cut.bad_rate is None else percent(cut.bad_rate, lang, 1)
 
 
 def _trade(

@@ -163,7 +163,7 @@ function findFact(text) {
 function slide(control) {
   const root = control.closest(".owner"), place = Number(control.value);
   for (const figure of all("[data-each]", root)) figure.textContent = JSON.parse(figure.dataset.each)[place];
-  control.setAttribute("aria-valuetext", all("[data-each]", root).map((figure) => figure.parentElement.textContent).join(", "));
+  control.setAttribute("aria-valuetext", all(".tiles [data-each]", root).map((figure) => figure.parentElement.textContent).join(", "));
   for (const line of all("[data-moves]", root)) {
     const x = JSON.parse(line.closest("[data-at]").dataset.at)[place] + "%";
     line.setAttribute("x1", x);

@@ -55,6 +55,7 @@ OWNER = {
     "applications": 1_000,
     "cuts": [
         {"threshold": t, "approved": approved, "bad_rate": bad, "cost_per_1000": cost}
+        | {"fairness": {"gender": approved}}
         for t, approved, bad, cost in (
             (0.05, 0.4, 0.02, 600.0),
             (THRESHOLD, 0.7, 0.04, 512.0),
@@ -62,6 +63,11 @@ OWNER = {
         )
     ],
     "metrics": {},
+    "fairness": [
+        {"attribute": "gender", "name": name, "applications": 500, "approved": share, "ratio": share / 0.7}
+        | {"good_approved": share, "default_rate": 0.08, "expected": 0.08}
+        for name, share in (("F", 0.7), ("M", 0.56))
+    ],
     "groups": [],
     "features": [],
     "text": {"en": "Out of fold.", "fr": "Hors échantillon."},
