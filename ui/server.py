@@ -9,6 +9,7 @@ from pathlib import Path
 
 import fastapi
 import gradio as gr
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import RedirectResponse
 from markupsafe import Markup
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
+SMALL = 2_000  # bytes that are not worth compressing
 OFFICERS = 8  # requests of one kind at a time; the service has its own limit
 WAITING = 256  # requests that wait for their turn
 
@@ -178,6 +180,7 @@ def page(
         )
         seal(blocks)
     app.add_middleware(PageGuard, access=access)
+    app.add_middleware(GZipMiddleware, minimum_size=SMALL)  # what the guard rewrites leaves it as plain text
     return app
 
 
