@@ -126,6 +126,9 @@ class Handlers:
             if error.kind != "refused":
                 raise
             return self._message("owner_closed")
+        except ValueError:  # a service of another version says something else
+            logger.warning("the service's owner view is not of this version")
+            return self._message("service_fails")
 
     def state(self) -> Updates:
         """Show whether the service answers now, and which model decides."""
