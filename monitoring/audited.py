@@ -28,7 +28,7 @@ Shares = Mapping[str, tuple[int, float]]
 
 
 @dataclass(frozen=True)
-class AuditedGroup:
+class LenderGroup:
     """Decisions on a group, beside the group of the same attribute most of whom are granted.
 
     Attributes
@@ -92,7 +92,7 @@ def read(path: Path) -> pl.DataFrame:
 
 def audit(
     decided: pl.DataFrame, groups: pl.DataFrame, model: str, reference: Reference
-) -> tuple[AuditedGroup, ...]:
+) -> tuple[LenderGroup, ...]:
     """Compare the groups of each attribute, those with 200 decisions.
 
     Parameters
@@ -117,7 +117,7 @@ def _shares(table: pl.DataFrame, attribute: str) -> dict[str, tuple[int, float]]
     return {value: (n, granted) for value, n, granted in found.sort(attribute).iter_rows()}
 
 
-def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[AuditedGroup]:
+def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[LenderGroup]:
     large = {value: one for value, one in _shares(own, attribute).items() if one[0] >= SMALLEST}
     if len(large) < 2:
         return []
@@ -142,7 +142,7 @@ def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[Audited
         share = wilson(granted * n, n)
         assert share is not None
         found.append(
-            AuditedGroup(
+            LenderGroup(
                 attribute,
                 value,
                 n,

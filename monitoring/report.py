@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from monitoring.audited import AuditedGroup
+from monitoring.audited import LenderGroup
 from monitoring.judgement import MIN_ROWS, Finding, Judgement
 from monitoring.limits import DetectionLimits
 from monitoring.outcomes import ALARM, Estimate, Watched
@@ -58,7 +58,7 @@ class Report:
         What outcomes say.
     realised : Realised, optional
         How loans ended, by the time of their decision and by their age.
-    audited : sequence of AuditedGroup
+    audited : sequence of LenderGroup
         Groups that no model reads.
     limits : DetectionLimits, optional
         What the window cannot show.
@@ -80,7 +80,7 @@ class Report:
     estimates: tuple[Estimate, Estimate] | None = None
     watched: Watched | None = None
     realised: Realised | None = None
-    audited: Sequence[AuditedGroup] = ()
+    audited: Sequence[LenderGroup] = ()
     limits: DetectionLimits | None = None
     proposal: Proposal | None = None
     _standing: dict[str, Standing] = field(default_factory=dict)
