@@ -199,7 +199,7 @@ def test_application_ratios_by_hand():
         credit_to_income=3.0,
         credit_to_annuity=20.0,
         credit_to_goods=1.2,
-        down_payment=-50_000.0,
+        down_payment=-0.2,
         ext_mean=0.5,
         ext_min=0.2,
         ext_std=0.3,

@@ -75,7 +75,6 @@ def test_loans_elsewhere():
         bureau_due_monthly_sum=round(3_000 * 365.25 / 12 / 3_652, 3) + 1_000,
         bureau_due_to_income=0.1025003,
         request_to_bureau_largest=2,
-        bureau_debt_to_request=0.5625,
     )
 
 

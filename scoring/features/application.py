@@ -16,6 +16,7 @@ from scoring.features.base import (
     declaring,
     divided,
     known,
+    positive,
     ratio,
     where,
 )
@@ -139,29 +140,29 @@ EXTERNAL: list[Feature] = [
     *(scores(f"ext_{i}_squared", EXT[i - 1] ** 2, "points", -1, is_plain=False) for i in (2, 3)),
     # Polynomial terms with age: kept apart from the others because they fall with it under an age policy.
     *(scores(f"ext_{i}_times_age", EXT[i - 1] * age, "points", is_plain=False) for i in (1, 2, 3)),
-    scores("credit_to_ext_3", ratio(credit, EXT[2]), "amount", is_plain=False),
-    scores("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", is_plain=False),
+    scores("credit_to_ext_3", ratio(credit, EXT[2]), "amount", 1, is_plain=False, reason="never"),
+    scores("annuity_to_ext_3", ratio(annuity, EXT[2]), "amount", 1, is_plain=False, reason="never"),
 ]
 
 REQUEST: list[Feature] = [
     raw("NAME_CONTRACT_TYPE", "category", "request"),
-    raw("AMT_CREDIT", "amount", "request", reason="above"),
-    raw("AMT_ANNUITY", "amount", "request", reason="above"),
-    raw("AMT_GOODS_PRICE", "amount", "request"),
-    raw("AMT_INCOME_TOTAL", "amount", "request", reason="below"),
+    raw("AMT_CREDIT", "amount", "request", 1),
+    raw("AMT_ANNUITY", "amount", "request", 1),
+    raw("AMT_GOODS_PRICE", "amount", "request", 1, reason="never"),
+    raw("AMT_INCOME_TOTAL", "amount", "request", -1),
     request("annuity_to_income", ratio(annuity, income), "share", 1),
-    request("credit_to_income", ratio(credit, income), "ratio", reason="above"),
+    request("credit_to_income", ratio(credit, income), "ratio", 1),
     request("credit_to_annuity", ratio(credit, annuity), "ratio"),
     # A lender sells few products, and the instalment per 2,000 lent tells them apart: duration and rate in
     # one. Risk jumps from one to the next instead of following a line, so that each is a level of its own.
     request("loan_terms", whole(ratio(annuity, credit), 2_000).code(), "category", is_plain=False),
     request("annuity_to_credit", ratio(annuity, credit), "share"),
     request("credit_to_goods", ratio(credit, goods), "ratio", 1),
-    request("down_payment", goods - credit, "amount", -1),
-    request("goods_to_income", ratio(goods, income), "ratio", reason="above"),
+    request("down_payment", ratio(goods - credit, goods), "share", -1),
+    request("goods_to_income", ratio(goods, income), "ratio", 1),
     request("goods_to_annuity", ratio(goods, annuity), "ratio"),
-    request("surplus_to_income", ratio(credit - goods, income), "ratio", 1),
-    request("income_less_annuity", income - annuity, "amount", reason="below"),
+    request("surplus_to_income", ratio(positive(credit - goods), income), "ratio", 1),
+    request("income_less_annuity", income - annuity, "amount", -1),
 ]
 
 WORK: list[Feature] = [
@@ -187,8 +188,8 @@ WORK: list[Feature] = [
     stability("registration_to_employed", ratio(registered, employed), "ratio", is_plain=False),
     stability("identity_to_employed", ratio(identity, employed), "ratio", is_plain=False),
     stability("identity_to_registration", ratio(identity, registered), "ratio", is_plain=False),
-    stability("credit_to_employed", ratio(credit, employed), "amount", is_plain=False),
-    stability("income_to_employed", ratio(income, employed), "amount", is_plain=False),
+    stability("credit_to_employed", ratio(credit, employed), "amount", 1, is_plain=False, reason="never"),
+    stability("income_to_employed", ratio(income, employed), "amount", -1, is_plain=False, reason="never"),
     *(raw(name, "flag", "stability", reason="above") for name in MISMATCHES),
     stability("address_mismatches", summed(MISMATCHES), "count", 1),
 ]
@@ -201,10 +202,10 @@ PERSON: list[Feature] = [
     raw("NAME_TYPE_SUITE", "category", "person"),
     person("age_years", age, "years"),
     person("car_to_age", ratio(car_age, age), "ratio"),
-    person("income_to_age", ratio(income, age), "amount"),
+    person("income_to_age", ratio(income, age), "amount", -1),
     person("age_at_end", age + divided(ratio(credit, annuity), 12), "years"),
-    person("credit_to_age", ratio(credit, age), "amount"),
-    person("income_per_person", ratio(income, col("CNT_FAM_MEMBERS")), "amount"),
+    person("credit_to_age", ratio(credit, age), "amount", 1),
+    person("income_per_person", ratio(income, col("CNT_FAM_MEMBERS")), "amount", -1),
 ]
 
 HOME: list[Feature] = [

@@ -128,6 +128,11 @@ def divided(value: Term, number: float) -> Term:
     return value / number
 
 
+def positive(value: Term) -> Term:
+    """Give a value where it is above 0, else 0."""
+    return divided(value + value.abs(), 2)
+
+
 def date(column: str) -> Term:
     """Give a day count with the source's "no such date" read as missing."""
     return when(col(column) != NO_DATE).then(col(column))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scoring.features.application import age, annuity, credit, employed, ext_mean, goods, income
-from scoring.features.base import DAYS_A_YEAR, Feature, declaring, divided, ratio
+from scoring.features.base import DAYS_A_YEAR, Feature, declaring, divided, positive, ratio
 from scoring.features.vocabulary import col, sum_horizontal
 
 debts, history, requests, request, cards, scores, new_credit = declaring(
@@ -36,39 +36,55 @@ all_debt = sum_horizontal(credit, col("bureau_active_debt_sum"), col("previous_d
 
 
 FEATURES: tuple[Feature, ...] = (
-    debts("bureau_credit_to_income", ratio(col("bureau_credit_mean"), income), "ratio"),
-    debts("bureau_active_credit_to_income", ratio(active_credit, income), "ratio", reason="above"),
-    debts("bureau_debt_to_income", ratio(col("bureau_debt_sum"), income), "ratio", reason="above"),
-    debts("bureau_annuity_to_annuity", ratio(col("bureau_annuity_mean"), annuity), "ratio", reason="above"),
+    debts("bureau_credit_to_income", ratio(col("bureau_credit_mean"), income), "ratio", 1, reason="never"),
+    debts("bureau_active_credit_to_income", ratio(active_credit, income), "ratio", 1),
+    debts("bureau_debt_to_income", ratio(positive(col("bureau_debt_sum")), income), "ratio", 1),
     history("bureau_opened_to_age", ratio(credit_file, age), "share"),
-    debts("monthly_burden", ratio(instalments, income), "share", reason="above"),
-    requests("previous_credit_to_credit_mean", ratio(col("previous_approved_credit_mean"), credit), "ratio"),
-    requests("previous_credit_to_credit_max", ratio(col("previous_approved_credit_max"), credit), "ratio"),
-    requests("previous_annuity_to_annuity_mean", ratio(approved_annuity, annuity), "ratio"),
-    requests("previous_annuity_to_annuity_max", ratio(largest_annuity, annuity), "ratio"),
+    debts("monthly_burden", ratio(instalments, income), "share", 1),
+    requests(
+        "previous_credit_to_credit_mean",
+        ratio(col("previous_approved_credit_mean"), credit),
+        "ratio",
+        -1,
+        reason="never",
+    ),
+    requests(
+        "previous_credit_to_credit_max",
+        ratio(col("previous_approved_credit_max"), credit),
+        "ratio",
+        -1,
+        reason="never",
+    ),
+    requests(
+        "previous_annuity_to_annuity_mean", ratio(approved_annuity, annuity), "ratio", -1, reason="never"
+    ),
+    requests("previous_annuity_to_annuity_max", ratio(largest_annuity, annuity), "ratio", -1, reason="never"),
     requests("previous_duration_to_duration", ratio(earlier_duration, ratio(credit, annuity)), "ratio"),
     history("previous_decided_to_employed", ratio(decisions_age, employed), "ratio", is_plain=False),
-    request("installment_paid_to_annuity_mean", ratio(paid, annuity), "ratio", reason="below"),
-    request("installment_paid_to_annuity_max", ratio(largest_due, annuity), "ratio", reason="below"),
-    debts("installment_year_paid_to_income", ratio(col("installment_365d_paid_sum"), income), "share"),
+    request("installment_paid_to_annuity_mean", ratio(paid, annuity), "ratio", -1),
+    request("installment_paid_to_annuity_max", ratio(largest_due, annuity), "ratio", -1),
+    debts(
+        "installment_year_paid_to_income",
+        ratio(col("installment_365d_paid_sum"), income),
+        "share",
+        1,
+        reason="never",
+    ),
     debts("bureau_due_to_income", ratio(col("bureau_due_monthly_sum"), income), "share", 1),
-    debts("debt_with_request_to_income", ratio(all_debt, income), "ratio", reason="above"),
+    debts("debt_with_request_to_income", ratio(positive(all_debt), income), "ratio", 1),
     debts("due_with_request_to_income", ratio(all_due, income), "share", 1),
-    debts("bureau_debt_to_request", ratio(col("bureau_debt_sum"), credit), "ratio", reason="above"),
-    request("request_to_bureau_largest", ratio(credit, col("bureau_credit_max")), "ratio", reason="above"),
+    request("request_to_bureau_largest", ratio(credit, col("bureau_credit_max")), "ratio", 1),
     history("bureau_opened_mean_to_age", ratio(loans_age, age), "share"),
     history("bureau_opened_mean_to_employed", ratio(loans_age, employed), "ratio", is_plain=False),
     history("previous_decided_to_age", ratio(decisions_age, age), "share"),
-    request("credit_to_previous_last", ratio(credit, col("previous_last_credit")), "ratio", reason="above"),
-    request(
-        "annuity_to_previous_last", ratio(annuity, col("previous_last_annuity")), "ratio", reason="above"
-    ),
-    request("goods_to_previous_largest", ratio(goods, largest_goods), "ratio", reason="above"),
-    request("annuity_to_installment_largest", ratio(annuity, largest_due), "ratio", reason="above"),
-    request("annuity_to_installment_year", ratio(annuity, year_due), "ratio", reason="above"),
-    cards("card_drawn_to_income", ratio(col("card_drawn_mean"), income), "ratio", 1),
+    request("credit_to_previous_last", ratio(credit, col("previous_last_credit")), "ratio", 1),
+    request("annuity_to_previous_last", ratio(annuity, col("previous_last_annuity")), "ratio", 1),
+    request("goods_to_previous_largest", ratio(goods, largest_goods), "ratio", 1),
+    request("annuity_to_installment_largest", ratio(annuity, largest_due), "ratio", 1),
+    request("annuity_to_installment_year", ratio(annuity, year_due), "ratio", 1),
+    cards("card_drawn_to_income", ratio(positive(col("card_drawn_mean")), income), "ratio", 1),
     scores("ext_mean_less_debt", ext_mean - col("bureau_debt_to_credit"), "points", -1, is_plain=False),
     requests("requests_to_age", ratio(col("previous_count"), age), "ratio"),
     new_credit("loans_a_year", ratio(col("bureau_count"), credit_file), "ratio", 1),
-    cards("card_balance_to_income", ratio(col("card_balance_mean"), income), "ratio", 1),
+    cards("card_balance_to_income", ratio(positive(col("card_balance_mean")), income), "ratio", 1),
 )
