@@ -5,6 +5,7 @@ What an extension is stands in `scoring.schema.extension`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -21,12 +22,13 @@ import polars as pl
 import typer
 
 from scoring import features, tables
-from scoring.decision import PROTECTED
+from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.features import Feature
+from scoring.features import added as theirs
 from scoring.features.checks import DECODER
 from scoring.language import ENGLISH, languages, say
-from scoring.language.catalogues import unsaid
-from scoring.schema import KEY, Application, Column, columns, extension
+from scoring.language.catalogues import LanguageError, unsaid
+from scoring.schema import HISTORY, KEY, Application, Column, columns, extension
 from scoring.settings import EXTENSION
 from scoring.tables import LABEL, Portfolio
 
@@ -34,10 +36,12 @@ APPLICANTS = 60
 RECORDS = 4  # most records of one applicant in an added table
 MISSING = 0.2
 NEAR = 0.75  # an area under the curve from which on a feature tells a protected attribute
+CELLS = 40  # into which the values of a feature are put for that
 SURE = 3.0  # standard errors by which a direction must be contradicted
 
 Values = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
+Cells = npt.NDArray[np.int64]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -78,7 +82,11 @@ def check(
     if extension.folder() is None:
         typer.echo(f"No extension is named: give its folder, or set {EXTENSION.name}.", err=True)
         raise typer.Exit(2)
-    broken = list(laws(seed))
+    try:
+        broken = list(laws(seed))
+    except LanguageError as error:
+        typer.echo(f"{extension.folder()}: {error}", err=True)
+        raise typer.Exit(2) from None
     if portfolio is not None:
         broken += against(tables.read(portfolio))
     for law in broken:
@@ -98,14 +106,15 @@ def check(
 
 def added() -> list[Feature]:
     """Return the features that the extension declares."""
-    module = extension.part("features")
-    of_tables = [f for table in getattr(module, "TABLES", ()) for f in table.features]
-    return [*getattr(module, "FEATURES", ()), *of_tables]
+    return [*theirs.features(), *(f for table in theirs.tables() for f in table.features)]
 
 
 def laws(seed: int) -> Iterator[str]:
     """Give a sentence for each law that the extension breaks on invented applications."""
     yield from _words()
+    for feature in added():
+        for attribute in sorted(features.protected_by(feature) & set(DEFAULT_PROTECTED)):
+            yield f"{feature.name} reads what tells {attribute}, so no model will have it: leave it out."
     names = [feature.name for feature in added()]
     documents = invented(np.random.default_rng(seed))
     requests = DECODER.decode(json.dumps({"applications": documents}).encode(), APPLICANTS)
@@ -137,17 +146,44 @@ def against(portfolio: Portfolio) -> Iterator[str]:
     """Give a sentence for each added feature that tells a protected attribute, or belies its direction."""
     built = features.build(portfolio)
     label = portfolio.applications.get_column(LABEL, default=None)
+    cells = {feature.name: _cells(built[feature.name]) for feature in added()}
+    for attribute, names in PROTECTED.items():
+        sides = [side for name in names for side in _sides(portfolio.applications[name])]
+        told = {name for name, cell in cells.items() if any(_tells(cell, side) for side in sides)}
+        yield from (f"{name} tells {attribute}: leave it out, or make it of other columns." for name in told)
+        for one, other in itertools.combinations(sorted(cells.keys() - told), 2):
+            together = cells[one] * (CELLS + 1) + cells[other]
+            if any(_tells(together, side) for side in sides):
+                yield f"{one} and {other} together tell {attribute}: leave one of them out."
     for feature in added():
-        if feature.kind == "category":
-            continue
-        values = built[feature.name].to_numpy()
-        for attribute, names in PROTECTED.items():
-            sides = (side for name in names for side in _sides(portfolio.applications[name]))
-            if any(abs(_auc(values, side) - 0.5) + 0.5 > NEAR for side in sides):
-                yield f"{feature.name} tells {attribute}: leave it out, or make it of other columns."
-        if feature.direction and label is not None and _is_belied(values, label, feature.direction):
-            said = "raises" if feature.direction > 0 else "lowers"
-            yield f"{feature.name}: more of it {said} the risk, it says; this portfolio says the opposite."
+        if feature.direction and label is not None:
+            values = built[feature.name].to_numpy()
+            if _is_belied(values, label, feature.direction):
+                said = "raises" if feature.direction > 0 else "lowers"
+                yield f"{feature.name}: more of it {said} the risk, it says, and this portfolio the opposite."
+
+
+def _cells(values: pl.Series) -> Cells:
+    """Put values into cells: one for each if there are few, else equally many in each; missing apart."""
+    known = values.drop_nulls()
+    if values.dtype == pl.String or known.n_unique() <= CELLS:
+        return values.rank("dense").fill_null(0).to_numpy().astype(np.int64) % (CELLS + 1)
+    cuts = np.unique(np.quantile(known.to_numpy(), np.linspace(0, 1, CELLS + 1)[1:-1]))
+    found = np.searchsorted(cuts, values.fill_null(0.0).to_numpy(), side="right") + 1
+    return np.where(values.is_null().to_numpy(), 0, found)
+
+
+def _tells(cells: Cells, is_so: Truths) -> bool:
+    """Say whether cells tell who is so, whatever the shape: how many of each are so, of the other half."""
+    half = np.random.default_rng(0).random(len(cells)) < 0.5
+    guessed = np.zeros(len(cells))
+    for learn in (half, ~half):
+        size = int(cells.max(initial=0)) + 1
+        many = np.bincount(cells[learn], minlength=size)
+        so = np.bincount(cells[learn], weights=is_so[learn].astype(np.float64), minlength=size)
+        rate = np.where(many > 0, (so + is_so[learn].mean()) / (many + 1), is_so[learn].mean())
+        guessed[~learn] = rate[cells[~learn]]
+    return _auc(guessed, is_so) > NEAR
 
 
 def _is_belied(values: Values, label: pl.Series, direction: int) -> bool:
@@ -210,7 +246,10 @@ def _written(documents: list[dict[str, Any]], folder: Path) -> Portfolio:
     """Write the applications as the CSV files of a portfolio, and read them."""
     rows = [{name: d.get(name) for name in columns(Application)} for d in documents]
     pl.DataFrame(rows, infer_schema_length=None).write_csv(folder / "application_test.csv")
-    for table, record in extension.tables().items():
+    for table, record in HISTORY.items():
+        if table not in extension.tables():
+            pl.DataFrame(schema=[*columns(record)]).write_csv(folder / f"{table}.csv")
+            continue
         records = [{n: r.get(n) for n in columns(record)} for d in documents for r in d["history"][table]]
         pl.DataFrame(records, infer_schema_length=None).write_csv(folder / f"{table}.csv")
     return tables.read(folder, "test", features.READS)

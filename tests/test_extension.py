@@ -5,15 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
 
-from scoring.client import Client
+from scoring.client import Client, ServiceError, score_file
 from scoring.schema import Application, columns
 from scoring.settings import EXTENSION
 from tests.support.running import put_in_store, running
+from ui.service import Service, sentence
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "docs" / "extension"
@@ -44,6 +47,13 @@ def test_the_documented_example_keeps_the_laws():
     assert done.returncode == 0 and "7 features of 2 columns and 1 tables keep the laws" in done.stdout
 
 
+def broken(folder: Path, file: str, old: str, new: str) -> Path:
+    if "last(" in new:
+        change(folder / file, "count, declaring", "count, declaring, last")
+    change(folder / file, old, new)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
@@ -54,38 +64,163 @@ def test_the_documented_example_keeps_the_laws():
             'last(col("DAYS_LATE"), "MONTHS_BALANCE")',
             "rent_late_share",
         ),
-        ("records.py", "AMT_RENT: Amount", "AMT_CREDIT: Amount", "AMT_CREDIT is there already"),
-        ("records.py", '"rent_payments": RentPayment', '"bureau": RentPayment', "bureau is there already"),
-        ("records.py", 'SK_ID_CURR: OptionalIdentifier = column("Application number")', "", "no SK_ID_CURR"),
-        ("features.py", 'col("NAME_TENANCY")', 'col("NAME_TENANCI")', "tenancy reads NAME_TENANCI"),
+        ("features.py", 'col("NAME_TENANCY"), "category"', 'col("CODE_GENDER"), "category"', "tells gender"),
+        ("fr.po", 'msgid "Monthly rent"', 'msgid "Monthly rent', "fr.po, line 10"),
     ],
 )
-def test_an_extension_with_a_fault_is_refused_by_name(folder, file, old, new, said):
-    if "last(" in new:
-        change(folder / file, "count, declaring", "count, declaring, last")
-    change(folder / file, old, new)
+def test_an_extension_that_breaks_a_law_is_refused_by_name(folder, file, old, new, said):
+    done = check(broken(folder, file, old, new))
+    assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
+
+
+FAULTS = [
+    ("records.py", "AMT_RENT: Amount", "AMT_CREDIT: Amount", "AMT_CREDIT is there already"),
+    ("records.py", '"rent_payments": RentPayment', '"bureau": RentPayment', "bureau is there already"),
+    ("records.py", 'SK_ID_CURR: OptionalIdentifier = column("Application number")', "", "no SK_ID_CURR"),
+    ("features.py", 'col("NAME_TENANCY")', 'col("NAME_TENANCI")', "tenancy reads NAME_TENANCI"),
+    ("records.py", "AMT_RENT: Amount", "TARGET: Amount", "TARGET is there already"),
+    ("records.py", "AMT_RENT: Amount", "history: Amount", "history is there already"),
+    (
+        "records.py",
+        'AMT_RENT: Amount = column("Monthly rent", group="home")',
+        "AMT_RENT: float = 0",
+        "kind of",
+    ),
+    ("records.py", 'rent", group="home")', 'rent", group="flat")', "choose among request, person"),
+    ("records.py", "DAYS_LATE: Count", "STATUS: Count", "give yours another name"),
+    ("records.py", "TABLES =", 'RentPayment.__name__ = "Bureau"\nTABLES =', "another record class"),
+    ("records.py", '"rent_payments": RentPayment', '"../rent": RentPayment', "the name of a table"),
+    ("records.py", '"rent_payments": RentPayment', '"rent_payments": dict', "is no class of columns"),
+    ("records.py", "TABLES = {", "TABLES = {{", "records.py cannot be used: SyntaxError"),
+    ("records.py", "TABLES =", "raise SystemExit(0)\nTABLES =", "records.py cannot be used: SystemExit"),
+    ("records.py", "TABLES =", "print(1)\nTABLES =", "records.py, line 23: uses print"),
+    ("features.py", "from scoring.features.base", "import time\nfrom scoring.features.base", "imports time"),
+    ("features.py", 'col("AMT_RENT"), "amount"', 'col("AMT_RENT").max(), "amount"', "knows no other one"),
+    ("features.py", 'length(), "count"', 'col("DAYS_LATE"), "count"', "sum the records up"),
+    ("features.py", 'col("AMT_INCOME_TOTAL")', 'col("income_per_person")', "reads income_per_person"),
+    ("features.py", ', label="Kind of tenancy"', "", "tenancy has no words"),
+    ("features.py", '"rent_to_income"', '"annuity_to_income"', "annuity_to_income is there already"),
+    ("features.py", 'declaring("application", "home")', 'declaring("application", "flat")', "choose among"),
+    ("features.py", '"category", label', '"amount", label', "a number is needed here"),
+    (
+        "features.py",
+        'HistoryTable(\n        "rent_payments"',
+        'HistoryTable(\n        "rents"',
+        "rents is no table",
+    ),
+]
+EACH = """
+import json, os, sys
+import numpy, polars, pydantic
+for folder in sys.argv[2:]:  # what takes long to import is imported once
+    sys.stderr.write("\\0")
+    sys.stderr.flush()
+    if os.fork() == 0:
+        os.environ[sys.argv[1]] = folder
+        import scoring.features
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_an_extension_with_a_fault_is_refused_by_what_is_wrong_and_where(tmp_path):
+    folders = [
+        broken(shutil.copytree(EXAMPLE, tmp_path / str(number)), *fault[:3])
+        for number, fault in enumerate(FAULTS)
+    ]
+    done = program("-c", EACH, EXTENSION.name, *map(str, folders))
+    found = done.stderr.split("\0")[1:]
+    assert len(found) == len(FAULTS)
+    for fault, said in zip(FAULTS, found, strict=True):
+        assert fault[3] in said and "Traceback" not in said, fault
+
+
+def test_a_folder_that_is_none_of_an_extension_is_refused_by_what_is_wrong(folder, tmp_path):
+    """Each in one process: what is read is asked again after each change."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (folder / "data").symlink_to(empty)
+    large, pipe = (shutil.copytree(EXAMPLE, tmp_path / name) for name in ("large", "pipe"))
+    (large / "levels.py").write_text("# " + "x" * 2**20)
+    os.mkfifo(pipe / "more.py")
+    for wrong, said in (
+        (empty, "has neither records.py nor features.py"),
+        (folder, "is a link to a folder"),
+        (large, "1.0 MB; a module or a catalogue has at most 1"),
+        (pipe, "more.py is no file"),
+    ):
+        done = program("-c", "import scoring.schema", extension=wrong)
+        assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_mounted_folder_whose_files_are_links_has_the_same_hash(folder, tmp_path):
+    """Kubernetes mounts each file as a link into a hidden folder that is named by the hour."""
+    mounted = tmp_path / "mounted"
+    hidden = mounted / "..2026_11_29"
+    shutil.copytree(folder, hidden)
+    (mounted / "..data").symlink_to(hidden.name)
+    for file in hidden.iterdir():
+        (mounted / file.name).symlink_to(f"..data/{file.name}")
+    told = "from scoring.schema import extension, HISTORY; print(extension.fingerprint(), [*HISTORY][-1])"
+    assert (
+        program("-c", told, extension=mounted).stdout == program("-c", told, extension=EXAMPLE).stdout != ""
+    )
+
+
+def test_what_runs_is_what_was_hashed(folder):
+    """A module that is changed after it was read, and one that was compiled before, change nothing."""
+    told = (
+        "from scoring.schema import extension; before = extension.fingerprint(); "
+        "file = extension.folder() / 'records.py'; "
+        "file.write_text(file.read_text().replace('AMT_RENT', 'AMT_FLAT')); "
+        "print([*extension.application().model_fields][0], before == extension.fingerprint())"
+    )
+    assert program("-c", told, extension=folder).stdout == "AMT_RENT True\n"
+    assert not (folder / "__pycache__").exists()
+
+
+def test_features_of_a_built_in_table_and_of_modules_of_ones_own_are_added(folder):
+    change(folder / "features.py", "FEATURES = (", "from .more import BUREAU\n\nFEATURES = (")
+    change(folder / "features.py", "TABLES = (", "TABLES = (\n    BUREAU,")
+    (folder / "more.py").write_text(
+        "from scoring.features.base import HistoryTable, count, declaring\n"
+        "from scoring.features.vocabulary import col\n"
+        '(debts,) = declaring("bureau", "other_debts")\n'
+        'BUREAU = HistoryTable("bureau", (debts("bureau_mortgage_count", '
+        'count(col("CREDIT_TYPE") == "Mortgage"), "count", label="Mortgages elsewhere"),))\n'
+    )
     done = check(folder)
-    assert done.returncode and said in done.stderr
+    assert "feature.bureau_mortgage_count ('Mortgages elsewhere') has no words in fr.po" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_feature_that_tells_a_protected_attribute_or_belies_its_direction_is_named(folder, tmp_path):
-    """In this portfolio women pay high rents, and who pays high rents repays."""
+    """In this portfolio women pay odd rents, high rents are repaid, and women in social housing are married.
+
+    So no order of the rents tells gender, but the rents do; and neither rent nor tenancy tells marriage.
+    """
     count = 2_000
-    gender = ["F" if row % 2 else "M" for row in range(count)]
-    known = columns(Application)
     pl.DataFrame(
-        dict.fromkeys([*known, "NAME_TENANCY"], [None] * count)
+        dict.fromkeys(columns(Application), [None] * count)
         | {
             "SK_ID_CURR": range(count),
-            "TARGET": [int(row % 2 == 0 and row % 5 == 0) for row in range(count)],
-            "CODE_GENDER": gender,
-            "AMT_RENT": [900.0 + row if g == "F" else 100.0 for row, g in enumerate(gender)],
+            "TARGET": [int(row % 20 < 4) for row in range(count)],
+            "CODE_GENDER": ["F" if row % 2 else "M" for row in range(count)],
+            "AMT_RENT": [100.0 + row % 20 for row in range(count)],
             "AMT_INCOME_TOTAL": [50_000.0] * count,
+            "NAME_TENANCY": ["Social" if row // 20 % 2 else "Private" for row in range(count)],
+            "NAME_FAMILY_STATUS": ["Married" if (row + row // 20) % 2 else "Widow" for row in range(count)],
         }
     ).write_csv(tmp_path / "application_train.csv")
     done = check(folder, "--portfolio", str(tmp_path))
     assert done.returncode == 1
-    assert "rent tells gender" in done.stderr and "rent_to_income: more of it raises the risk" in done.stderr
+    for said in (
+        "rent tells gender: leave it out",
+        "rent and tenancy together tell family_status: leave one of them out",
+        "rent_to_income: more of it raises the risk, it says, and this portfolio the opposite",
+    ):
+        assert said in done.stderr
+    assert "tenancy tells" not in done.stderr and "rent tells family" not in done.stderr
 
 
 REQUEST = {
@@ -147,6 +282,34 @@ def test_a_model_of_an_extension_is_served_with_it(home):
 def service_table(url: str, table: pl.DataFrame) -> pl.DataFrame:
     with Client(url) as client:
         return client.score_table(table)
+
+
+class Extended(BaseHTTPRequestHandler):
+    """Says of its model no more than that it was trained with an extension."""
+
+    def do_GET(self):
+        said = json.dumps({"model": "credit_scoring:m", "lineage": {"extension": "5" * 64}}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_a_program_without_the_extension_asks_nothing_of_a_model_that_has_one(tmp_path):
+    (tmp_path / "asked.csv").write_text("SK_ID_CURR,AMT_CREDIT\n1,500\n")
+    with HTTPServer(("127.0.0.1", 0), Extended) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        said = "was trained with the extension 555555555555, and CREDIT_SCORING_EXTENSION names none"
+        with pytest.raises(ServiceError, match=said):
+            score_file(tmp_path / "asked.csv", tmp_path / "decided.csv", url)
+        with pytest.raises(ServiceError, match=said) as refused:
+            Service(url).explain({"SK_ID_CURR": 1}, "preview")
+        assert "does not know" in sentence(refused.value, url, "en")
+        server.shutdown()
 
 
 def test_a_model_of_an_extension_is_refused_without_it_and_with_another(home, folder):

@@ -4,13 +4,19 @@
 """
 
 import importlib.util
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from scoring.decision import POINTS, decide
+from scoring.schema import Decision, OutcomesRequest, ReviewRequest, ScoreRequest
 from tests.tutorial import blocks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +60,72 @@ def test_each_command_of_a_document_is_one_with_these_options(line):
     assert given <= known | {"--help"}
 
 
-def test_the_reference_of_commands_is_what_the_programs_say():
-    assert (ROOT / "docs" / "COMMANDS.md").read_text(encoding="utf-8") == REFERENCE.document()
+@pytest.mark.parametrize("page", [page for page in REFERENCE.PAGES if page != "api"])
+def test_a_page_of_the_reference_is_what_the_code_says(page):
+    write, name = REFERENCE.PAGES[page]
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == write()
+
+
+def test_the_reference_of_the_http_api_is_the_openapi_document(tmp_path):
+    """In a process of its own: the service is imported, for no model."""
+    environment = os.environ | {"BENTOML_HOME": str(tmp_path)}
+    command = [sys.executable, "deploy/reference.py", "api"]
+    written = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert (ROOT / "docs" / "API.md").read_text(encoding="utf-8") == written.stdout
+
+
+def test_the_french_tutorial_runs_the_commands_of_the_english_one():
+    english, french = (
+        blocks((ROOT / "docs" / name).read_text(encoding="utf-8"))
+        for name in ("TUTORIAL.md", "fr/PRISE_EN_MAIN.md")
+    )
+    assert french == english
+
+
+def curls():
+    """Every curl of every document that asks the service, as the words of its command line."""
+    for document in DOCUMENTS:
+        for block in blocks(document.read_text(encoding="utf-8")):
+            for found in re.finditer(r"curl (?:'[^']*'|[^|;)'])*", block.replace("\\\n", " ")):
+                words = shlex.split(found[0].split("\ncurl")[0])
+                if any(":3000" in word for word in words):
+                    yield pytest.param(words, id=f"{document.name}: {' '.join(words)[:60]}")
+
+
+def asked(words):
+    """The method, the path and the body of a curl."""
+    (url,) = (word for word in words if ":3000" in word)
+    path = re.sub(r"^(http://)?[\w.]+:3000", "", url).split("?")[0]
+    path = re.sub(r"^/decisions/[^/]+", "/decisions/{event_id}", path)
+    body = words[words.index("-d") + 1] if "-d" in words else None
+    return "GET" if body is None else "POST", path, body
+
+
+@pytest.mark.parametrize("words", list(curls()))
+def test_each_curl_of_a_document_asks_an_endpoint_for_what_it_takes(words):
+    method, path, body = asked(words)
+    assert f"## `{method} {path}`\n" in (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
+    if body is not None and not body.startswith("@"):
+        kinds = {"/decisions/{event_id}/review": ReviewRequest, "/outcomes": OutcomesRequest}
+        kinds.get(path, ScoreRequest).model_validate_json(body)
+
+
+def test_the_answer_in_the_readme_is_one_that_the_service_gives():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (shown,) = json.loads(re.search(r"```json\n(.*?)```", readme, re.DOTALL)[1])
+    answer = Decision.model_validate(shown)
+    assert list(shown) == list(Decision.model_fields)
+    assert [shown["score"]] == POINTS.of([answer.probability_of_default]).tolist()
+    assert [answer.decision] == decide([answer.probability_of_default], answer.threshold).tolist()
+    assert answer.probability_low < answer.probability_of_default < answer.probability_high
+
+
+def test_each_target_of_make_in_a_document_is_there():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for document in DOCUMENTS:
+        text = document.read_text(encoding="utf-8")
+        said = re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)
+        assert set(said) <= targets | {"setup"}, document.name
 
 
 def test_the_readme_is_short():

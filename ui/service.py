@@ -42,6 +42,7 @@ SENTENCES = {
     "busy": "service_busy",
     "refused": "service_refuses",
     "failed": "service_fails",
+    "unlike": "service_unlike",
 }
 
 
@@ -122,16 +123,18 @@ class Service:
 
     def explain(self, application: Mapping[str, Any], purpose: Purpose) -> Explanation:
         """Return the decision on one application, explained; only for the purpose ``decision`` it is one."""
+        self._meet()
         return self._in_time(lambda: self._client.asking(purpose).explain([application])[0])
 
     def score_table(self, table: pl.DataFrame) -> pl.DataFrame:
         """Return a decision for each row of a table, in order."""
+        self._meet()
         return self._in_time(lambda: self._bulk.score_table(table, uuid.uuid4().hex), BULK_PATIENCE_S)
 
     def model(self, tag: str | None = None) -> ServedModel:
         """Return the model in service; with the tag of a decision, asked again only when it changed."""
         if self._model is None or tag is None or self._model.tag != tag:
-            self._model = ServedModel(self._in_time(self._client.model))
+            self._model = ServedModel(self._in_time(self._client.like_model))
         return self._model
 
     def ways(self, application: Mapping[str, Any]) -> Counterfactual:
@@ -173,6 +176,11 @@ class Service:
         """Close the connections."""
         self._client.close()
         self._bulk.close()
+
+    def _meet(self) -> None:
+        """Know the model before anything is decided: it may read columns that this page does not know."""
+        if self._model is None:
+            self.model()
 
     def _in_time(self, ask: Callable[[], Answer], patience_s: float | None = None) -> Answer:
         """Ask, but not for longer than an officer waits: an answer that drips has no time-out of its own."""

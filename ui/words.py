@@ -423,6 +423,11 @@ TEXTS = texts(
         "service_fails": (
             "The scoring service failed on this request. Its log says why; the page goes on working."
         ),
+        "service_unlike": (
+            "The model reads columns of the lender's own that this page does not know: it would ask "
+            "about less than the lender knows. Whoever runs the page names their folder in "
+            "CREDIT_SCORING_EXTENSION."
+        ),
         "page_fails": "This page could not do that. The details are in its log.",
         "host_unknown": (
             "This page is not known by the name in the address bar. Its administrator can add that name to "

@@ -103,7 +103,7 @@ def score_file(
     with closing(source), Client(url, 300, api_key=api_key, purpose=purpose) as client:
         journal = _Journal(out, source, population, rows, is_fresh, purpose)
         try:
-            client.model()  # a service that is down is told at once, not after patient retries
+            client.like_model()  # a service that is down is told at once, not after patient retries
             resumed = done = sum(journal.height(number) for number in journal.done)
             if progress is not None:
                 progress(done, source.rows)

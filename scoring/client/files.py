@@ -18,7 +18,7 @@ import polars as pl
 from scoring import features, tables
 from scoring.features.checks import RULES, Checker, explain
 from scoring.problems import Fault
-from scoring.schema import KEY, Decision
+from scoring.schema import KEY, Decision, extension
 from scoring.tables import LABEL
 
 REJECTED: dict[str, pl.DataType] = {
@@ -223,7 +223,8 @@ def _unknown(raw: tables.Raw, keep: bool) -> list[str]:
         others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise FileError(
             f"{raw.label}: no application has a column {unknown[0][:60]!r}{others}; remove what is not "
-            "listed in GET /docs.json of the service, or carry it through to the result with --keep-unknown."
+            "listed in GET /docs.json of the service, carry it through to the result with --keep-unknown, or "
+            f"name the extension that declares it in {extension.VARIABLE}."
         )
     return unknown
 

@@ -34,6 +34,7 @@ from scoring.schema import (
     Purpose,
     RecordedPage,
     Review,
+    extension,
 )
 from scoring.serving.media import ARROW
 
@@ -41,7 +42,7 @@ URL = "http://127.0.0.1:3000"
 CHUNK = 250  # applications a request: a few megabytes with their histories
 LONGEST_WAIT_S = 30.0  # for a busy service, whatever it asks for
 
-Kind = Literal["down", "busy", "refused", "failed"]
+Kind = Literal["down", "busy", "refused", "failed", "unlike"]
 Wanted = str | int | datetime | None
 Answer = TypeVar("Answer", Decision, Explanation, Counterfactual, Placement, Curve)
 
@@ -50,6 +51,7 @@ SENTENCES: dict[Kind, str] = {
     "busy": "The service cannot decide just now: {detail} Try again in a moment.",
     "refused": "The service refused the request: {detail}",
     "failed": "The service failed: {detail}",
+    "unlike": "The model at {url} {detail}",
 }
 
 
@@ -58,8 +60,9 @@ class ServiceError(RuntimeError):
 
     Attributes
     ----------
-    kind : {"down", "busy", "refused", "failed"}
-        No connection; try again later; the request is wrong; the service is wrong.
+    kind : {"down", "busy", "refused", "failed", "unlike"}
+        No connection; try again later; the request is wrong; the service is wrong; its model reads columns of
+        a lender's own that this program does not know.
     problem : Problem or None
         What the service itself said.
     retry_after_s : float or None
@@ -240,6 +243,14 @@ class Client:
     def model(self) -> dict[str, Any]:
         """Describe the model that decides."""
         found: dict[str, Any] = self._request("GET", "/model").json()
+        return found
+
+    def like_model(self) -> dict[str, Any]:
+        """Return `model`; an error if its extension is not here, as features would lack in silence."""
+        found = self.model()
+        if lacking := extension.difference(found.get("lineage", {}).get("extension")):
+            said = Problem(type="about:blank", title="", status=409, detail=lacking, params={}, errors=[])
+            raise ServiceError("unlike", self.url, said)
         return found
 
     def decisions(self, limit: int = 50, cursor: str | None = None, **wanted: Wanted) -> RecordedPage:

@@ -15,6 +15,7 @@ import polars as pl
 from scoring import schema
 from scoring.decision import PROTECTED
 from scoring.features import (
+    added,
     application,
     bureau,
     columnar,
@@ -45,26 +46,18 @@ __all__ = [
     "protected_by",
 ]
 
-TABLES: tuple[HistoryTable, ...] = (
-    *bureau.TABLES,
-    previous.TABLE,
-    pos_cash.TABLE,
-    credit_card.TABLE,
-    installments.TABLE,
-    *getattr(schema.extension.part("features"), "TABLES", ()),
-)
-ADDED: tuple[Feature, ...] = tuple(getattr(schema.extension.part("features"), "FEATURES", ()))
+BUILT_IN = (*bureau.TABLES, previous.TABLE, pos_cash.TABLE, credit_card.TABLE, installments.TABLE)
+TABLES: tuple[HistoryTable, ...] = added.joined(BUILT_IN)
+ADDED: tuple[Feature, ...] = added.features()
 AGGREGATES: tuple[Feature, ...] = tuple(f for table in TABLES for f in table.features)
 ROW_WISE: tuple[Feature, ...] = (*application.FEATURES, *cross.FEATURES, *ADDED)
 FEATURES: tuple[Feature, ...] = (*application.FEATURES, *AGGREGATES, *cross.FEATURES, *ADDED)
 FEATURE_BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
-for _feature in (
-    *ADDED,
-    *(f for table in TABLES if table.name in schema.extension.tables() for f in table.features),
-):
-    _record = schema.HISTORY.get(_feature.table, schema.Application)
-    schema.extension.check_reads(_feature.name, _feature.reads, {*schema.columns(_record), *FEATURE_BY_NAME})
 HISTORY_FEATURES: tuple[str, ...] = tuple(f.name for f in AGGREGATES)
+added.check(
+    (*application.FEATURES, *cross.FEATURES, *(f for table in BUILT_IN for f in table.features)),
+    HISTORY_FEATURES,
+)
 READS: dict[str, tuple[str, ...]] = {
     "application": tuple(
         sorted(frozenset().union(*(f.reads for f in ROW_WISE)) & set(schema.columns(schema.Application)))

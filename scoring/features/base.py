@@ -199,6 +199,12 @@ class Declare:
         label: str = "",
     ) -> Feature:
         """Return the feature; its English label stands in ``labels.py``, or with it in an extension."""
+        if bool(label) == (name in LABELS):
+            raise ValueError(
+                f"{name} is there already; give yours another name."
+                if label
+                else f"{name} has no words; give it a label."
+            )
         words = Text(f"feature.{name}", label) if label else LABELS[name]
         return Feature(name, term, unit, self.group, words, direction, self.table, is_plain, reason)
 

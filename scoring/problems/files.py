@@ -17,7 +17,7 @@ FILES: Mapping[str, Text] = texts(
         "not_a_zip": "{file} is neither a folder nor a readable zip; "
         "give the Kaggle folder or the Kaggle zip, downloaded to its end.",
         "unknown_suffix": "{file} is neither CSV nor Parquet nor a workbook: its name ends in none of "
-        "{suffixes}, alone or with .gz or .zip behind.",
+        "{suffixes}, alone or with .gz or .zip behind; name it as what it is (text with separators: .csv).",
         "empty": "{file} is empty; copy or download it again.",
         "too_long": "{file} holds {records} rows, and {most} are taken here; send it in parts.",
         "unreadable": "{file} cannot be read: it is damaged, cut off, or not what its name says; "

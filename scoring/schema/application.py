@@ -219,8 +219,8 @@ class _Application(Record):
     )
 
 
+extension.check_columns(_Application, FORM_GROUPS)
+
+
 class Application(extension.application(), _Application):  # type: ignore[misc]
     """A credit application: the raw columns that the lender knows at the time of the request."""
-
-
-extension.check_new("column", set(extension.application().model_fields), set(_Application.model_fields))

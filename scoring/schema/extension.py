@@ -1,88 +1,62 @@
-"""A lender's own columns, tables and features: one folder beside the project, which extends the contract.
+"""A lender's own columns and tables: what an extension declares, checked against what is there.
 
-The folder that ``CREDIT_SCORING_EXTENSION`` names is a small package of Python. Its ``records.py`` may
-declare a class ``Application`` of columns that are added to the application, and ``TABLES``, history tables
-by name; its ``features.py`` may declare ``FEATURES`` and ``TABLES`` of aggregates; ``fr.po`` and the like
-hold their words. It is a part of the program: read once, as the program is imported, by training, service,
-page, client and monitor alike. `fingerprint` goes into each scorer that is trained with it.
+Its ``records.py`` may declare a class ``Application`` of columns that are added to the application, and
+``TABLES``, history tables by name; its ``features.py`` may declare ``FEATURES`` and ``TABLES`` of aggregates
+(`scoring.features.added`); ``fr.po`` and the like hold their words. `package` reads the folder.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
-import os
-import sys
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from functools import cache
-from pathlib import Path
-from types import ModuleType
 
-from scoring.schema.columns import KEY, Record, columns
-from scoring.settings import EXTENSION, ROOT
+from scoring.schema.columns import KEY, Column, Record, columns
+from scoring.schema.package import ExtensionError, fingerprint, folder, part, sources
+from scoring.settings import EXTENSION
 
-PACKAGE = "credit_scoring_extension"
-
-
-class ExtensionError(SystemExit):
-    """The folder of an extension cannot be used; the sentence says where and what to do.
-
-    It is read while a program is imported, before any of its own code could catch an error and say it: so it
-    ends the program, with the sentence alone.
-    """
-
+__all__ = [
+    "VARIABLE",
+    "ExtensionError",
+    "application",
+    "check_columns",
+    "check_tables",
+    "difference",
+    "fingerprint",
+    "folder",
+    "part",
+    "sources",
+    "tables",
+    "unusable",
+]
 
 VARIABLE = EXTENSION.name
 """What tells a process of it."""
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+TAKEN = ("TARGET", "history", "history_features", "row")
+"""Names that mean something beside the columns of an application."""
+TAKEN_TABLES = ("application", "application_train", "application_test", "cross", "history")
 
 
 class Unextended(Record):
     """The columns that an application has beyond the built-in ones, where no extension adds any."""
 
 
-@cache
-def folder() -> Path | None:
-    """Return the folder of the extension, None if there is none; a relative path counts from the code."""
-    named = EXTENSION.read(os.environ)
-    if named is None:
-        return None
-    found = (ROOT / named).resolve()
-    if not found.is_dir():
-        raise ExtensionError(
-            f"{EXTENSION.name}: there is no folder {found}; name one, or take the setting away."
-        )
-    return found
+def unusable(module: str, what: str, why: str) -> ExtensionError:
+    """Return the error that a module of the extension declares what cannot be used."""
+    return ExtensionError(f"{folder()}/{module}.py: {what} {why.rstrip('.')}.")
 
 
 @cache
-def part(name: str) -> ModuleType | None:
-    """Return a module of the extension, ``records`` or ``features``; None if there is none."""
-    package = folder()
-    if package is None or not (package / f"{name}.py").is_file():
-        return None
-    if PACKAGE not in sys.modules:
-        module = ModuleType(PACKAGE)
-        module.__path__ = [str(package)]
-        sys.modules[PACKAGE] = module
-    try:
-        return importlib.import_module(f"{PACKAGE}.{name}")
-    except ExtensionError:
-        raise
-    except Exception as error:  # whatever a lender's module does wrong, the place is said
-        raise ExtensionError(
-            f"{package / name}.py cannot be used: {type(error).__name__}: {error}."
-        ) from error
-
-
 def application() -> type[Record]:
     """Return the class of the columns that are added to an application."""
-    found = getattr(part("records"), "Application", Unextended)
-    if not (isinstance(found, type) and issubclass(found, Record)):
-        raise _unusable("Application", "is no class of columns; derive it from scoring.schema.columns.Record")
+    found: type[Record] = getattr(part("records"), "Application", Unextended)
+    _check_record("Application", found)
     return found
 
 
+@cache
 def tables() -> dict[str, type[Record]]:
     """Return the classes of the records of added history tables, by table.
 
@@ -91,44 +65,84 @@ def tables() -> dict[str, type[Record]]:
     ExtensionError
         If one is none, or its records do not say whose they are.
     """
-    found: dict[str, type[Record]] = dict(getattr(part("records"), "TABLES", {}))
+    found = getattr(part("records"), "TABLES", {})
+    if not isinstance(found, Mapping):
+        raise unusable("records", "TABLES", "is no dictionary of record classes by the name of their table")
     for name, record in found.items():
-        if not (isinstance(record, type) and issubclass(record, Record)):
-            raise _unusable(
-                f"TABLES[{name!r}]", "is no class of columns; derive it from scoring.schema.columns.Record"
+        what = f"TABLES[{name!r}]"
+        if not (isinstance(name, str) and NAME.fullmatch(name)) or name in TAKEN_TABLES:
+            raise unusable(
+                "records", what, "cannot be the name of a table; take another of letters, digits, _"
             )
+        _check_record(what, record)
         if KEY not in columns(record):
-            raise _unusable(f"TABLES[{name!r}]", f"has no {KEY}; declare it as OptionalIdentifier")
-    return found
+            raise unusable("records", what, f"has no {KEY}; declare it as OptionalIdentifier")
+    return dict(found)
 
 
-@cache
-def fingerprint() -> str | None:
-    """Return the SHA-256 of the extension: of the names and contents of its modules and catalogues."""
-    package = folder()
-    if package is None:
+def difference(trained: str | None) -> str | None:
+    """Say which extension this program lacks to go with a model that was trained with one; None if none."""
+    here = fingerprint()
+    if not trained or trained == here:
         return None
-    files = sorted(file for file in package.rglob("*") if file.suffix in (".py", ".po"))
-    listing = "".join(
-        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(package).as_posix()}\n"
-        for file in files
+    found = f"{folder()} has {here[:12]}" if here else f"{VARIABLE} names none"
+    return (
+        f"was trained with the extension {trained[:12]}, and {found}; name the folder that it was trained "
+        "with, or train again."
     )
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _unusable(what: str, why: str) -> ExtensionError:
-    return ExtensionError(f"{folder()}/records.py: {what} {why}.")
+def check_columns(built_in: type[Record], groups: Collection[str]) -> None:
+    """Raise an `ExtensionError` if an added column cannot stand beside those of the application."""
+    for name in application().model_fields:
+        if name in built_in.model_fields or name in TAKEN:
+            raise unusable("records", f"the column {name}", "is there already; give yours another name")
+    for name, column in columns(application()).items():
+        if column.group not in groups:
+            what = f"{name}: group={column.group!r}"
+            raise unusable("records", what, f"is no place in the form; choose among {', '.join(groups)}")
 
 
-def check_new(kind: str, added: set[str], known: set[str]) -> None:
-    """Raise an `ExtensionError` if the extension declares a name that is there already."""
-    if twice := sorted(added & known):
-        raise ExtensionError(f"{folder()}: the {kind} {twice[0]} is there already; give yours another name.")
+def check_tables(built_in: Mapping[str, type[Record]], application: type[Record]) -> None:
+    """Raise an `ExtensionError` if an added table, or a column of it, is there already as something else."""
+    classes = {record.__name__ for record in built_in.values()} | {"Application"}
+    for table, record in tables().items():
+        if table in built_in:
+            raise unusable("records", f"the table {table}", "is there already; give yours another name")
+        if record.__name__ in classes:
+            what = f"class {record.__name__}"
+            raise unusable("records", what, "has the name of another record class; give yours another")
+    known: dict[str, Column] = {}
+    for record in (*built_in.values(), application, *tables().values()):
+        for name, column in columns(record).items():
+            before = known.setdefault(name, column)
+            if _is_text(before.kind) != _is_text(column.kind) or (before.kind == "id") != (
+                column.kind == "id"
+            ):
+                raise unusable(
+                    "records",
+                    f"{record.__name__}.{name}",
+                    f"is a {column.kind} here and a {before.kind} in another table; give yours another name",
+                )
 
 
-def check_reads(feature: str, reads: Collection[str], known: Collection[str]) -> None:
-    """Raise an `ExtensionError` if a feature reads a column that nothing declares."""
-    if strange := sorted(set(reads) - set(known)):
-        raise ExtensionError(
-            f"{folder()}/features.py: {feature} reads {strange[0]}, which no record of its table declares."
+def _is_text(kind: str) -> bool:
+    return kind == "category"
+
+
+def _check_record(what: str, record: object) -> None:
+    """Refuse what is no class of columns, and a field that no reader of files would know."""
+    if not (isinstance(record, type) and issubclass(record, Record)):
+        raise unusable(
+            "records", what, "is no class of columns; derive it from scoring.schema.columns.Record"
         )
+    for name in record.model_fields:
+        if name not in columns(record):
+            raise unusable(
+                "records",
+                f"{record.__name__}.{name}",
+                'is no column; declare it as `NAME: Amount = column("its words")`, with a kind of '
+                "scoring.schema.columns",
+            )
+        if not NAME.fullmatch(name):
+            raise unusable("records", f"the column {name}", "needs a name of ASCII letters, digits and _")

@@ -5,6 +5,7 @@ that may be negative, and 365243 for "no such date", are as the source has them.
 """
 
 from scoring.schema import extension, levels
+from scoring.schema.application import Application
 from scoring.schema.columns import (
     Amount,
     Category,
@@ -160,6 +161,6 @@ _TABLES: dict[str, type[Record]] = {
     "credit_card_balance": CreditCardBalance,
     "installments_payments": InstallmentsPayment,
 }
-extension.check_new("table", set(extension.tables()), set(_TABLES))
+extension.check_tables(_TABLES, Application)
 HISTORY: dict[str, type[Record]] = _TABLES | extension.tables()
 """Table (its Kaggle name, or that of an extension) -> class of its records."""

@@ -38,7 +38,6 @@ from scoring.scorer.model import (
     probability,
 )
 from scoring.scorer.scorecard import Scorecard
-from scoring.settings import EXTENSION
 from scoring.tables.decisions import COLUMNS
 
 FORMAT = 1
@@ -440,13 +439,8 @@ def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
 
 def _check_extension(folder: Path, said: Mapping[str, Any]) -> None:
     """Refuse a scorer of an extension that this process has not, or has in another state."""
-    trained, here = said["lineage"].get("extension"), extension.fingerprint()
-    if trained and trained != here:
-        found = f"{extension.folder()} has {here[:12]}" if here else f"{EXTENSION.name} names none"
-        raise ScorerError(
-            f"{folder} was trained with the extension {str(trained)[:12]}, and {found}; name the folder that "
-            "it was trained with, or train again."
-        )
+    if lacking := extension.difference(said["lineage"].get("extension")):
+        raise ScorerError(f"{folder} {lacking}")
 
 
 def _check_files(folder: Path, said: Mapping[str, Any]) -> None:
