@@ -161,7 +161,7 @@ def _plainly(spark: SparkSession) -> Iterator[None]:
 def _sent(lake: Lake, plan: BucketPlan, sent: Path) -> _Steps:
     """Send the code, and what a lender added to it, to every worker."""
     code, own = pack(sent, "code", code_files()), extension.folder()
-    added = pack(sent, "extension", extension_files(own)) if own else None
+    added = pack(sent, "extension", {name: own / name for name in extension.sources()}) if own else None
     for file in filter(None, (BOOT, code, added)):
         _send(lake.spark, file)
     folders = {extension.VARIABLE: added.name} if added else {}
@@ -311,9 +311,3 @@ def code_files() -> dict[str, Path]:
     kinds = ("*.py", "*.c", "*.so", "*.po", "*.csv")
     found = sorted(file for kind in kinds for file in PACKAGE.rglob(kind))
     return {f"{PACKAGE.name}/{file.relative_to(PACKAGE).as_posix()}": file for file in found}
-
-
-def extension_files(folder: Path) -> dict[str, Path]:
-    """Return the lender's own columns and features, by their place in an archive."""
-    files = (file for kind in ("*.py", "*.po") for file in folder.rglob(kind))
-    return {file.relative_to(folder).as_posix(): file for file in sorted(files)}
