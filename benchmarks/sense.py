@@ -14,6 +14,7 @@ from typing import Annotated
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when LightGBM is imported: see train.py
 
 import numpy as np
+import polars as pl
 import typer
 from rich.console import Console
 
@@ -28,7 +29,7 @@ from scoring.evaluation import deal_folds
 from scoring.evidence.alternatives import directions as own_directions
 from scoring.evidence.paired import FoldScores, differences
 from scoring.evidence.sense import NOTHING, WAYS, directions, walk
-from scoring.metrics import Outcomes, Vector
+from scoring.metrics import Outcomes
 from scoring.scorer.model import probability
 
 FILE = Path(__file__).resolve().parent / "verdict.json"
@@ -47,7 +48,7 @@ class Tried:
         coded: Coded,
         y: Outcomes,
         held: dict[str, int],
-        steps: dict[str, list[Vector]],
+        steps: dict[str, list[pl.DataFrame]],
         size: tuple[int, int, int],
     ) -> None:
         folds, boosters, rounds = size

@@ -219,7 +219,7 @@ def _kinds(levers: Sequence[Lever], many: int) -> Iterator[tuple[Lever, ...]]:
 
 def straight(place: Sequence[int] | Steps) -> Steps:
     """Return the points of the straight way to a point, shape (n_points, n_levers), the beginning first."""
-    return np.rint(np.outer(np.linspace(0, 1, max(place) + 1), place)).astype(np.intp)
+    return np.asarray(np.rint(np.outer(np.linspace(0, 1, max(place) + 1), place)), dtype=np.intp)
 
 
 def _is_fair(risks: Vector) -> bool:
