@@ -58,6 +58,8 @@ def command_of(module: str) -> Any:
 def leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     """Give a command, or each of its parts, under the name by which it is called."""
     if parts := getattr(command, "commands", None):
+        if command.invoke_without_command:
+            yield name, command
         for part, inner in parts.items():
             yield from leaves(f"{name} {part}", inner)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -24,12 +26,13 @@ from monitoring.outcomes import estimate, watch
 from monitoring.reading import Selected
 from monitoring.realised import realised
 from monitoring.reference import PREDICTION, Reference, read_reference
-from monitoring.report import BAD_INPUT, NOT_ENOUGH, Report, text
+from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE, Report, text
 from monitoring.retraining import propose
 from monitoring.windows import STALE_DAYS, Window, judged, latest
 from monitoring.words import Said
 from scoring import settings
 from scoring.decision import COSTS, REFUSED
+from scoring.inference_log import LogError, anchors_folder
 from scoring.schema import Purpose
 from scoring.store import StoreError, stored
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 TOP = 20  # columns for Evidently, by importance
 MOST_DAYS = 36_500
+MEMORY = "memory.sqlite"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 err = Console(stderr=True, highlight=False)
@@ -81,8 +85,9 @@ class Assignment:
     has_evidently: bool
 
 
-@app.command(help=HELP)
+@app.callback(help=HELP, invoke_without_command=True)
 def run(
+    context: typer.Context,
     log: Annotated[
         Path, typer.Option(help="Folder of the inference log.", envvar=settings.LOG.name)
     ] = settings.LOG.default,
@@ -149,6 +154,8 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="Write the files, show nothing.")] = False,
 ) -> None:
     """Run one report."""
+    if context.invoked_subcommand is not None:
+        return
     settings.warn_of_unknown()
     events = None
     try:
@@ -172,6 +179,7 @@ def run(
             report = _with_outcomes(report, outcomes.read(ended), groups)
         elif groups is not None:
             raise InputError("--audit needs --outcomes, what `python -m scoring.outcomes export` wrote.")
+        report = replace(report, again=_again(asked, to, window))
         written = runs.write(report, to)
     except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -182,7 +190,77 @@ def run(
         _show(report, Console(highlight=False))
         read = reference or f"model store {store.expanduser()}"
         err.print(f"read: log {log}, {read}\nreports: {written}/", markup=False, soft_wrap=True)
+    webhook = settings.MONITOR_WEBHOOK.read(os.environ)
+    if webhook and report.code in (DRIFT, STALE):
+        from monitoring.webhook import UntoldError, tell
+
+        try:
+            tell(webhook, report)
+        except UntoldError as error:
+            err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
     raise ProgramEnd(report.code)
+
+
+@app.command("verify", epilog="Example: python -m monitoring verify --log var/log --head 3f09…")
+def check(
+    log: Annotated[
+        Path, typer.Option(help="Folder of the inference log.", envvar=settings.LOG.name)
+    ] = settings.LOG.default,
+    anchors: Annotated[
+        Path | None,
+        typer.Option(help="Folder of its anchors, beside it by default.", envvar=settings.LOG_ANCHORS.name),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model whose reference judged.", envvar=settings.MODEL.name)
+    ] = settings.MODEL.default,
+    reference: Annotated[
+        Path | None, typer.Option(help="Scorer folder or reference.parquet, instead of the stored model's.")
+    ] = None,
+    store: Annotated[Path, typer.Option(help="BentoML model store.", envvar="BENTOML_HOME")] = Path(
+        "~/bentoml"
+    ),
+    to: Annotated[Path, typer.Option("--out", help="Folder of the reports and the memory.")] = Path(
+        "var/monitoring"
+    ),
+    head: Annotated[
+        str | None, typer.Option(help="Hash of a verdict that was noted elsewhere: it must be in the chain.")
+    ] = None,
+) -> None:
+    """Check the verdicts on closed windows: their chain, their counts, and the log these were counted from.
+
+    Each verdict is reached again from its counts, and its counts from the log as far as it is there still.
+
+    Exit codes: 0 all stand, 1 one does not, 3 bad input or wrong use.
+    """
+    from monitoring.verification import verify
+
+    try:
+        if not (to / MEMORY).is_file():
+            raise InputError(f"there is no {to / MEMORY}; give the folder of the reports with --out.")
+        folder = reference or stored(model, store.expanduser())[1]
+        ledger, known = Ledger(to / MEMORY), read_reference(folder)
+        recall(known, ledger)
+        found = list(verify(ledger, log, anchors or anchors_folder(log), known, head))
+    except (InputError, LedgerError, LogError, StoreError, OSError) as error:
+        err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        raise ProgramEnd(BAD_INPUT) from None
+    console = Console(highlight=False)
+    for one in found:
+        for said in (*one.faults, *one.notes):
+            console.print(f"verdict {one.number}, {one.what}: {said}", markup=False, soft_wrap=True)
+    wrong = sum(bool(one.faults) for one in found)
+    whole = f"{len(found)} verdicts, {wrong} of them do not stand; head {ledger.head()[1]}"
+    console.print(whole, markup=False, soft_wrap=True)
+    raise ProgramEnd(DRIFT if wrong else 0)
+
+
+def _again(asked: Assignment, to: Path, window: int | None) -> str:
+    """Return the command that makes the report again."""
+    given: dict[str, object] = {"--model": asked.model, "--log": asked.log, "--out": to}
+    given |= {"--purpose": asked.purpose} if asked.purpose != "decision" else {}
+    given |= {"--window": window} if window is not None else {}
+    words = [str(word) for name, value in given.items() if value is not None for word in (name, value)]
+    return shlex.join(["python", "-m", "monitoring", *words, "--min-rows", str(asked.min_rows)])
 
 
 def _exact(model: str) -> str | None:
@@ -200,7 +278,7 @@ def _only(log: Path) -> str | None:
 
 def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float) -> Report:
     """Judge the closed windows that are new and what there is of the open ones, or the latest days as one."""
-    ledger, now = Ledger(to / "memory.sqlite"), datetime.now(UTC)
+    ledger, now = Ledger(to / MEMORY), datetime.now(UTC)
     reference, model, purpose = asked.reference, asked.model or "", asked.purpose
     with ledger.alone():
         recall(reference, ledger)

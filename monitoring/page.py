@@ -62,6 +62,7 @@ def _languages(code: str) -> str:
 def _verdict(report: Report, code: str) -> str:
     kind = "drift" if report.code == DRIFT else "calm" if report.code == 0 else "unknown"
     said = "".join(f"<p>{escape(one(code))}</p>" for one in report.lead())
+    said += f"<p><code>{escape(report.again)}</code></p>" if report.again else ""
     return f'<h1 class="{kind}">{escape(headline(report, code))}</h1>{said}'
 
 

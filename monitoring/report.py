@@ -64,6 +64,8 @@ class Report:
         What the window cannot show.
     proposal : Proposal, optional
         A retraining, where costs have risen.
+    again : str
+        The command that made it.
     """
 
     reference: Reference
@@ -83,6 +85,7 @@ class Report:
     audited: Sequence[LenderGroup] = ()
     limits: DetectionLimits | None = None
     proposal: Proposal | None = None
+    again: str = ""
     _standing: dict[str, Standing] = field(default_factory=dict)
 
     @property
@@ -228,6 +231,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "model": report.model,
         "purpose": report.purpose,
         "made": report.now.isoformat(),
+        "again": report.again,
         "last_decision": report.last.isoformat() if report.last else None,
         "reference_rows": report.reference.table.height,
         "cells": report.reference.bins.id,

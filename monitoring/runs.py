@@ -15,6 +15,7 @@ from scoring.language import languages
 
 LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
 KEPT = 60  # runs
+LEFT_S = 86_400  # after which nobody writes a draft any more
 
 
 def write(report: Report, folder: Path) -> Path:
@@ -26,6 +27,9 @@ def write(report: Report, folder: Path) -> Path:
         If it cannot be written: then nothing of it stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".draft-*"):  # of one that was killed
+        if report.now.timestamp() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
     try:
         said = json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False)

@@ -37,9 +37,12 @@ def test_alerts_and_dashboard_ask_for_metrics_that_the_service_has() -> None:
     asked += [rule["expr"] for rule in ALERTS]
     names = {name for text in asked for name in re.findall(r"\b(?:bentoml|credit_scoring)_\w+", text)}
     code = "\n".join(path.read_text() for path in (ROOT / "scoring").rglob("*.py"))
+    monitor = (ROOT / "monitoring" / "report.py").read_text()
     for name in names:
         if name.startswith("bentoml_"):
             assert re.fullmatch(r"bentoml_service_request_(total|in_progress|duration_seconds_bucket)", name)
+        elif name.startswith("credit_scoring_monitor_"):
+            assert f'"{name.removeprefix("credit_scoring_monitor_")}"' in monitor, name
         else:
             assert f'"{name.removesuffix("_total")}"' in code, name
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"]) > 5

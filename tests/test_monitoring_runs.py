@@ -1,14 +1,33 @@
 """How the monitor runs: simulations, the memory, the chain of verdicts, alarms to others."""
 
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
+from monitoring.causes import Cause
+from monitoring.judgement import Finding, Judgement, MovedInput
+from monitoring.reference import Reference
+from monitoring.report import Report
 from monitoring.simulate import send
+from monitoring.webhook import UntoldError, tell
+from monitoring.windows import Window
+from monitoring.words import Said
+from scoring.inference_log import anchors_folder, purge
 from tests.support import small, stand_in
+from tests.support.monitored import TAG, days_of, population, write_reference
+from tests.torture.monitor import attack
 
 
 @pytest.fixture
@@ -46,3 +65,151 @@ def test_a_simulation_without_a_service_says_so(tmp_path: Path, asked: Path) -> 
     call = ["--simulate", str(asked), "--url", "http://127.0.0.1:1", "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(command.app, call, env={"COLUMNS": "400"})
     assert result.exit_code == 3 and "does not answer at http://127.0.0.1:1" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of three days, judged: two closed days."""
+    folder = tmp_path_factory.mktemp("judged")
+    write_reference(folder / "scorer", population(4_000, seed=1))
+    days_of(folder / "log", {ago: population(600, seed=40 + ago) for ago in (2, 3)})
+    result = run(folder)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def run(folder: Path, *before: str) -> Result:
+    given = {"--log": folder / "log", "--out": folder / "out", "--reference": folder / "scorer"}
+    call = [*before, *(str(word) for pair in given.items() for word in pair), "--model", TAG]
+    call += [] if before else ["--no-evidently", "--stale-days", "9"]
+    return CliRunner().invoke(command.app, call, env={"COLUMNS": "400"})
+
+
+@pytest.fixture
+def copy(judged: Path, tmp_path: Path) -> Path:
+    shutil.copytree(judged, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def test_verdicts_are_reached_again_from_their_counts_and_these_from_the_log(copy: Path) -> None:
+    result = run(copy, "verify")
+    assert result.exit_code == 0, result.output
+    assert "2 verdicts, 0 of them do not stand" in result.output
+    head = result.output.split()[-1]
+    assert run(copy, "verify", "--head", head).exit_code == 0
+    cut = run(copy, "verify", "--head", "0" * 64)
+    assert cut.exit_code == 1 and "cut off or changed" in cut.output
+
+
+def test_a_verdict_that_was_changed_is_found_even_with_a_new_hash(copy: Path) -> None:
+    with closing(sqlite3.connect(copy / "out" / "memory.sqlite")) as memory, memory:
+        (said,) = memory.execute("select said from verdicts where number = 1").fetchone()
+        other = said.replace('"refused": ', '"refused": 1')
+        memory.execute("update verdicts set said = ? where number = 1", (other,))
+    result = run(copy, "verify")
+    assert result.exit_code == 1 and "the verdict was changed" in result.output
+    with closing(sqlite3.connect(copy / "out" / "memory.sqlite")) as memory, memory:
+        new = hashlib.sha256(other.encode()).hexdigest()
+        memory.execute("update verdicts set hash = ? where number = 1", (new,))
+    result = run(copy, "verify")
+    assert result.exit_code == 1, result.output
+    assert "verdict 2" in result.output and "does not follow the one before it" in result.output
+    assert "the counts judged again give another verdict" in result.output
+
+
+def test_a_log_that_was_changed_and_another_log_are_found(copy: Path) -> None:
+    file = min((copy / "log").glob("*.jsonl"))
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'"refused"', b'"granted"', 1))
+    result = run(copy, "verify")
+    assert result.exit_code == 1 and "the log gives other counts" in result.output, result.output
+    file.write_bytes(b"".join(content.splitlines(keepends=True)[:-1]))
+    result = run(copy, "verify")
+    assert result.exit_code == 1 and "is not the one that was counted" in result.output
+    shutil.rmtree(copy / "log")
+    shutil.rmtree(copy / "log-heads")
+    days_of(copy / "log", {ago: population(600, seed=80 + ago) for ago in (2, 3)})
+    assert run(copy, "verify").exit_code == 1
+
+
+def test_verdicts_outlive_the_retention_of_the_log(copy: Path) -> None:
+    now = datetime.now(UTC)
+    purge(copy / "log", anchors_folder(copy / "log"), b"k" * 32, now.date(), now)
+    assert not list((copy / "log").glob("*.jsonl*"))
+    result = run(copy, "verify")
+    assert result.exit_code == 0 and "purged: the counts stand for them" in result.output, result.output
+    again = run(copy)
+    assert again.exit_code == 0, again.output
+
+
+def test_there_is_nothing_to_verify_without_a_memory(tmp_path: Path) -> None:
+    result = run(tmp_path, "verify")
+    assert result.exit_code == 3 and "give the folder of the reports with --out" in result.stderr
+
+
+def test_a_monitor_that_is_killed_counts_each_decision_once_and_leaves_no_half_report(tmp_path: Path) -> None:
+    found = attack(tmp_path, kills=2)
+    bad = {name: found[name] for name in ("wrong", "mixed", "lost", "codes")}
+    assert bad == dict.fromkeys(bad, 0) and found["kills"] == 2, found
+
+
+@contextmanager
+def listener(*statuses: int) -> Iterator[tuple[str, list[dict]]]:
+    """A server that answers with these statuses, one after the other; and what it heard."""
+    left, heard = list(statuses), []
+
+    class Listening(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(left.pop(0))
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listening)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/secret", heard
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def alarm(word: str = "Astronaut") -> Report:
+    """A report of drift."""
+    cell, moved = Said("cell_level", {"word": word}), Said("cause_new_level", {"share": 0.2})
+    one = MovedInput("NAME_INCOME_TYPE", 0.2, 90.0, cell, 0.0, 0.2, (0.0, 0.0), 0.2)
+    group = Finding("NAME_INCOME_TYPE", False, 1, (one,), {word: 0.2})
+    found = Judgement(900, 90, (group,), (), 5, 1, 9.0, 90.0, "NAME_INCOME_TYPE", True)
+    day = date(2026, 11, 28)
+    window = Window("day", day, day + timedelta(days=1), True, found)
+    cause = Cause("NAME_INCOME_TYPE", "new_level", moved, 0.9, 900, 12, 3.4)
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    known = Reference(population(10, 1), TAG, {})
+    return Report(
+        known, TAG, "decision", {"day": [window]}, now, causes=[cause], again="python -m monitoring"
+    )
+
+
+def test_a_webhook_hears_what_where_why_and_the_cost_but_no_word_of_a_client() -> None:
+    waits: list[float] = []
+    with listener(503, 429, 204) as (url, heard):
+        tell(url, alarm(), waits.append)
+    assert len(heard) == 3 and waits == [1.0, 2.0]
+    said = heard[-1]
+    assert said["text"] == f"{TAG}: Drift, since 2026-11-28" and said["again"] == "python -m monitoring"
+    (origin,) = said["origins"]
+    assert (origin["origin"], origin["cause"]) == ("NAME_INCOME_TYPE", "new_level")
+    assert (origin["changed"], origin["cost"]) == (12, 3.4)
+    assert "Astronaut" not in json.dumps(said)
+
+
+@pytest.mark.parametrize("statuses", [(500, 500, 500), (404,), (302,)])
+def test_a_webhook_that_takes_nothing_is_said_without_its_address(statuses: tuple[int, ...]) -> None:
+    with listener(*statuses) as (url, heard), pytest.raises(UntoldError, match="did not take") as said:
+        tell(url, alarm(), lambda _: None)
+    assert len(heard) == len(statuses) and "secret" not in str(said.value)

@@ -119,11 +119,12 @@ def inputs_tables(folder: Path, set_aside: SetAside, file: str | None = None) ->
 
 
 def inputs_behind(
-    folder: Path, set_aside: SetAside, file: str, place: Checkpoint
+    folder: Path, set_aside: SetAside, file: str, place: Checkpoint, last: int | None = None
 ) -> Iterator[tuple[pl.DataFrame, Checkpoint]]:
     """Give what `inputs_tables` gives of a file behind a place, each part with the place behind it.
 
     A last line without an end is set aside, and no place is behind it: a writer may be in the midst of it.
+    ``last`` is the number of the last record that is read.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def inputs_behind(
     with _opened(path, set_aside, place.offset) as opened:
         if opened is None:
             return
-        passed = _Passed(lines(opened), place)
+        passed = _Passed(lines(opened), place, last)
         for piece in _pieces_of(place_at_rest(path), iter(passed), set_aside, FileHeaders(path)):
             yield piece[1] if isinstance(piece, tuple) else _table(piece), passed.place
 
@@ -142,8 +143,8 @@ def inputs_behind(
 class _Passed:
     """Lines behind a place, and the place behind the last one that was taken."""
 
-    def __init__(self, written: Iterator[bytes], place: Checkpoint) -> None:
-        self._written, self._start, self._offset = written, place, place.offset
+    def __init__(self, written: Iterator[bytes], place: Checkpoint, last: int | None = None) -> None:
+        self._written, self._start, self._offset, self._last = written, place, place.offset, last
         self._line = b""
 
     def __iter__(self) -> Iterator[bytes]:
@@ -160,6 +161,8 @@ class _Passed:
             if line.endswith(b"\n"):
                 self._line, self._offset = line, self._offset + len(line)
             yield line
+            if self._last is not None and self.place.seq >= self._last:
+                return
 
     @property
     def place(self) -> Checkpoint:

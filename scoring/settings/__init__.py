@@ -82,8 +82,16 @@ LOG_ANCHORS = Setting[Path | None](
     path,
     None,
     "folder of the log's anchors: put it on another disk or under another owner",
-    (SERVICE, RECORD),
+    (SERVICE, RECORD, MONITOR),
     default_words="`var/log-heads`",
+)
+MONITOR_WEBHOOK = Setting(
+    "CREDIT_SCORING_MONITOR_WEBHOOK",
+    text,
+    "",
+    "address that the monitor posts an alarm to (JSON): drift, or no decision for days",
+    (MONITOR,),
+    default_words="none",
 )
 STORE = Setting(
     "CREDIT_SCORING_STORE",

@@ -158,6 +158,9 @@ FIRING = {
         'credit_scoring_decisions_total{decision="granted"}': "0+9x90",
     },
     "SlowEngine": {'credit_scoring_engine_info{engine="lightgbm", model="a"}': "1x90"},
+    "Drift": {"credit_scoring_monitor_verdict_code": "1x90"},
+    "NoDecisions": {"credit_scoring_monitor_verdict_code": "4x90"},
+    "MonitorSilent": {"credit_scoring_monitor_run_timestamp_seconds": "-200000x90"},
     "TwoModels": {
         'credit_scoring_engine_info{engine="native", model="a"}': "1x90",
         'credit_scoring_engine_info{engine="native", model="b"}': "1x90",
@@ -175,6 +178,8 @@ def test_each_alert_fires_when_it_should_and_is_quiet_when_all_is_well(tmp_path:
         'credit_scoring_engine_info{engine="native", model="a"}': "1x90",
         'credit_scoring_rejected_total{client="desk", field="AMT_CREDIT", code="required"}': "0+1x90",
         'credit_scoring_decisions_total{decision="granted"}': "0+900x90",
+        "credit_scoring_monitor_verdict_code": "0x90",
+        "credit_scoring_monitor_run_timestamp_seconds": "1200x90",
     }
 
     def test(series: dict[str, str], expected: dict[str, int]) -> dict:

@@ -17,6 +17,7 @@ from tests.torture import (
     kills,
     load,
     log,
+    monitor,
     offline,
     page,
     proxy,
@@ -54,6 +55,12 @@ _ALL = [
         "Files of the log are packed as they close; a kill at any moment loses, doubles and spoils nothing",
         log.compact,
         2700,
+    ),
+    Row(
+        "monitor",
+        "The monitor counts each decision once, and leaves no half report, whenever it is killed",
+        monitor.kills,
+        3600,
     ),
     Row("poison", "A bad row harms nobody else", isolation.poison, 900),
     Row(
