@@ -26,6 +26,7 @@ COMMANDS = {
     "python train.py": "train",
     "python import_model.py": "import_model",
     "python -m ui": "ui.__main__",
+    "python -m ui.users": "ui.users",
     "python -m validation": "validation.__main__",
     "python -m validation.duties": "validation.duties",
     "python -m monitoring": "monitoring.__main__",

@@ -30,6 +30,7 @@ from ui import about, batch, charts, download, filed, form, result, waterfall, w
 from ui.__main__ import app, keep_private
 from ui.clients import Clients, UnknownClient
 from ui.handlers import Handlers, OpenApplication, guarded
+from ui.people import AT_THE_MACHINE
 from ui.rendering import render
 from ui.service import ServedModel, Service
 from ui.words import TEXTS, say
@@ -451,10 +452,12 @@ def test_a_service_that_is_down_is_a_sentence() -> None:
 
 
 def test_a_failure_of_the_page_is_a_sentence_without_a_stack(service: Service, caplog) -> None:
-    def broken() -> dict:
-        raise KeyError("secret")
+    class Broken(Handlers):
+        def broken(self) -> dict:
+            raise KeyError("secret")
 
-    updates = guarded(handlers("en", service), broken)()
+    page = Broken("en", service, Clients(None))
+    updates = guarded(page, page.broken)(AT_THE_MACHINE)
     assert "This page could not do that" in updates["message"]
     assert "secret" not in updates["message"]
     assert list(updates) == ["message"]

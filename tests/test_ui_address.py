@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from scoring.settings import ORIGINS, PROXIES
 from ui.__main__ import app
-from ui.address import AddressError, PageAccess, loopback, prefix
+from ui.address import AddressError, PageAccess, listening, prefix
 from ui.guard import PageGuard
 
 LISTED = PageAccess("/desk", PROXIES.read({PROXIES.name: "10.0.0.1, 192.0.2.0/24"}))
@@ -16,7 +16,7 @@ LISTED = PageAccess("/desk", PROXIES.read({PROXIES.name: "10.0.0.1, 192.0.2.0/24
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1", "127.1"])
 def test_a_loopback_address_is_listened_on_as_a_number(host: str) -> None:
-    address = loopback(host)
+    address = listening(host)
     assert address.startswith(("127.", "::1", "::ffff:127."))
 
 
@@ -25,7 +25,7 @@ def test_a_page_that_others_could_reach_does_not_start_and_says_the_remedy(host:
     outcome = CliRunner().invoke(app, ["--host", host])
     assert outcome.exit_code == 2
     assert "the page has no login" in outcome.output
-    assert "CREDIT_SCORING_PROXIES" in outcome.output
+    assert "CREDIT_SCORING_USERS" in outcome.output
 
 
 def test_a_name_with_one_address_outside_does_not_start(monkeypatch) -> None:
@@ -34,7 +34,7 @@ def test_a_name_with_one_address_outside_does_not_start(monkeypatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
     with pytest.raises(AddressError, match="reached from other machines"):
-        loopback("desk.example")
+        listening("desk.example")
 
 
 @pytest.mark.parametrize("host", ["", "no such host", "a" * 300, "\0", "no.such.host.invalid"])
@@ -44,7 +44,7 @@ def test_an_address_that_is_none_is_a_sentence(host: str, monkeypatch) -> None:
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)  # the tests ask no name server
     with pytest.raises(AddressError, match=r"write 127\.0\.0\.1"):
-        loopback(host)
+        listening(host)
 
 
 @pytest.mark.parametrize(

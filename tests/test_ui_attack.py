@@ -77,7 +77,7 @@ def test_the_page_itself_can_still_be_used(client) -> None:
     path = attack.upload(client, "fr", "mien.csv", b"SK_ID_CURR,AMT_CREDIT\n1,450000\n2,abc\n").json()[0]
     number = next(h.number for h in attack.handlers(client) if h.lang == "fr" and h.inputs[:1] == ("file",))
     (answer,) = attack.ask(
-        client, "fr", [(number, [{"path": path, "meta": {"_type": "gradio.FileData"}}, False])]
+        client, "fr", [(number, [{"path": path, "meta": {"_type": "gradio.FileData"}}, False, False])]
     )
     assert "accordées" in json.loads(answer)["data"][0]
     csv, _workbook, _parquet = attack.offered(answer)

@@ -21,13 +21,14 @@ pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="no nginx: Debian's package nginx-light has it"),
 ]
 
-# As the README writes it, but for the login.
+# As docs/SERVE.md writes it, but for the password.
 LOCATION = """
     location /desk/ {{
       proxy_pass {page}/;
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-Prefix /desk;
+      proxy_set_header X-Forwarded-User ada;
       proxy_buffering off;
       client_max_body_size 201m;
     }}
@@ -35,11 +36,13 @@ LOCATION = """
       proxy_pass {page}/kept/;
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-Prefix /kept;
+      proxy_set_header X-Forwarded-User ada;
       proxy_buffering off;
     }}
     location /plain/ {{
       proxy_pass {page}/;
       proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-User ada;
       proxy_buffering off;
     }}
 """
@@ -98,7 +101,12 @@ def page(tmp_path_factory):
     with (
         serving() as server,
         attack.serving_page(
-            folder / "page", server.url, *options, CREDIT_SCORING_PROXIES="127.0.0.1"
+            folder / "page",
+            server.url,
+            *options,
+            CREDIT_SCORING_PROXIES="127.0.0.1",
+            CREDIT_SCORING_USER_HEADER="X-Forwarded-User",
+            CREDIT_SCORING_ROLES="*=officer",
         ) as found,
     ):
         yield found
@@ -113,7 +121,8 @@ def front(page, tmp_path_factory):
 
 @pytest.mark.parametrize("prefix", ["/desk", "/kept", "/plain"])
 def test_a_file_is_uploaded_scored_and_fetched_below_the_path(front: str, prefix: str) -> None:
-    with httpx.Client(base_url=f"{front}{prefix}", timeout=60, trust_env=False) as client:
+    posted = {"origin": front}  # as every browser says it
+    with httpx.Client(base_url=f"{front}{prefix}", timeout=60, trust_env=False, headers=posted) as client:
         assert client.get("/").headers["location"] == f"{prefix}/en/"
         assert client.get("/fr").headers["location"] == f"{front}{prefix}/fr/"
         assert client.get("/fr/config").json()["root"] == f"{front}{prefix}/fr"
@@ -121,7 +130,7 @@ def test_a_file_is_uploaded_scored_and_fetched_below_the_path(front: str, prefix
         number = next(
             h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs[:1] == ("file",)
         )
-        (answer,) = attack.ask(client, "en", [(number, [{"path": path}, False])])
+        (answer,) = attack.ask(client, "en", [(number, [{"path": path}, False, False])])
         url, *_ = attack.offered(answer)
         assert url.startswith(f"{front}{prefix}/en/gradio_api/file=")
         assert client.get(url).content.decode("utf-8-sig").startswith("SK_ID_CURR,AMT_CREDIT,probability")

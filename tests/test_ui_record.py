@@ -9,10 +9,11 @@ import pytest
 
 from scoring.language import languages
 from tests.support.stand_in import EVENT, StandIn, serving
-from ui import letter, place, waterfall, worklist
+from ui import form, letter, place, waterfall, worklist
 from ui.clients import Clients
 from ui.handlers import Handlers
 from ui.house import House, of
+from ui.people import Person
 from ui.service import Service
 
 HOUSE = House("Bank <of> Wood", "1 Lilac Street", "EUR", (300, 850))
@@ -123,6 +124,54 @@ def test_what_would_change_a_refusal_is_one_press_from_a_try(page) -> None:
     assert "Le prêt serait accordé pour moins." in seen(html)
     tried = json.loads(unescape(re.search(r'data-try="([^"]*)"', html)[1]))
     assert tried == {"AMT_CREDIT": "100\u202f000"}
+
+
+def test_the_policy_list_stands_beside_the_alternatives(page) -> None:
+    said = seen(page("fr").find_ways(None, None)["ways"])
+    assert "Un prêt plus petit, d'au plus 60 %" in said
+    assert "ni l'âge" in said
+
+
+class Known(Clients):
+    """Clients whose applications are typical."""
+
+    def open(self, number: int) -> dict:
+        return dict(form.NEW_APPLICATION) | {"SK_ID_CURR": number}
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("5", "Décision enregistrée le 21 nov. 2026, 09:30:00 UTC, par ada"), ("7", "Aucune décision")],
+)
+def test_opening_a_client_shows_the_decision_on_record_and_the_preview_apart(
+    server: StandIn, number: str, said: str
+) -> None:
+    server.reviewed, server.said = None, []
+    updates = Handlers("fr", Service(server.url), Known(None), HOUSE).open(number)
+    assert said in seen(updates["last"])
+    assert "Aperçu des données" in seen(updates["result"]) and "enregistrée le" not in seen(updates["result"])
+    assert ("donne un autre résultat" in seen(updates["last"])) is (number == "5")
+    assert [one["purpose"] for one in server.said if one["path"] == "/explain"] == ["preview"]
+
+
+def test_a_look_up_that_fails_is_said_and_a_tester_is_told_of_no_decision(server: StandIn) -> None:
+    silent = Handlers("en", Service("http://127.0.0.1:9", patience_s=0.5), Known(None)).open("5")
+    assert "could not be looked up" in silent["last"]
+    tester = Handlers("en", Service(server.url), Known(None)).of(Person("tess", "tester"))
+    server.said = []
+    assert tester.open("5")["last"] == ""
+    assert not [one for one in server.said if one["path"] == "/decisions"]
+
+
+@pytest.mark.parametrize(("is_preview", "purpose"), [(True, "preview"), (False, None)])
+def test_a_file_is_a_preview_or_decides_and_says_which(
+    page, server: StandIn, tmp_path, is_preview: bool, purpose: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text("SK_ID_CURR,AMT_CREDIT\n1,450000\n")
+    server.said = []
+    *_, last = page().score_file(str(tmp_path / "a.csv"), False, is_preview)
+    assert ("none of these is a decision" in last["summary"]) is is_preview
+    assert [one["purpose"] for one in server.said if one["path"] == "/score"] == [purpose]
 
 
 def test_recording_is_an_act_of_its_own(page) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,8 +18,9 @@ from rich.console import Console
 from scoring import settings
 from scoring.language import LanguageError, languages, load
 from scoring.settings.setting import SettingError
-from ui import house
-from ui.address import AddressError, PageAccess, loopback, prefix
+from ui import house, login
+from ui.accounts import AccountError
+from ui.address import AddressError, PageAccess, listening, prefix
 
 PORTFOLIO = Path("var/demo")
 
@@ -35,17 +37,24 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of the page.")] = 7860,
     host: Annotated[
         str,
-        typer.Option(help="Loopback address to listen on: the page has no login, so no other."),
+        typer.Option(help="Address to listen on: a loopback one, or with a login any."),
     ] = "127.0.0.1",
     root_path: Annotated[
         str, typer.Option(help="Path of the page behind a proxy, as /desk; CREDIT_SCORING_PROXIES names it.")
     ] = "",
+    certificate: Annotated[
+        Path | None, typer.Option(help="Certificate chain (PEM) for TLS without a proxy.", exists=True)
+    ] = None,
+    certificate_key: Annotated[
+        Path | None, typer.Option(help="Private key (PEM) of the certificate.", exists=True)
+    ] = None,
     lang: Annotated[str | None, typer.Option(help="First language; else the browser's.")] = None,
 ) -> None:
     """Serve the officer's page, in every language that has a catalogue.
 
-    It has no login, so it answers on this machine only: on a loopback address, or to a proxy that
-    CREDIT_SCORING_PROXIES names and that asks who is there.
+    Without a login it answers on this machine only, on a loopback address. CREDIT_SCORING_USERS names a
+    file of users, CREDIT_SCORING_USER_HEADER a header in which a listed proxy says who is there; passwords
+    go over TLS only.
 
     Example: python -m ui --api http://127.0.0.1:3000 --portfolio var/demo
     """
@@ -58,14 +67,16 @@ def serve(
         load()
         if lang is not None and lang not in languages():
             _stop(f"--lang {lang!r} has no catalogue; choose one of {', '.join(languages())}.")
-        address = loopback(host)
-        root = prefix(root_path)
         settings.refuse_unknown(os.environ)
-        proxies = settings.PROXIES.read(os.environ)
-        whose = house.of(os.environ)
+        root, whose = prefix(root_path), house.of(os.environ)
         hosts, origins = settings.HOSTS.read(os.environ), settings.ORIGINS.read(os.environ)
-    except (AddressError, LanguageError, SettingError) as error:
+        access = PageAccess(root, settings.PROXIES.read(os.environ), hosts, origins)
+        doors = login.of(os.environ, access)
+        address = listening(host, doors.is_asked)
+    except (AccountError, AddressError, LanguageError, SettingError) as error:
         _stop(str(error))
+    if (certificate is None) != (certificate_key is None):
+        _stop("--certificate and --certificate-key go together.")
     is_six = ":" in address
     with socket.socket(socket.AF_INET6 if is_six else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -87,11 +98,12 @@ def serve(
         service = Service(api, settings.API_KEY.read(os.environ) or None)
         shown = f"[{address}]" if is_six else address
         try:
-            access = PageAccess(root, proxies, (*hosts, shown), origins)
-            web = page(service, Clients(portfolio), lang, whose, access)
+            access = replace(access, hosts=(*hosts, shown))
+            web = page(service, Clients(portfolio), lang, whose, access, doors)
         except SealError as error:
             _stop(str(error))
-        err.print(f"The page is on http://{shown}:{port}{root} and asks {api}. Stop it with Ctrl-C.")
+        scheme = "http" if certificate is None else "https"
+        err.print(f"The page is on {scheme}://{shown}:{port}{root} and asks {api}. Stop it with Ctrl-C.")
         # Who brings a request is judged in `ui.address`, so uvicorn keeps out of it; the page has no sockets.
         uvicorn.run(
             web,
@@ -101,6 +113,8 @@ def serve(
             server_header=False,
             proxy_headers=False,
             ws="none",
+            ssl_certfile=certificate,
+            ssl_keyfile=certificate_key,
         )
 
 

@@ -11,11 +11,16 @@ from typing import Any
 
 Network = IPv4Network | IPv6Network
 
-# What a proxy says of whom it asks for. A page without a login is for its own machine, so only a proxy that
-# the administrator named may bring others here.
+# What a proxy says of whom it asks for. Only a proxy that the administrator named may bring others here.
 PROXY_HEADERS = re.compile(rb"forwarded|x-forwarded-.+|x-real-ip|x-original-.+|via")
 # What the page itself never reads: Gradio would build addresses from some, and serve parts of files.
 IGNORED_HEADERS = re.compile(rb"x-.+|forwarded|via|range|cookie|authorization")
+# How many may pass a request on: of a longer list the last ones are read.
+MOST_HOPS = 16
+REMEDY = (
+    "Name a file of users (CREDIT_SCORING_USERS, written by python -m ui.users), or the header in which a "
+    "proxy says who is there (CREDIT_SCORING_USER_HEADER)."
+)
 PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 
 
@@ -23,13 +28,13 @@ class AddressError(ValueError):
     """An address or a prefix cannot be used; the message is a sentence."""
 
 
-def loopback(host: str) -> str:
-    """Return the address of a name of this machine that nobody else can reach.
+def listening(host: str, has_login: bool = False) -> str:
+    """Return the address of a name of this machine; without a login, one that nobody else can reach.
 
     Raises
     ------
     AddressError
-        If it is unknown, or one of its addresses is reached from outside.
+        If it is unknown, or one of its addresses is reached from outside and the page asks nobody who he is.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM) if host else []
@@ -41,10 +46,9 @@ def loopback(host: str) -> str:
     for text in addresses:
         address = ip_address(text.partition("%")[0])
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-        if not (inner or address).is_loopback:
+        if not (has_login or (inner or address).is_loopback):
             raise AddressError(
-                f"--host {host} is reached from other machines, and the page has no login. Serve it on "
-                "127.0.0.1, and put a proxy that asks who is there in front of it (CREDIT_SCORING_PROXIES)."
+                f"--host {host} is reached from other machines, and the page has no login. {REMEDY}"
             )
     return addresses[0]
 
@@ -89,7 +93,7 @@ class PageAccess:
         counts on it.
         """
         forwarded = {name: value for name, value in scope["headers"] if PROXY_HEADERS.fullmatch(name)}
-        if forwarded and not self._is_listed(scope.get("client")):
+        if forwarded and not self.is_listed(scope.get("client")):
             return None
         headers = [(name, value) for name, value in scope["headers"] if not IGNORED_HEADERS.fullmatch(name)]
         if host := forwarded.get(b"x-forwarded-host"):
@@ -99,14 +103,17 @@ class PageAccess:
         root = named if named and PREFIX.fullmatch(named) else self.root
         path = scope["path"]
         inner = path[len(root) :] if path == root or path.startswith(f"{root}/") else path
+        client = scope.get("client")
         return scope | {
             "headers": headers,
+            "client": self._first(forwarded.get(b"x-forwarded-for", b"")) or client if forwarded else client,
             "scheme": scheme if scheme in ("http", "https") else scope.get("scheme", "http"),
             "root_path": root,
             "path": root + (inner or "/"),
         }
 
-    def _is_listed(self, client: Any) -> bool:
+    def is_listed(self, client: Any) -> bool:
+        """Say whether who asks, by the ``client`` of a scope, is a proxy that the administrator named."""
         try:
             peer = ip_address(client[0])
         except (TypeError, ValueError, IndexError):  # a Unix socket has no address
@@ -114,3 +121,15 @@ class PageAccess:
         if isinstance(peer, IPv6Address) and peer.ipv4_mapped:
             peer = peer.ipv4_mapped
         return any(peer in network for network in self.proxies)
+
+    def _first(self, hops: bytes) -> tuple[str, int] | None:
+        """Return who asked the first listed proxy: the last hop that is none itself."""
+        found = None
+        for hop in reversed(hops.decode("latin-1").split(",")[-MOST_HOPS:]):
+            try:
+                found = str(ip_address(hop.strip())), 0
+            except ValueError:
+                break
+            if not self.is_listed(found):
+                break
+        return found

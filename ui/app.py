@@ -16,6 +16,8 @@ from ui.download import FORMATS
 from ui.handlers import EXAMPLE_NAMES, OPENED, WENT, Handlers, Updates, guarded
 from ui.header import masthead
 from ui.house import NO_HOUSE, House
+from ui.login import PERSON
+from ui.people import Person
 from ui.rendering import render
 from ui.sealed import Sealed
 from ui.service import Service
@@ -61,7 +63,13 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             gr.Button("", elem_id=name, elem_classes="unseen") for name in ("go", "review", "decide", "ways")
         )
         watch = gr.Timer(WATCH_S)
-        parts |= client.parts | {"opened": opened, "masthead": top, "model": card, "tabs": tabs}
+        parts |= client.parts | {
+            "opened": opened,
+            "masthead": top,
+            "model": card,
+            "tabs": tabs,
+            "list_tab": list_tab,
+        }
 
         def on(
             event: Callable[..., Any],
@@ -95,7 +103,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             decide.click,
             handlers.decide,
             [opened, texts],
-            ("message", "result", "ways"),
+            ("message", "last", "result", "ways"),
             "(opened) => [opened, window.applicationTexts()]",
             "scoredAgain",
         )
@@ -112,7 +120,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
         on(go.click, handlers.go, texts, WENT, asked, "arrived")
         on(page.load, handlers.go, texts, WENT, asked, "arrived")
         on(review.click, handlers.review, texts, ("reviewing", "record"), "() => window.sent", "arrived")
-        on(page.load, handlers.load, None, ("masthead", "model", *EXAMPLE_NAMES))
+        on(page.load, handlers.load, None, ("masthead", "model", "list_tab", *EXAMPLE_NAMES))
         on(watch.tick, handlers.state, None, ("masthead",))
         for tab in (client_tab, compare_tab, list_tab, file_tab, model_tab):
             tab.select(None, None, None, js=f"() => window.tabbed('{tab.id}')")
@@ -122,13 +130,20 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
 def by_component(
     handler: Callable[..., Updates], parts: Mapping[str, Any]
 ) -> Callable[..., dict[Component, Any]]:
-    """Return a handler as Gradio takes it: what changes, by component."""
+    """Return a handler as Gradio takes it: told who asks, it gives what changes by component."""
 
-    @functools.wraps(handler)
-    def handle(*inputs: Any) -> dict[Component, Any]:
-        return {parts[name]: value for name, value in handler(*inputs).items()}
+    def handle(request: gr.Request, *inputs: Any) -> dict[Component, Any]:
+        return {parts[name]: value for name, value in handler(who(request), *inputs).items()}
 
     return handle
+
+
+def who(request: gr.Request) -> Person:
+    """Return who asks: the guard of the page wrote it into the scope of the request."""
+    assert request.request is not None
+    person = request.request.scope[PERSON]
+    assert isinstance(person, Person)
+    return person
 
 
 @dataclass(frozen=True)
@@ -168,6 +183,7 @@ def _client_tab(handlers: Handlers) -> ClientTab:
     )
     with gr.Row(elem_classes="columns"):
         with gr.Column(scale=7, min_width=320):
+            parts["last"] = plain()
             parts["result"] = plain(result.waiting(lang))
             parts["ways"] = plain()
         with gr.Column(scale=4, min_width=320, elem_classes="box facts-panel"):
@@ -190,6 +206,7 @@ def _batch_tab(handlers: Handlers) -> None:
             file = gr.File(
                 label=say("batch_file", lang), file_types=list(FILE_TYPES), type="filepath", height=170
             )
+        preview = gr.Checkbox(label=say("batch_preview_only", lang), value=False, elem_classes="narrow")
         keep = gr.Checkbox(label=say("batch_keep", lang), value=False, elem_classes="narrow")
         with gr.Row(elem_classes="narrow"):
             score = press(say("batch_score", lang), variant="primary", min_width=160)
@@ -203,12 +220,14 @@ def _batch_tab(handlers: Handlers) -> None:
     job = gr.State(None, time_to_live=KEEP_S)
     parts = {"summary": plain(), "cancel": cancel, "job": job} | downloads
 
-    def handle(path: str | None, keep_unknown: bool) -> Iterator[dict[Component, Any]]:
-        for updates in handlers.score_file(path, keep_unknown):
+    def handle(
+        request: gr.Request, path: str | None, keep_unknown: bool, is_preview: bool
+    ) -> Iterator[dict[Component, Any]]:
+        for updates in handlers.of(who(request)).score_file(path, keep_unknown, is_preview):
             yield {parts[name]: value for name, value in updates.items()}
 
-    score.click(handle, [file, keep], list(parts.values()), **EVENT)
-    cancel.click(by_component(handlers.cancel_file, parts), job, cancel, **EVENT)
+    score.click(handle, [file, keep, preview], list(parts.values()), **EVENT)
+    cancel.click(by_component(guarded(handlers, handlers.cancel_file), parts), job, cancel, **EVENT)
 
 
 def _intro(lang: str, title: str = "", note: str = "") -> str:

@@ -32,7 +32,7 @@ def progress(done: int, total: int, lang: str) -> str:
     return render("progress", lang, text=text, done=done, total=total)
 
 
-def summary(scored: ScoredFile, lang: str) -> str:
+def summary(scored: ScoredFile, lang: str, is_preview: bool = False) -> str:
     """Return how many rows were decided how, on which history, and the rows: what is wrong comes first."""
     counts = {
         "all": len(scored.table),
@@ -49,6 +49,7 @@ def summary(scored: ScoredFile, lang: str) -> str:
         "batch",
         lang,
         done=say("batch_done", lang, **written),
+        is_preview=is_preview,
         history=say("batch_history", lang, **rested),
         no_history=scored.history("none"),
         counts=counts,

@@ -203,14 +203,16 @@ class FieldGroup:
 
 @dataclass(frozen=True)
 class Wording:
-    """How one page writes the form: its language, its house, and what the model reads.
+    """How one page writes what it shows: its language, its house, what the model reads, who looks.
 
-    ``read`` are the raw columns that the model in service reads; None where nobody knows.
+    ``read`` are the raw columns that the model in service reads; None where nobody knows. ``may_decide``:
+    whether who looks may record decisions.
     """
 
     lang: str
     house: House = NO_HOUSE
     read: frozenset[str] | None = None
+    may_decide: bool = True
 
 
 def in_words(column: Column, value: Value, wording: Wording) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from scoring.language import languages
 from scoring.serving.access import is_known_host, is_known_origin
-from ui import letter, uploads
+from ui import letter, login, uploads
 from ui.address import PageAccess
 from ui.header import tag
+from ui.people import AT_THE_MACHINE, Person
 from ui.place import PLACES
 from ui.words import say
 
@@ -28,8 +29,9 @@ HEADERS = [
         b"base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
     ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with none at all a browser says of no form where it comes from
 ]
+NOT_KEPT = [(b"cache-control", b"no-store")]
 # In Gradio's template, whatever the language of the page and wherever it lies. What takes their place is
 # together as long as they are, so that the length in the headers stays right.
 IN_ENGLISH = b'lang="en"'
@@ -50,7 +52,13 @@ _READ = {
 _FILE = re.compile(r"gradio_api/file=(/.+)")
 JOIN, UPLOAD = "gradio_api/queue/join", "gradio_api/upload"
 OURS = frozenset({"/", "/favicon.ico"})
-MOST_BYTES = {JOIN: 2**18, UPLOAD: uploads.LARGEST + 2**16}  # of a body; a full form takes a 16th of it
+MOST_BYTES = {  # of a body; a full form takes a 16th of it
+    JOIN: 2**18,
+    UPLOAD: uploads.LARGEST + 2**16,
+    login.PART: 2**12,
+    login.LEAVE: 2**12,
+}
+HEARTBEAT = "gradio_api/heartbeat/"
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -75,10 +83,21 @@ class PageGuard:
     ----------
     access : PageAccess
         How the page is reached, and by whom.
+    doors : Login
+        Who is there.
+    quiet : collection of (str, int)
+        Language and number of the calls that the page makes without anybody having done something.
     """
 
-    def __init__(self, app: App, access: PageAccess) -> None:
+    def __init__(
+        self,
+        app: App,
+        access: PageAccess,
+        doors: login.Login | None = None,
+        quiet: Collection[tuple[str, int]] = (),
+    ) -> None:
         self.app, self.access = app, access
+        self.doors, self.quiet = doors or login.NoLogin(), quiet
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it before its body is read."""
@@ -89,31 +108,67 @@ class PageGuard:
             await send({"type": "websocket.close", "code": 1008})
             return
         resolved = self.access.resolve(scope)
-        scope = resolved or scope
+        sent, scope = scope, resolved or scope
         root = scope.get("root_path", "")
         lang, part = split_language(scope["path"].removeprefix(root))
-        depth = 0
+        depth, place = 0, ""
         if lang and part and PLACES.fullmatch(part):  # the page is the same; its script reads the address
-            depth, part = part.count("/"), ""
+            depth, place, part = part.count("/"), part, ""
             scope = scope | {"path": f"{root}/{lang}/", "raw_path": f"{root}/{lang}/".encode()}
         response = Response(send, lang, part, depth)
         if resolved is None:
             await response.refuse(403, "proxy_unknown")
         elif not is_known_host(scope, self.access.hosts):
             await response.refuse(403, "host_unknown")
-        elif not is_known_origin(scope, self.access.origins):
+        elif not is_known_origin(scope, self.access.origins) or self._is_from_nowhere(scope):
             await response.refuse(403, "origin_unknown")
         elif (query := self._allowed_query(scope, lang, part)) is None:
             await response.refuse(404, "not_here")
+        elif isinstance(person := self._person(sent, scope, part), login.Stranger):
+            if person.can_enter and lang and (not part or letter.ADDRESS.fullmatch(part)):
+                asked = scope.get("query_string", b"").decode("latin-1")
+                wanted = (place or part or "") + (f"?{asked}" if asked and not part else "")
+                await response.lead(f"{root}/{lang}/{login.PART}?{urlencode({'next': wanted})}")
+            else:
+                await response.refuse(401 if person.can_enter else 403, person.text)
+        elif part and letter.ADDRESS.fullmatch(part) and not person.may("look_up"):
+            await response.refuse(403, "not_yours")
         elif part == UPLOAD and not uploads.has_room():
             await response.refuse(503, "uploads_full")
         else:
             pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
-            kept = {name: value for name, value in pairs if name in query and re.fullmatch(_NAME, value)}
+            kept = {name: value for name, value in pairs if name in query}
+            if part != login.PART:  # the one place whose query is a place of the page
+                kept = {name: value for name, value in kept.items() if re.fullmatch(_NAME, value)}
+            if "session_hash" in kept:
+                kept["session_hash"] = login.own(kept["session_hash"], sent, person)
+            if part and part.startswith(HEARTBEAT):
+                named = login.own(part.removeprefix(HEARTBEAT), sent, person)
+                path = f"{root}/{lang}/{HEARTBEAT}{named}"
+                scope = scope | {"path": path, "raw_path": path.encode()}
+            scope = scope | {login.PERSON: person, login.TOKEN: login.token_of(sent), login.SENT: sent}
             scope["query_string"] = urlencode(kept).encode()
             if lang and not part:  # it is read on its way out, so it comes uncompressed
                 scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
-            await self._pass(scope, receive, response, part)
+            await self._pass(sent, scope, receive, response)
+
+    def _person(
+        self, sent: dict[str, Any], scope: dict[str, Any], part: str | None
+    ) -> Person | login.Stranger:
+        """Return who asks; nobody is asked for what is open."""
+        if part in OURS or part == login.PART:
+            return AT_THE_MACHINE
+        is_use = not part or part == UPLOAD or bool(letter.ADDRESS.fullmatch(part))
+        return self.doors.who(login.Knock(sent, scope, is_use))
+
+    def _is_from_nowhere(self, scope: dict[str, Any]) -> bool:
+        """Say whether something is posted of which no browser says where it comes from.
+
+        Where people are signed in, another web page could let their browsers do something; every browser
+        says of a post which page it comes from.
+        """
+        is_said = any(name == b"origin" for name, _ in scope["headers"])
+        return self.doors.is_asked and scope["method"] == "POST" and not is_said
 
     def _allowed_query(
         self, scope: dict[str, Any], lang: str | None, part: str | None
@@ -121,20 +176,29 @@ class PageGuard:
         """Return the names that a query may have where a request goes; None where nothing is."""
         if lang is None or part is None:
             return () if part in OURS and scope["method"] in ("GET", "HEAD") else None
+        posts: dict[str, tuple[str, ...]] = {JOIN: (), UPLOAD: ("upload_id",)}
+        if isinstance(self.doors, login.PasswordLogin):
+            posts |= {login.PART: (), login.LEAVE: ()}
         if scope["method"] == "POST":
-            return {JOIN: (), UPLOAD: ("upload_id",)}.get(part)
+            return posts.get(part)
         if scope["method"] not in ("GET", "HEAD"):
             return None
+        if part == login.PART and part in posts:
+            return ("next", "out")
         if file := _FILE.fullmatch(part):
             return () if uploads.is_upload(file[1]) else None
         return next((query for path, query in _READ.items() if path.fullmatch(part)), None)
 
     async def _pass(
-        self, scope: dict[str, Any], receive: Receive, response: Response, part: str | None
+        self, sent: dict[str, Any], scope: dict[str, Any], receive: Receive, response: Response
     ) -> None:
+        lang, part = response.lang, response.part
         body = limit_body(receive, MOST_BYTES.get(part or "", 0), response)
         try:
-            await self.app(scope, await read_call(body) if part == JOIN else body, response)
+            if part == JOIN:
+                number, body = await read_call(body, lambda name: login.own(name, sent, scope[login.PERSON]))
+                self.doors.who(login.Knock(sent, scope, is_use=(lang, number) not in self.quiet))
+            await self.app(scope, body, response)
         except BodyAborted:
             pass
         except InvalidCall:
@@ -170,11 +234,13 @@ def limit_body(receive: Receive, most: int, response: Response) -> Receive:
     return counted
 
 
-async def read_call(receive: Receive) -> Receive:
-    """Return a receive that gives a call of a handler with what the page sends of it, and nothing else.
+async def read_call(
+    receive: Receive, own: Callable[[str], str] = lambda session: session
+) -> tuple[int, Receive]:
+    """Return a call's number, and a receive that gives of the call what the page sends, and nothing else.
 
     Gradio knows more fields, as other users' events and values of other controls, and takes any text as the
-    name of a session.
+    name of a session, which ``own`` makes the caller's.
 
     Raises
     ------
@@ -194,16 +260,23 @@ async def read_call(receive: Receive) -> Receive:
     is_named = isinstance(session, str) and re.fullmatch(_NAME, session)
     if not (is_named and type(number) is int and number >= 0 and isinstance(data, list)):
         raise InvalidCall
-    body = json.dumps({"fn_index": number, "session_hash": session, "data": data}).encode()
+    body = json.dumps({"fn_index": number, "session_hash": own(session), "data": data}).encode()
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> dict[str, Any]:
         return waiting.pop() if waiting else await receive()
 
-    return replay
+    return number, replay
 
 
-SENTENCES = {403: "not_here", 404: "not_here", 413: "too_large", 500: "page_fails", 503: "busy"}
+SENTENCES = {
+    401: "signed_out",
+    403: "not_here",
+    404: "not_here",
+    413: "too_large",
+    500: "page_fails",
+    503: "busy",
+}
 
 
 class Response:
@@ -221,23 +294,29 @@ class Response:
     """
 
     def __init__(self, send: Send, lang: str | None, part: str | None, depth: int = 0) -> None:
-        self._send, self._lang, self._part = send, lang, part
+        self._send, self.lang, self.part = send, lang, part
         self._base = BASE.replace(b"./", b"../" * depth) if depth else BASE
         self._is_whole = self._is_started = self._is_stream = False
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether an answer may show somebody: no browser keeps it for the next who sits there."""
+        return bool(self.lang and (not self.part or letter.ADDRESS.fullmatch(self.part)))
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Send on."""
         if self._is_whole:
             return
         if message["type"] == "http.response.start":
-            if message["status"] >= 400:
+            if message["status"] >= 400 and self.part != login.PART:
                 await self.refuse(message["status"], SENTENCES.get(message["status"], "not_taken"))
                 return
             self._is_started = True
             self._is_stream = any(value.startswith(b"text/event-stream") for _, value in message["headers"])
-            message["headers"] = [*message["headers"], *HEADERS]
-        elif message["type"] == "http.response.body" and self._lang and not self._part:
-            ours, body = f'lang="{tag(self._lang)}"'.encode(), message.get("body", b"")
+            kept = NOT_KEPT if self.is_personal else []
+            message["headers"] = [*message["headers"], *HEADERS, *kept]
+        elif message["type"] == "http.response.body" and self.lang and not self.part:
+            ours, body = f'lang="{tag(self.lang)}"'.encode(), message.get("body", b"")
             spare = len(AT_THE_ROOT) - (len(ours) - len(IN_ENGLISH) if IN_ENGLISH in body else 0)
             spare -= len(self._base) - len(BASE) if BASE in body else 0
             body = body.replace(IN_ENGLISH, ours, 1).replace(BASE, self._base, 1)
@@ -251,14 +330,21 @@ class Response:
             self._is_whole = True
             await self._send({"type": "http.response.body", "body": b""})
 
+    async def lead(self, address: str) -> None:
+        """Lead to another address."""
+        self._is_whole = True
+        headers = [(b"location", address.encode()), (b"content-length", b"0"), *HEADERS]
+        await self._send({"type": "http.response.start", "status": 303, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b""})
+
     async def refuse(self, status: int, key: str) -> None:
         """Answer with a sentence in the language of the page, or in each; nothing follows it."""
         if self._is_whole or self._is_started:
             return
         self._is_whole = True
-        sentences = [say(key, lang) for lang in languages() if self._lang in (None, lang)]
+        sentences = [say(key, lang) for lang in languages() if self.lang in (None, lang)]
         body, kind = "\n".join(sentences).encode(), b"text/plain; charset=utf-8"
-        if self._part == JOIN:  # its caller reads JSON whatever the status
+        if self.part == JOIN:  # its caller reads JSON whatever the status
             body, kind = json.dumps({"detail": sentences[0]}).encode(), b"application/json"
         headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *HEADERS]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

@@ -11,6 +11,7 @@ import logging
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from polars.exceptions import PanicException
 
 from scoring.client import ServiceError
 from scoring.language import languages, number
-from scoring.schema import KEY, Explanation
+from scoring.schema import KEY, Explanation, RecordedDecision
 from scoring.schema.columns import INT64_MAX
 from scoring.tables import TableError
 from ui import about, batch, compare, download, filed, form, owner, place, record, result, ways, worklist
 from ui.clients import EXAMPLES, Clients, UnknownClient
 from ui.header import heading, masthead, message
 from ui.house import NO_HOUSE, House
+from ui.people import AT_THE_MACHINE, Person
 from ui.rendering import render
 from ui.service import Service, details, sentence
 from ui.words import quoted, say
@@ -38,7 +40,7 @@ Updates = dict[str, Any]
 """Name of a part of the page -> its new value; parts that are not named stay as they are."""
 
 MOST_DIGITS = len(str(INT64_MAX))
-OPENED = ("message", "masthead", "heading", "form", "result", "ways", "opened", "number")
+OPENED = ("message", "masthead", "heading", "form", "last", "result", "ways", "opened", "number")
 """Parts that change when an application is opened."""
 WENT = (*OPENED, "tabs", "comparison", "list", "record")
 """Parts that change when an address is followed."""
@@ -83,12 +85,21 @@ class Handlers:
         house: House = NO_HOUSE,
     ) -> None:
         self.lang, self.service, self.clients, self.house = lang, service, clients, house
+        self.person = AT_THE_MACHINE
+
+    def of(self, person: Person) -> Handlers:
+        """Return the handlers as one person calls them: what is asked is asked in the person's name."""
+        if person == AT_THE_MACHINE:
+            return self
+        other = copy(self)
+        other.person, other.service = person, self.service.asked_by(person)
+        return other
 
     @property
     def wording(self) -> form.Wording:
         """How the form is written; what the model reads is known after its first answer."""
         model = self.service.known
-        return form.Wording(self.lang, self.house, model.reads if model else None)
+        return form.Wording(self.lang, self.house, model.reads if model else None, self.person.may("decide"))
 
     def failure(self, error: BaseException) -> str:
         """Return the sentence for something that went wrong, as HTML."""
@@ -116,10 +127,13 @@ class Handlers:
             logger.warning("%s", error)
         buttons: list[Any] = [gr.Button(str(n), visible=True) for n in numbers]
         buttons += [gr.Button(visible=False)] * (EXAMPLES - len(numbers))
+        shown["list_tab"] = gr.Tab(visible=self.person.may("look_up"))
         return shown | dict(zip(EXAMPLE_NAMES, buttons, strict=True))
 
     def _strategy(self) -> str:
-        """Return what other thresholds would do, or that the page may not ask."""
+        """Return what other thresholds would do, or that the page may not ask; nothing to officers."""
+        if not self.person.may("oversee"):
+            return ""
         try:
             return owner.card(self.service.owner(), self.lang)
         except ServiceError as error:
@@ -135,8 +149,8 @@ class Handlers:
         try:
             model = about.short(self.service.model(), self.lang)
         except ServiceError:
-            return {"masthead": masthead(self.lang, self.house, "not_connected")}
-        return {"masthead": masthead(self.lang, self.house, "connected", model)}
+            return {"masthead": masthead(self.lang, self.house, "not_connected", person=self.person)}
+        return {"masthead": masthead(self.lang, self.house, "connected", model, self.person)}
 
     def go(self, asked: dict[str, str] | None) -> Updates:
         """Show what an address says: ``at`` is the address, all else edits of the application there."""
@@ -144,7 +158,13 @@ class Handlers:
         found = place.read(edits.pop("at", ""))
         updates: Updates = {"tabs": gr.Tabs(selected=found.tab)}
         if found.kind in (place.CLIENT, place.NEW):
-            empty = {"heading": "", "result": result.waiting(self.lang), "opened": None, "form": ""}
+            empty = {
+                "heading": "",
+                "last": "",
+                "result": result.waiting(self.lang),
+                "opened": None,
+                "form": "",
+            }
             opened = self.open_new(edits) if found.kind == place.NEW else self.open(found.key, edits)
             return updates | ({} if "form" in opened else empty) | opened
         if found.kind == place.COMPARE:
@@ -173,6 +193,8 @@ class Handlers:
 
     def list_decisions(self, query: Mapping[str, str]) -> Updates:
         """List the recorded decisions that a filter lets through."""
+        if not self.person.may("look_up"):
+            return {"list": self._message("not_yours"), "record": ""}
         try:
             shown = worklist.page(self.service, query, self.lang)
         except ServiceError as error:
@@ -181,9 +203,11 @@ class Handlers:
 
     def show_decision(self, event: str) -> Updates:
         """Show one recorded decision, explained again."""
+        if not self.person.may("look_up"):
+            return {"record": self._message("not_yours")}
         try:
             found = self.service.decision(event)
-            shown = record.card(found, self.service.model(), self.wording)
+            shown = record.card(found, self.service.model(), self.wording, self.person)
         except ServiceError as error:
             shown = self.failure(error)
         return {"record": shown}
@@ -195,6 +219,8 @@ class Handlers:
         if verdict not in ("confirmed", "otherwise") or not reason.strip():
             return {"reviewing": self._message("review_incomplete")}
         try:
+            if self.person.role and not record.may_review(self.service.decision(event), self.person):
+                return {"reviewing": self._message("review_not_yours")}
             self.service.review(event, verdict, reason)  # type: ignore[arg-type]
         except ServiceError as error:
             return {"reviewing": self.failure(error)}
@@ -256,18 +282,23 @@ class Handlers:
 
     def decide(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Record a decision on the application as the form has it."""
+        if not self.person.may("decide"):
+            return {"message": self._message("not_yours")}
         edited, faults = self._read(opened, texts)
         if faults:
             return faults
         answer = self.service.explain(edited, "decision")
         said, model = say("recorded_now", self.lang), self.service.model(answer.model)
         shown = result.card(answer, model, self.wording, recorded=said, link=True)
-        return {"message": "", "ways": "", "result": shown}
+        return {"message": "", "ways": "", "last": "", "result": shown}
 
     def find_ways(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Show what would turn the refusal of the application as the form has it."""
         edited, faults = self._read(opened, texts)
-        return faults or {"message": "", "ways": ways.card(self.service.ways(edited), self.lang)}
+        if faults:
+            return faults
+        found = self.service.ways(edited)
+        return {"message": "", "ways": ways.card(found, self.service.model(found.model), self.lang)}
 
     def _read(
         self, opened: OpenApplication | None, texts: dict[str, str] | None
@@ -278,7 +309,7 @@ class Handlers:
         links = [(one.name, self._invalid(one)) for one in invalid]
         return edited, {"message": message(say("faults", self.lang), self.lang, links)} if invalid else {}
 
-    def score_file(self, path: str | None, keep_unknown: bool) -> Iterator[Updates]:
+    def score_file(self, path: str | None, keep_unknown: bool, is_preview: bool = False) -> Iterator[Updates]:
         """Score an upload: give its progress, then the summary and the files to download.
 
         Parameters
@@ -287,6 +318,8 @@ class Handlers:
             Where the upload lies.
         keep_unknown : bool
             Carry columns that no application has through to the answer.
+        is_preview : bool
+            Decide nothing: the answers are previews.
         """
         job = FileJob()
         yield {
@@ -295,20 +328,24 @@ class Handlers:
             "summary": render("progress", self.lang, text=say("batch_reading", self.lang), done=0, total=1),
         } | self._downloads({})
         try:
-            yield from self._score_file(path, keep_unknown, job)
+            yield from self._score_file(path, keep_unknown, is_preview, job)
         except (Exception, PanicException) as error:  # the border, as in `guarded`
             yield {"summary": self.failure(error), "cancel": gr.Button(visible=False)}
 
-    def _score_file(self, path: str | None, keep_unknown: bool, job: FileJob) -> Iterator[Updates]:
+    def _score_file(
+        self, path: str | None, keep_unknown: bool, is_preview: bool, job: FileJob
+    ) -> Iterator[Updates]:
         over = {"cancel": gr.Button(visible=False)}
         if not path:
             yield {"summary": self._message("batch_none")} | over
             return
         upload, service = Path(path), self.service
+        is_preview = is_preview or not self.person.may("decide")
+        ask = functools.partial(service.score_table, purpose="preview") if is_preview else service.score_table
         found = batch.read(upload, self.lang, keep_unknown)
         parts: list[pl.DataFrame] = []
         model = service.model()
-        for done, part in batch.score(found, service.score_table, model, self.clients, self.lang):
+        for done, part in batch.score(found, ask, model, self.clients, self.lang):
             if job.is_cancelled:
                 counts = {
                     "done": number(done, self.lang),
@@ -328,7 +365,7 @@ class Handlers:
                 )
                 for ending in download.FORMATS
             }
-            yield {"summary": filed.summary(scored, self.lang)} | self._downloads(files) | over
+            yield {"summary": filed.summary(scored, self.lang, is_preview)} | self._downloads(files) | over
 
     def _downloads(self, files: Mapping[str, Path]) -> Updates:
         """Offer files to take away; without any, hide what offers them."""
@@ -358,6 +395,8 @@ class Handlers:
     def _opened(self, application: dict[str, Any], edits: Mapping[str, str] | None = None) -> Updates:
         """Show an application that was just opened and its result; edits stand in its form, not scored."""
         text, shown, first, state = "", result.waiting(self.lang), None, "connected"
+        client = application[KEY]
+        on_record = self.service.last_decision(client) if client and self.person.may("look_up") else None
         try:
             first = self.service.explain(application, "preview")
             shown = result.card(first, self.service.model(first.model), self.wording)
@@ -367,15 +406,25 @@ class Handlers:
         return {
             "message": text,
             "masthead": masthead(
-                self.lang, self.house, state, about.short(model, self.lang) if model else ""
+                self.lang, self.house, state, about.short(model, self.lang) if model else "", self.person
             ),
             "heading": heading(application, self.lang),
             "form": form.html(application, self.wording, self._typed(application, edits or {})),
+            "last": self._on_record(on_record, first) if on_record else "",
             "result": shown,
             "ways": "",
             "opened": OpenApplication(application, first),
             "number": str(application[KEY] or ""),
         }
+
+    def _on_record(self, found: Callable[[], RecordedDecision | None], answer: Explanation | None) -> str:
+        """Show what was decided last on a client, or that nobody can say."""
+        model = self.service.known
+        try:
+            return record.last(found(), answer, model.points if model else None, self.lang)
+        except ServiceError as error:
+            logger.warning("no look-up: %s", type(error).__name__)
+            return record.not_looked_up(self.lang)
 
     def _typed(self, application: dict[str, Any], edits: Mapping[str, str]) -> dict[str, str]:
         """Return edits as this language writes them; ``lang`` among them says in which they were typed."""
@@ -393,12 +442,12 @@ class Handlers:
 
 
 def guarded(handlers: Handlers, handler: Callable[..., Updates]) -> Callable[..., Updates]:
-    """Return a handler whose failure is a sentence on the page, never a stack or a red box."""
+    """Return a handler that is told who calls it; its failure is a sentence on the page, never a stack."""
 
-    @functools.wraps(handler)
-    def handle(*inputs: Any) -> Updates:
+    def handle(person: Person, *inputs: Any) -> Updates:
         try:
-            return handler(*inputs)
+            called: Updates = getattr(handlers.of(person), handler.__name__)(*inputs)
+            return called
         except (Exception, PanicException) as error:  # the border: logged once, said in a sentence
             return {"message": handlers.failure(error)}
 

@@ -8,6 +8,7 @@ from typing import Any
 from scoring import language
 from scoring.schema import HISTORY, KEY
 from ui.house import House
+from ui.people import AT_THE_MACHINE, Person
 from ui.rendering import TEMPLATES, render
 from ui.words import say
 
@@ -37,10 +38,18 @@ def tag(lang: str) -> str:
     return lang.replace("_", "-")
 
 
-def masthead(lang: str, house: House, state: str = "", model: str = "") -> str:
-    """Return the top of the page: name, state of the service, the model that decides, every language."""
+def masthead(
+    lang: str, house: House, state: str = "", model: str = "", person: Person = AT_THE_MACHINE
+) -> str:
+    """Return the top of the page: name, state of the service, the model, who is there, every language."""
     return render(
-        "masthead", lang, state=state, model=model, institution=house.institution, languages=addresses()
+        "masthead",
+        lang,
+        state=state,
+        model=model,
+        person=person,
+        institution=house.institution,
+        languages=addresses(),
     )
 
 

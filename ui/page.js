@@ -35,6 +35,7 @@ window.opened = () => {
   focus(one(".verdict"));
 };
 window.arrived = () => {
+  if (isAnothers()) return location.reload();
   scored = "{}";
   isThere = true;
   if (!here() && shown() && one("#application")) history.replaceState(null, "", BASE + shown());
@@ -48,6 +49,7 @@ window.tabbed = (tab) => {
   history.pushState(null, "", BASE + (tab === "client" ? shown() : tab));
 };
 addEventListener("popstate", () => one("#go").click());
+addEventListener("pageshow", (event) => event.persisted && location.reload()); // what a browser kept may be another's
 
 function focus(found) {
   if (!found) return;
@@ -65,6 +67,26 @@ function step(link) {
   if (next) link.setAttribute("href", next);
 }
 
+// A tab in which another person has signed in forgets what the one before has typed.
+function isAnothers() {
+  const person = one("[data-person]")?.dataset.person ?? "", before = sessionStorage.getItem("person");
+  if (person === (before ?? "") || (!person && before === null)) return false;
+  const had = before !== null && hasEdits();
+  if (before !== null) sessionStorage.clear();
+  sessionStorage.setItem("person", person);
+  return had;
+}
+// Whose session has ended signs in, and comes back to where he was.
+const ask = window.fetch;
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  if (answer.status === 401) {
+    isLeaving = true;
+    location.assign(`${BASE}login?${new URLSearchParams({ next: here() })}`);
+  }
+  return answer;
+};
+
 // Edits of each application outlive a reload, another language and a look at another client.
 function edited(at) {
   return JSON.parse(sessionStorage.getItem(EDITS + at) ?? "{}");
@@ -81,8 +103,9 @@ function keep() {
   if (Object.keys(texts).length) sessionStorage.setItem(key, JSON.stringify({ lang: PAGE.code, ...texts }));
   else sessionStorage.removeItem(key);
 }
+const hasEdits = () => Object.keys(sessionStorage).some((key) => key.startsWith(EDITS));
 addEventListener("beforeunload", (event) => {
-  if (!isLeaving && Object.keys(sessionStorage).some((key) => key.startsWith(EDITS))) event.preventDefault();
+  if (!isLeaving && hasEdits()) event.preventDefault();
 });
 
 // Texts of the form, by column: what Gradio sends to the server when the page asks for a score.
@@ -90,12 +113,15 @@ window.applicationTexts = () => {
   asked = JSON.stringify(edits());
   return Object.fromEntries(all("#application [name]").map((control) => [control.name, control.value]));
 };
-window.scoredAgain = () => {
+function forgive() {
   for (const control of all("#application [aria-invalid]")) {
     control.removeAttribute("aria-invalid");
     control.removeAttribute("aria-describedby");
     one(".fault", control.closest(".field")).textContent = "";
   }
+}
+window.scoredAgain = () => {
+  forgive();
   const trouble = one(".trouble");
   if (!trouble) scored = asked;
   standing();
@@ -113,6 +139,7 @@ window.scoredAgain = () => {
 };
 window.found = () => focus(one(".trouble") ?? one(".ways"));
 window.undone = () => {
+  forgive();
   for (const control of all("#application [name]")) {
     control.value = control.dataset.was;
     mark(control);
@@ -143,6 +170,18 @@ function reach(control) {
   if (!control) return;
   control.closest("details").open = true;
   control.focus();
+}
+
+// Gradio's tabs are reached by Tab alone; those who read by ear expect arrows.
+function walk(event) {
+  const tabs = all('[role="tab"]', event.target.closest('[role="tablist"]')).filter((tab) => tab.offsetParent);
+  const place = tabs.indexOf(event.target);
+  const to = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (to === undefined) return;
+  event.preventDefault();
+  const next = tabs[(to + tabs.length) % tabs.length];
+  next.focus();
+  next.click();
 }
 
 const bare = (words) => words.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
@@ -184,6 +223,7 @@ document.addEventListener("input", ({ target }) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("#application input[name]")) one("#score-again").click();
+  if (event.target.matches?.('[role="tab"]')) walk(event);
 });
 // Forms of the page: a filter is an address, whatever else is sent by the button that it names.
 document.addEventListener("submit", (event) => {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from scoring.language import day, moment
-from scoring.schema import Explanation, FoundDecision
+from scoring.decision import Points
+from scoring.language import day, moment, number, percent
+from scoring.schema import Explanation, FoundDecision, RecordedDecision
 from ui import letter, result
 from ui.form import Wording
 from ui.header import addresses
+from ui.people import AT_THE_MACHINE, Person
 from ui.rendering import render
 from ui.service import ServedModel
 from ui.words import say
 
 
-def card(found: FoundDecision, model: ServedModel, wording: Wording) -> str:
-    """Return a recorded decision as HTML, with what can be done about it."""
+def card(found: FoundDecision, model: ServedModel, wording: Wording, person: Person = AT_THE_MACHINE) -> str:
+    """Return a recorded decision as HTML, with what the person can do about it."""
     lang = wording.lang
     reviewed = found.reviewed
     return render(
@@ -32,7 +34,8 @@ def card(found: FoundDecision, model: ServedModel, wording: Wording) -> str:
             by=reviewed.operator or say("nobody", lang),
             now=say(f"{reviewed.decision}_side", lang),
         ),
-        can_review=found.purpose == "decision" and reviewed is None,
+        can_review=may_review(found, person),
+        is_own=is_own(found, person) and reviewed is None,
         other=say("granted_side" if found.decision == "refused" else "refused_side", lang),
         outcomes=[
             say(
@@ -43,6 +46,52 @@ def card(found: FoundDecision, model: ServedModel, wording: Wording) -> str:
             for outcome in found.outcomes
         ],
     )
+
+
+def last(found: RecordedDecision | None, answer: Explanation | None, points: Points | None, lang: str) -> str:
+    """Return what is on record of a client, told apart from the preview below it.
+
+    Parameters
+    ----------
+    found : RecordedDecision, optional
+        The newest decision; None where there is none.
+    answer : Explanation, optional
+        The preview below.
+    points : Points, optional
+        The scale of the score; None where nobody knows.
+    """
+    if found is None:
+        return render("onrecord", lang, found=None, note="on_record_none")
+    by, time = found.operator or say("nobody", lang), moment(found.time, lang)
+    p = found.probability_of_default
+    score = number(int(points.of(p)), lang) if points else ""
+    return render(
+        "onrecord",
+        lang,
+        found=found,
+        decided=say("recorded_decision", lang, time=time, by=by),
+        was=say("on_record_was", lang, p=percent(p, lang, 1), score=score) if points else "",
+        review=say("on_record_review", lang, state=say(f"review_{found.review}", lang))
+        if found.review != "none"
+        else "",
+        otherwise=answer is not None and answer.decision != found.decision,
+    )
+
+
+def not_looked_up(lang: str) -> str:
+    """Return that nobody could say whether a decision is on record."""
+    return render("onrecord", lang, found=None, note="on_record_unknown")
+
+
+def may_review(found: FoundDecision, person: Person) -> bool:
+    """Say whether a person may review a decision: four eyes, so not the one who took it."""
+    is_open = found.purpose == "decision" and found.reviewed is None
+    return is_open and person.may("review") and not is_own(found, person)
+
+
+def is_own(found: FoundDecision, person: Person) -> bool:
+    """Say whether it was this person who took a decision."""
+    return found.purpose == "decision" and bool(person.name) and found.operator == person.name
 
 
 def decided(found: FoundDecision, lang: str) -> str:

@@ -110,6 +110,7 @@ def card(
         answer=answer,
         recorded=recorded,
         link=link,
+        may_decide=wording.may_decide,
         scale=wording.house.scale,
         gauge=charts.gauge(answer, digits, lang),
         distance=[

@@ -6,6 +6,8 @@ import inspect
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Semaphore
+from typing import Any
 
 import fastapi
 import gradio as gr
@@ -15,10 +17,11 @@ from markupsafe import Markup
 
 from scoring.client import ServiceError
 from scoring.language import ENGLISH, languages
-from ui import letter
+from ui import letter, login
 from ui.address import PageAccess
 from ui.app import build
 from ui.clients import Clients
+from ui.entrance import entrance
 from ui.guard import PageGuard
 from ui.header import LOGO, tag
 from ui.house import NO_HOUSE, House
@@ -34,6 +37,7 @@ HERE = Path(__file__).parent
 FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 SMALL = 2_000  # bytes that are not worth compressing
 OFFICERS = 8  # requests of one kind at a time; the service has its own limit
+PRINTED_AT_ONCE = 2  # letters: each takes a Chromium
 WAITING = 256  # requests that wait for their turn
 
 # Gradio names these controls in English, whatever the language.
@@ -115,6 +119,7 @@ def page(
     lang: str | None = None,
     house: House = NO_HOUSE,
     access: PageAccess = PageAccess(),  # noqa: B008
+    doors: login.Login | None = None,
 ) -> fastapi.FastAPI:
     """Return the application: `/en/` and so on for every language, and `/` that leads to one of them.
 
@@ -126,12 +131,15 @@ def page(
         Whose desk it is.
     access : PageAccess
         How the page is reached, and by whom.
+    doors : Login, optional
+        Who is there; None asks nobody.
 
     Raises
     ------
     SealError
         If Gradio is not as `ui.sealed` knows it.
     """
+    printing = Semaphore(PRINTED_AT_ONCE)
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/")
@@ -144,12 +152,16 @@ def page(
         return fastapi.Response(LOGO, media_type="image/svg+xml")
 
     @app.get("/{lang}/letter/{event}.{kind}")
-    def write_letter(lang: str, event: str, kind: str) -> fastapi.Response:
-        program = letter.chromium()
+    def write_letter(request: fastapi.Request, lang: str, event: str, kind: str) -> fastapi.Response:
+        program, asking = letter.chromium(), service.asked_by(request.scope[login.PERSON])
         try:
-            found = service.decision(event)
-            text = letter.html(found, service.model(), house, datetime.now(UTC), lang)
-            body = text.encode() if kind == "html" else letter.pdf(text, program) if program else b""
+            found = asking.decision(event)
+            text = letter.html(found, asking.model(), house, datetime.now(UTC), lang)
+            if kind == "html":
+                body = text.encode()
+            else:
+                with printing:
+                    body = letter.pdf(text, program) if program else b""
         except (ServiceError, letter.PrintError) as error:
             logger.warning("no letter: %s", type(error).__name__)
             refused = isinstance(error, ServiceError) and error.kind == "refused"
@@ -161,6 +173,9 @@ def page(
         media = "text/html; charset=utf-8" if kind == "html" else "application/pdf"
         return fastapi.Response(body, media_type=media, headers=headers)
 
+    if isinstance(doors, login.PasswordLogin):
+        app.include_router(entrance(doors, house))
+    quiet: set[tuple[str, int]] = set()
     for code in languages():
         blocks = build(code, service, clients, house)
         blocks.queue(default_concurrency_limit=OFFICERS, max_size=WAITING, api_open=False)
@@ -179,9 +194,15 @@ def page(
             head=head(code),
         )
         seal(blocks)
-    app.add_middleware(PageGuard, access=access)
+        quiet |= {(code, number) for number, fn in blocks.fns.items() if is_of_clock(fn)}
+    app.add_middleware(PageGuard, access=access, doors=doors, quiet=quiet)
     app.add_middleware(GZipMiddleware, minimum_size=SMALL)  # what the guard rewrites leaves it as plain text
     return app
+
+
+def is_of_clock(fn: Any) -> bool:
+    """Say whether an event happens by itself: who only leaves the page open does not use it."""
+    return all(name == "tick" for _, name in fn.targets)
 
 
 def head(lang: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from threading import Thread
@@ -25,10 +26,12 @@ from scoring.schema import (
     OwnerView,
     Placement,
     Purpose,
+    RecordedDecision,
     RecordedPage,
     Review,
 )
 from ui import form
+from ui.people import AT_THE_MACHINE, Person
 from ui.words import say
 
 Answer = TypeVar("Answer")
@@ -44,6 +47,15 @@ SENTENCES = {
     "failed": "service_fails",
     "unlike": "service_unlike",
 }
+
+OF_KIND = {
+    "unrecorded": "service_unrecorded",
+    "operator-not-taken": "service_key",
+    "operator-is-a-key": "service_name",
+    "no-role": "service_key",
+    "no-valid-key": "service_key",
+}
+"""Problems that an administrator has to mend, each with a sentence of its own."""
 
 
 @dataclass(frozen=True)
@@ -119,58 +131,76 @@ class Service:
             api, timeout_s=patience_s, attempts=ATTEMPTS, api_key=api_key, patience_s=patience_s
         )
         self._bulk = Client(api, timeout_s=BULK_PATIENCE_S, api_key=api_key, patience_s=BULK_PATIENCE_S)
-        self._model: ServedModel | None = None
+        self._seen: dict[str, ServedModel] = {}  # the model that answered last, for whoever asks
+        self._person = AT_THE_MACHINE
+
+    def asked_by(self, person: Person) -> Service:
+        """Return this service as one person asks it: the record has the name. It shares the connections."""
+        other = copy(self)
+        other._person = person
+        return other
 
     def explain(self, application: Mapping[str, Any], purpose: Purpose) -> Explanation:
         """Return the decision on one application, explained; only for the purpose ``decision`` it is one."""
         self._meet()
-        return self._in_time(lambda: self._client.asking(purpose).explain([application])[0])
+        return self._in_time(lambda: self._asking(purpose).explain([application])[0])
 
-    def score_table(self, table: pl.DataFrame) -> pl.DataFrame:
-        """Return a decision for each row of a table, in order."""
+    def score_table(self, table: pl.DataFrame, purpose: Purpose = "decision") -> pl.DataFrame:
+        """Return an answer for each row of a table, in order; only for ``decision`` they are decisions."""
         self._meet()
-        return self._in_time(lambda: self._bulk.score_table(table, uuid.uuid4().hex), BULK_PATIENCE_S)
+        bulk = self._bulk.asking(self._person.purpose(purpose), self._person.name or None)
+        return self._in_time(lambda: bulk.score_table(table, uuid.uuid4().hex), BULK_PATIENCE_S)
 
     def model(self, tag: str | None = None) -> ServedModel:
         """Return the model in service; with the tag of a decision, asked again only when it changed."""
-        if self._model is None or tag is None or self._model.tag != tag:
-            self._model = ServedModel(self._in_time(self._client.like_model))
-        return self._model
+        if self.known is None or tag is None or self.known.tag != tag:
+            self._seen["model"] = ServedModel(self._in_time(self._client.like_model))
+        return self._seen["model"]
 
     def ways(self, application: Mapping[str, Any]) -> Counterfactual:
         """Return what would turn a refusal; nothing is decided or recorded by asking."""
-        return self._in_time(lambda: self._client.counterfactual([application])[0])
+        return self._in_time(lambda: self._asking().counterfactual([application])[0])
 
     def compare(
         self, application: Mapping[str, Any], fact: str, among: str, beside: str | None = None
     ) -> Placement:
         """Return where an application stands in a group; nobody of it is shown."""
-        return self._in_time(lambda: self._client.compare([application], fact, among, beside)[0])
+        return self._in_time(lambda: self._asking().compare([application], fact, among, beside)[0])
 
     def curve(self, application: Mapping[str, Any], fact: str) -> Curve:
         """Return what one fact does for an application, all else equal."""
-        return self._in_time(lambda: self._client.curve([application], fact)[0])
+        return self._in_time(lambda: self._asking().curve([application], fact)[0])
 
     def owner(self) -> OwnerView:
         """Return the model as its owner weighs it; needs the role ``owner`` where keys are."""
-        return self._in_time(self._client.owner)
+        return self._in_time(self._asking().owner)
 
     def decisions(self, limit: int, cursor: str | None = None, **wanted: Any) -> RecordedPage:
         """Look recorded decisions up, the newest first."""
-        return self._in_time(lambda: self._client.decisions(limit, cursor, **wanted))
+        return self._in_time(lambda: self._asking().decisions(limit, cursor, **wanted))
+
+    def last_decision(self, client: int) -> Callable[[], RecordedDecision | None]:
+        """Begin to look up what was decided last on a client; return what waits for it."""
+        asking = self._asking()
+        waiting = self._begin(lambda: asking.decisions(1, client=client, purpose="decision").decisions)
+
+        def found() -> RecordedDecision | None:
+            return next(iter(self._wait(waiting)), None)
+
+        return found
 
     def decision(self, event_id: str) -> FoundDecision:
         """Look one recorded decision up, explained again by the model that decided."""
-        return self._in_time(lambda: self._client.decision(event_id), REPLAY_PATIENCE_S)
+        return self._in_time(lambda: self._asking().decision(event_id), REPLAY_PATIENCE_S)
 
     def review(self, event_id: str, verdict: Literal["confirmed", "otherwise"], reason: str) -> Review:
         """Confirm a recorded decision, or decide otherwise, on the record."""
-        return self._in_time(lambda: self._client.review(event_id, verdict, reason))
+        return self._in_time(lambda: self._asking().review(event_id, verdict, reason))
 
     @property
     def known(self) -> ServedModel | None:
         """The model that answered last; None before the first answer."""
-        return self._model
+        return self._seen.get("model")
 
     def close(self) -> None:
         """Close the connections."""
@@ -179,11 +209,19 @@ class Service:
 
     def _meet(self) -> None:
         """Know the model before anything is decided: it may read columns that this page does not know."""
-        if self._model is None:
+        if self.known is None:
             self.model()
+
+    def _asking(self, purpose: Purpose | None = None) -> Client:
+        """Return the client as the person asks: a tester for nothing but tests, everyone under the name."""
+        stated = "decision" if purpose is None else self._person.purpose(purpose)
+        return self._client.asking(stated, self._person.name or None)
 
     def _in_time(self, ask: Callable[[], Answer], patience_s: float | None = None) -> Answer:
         """Ask, but not for longer than an officer waits: an answer that drips has no time-out of its own."""
+        return self._wait(self._begin(ask), patience_s)
+
+    def _begin(self, ask: Callable[[], Answer]) -> Future[Answer]:
         future: Future[Answer] = Future()
 
         def work() -> None:
@@ -193,6 +231,9 @@ class Service:
                 future.set_exception(error)
 
         Thread(target=work, daemon=True).start()
+        return future
+
+    def _wait(self, future: Future[Answer], patience_s: float | None = None) -> Answer:
         try:
             return future.result(patience_s or self._patience_s)
         except TimeoutError:
@@ -201,8 +242,9 @@ class Service:
 
 def sentence(error: ServiceError, api: str, lang: str) -> str:
     """Return what an officer reads when the service gives no decision."""
-    if error.problem and error.problem.type == type_of("unrecorded"):
-        return say("service_unrecorded", lang)
+    for kind, text in OF_KIND.items():
+        if error.problem and error.problem.type == type_of(kind):
+            return say(text, lang)
     return say(SENTENCES[error.kind], lang, api=api)
 
 

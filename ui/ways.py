@@ -8,7 +8,8 @@ from scoring.language import number, percent
 from scoring.schema import Counterfactual
 from ui import form
 from ui.rendering import render
-from ui.words import of_service
+from ui.service import ServedModel
+from ui.words import of_service, say
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class ShownWay:
     texts: dict[str, str]
 
 
-def card(found: Counterfactual, lang: str) -> str:
-    """Return the alternatives as HTML; without any, why there is none."""
+def card(found: Counterfactual, model: ServedModel, lang: str) -> str:
+    """Return the alternatives as HTML, or why there is none; beside them, what policy lets change."""
     columns = form.fields()
     ways = []
     for way in found.alternatives:
@@ -38,4 +39,8 @@ def card(found: Counterfactual, lang: str) -> str:
         }
         p, score = percent(way.probability_of_default, lang, 1), number(way.score, lang)
         ways.append(ShownWay(of_service(way.text, lang), p, score, texts))
-    return render("ways", lang, outcome=of_service(found.text, lang), ways=ways)
+    policy = [
+        say("ways_most", lang, change=of_service(lever["title"], lang), most=percent(lever["most"], lang, 0))
+        for lever in model.facts.get("changes", ())  # a service of another version may not tell
+    ]
+    return render("ways", lang, outcome=of_service(found.text, lang), ways=ways, policy=policy)

@@ -25,6 +25,33 @@ TEXTS = texts(
         "connected": "Service ready",
         "not_connected": "Service not reachable",
         "footer": "The estimate supports a decision; it does not replace the person who takes it.",
+        # signing in
+        "sign_in": "Sign in",
+        "sign_out": "Sign out",
+        "user_name": "User name",
+        "password": "Password",
+        "forgotten": "If you cannot sign in, ask your administrator for another password.",
+        "wrong_password": "The user name or the password is wrong.",
+        "signed_out_now": "You are signed out.",
+        "signed_out": (
+            "You are not signed in, or no longer. Sign in again; what you have typed stays in this tab."
+        ),
+        "nobody_named": (
+            "The page was not told who you are. Its administrator has the proxy say it in the header of "
+            "CREDIT_SCORING_USER_HEADER."
+        ),
+        "no_role": (
+            "You have no role at this desk. Its administrator can give you one in CREDIT_SCORING_ROLES."
+        ),
+        "https_needed": (
+            "Passwords are taken over HTTPS only. Call the page by https://, or have the proxy say so in "
+            "X-Forwarded-Proto."
+        ),
+        "not_yours": "Your role does not let you do that.",
+        "only_test": "You score as a tester: nothing that you do is a decision.",
+        "role_officer": "credit officer",
+        "role_supervisor": "supervisor",
+        "role_tester": "tester",
         # opening
         "client_number": "Client number",
         "open": "Open",
@@ -91,6 +118,22 @@ TEXTS = texts(
         "ways_title": "What would change it",
         "ways_try": "Try it",
         "ways_history": "This changes the credit history, which the form does not show.",
+        "ways_policy": "What policy lets change",
+        "ways_most": "{change}, by at most {most}",
+        "ways_never": (
+            "Nothing else is ever proposed: not age, gender or family, no score of others, nothing that has "
+            "happened."
+        ),
+        "on_record": "Decision on record",
+        "on_record_was": "It was decided at a probability of default of {p}: {score} points.",
+        "on_record_review": "Review: {state}.",
+        "on_record_otherwise": (
+            "Today's preview below comes out otherwise; what holds is the decision on record."
+        ),
+        "on_record_none": "No decision is on record for this client: below stands a preview.",
+        "on_record_unknown": (
+            "Whether a decision is on record could not be looked up: below stands a preview."
+        ),
         "ways_note": "Each was scored by the same model; nothing is decided or recorded by asking.",
         "standing_stored": "Preview of the facts as stored: looking decides nothing.",
         "standing_edited": "Edited, not scored: the result below is not yet that of your changes.",
@@ -259,6 +302,8 @@ TEXTS = texts(
         "review_otherwise_to": "Decide otherwise: {now}",
         "review_reason": "Reason",
         "review_record": "Record the review",
+        "review_own": "You took this decision yourself: another person has to review it.",
+        "review_not_yours": "This decision is not yours to review: it is your own, or was reviewed already.",
         "review_incomplete": "Choose whether to confirm, and give a reason.",
         # the letter
         "letter_in": "Letter, {language}",
@@ -302,6 +347,8 @@ TEXTS = texts(
         "batch_keep": "Carry columns that an application does not know through to the answer",
         "batch_drop": "Drop a file here, or press to choose one",
         "batch_remove": "Remove the file",
+        "batch_preview_only": "Preview only: decide and record nothing",
+        "batch_is_preview": "A preview: none of these is a decision.",
         "batch_score": "Score the file",
         "batch_cancel": "Cancel",
         "batch_cancelled": "Cancelled after {done} of {all} applications; nothing was kept.",
@@ -419,6 +466,14 @@ TEXTS = texts(
             "The scoring service cannot record decisions just now, so it gives none. "
             "Tell your administrator: the disk of its log may be full."
         ),
+        "service_key": (
+            "The key of this page may not do that at the scoring service. Its administrator gives it the "
+            "roles frontend, read and review in CREDIT_SCORING_API_KEYS."
+        ),
+        "service_name": (
+            "You are called as a program is that has a key at the scoring service. Ask your administrator "
+            "for another user name."
+        ),
         "service_refuses": "The scoring service did not accept the application.",
         "service_fails": (
             "The scoring service failed on this request. Its log says why; the page goes on working."
@@ -470,6 +525,11 @@ YEARS = texts(
 COUNTED = {
     name: Text(f"page.{name}", one, many)
     for name, (one, many) in {
+        # signing in
+        "too_many_failures": (
+            "Too many attempts have failed. Try again in a minute.",
+            "Too many attempts have failed. Try again in {n} minutes.",
+        ),
         # the form
         "known_of": ("{n} of {all} known", "{n} of {all} known"),
         # the result

@@ -136,7 +136,7 @@ class Front:
 
     def _model(self, _: str) -> Document:
         decider = _worker().decider
-        return _json(pages.model(decider.scorer, decider.model, self.routes))
+        return _json(pages.model(decider.scorer, decider.model, self.routes, self.settings.changes))
 
     def _openapi(self, prefix: str) -> Document:
         generated = self.service.openapi_spec.asdict()

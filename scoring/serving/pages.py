@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from scoring.comparison import ALL, AMONG, NEIGHBOURS, is_compared
 from scoring.comparison.curve import DRAWN
+from scoring.counterfactual.policy import POLICY, Lever
 from scoring.features import FEATURE_BY_NAME, GROUPS, HISTORY_FEATURES
 from scoring.language import by_language, say
 from scoring.schema import (
@@ -82,8 +83,13 @@ OPERATOR = {
 }
 
 
-def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, Any]:
-    """Describe a model: what it reads, how it decides, where it comes from. No personal data."""
+def model(
+    scorer: Scorer, tag: str, routes: Mapping[str, Route], changes: Collection[str] = ()
+) -> dict[str, Any]:
+    """Describe a model: what it reads, how it decides, where it comes from. No personal data.
+
+    ``changes``: what `/counterfactual` may propose.
+    """
     return {
         "model": tag,
         "family": scorer.family,
@@ -92,6 +98,7 @@ def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, An
         "costs": asdict(scorer.costs),
         "points": asdict(scorer.points),
         "policy": list(scorer.policy),
+        "changes": [_change(lever) for name, lever in POLICY.items() if name in changes],
         "metrics": scorer.metrics,
         "lineage": scorer.lineage,
         "groups": {key: by_language(partial(say, group.title)) for key, group in GROUPS.items()},
@@ -99,6 +106,15 @@ def model(scorer: Scorer, tag: str, routes: Mapping[str, Route]) -> dict[str, An
         "history_features": list(HISTORY_FEATURES),
         "among": [name for name in AMONG if name in (ALL, NEIGHBOURS) or name in scorer.feature_names],
         "limits": {path: {"applications": route.rows} for path, route in routes.items()},
+    }
+
+
+def _change(lever: Lever) -> dict[str, Any]:
+    return {
+        "name": lever.name,
+        "title": by_language(partial(say, lever.title)),
+        "facts": {name: "up" if way > 0 else "down" for name, way in lever.facts.items()},
+        "most": lever.bound,
     }
 
 

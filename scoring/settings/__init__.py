@@ -164,6 +164,47 @@ BRANCHES = Setting[tuple[tuple[str, str], ...]](
     default_words="as the files number them",
 )
 
+# Who sits at the desk.
+USERS = Setting[Path | None](
+    "CREDIT_SCORING_USERS",
+    path,
+    None,
+    "file of the page's users, their roles and the hashes of their passwords: with it the page asks who is "
+    "there, and may listen beyond this machine; `python -m ui.users add` writes it",
+    (PAGE,),
+)
+SESSION_MINUTES = Setting(
+    "CREDIT_SCORING_SESSION_MINUTES",
+    whole_number,
+    30,
+    "minutes without use after which a user has to sign in again; a session never lasts longer than 12 hours",
+    (PAGE,),
+    bounds=(1, 720),
+)
+USER_HEADER = Setting(
+    "CREDIT_SCORING_USER_HEADER",
+    name,
+    "",
+    "header in which a proxy of CREDIT_SCORING_PROXIES says who is there (`X-Auth-Request-Email`), in place "
+    "of a file of users; the proxy has to replace what clients send of it",
+    (PAGE,),
+)
+GROUPS_HEADER = Setting(
+    "CREDIT_SCORING_GROUPS_HEADER",
+    name,
+    "",
+    "header in which that proxy says a user's groups, between commas",
+    (PAGE,),
+)
+ROLES = Setting[tuple[tuple[str, str], ...]](
+    "CREDIT_SCORING_ROLES",
+    pairs,
+    (),
+    "roles of those whom that proxy names, by name, by group, or of all: "
+    "`ada=supervisor; @credit-officers=officer; *=tester`; who has none is refused",
+    (PAGE,),
+)
+
 # Who may ask.
 API_KEYS = Setting(
     "CREDIT_SCORING_API_KEYS",

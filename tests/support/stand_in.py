@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,6 +44,14 @@ DESCRIPTION = {
     "costs": {"false_negative": 10.0, "false_positive": 1.0},
     "points": {"base": 600.0, "odds": 50.0, "double": 20.0},
     "policy": ["gender"],
+    "changes": [
+        {
+            "name": "amount",
+            "title": {"en": "A smaller loan", "fr": "Un prêt plus petit"},
+            "facts": {"AMT_CREDIT": "down"},
+            "most": 0.6,
+        }
+    ],
     "metrics": {"auc": {"value": 0.78, "low": 0.77, "high": 0.79}},
     "lineage": {"applications": 1_000, "created": "2026-11-21T03:10:00+00:00"},
     "groups": GROUPS,
@@ -243,7 +252,16 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         """Keep quiet."""
 
+    def _note(self) -> None:
+        """Keep who asked for what."""
+        names = ("x-operator", "x-purpose", "x-api-key")
+        said = {name.removeprefix("x-"): self.headers[name] for name in names}
+        self.server.said.append(said | {"path": self.path.partition("?")[0]})
+        if self.server.delay_s:
+            time.sleep(self.server.delay_s)
+
     def do_GET(self) -> None:
+        self._note()
         path, _, query = self.path.partition("?")
         if path == "/owner" and self.server.is_closed:
             self._problem(403, "The key has no such role.", [])
@@ -257,9 +275,10 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("/decisions/"):
             self._problem(404, "There is no such decision.", [])
         else:
-            self._send(200, DESCRIPTION)
+            self._send(200, DESCRIPTION | ({"model": self.server.newer} if self.server.newer else {}))
 
     def do_POST(self) -> None:
+        self._note()
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.heard = {name.lower(): value for name, value in self.headers.items()}
         if self.server.trouble:
@@ -296,6 +315,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, [answer(application) for application in applications])
             return
         answers = [explain(application) for application in applications]
+        if self.server.newer:
+            answers = [answer | {"model": self.server.newer} for answer in answers]
         if self.path == "/score":
             answers = [{name: answer[name] for name in Decision.model_fields} for answer in answers]
         if is_table:
@@ -321,17 +342,23 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class StandIn(ThreadingHTTPServer):
-    """The server; `asked` counts the applications that it decided, `turned_away` requests in trouble."""
+    """The server; `asked` counts the applications that it decided, `turned_away` requests in trouble.
+
+    `said` are the requests: path, operator, purpose.
+    """
 
     daemon_threads = True
     asked: int = 0
     is_closed = False  # to the owner's view
+    delay_s: float = 0.0  # before each answer
+    newer: str = ""  # tag of another model, which answers from now on
     reviewed: dict[str, Any] | None = None
     heard: Mapping[str, str] = {}  # headers of the last request
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.compared: list[dict[str, str]] = []
+        self.said: list[dict[str, Any]] = []
         self.be_in_trouble(0)
 
     def be_in_trouble(
