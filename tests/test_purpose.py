@@ -197,12 +197,14 @@ def test_the_monitor_reads_decisions_and_counts_the_others_apart(tmp_path):
     purposes = ["decision"] * 4 + ["test"] * 3 + ["preview"] * 2 + ["what-if"]
     log.record([entry(number, purpose=purpose) for number, purpose in enumerate(purposes)], NOON)
     log.close()
-    read(tmp_path / "log").table.drop("purpose").write_parquet(tmp_path / "reference.parquet")
+    logged = read(tmp_path / "log").table
+    logged.drop("purpose").write_parquet(tmp_path / "reference.parquet")
     reference = read_reference(tmp_path / "reference.parquet")
-    found = select(tmp_path / "log", reference, TAG)
+    ids = {str(what): set(part["event_id"]) for (what,), part in logged.group_by("purpose")}
+    found = select(tmp_path / "log", reference, TAG, "decision", ids["decision"])
     assert found.sample.height == 4
     assert found.others == {(TAG, "preview"): 2, (TAG, "test"): 3, (TAG, "what-if"): 1}
-    tested = select(tmp_path / "log", reference, TAG, "test")
+    tested = select(tmp_path / "log", reference, TAG, "test", ids["test"])
     assert tested.sample.height == 3 and tested.others[TAG, "decision"] == 4
 
 
