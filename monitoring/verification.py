@@ -62,7 +62,8 @@ def verify(
     windows: dict[tuple[str, str], list[Window]] = {}
     for number, verdict in enumerate(ledger.verdicts(), start=1):
         what = f"{verdict.length} of {verdict.window['start']}"
-        faults, notes = [], []
+        faults: list[str] = []
+        notes: list[str] = []
         if hashlib.sha256(verdict.text.encode()).hexdigest() != verdict.hash:
             faults.append("the verdict was changed")
         if verdict.number != number or verdict.before != before:

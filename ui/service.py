@@ -185,7 +185,8 @@ class Service:
         waiting = self._begin(lambda: asking.decisions(1, client=client, purpose="decision").decisions)
 
         def found() -> RecordedDecision | None:
-            return next(iter(self._wait(waiting)), None)
+            decisions = self._wait(waiting)
+            return decisions[0] if decisions else None
 
         return found
 
