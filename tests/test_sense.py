@@ -10,7 +10,7 @@ from scoring import features
 from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.evidence.sense import WAYS, directions, sense, walk
 from tests.support import small
-from tests.test_one import wild_request
+from tests.support.wild import wild_request
 
 MANY = 300
 NAMES = features.names(())
