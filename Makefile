@@ -36,7 +36,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --py
 
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test cover torture bench scale setup browser demo data train import first-model serve ui monitor validate bento image lint site notebooks tutorial sbom lock clean
+.PHONY: help run test proofs cover torture bench scale setup browser demo data train import first-model serve ui monitor validate bento image lint site notebooks tutorial sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -48,6 +48,9 @@ run: $(RUN)  ## set up, train on a demo portfolio if there is no model, serve th
 
 test: $(DEV)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
 	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
+
+proofs: $(DEV)  ## run the tests that `make test` leaves out: kills, restarts and jobs at the desk, 20 seconds or more each
+	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q -m heavy $(TESTS) $(ARGS)
 
 cover: $(DEV)  ## run the tests and say which lines they do not reach; fails below the floor in pyproject.toml
 	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q --cov --cov-report=term:skip-covered $(TESTS) $(ARGS)

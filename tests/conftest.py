@@ -51,16 +51,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Where a test in a browser fails, keep its pages in var/screenshots."""
+    report = yield
+    browser = getattr(item, "funcargs", {}).get("chromium")
+    if report.when == "call" and report.failed and browser is not None:
+        from tests.support.browser import keep
+
+        keep(browser, item.name)
+    return report
+
+
 @pytest.fixture(scope="module")
 def chromium():
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         pytest.skip("no Chromium: `make browser` installs Debian's (as root)")
     with sync_api.sync_playwright() as playwright:
         program = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield program
         program.close()
+
+
+@pytest.fixture(scope="session")
+def served_desk(tmp_path_factory):
+    """Serve the officer's page before a stand-in for the service, for every test of it in a browser."""
+    from tests.support import desk
+
+    with desk.served(tmp_path_factory.mktemp("desk")) as it:
+        yield it
 
 
 @pytest.fixture(scope="session")

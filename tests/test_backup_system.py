@@ -21,6 +21,7 @@ def backup(home: Path, *words: str | Path, **changes: str) -> subprocess.Complet
     )
 
 
+@pytest.mark.heavy
 def test_all_that_was_lost_comes_back_and_every_decision_is_found_with_its_explanation(
     tmp_path: Path,
 ) -> None:

@@ -187,11 +187,21 @@ def test_a_curve_of_a_fact_that_the_model_does_not_read_is_a_sentence(scorer, fo
     assert curve.points == [] and "does not read" in curve.text["en"] and "ne lit pas" in curve.text["fr"]
 
 
-@pytest.mark.served
-def test_over_http_a_client_is_placed_and_wrong_questions_are_named(tmp_path_factory, folder, requests):
+BOSS, DESK = "0123456789abcdef", "fedcba9876543210"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory, folder):
     home = tmp_path_factory.mktemp("served")
     put_in_store(folder, home)
-    with running(home) as served, Client(served.url) as client:
+    keys = f"boss+owner:{BOSS},desk:{DESK}"
+    with running(home, key=BOSS, CREDIT_SCORING_API_KEYS=keys) as service:
+        yield service
+
+
+@pytest.mark.served
+def test_over_http_a_client_is_placed_and_wrong_questions_are_named(served, requests):
+    with Client(served.url, api_key=BOSS) as client:
         placed = client.compare(requests[:2], "score", among="neighbours")
         assert [one.SK_ID_CURR for one in placed] == [r["SK_ID_CURR"] for r in requests[:2]]
         assert all(sum(one.granted) >= FEWEST - 5 * TENS for one in placed)
@@ -255,13 +265,10 @@ def test_the_owner_sees_on_whom_decisions_fall_and_no_group_of_fewer_than_100(sc
 
 
 @pytest.mark.served
-def test_only_a_key_with_the_role_sees_the_owners_view(tmp_path_factory, folder):
-    home = tmp_path_factory.mktemp("owner")
-    put_in_store(folder, home)
-    keys = "boss+owner:0123456789abcdef,desk:fedcba9876543210"
-    with running(home, key="0123456789abcdef", CREDIT_SCORING_API_KEYS=keys) as served:
-        with Client(served.url, api_key="0123456789abcdef") as client:
-            assert client.owner().model.startswith("credit_scoring:")
-        served.http.headers["x-api-key"] = "fedcba9876543210"
-        assert "owner" in problem(served.http.get("/owner"), 403).detail
-        assert problem(served.http.post("/owner"), 405)
+def test_only_a_key_with_the_role_sees_the_owners_view(served):
+    with Client(served.url, api_key=BOSS) as client:
+        assert client.owner().model.startswith("credit_scoring:")
+    served.http.headers["x-api-key"] = DESK
+    assert "owner" in problem(served.http.get("/owner"), 403).detail
+    assert problem(served.http.post("/owner"), 405)
+    served.http.headers["x-api-key"] = BOSS

@@ -440,6 +440,7 @@ def key_file(tmp_path):
 KILLS = 12
 
 
+@pytest.mark.heavy
 def test_a_follower_that_is_killed_anywhere_leaves_each_decision_once(log, database, key_file):
     """Killed at random moments while the log grows; what the next one adds goes on where it was."""
     command = [*COMMAND, "follow", *options(log, database, key_file)]

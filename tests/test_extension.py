@@ -269,6 +269,7 @@ def home(tmp_path_factory):
     return home
 
 
+@pytest.mark.heavy
 def test_a_model_of_an_extension_is_served_with_it(home):
     with running(home, **{EXTENSION.name: str(EXAMPLE)}) as service:
         (said,) = service.post("/explain", [REQUEST]).json()

@@ -39,6 +39,7 @@ def fill(ballast: Path) -> None:
             pass
 
 
+@pytest.mark.heavy
 def test_on_a_full_disk_nothing_is_decided_and_the_service_heals(tmp_path, small_disk):
     put_in_store(small.save(tmp_path / "scorer"), tmp_path)
     requests, given, refused = small.applications(5, seed=3), set(), 0

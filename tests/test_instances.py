@@ -274,6 +274,7 @@ def looking(service) -> Client:
     return Client(service.url, api_key=DESK, attempts=40, sleep=lambda _: None)
 
 
+@pytest.mark.heavy
 @pytest.mark.served
 def test_two_services_with_one_index_make_one_log(services):
     table = pl.DataFrame({"SK_ID_CURR": range(50), "EXT_SOURCE_2": [number / 50 for number in range(50)]})

@@ -32,6 +32,7 @@ def home(tmp_path_factory):
     return place
 
 
+@pytest.mark.heavy
 def test_a_killed_worker_is_replaced_at_once_and_nothing_acknowledged_is_lost(home):
     (request,) = small.applications(1, seed=3)
     # in a container too, where BentoML alone would not
@@ -46,6 +47,7 @@ def test_a_killed_worker_is_replaced_at_once_and_nothing_acknowledged_is_lost(ho
         assert "another takes its place" in service.stdout()
 
 
+@pytest.mark.heavy
 def test_a_spare_worker_takes_the_place_of_one_that_ends_and_another_stands_by(home):
     (request,) = small.applications(1, seed=3)
     with running(home, CREDIT_SCORING_SPARE="1") as service:

@@ -329,6 +329,7 @@ for number in range(100_000):
 """
 
 
+@pytest.mark.heavy
 def test_who_is_killed_while_packing_loses_doubles_and_spoils_nothing(tmp_path):
     acknowledged, chance = [], random.Random(3)
     for life in range(8):

@@ -384,6 +384,7 @@ def test_the_openapi_document_says_what_is_answered(served, requests):
     assert named <= schemas.keys()
 
 
+@pytest.mark.heavy
 @served_only
 def test_when_the_index_is_late_or_broken_decisions_go_on_and_look_ups_say_so(home, tmp_path, requests):
     (tmp_path / "bentoml").symlink_to(home / "bentoml")
@@ -410,6 +411,7 @@ def test_when_the_index_is_late_or_broken_decisions_go_on_and_look_ups_say_so(ho
         assert served.post("/score", requests[:1]).status_code == 200
 
 
+@pytest.mark.heavy
 @served_only
 def test_without_a_record_nothing_is_found_and_without_keys_this_machine_may_look(home, tmp_path, requests):
     (tmp_path / "bentoml").symlink_to(home / "bentoml")

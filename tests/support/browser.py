@@ -1,7 +1,21 @@
 """What the tests of the page do in a browser."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
+
+
+def keep(browser: Any, name: str) -> None:
+    """Keep what every page of a browser looks like, for who has to say why a test failed."""
+    pages = [page for context in browser.contexts for page in context.pages]
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for number, page in enumerate(pages, 1):
+        with suppress(Exception):  # a page that is gone, or hangs: the test has failed already
+            file = SCREENSHOTS / f"{re.sub(r'[^A-Za-z0-9_-]+', '-', name)[:100]}-{number}.png"
+            page.screenshot(path=file, full_page=True, timeout=5_000)
 
 
 def upload(page: Any, file: Path) -> None:

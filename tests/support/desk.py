@@ -1,0 +1,97 @@
+"""A served page and one tab of it a language: a test goes to an address by the page's own script.
+
+That costs a tenth of opening the page anew, so that many small scenarios are cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.stand_in import StandIn, serving
+from tests.torture import page as attack
+
+LANGUAGES = ("en", "fr")
+PATIENCE_MS = 60_000  # of a busy machine; who waits in vain only waits longer
+# Takes back what was typed, follows an address, and waits until the page says that it has arrived.
+ARRIVE = """place => new Promise((done) => {
+  window.undone();
+  sessionStorage.clear();
+  const before = window.arrived;
+  window.arrived = () => { window.arrived = before; before(); done(); };
+  window.go(place);
+})"""
+
+
+@dataclass
+class ServedDesk:
+    """The page as ``python -m ui`` serves it, and the service behind it."""
+
+    page: attack.Page
+    stand_in: StandIn
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.page.url
+
+    def make_well(self) -> None:
+        """Let the service answer as it does."""
+        self.stand_in.be_in_trouble(0)
+        self.stand_in.delay_s, self.stand_in.newer, self.stand_in.reviewed = 0.0, "", None
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[ServedDesk]:
+    """Serve a page without a login, and see at the end that it failed nowhere."""
+    portfolio = str(attack.write_portfolio(folder / "clients"))
+    with (
+        serving() as stand_in,
+        attack.serving_page(folder / "page", stand_in.url, "--portfolio", portfolio) as page,
+    ):
+        yield ServedDesk(page, stand_in)
+    assert "Traceback" not in page.said()
+
+
+@dataclass
+class Tabs:
+    """One tab a language; ``strange`` is what nothing in them may do: dialogs, errors, foreign requests."""
+
+    served: ServedDesk
+    context: Any
+    opened: dict[str, Any] = field(default_factory=dict)
+    strange: list[str] = field(default_factory=list)
+
+    def at(self, lang: str, place: str = "client/100002", shown: str = ".verdict") -> Any:
+        """Return the tab of a language at an address, with a service that is well and no edits."""
+        self.served.make_well()
+        page = self.opened.get(lang) or self._open(lang)
+        page.evaluate(ARRIVE, place)
+        page.locator(shown).first.wait_for()
+        return page
+
+    def _open(self, lang: str) -> Any:
+        page, ours = self.context.new_page(), (self.served.url, "data:", "blob:")
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("dialog", lambda dialog: (self.strange.append(dialog.message), dialog.accept()))
+        page.on("pageerror", lambda error: self.strange.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith(ours) or self.strange.append(asked.url))
+        page.goto(f"{self.served.url}/{lang}/")
+        page.locator(".examples").get_by_role("button").first.wait_for()
+        self.opened[lang] = page
+        return page
+
+
+@contextmanager
+def tabs(chromium: Any, served: ServedDesk) -> Iterator[Tabs]:
+    """Open tabs, and see at the end that nothing strange happened in them."""
+    context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 900})
+    try:
+        found = Tabs(served, context)
+        yield found
+        assert not found.strange
+    finally:
+        context.close()
