@@ -203,7 +203,7 @@ def test_every_text_of_the_page_is_used_and_every_text_that_is_used_is_there() -
     )
     starts = (
         "table about family metric tile stays turns history batch recommend short decision review reviewed "
-        "why among letter purpose outcome replay recorded observed"
+        "why among letter purpose outcome replay recorded observed role"
     )
     made = tuple(f"{start}_" for start in starts.split())
     protected = {"gender", "family_status", "age", "household"}

@@ -202,7 +202,7 @@ def test_a_tester_sees_no_decisions_and_records_none(visitor) -> None:
     page.get_by_text("You score as a tester").wait_for()
     assert page.get_by_role("button", name=re.compile("Record this decision")).count() == 0
     page.get_by_role("tab", name="Model").wait_for()
-    assert page.get_by_role("tab", name="Decisions").count() == 0
+    page.get_by_role("tab", name="Decisions").wait_for(state="hidden")
 
 
 @pytest.mark.browser

@@ -8,12 +8,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.torture.run import Run
 from tests.torture.served import Home, served
 from ui.clients import Clients
 from ui.handlers import Handlers, Updates, guarded
+from ui.people import AT_THE_MACHINE
 from ui.service import Service
 
 FAULTS = (
@@ -176,7 +178,7 @@ def wire(run: Run) -> None:
 
 def pressed(handlers: Handlers, upload: Path) -> Iterator[tuple[str, Callable[[], Updates]]]:
     """Give everything on the page that asks the service, with what it shows."""
-    yield "loading", guarded(handlers, handlers.load)
-    yield "a new application", guarded(handlers, handlers.open_new)
-    yield "scoring again", lambda: guarded(handlers, handlers.score)(None, None)
+    yield "loading", partial(guarded(handlers, handlers.load), AT_THE_MACHINE)
+    yield "a new application", partial(guarded(handlers, handlers.open_new), AT_THE_MACHINE)
+    yield "scoring again", lambda: guarded(handlers, handlers.score)(AT_THE_MACHINE, None, None)
     yield "a file", lambda: _last(handlers, upload)
