@@ -374,7 +374,7 @@ def test_a_tester_decides_nothing_looks_nobody_up_and_all_is_a_test(server: Stan
     assert "not yours" in page.review(sent_review)["reviewing"] and server.reviewed is None
     asked = [said for said in server.said if said["path"] == "/explain"]
     assert [said["purpose"] for said in asked] == ["test", "test"]
-    assert page.load()["list_tab"].visible is False
+    assert 'data-list="closed"' in page.load()["masthead"]
 
 
 def test_four_eyes_who_took_a_decision_does_not_review_it(server: StandIn) -> None:

@@ -196,11 +196,13 @@ def test_two_people_work_side_by_side_and_the_record_has_each_name(visitor, stan
 
 
 @pytest.mark.browser
-def test_a_tester_is_not_offered_to_record_a_decision(visitor) -> None:
+def test_a_tester_sees_no_decisions_and_records_none(visitor) -> None:
     page = visitor("/en/new")
     sign_in(page, "tess")
     page.get_by_text("You score as a tester").wait_for()
     assert page.get_by_role("button", name=re.compile("Record this decision")).count() == 0
+    page.get_by_role("tab", name="Model").wait_for()
+    assert page.get_by_role("tab", name="Decisions").count() == 0
 
 
 @pytest.mark.browser

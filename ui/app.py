@@ -68,7 +68,6 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             "masthead": top,
             "model": card,
             "tabs": tabs,
-            "list_tab": list_tab,
         }
 
         def on(
@@ -120,7 +119,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
         on(go.click, handlers.go, texts, WENT, asked, "arrived")
         on(page.load, handlers.go, texts, WENT, asked, "arrived")
         on(review.click, handlers.review, texts, ("reviewing", "record"), "() => window.sent", "arrived")
-        on(page.load, handlers.load, None, ("masthead", "model", "list_tab", *EXAMPLE_NAMES))
+        on(page.load, handlers.load, None, ("masthead", "model", *EXAMPLE_NAMES))
         on(watch.tick, handlers.state, None, ("masthead",))
         for tab in (client_tab, compare_tab, list_tab, file_tab, model_tab):
             tab.select(None, None, None, js=f"() => window.tabbed('{tab.id}')")

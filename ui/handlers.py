@@ -127,7 +127,6 @@ class Handlers:
             logger.warning("%s", error)
         buttons: list[Any] = [gr.Button(str(n), visible=True) for n in numbers]
         buttons += [gr.Button(visible=False)] * (EXAMPLES - len(numbers))
-        shown["list_tab"] = gr.Tab(visible=self.person.may("look_up"))
         return shown | dict(zip(EXAMPLE_NAMES, buttons, strict=True))
 
     def _strategy(self) -> str:

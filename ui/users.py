@@ -17,6 +17,7 @@ from scoring import settings
 from scoring.settings.setting import SettingError
 from ui import accounts
 from ui.accounts import Account, AccountError
+from ui.people import Role
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 
 UserName = Annotated[str, typer.Argument(help="User name, as it will stand in the record.")]
-RoleName = Annotated[str, typer.Option("--role", help="officer, supervisor or tester.")]
+RoleName = Annotated[Role, typer.Option("--role", help="What the user may do.")]
 UsersFile = Annotated[
     Path | None,
     typer.Option("--file", help=f"File of users; else {settings.USERS.name}.", dir_okay=False),
@@ -61,7 +62,7 @@ def add(name: UserName, role: RoleName = "officer", file: UsersFile = None, stdi
 
 @app.command()
 def role(
-    name: UserName, role: Annotated[str, typer.Argument(help="The new role.")], file: UsersFile = None
+    name: UserName, role: Annotated[Role, typer.Argument(help="The new role.")], file: UsersFile = None
 ) -> None:
     """Give a user another role, at once.
 
@@ -70,7 +71,7 @@ def role(
     path, found = _open(file)
     one = _known(found, name)
     try:
-        found[name] = Account(name, accounts.check_role(role), one.salt, one.hash, one.cost)
+        found[name] = Account(name, role, one.salt, one.hash, one.cost)
         accounts.write(path, found)
     except (AccountError, OSError) as error:
         _stop(str(error))
