@@ -74,15 +74,23 @@ class Tabs:
         return page
 
     def _open(self, lang: str) -> Any:
-        page, ours = self.context.new_page(), (self.served.url, "data:", "blob:")
+        page = self.context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.on("dialog", lambda dialog: (self.strange.append(dialog.message), dialog.accept()))
+        page.on("dialog", self._dialog)
         page.on("pageerror", lambda error: self.strange.append(str(error)))
-        page.on("request", lambda asked: asked.url.startswith(ours) or self.strange.append(asked.url))
+        page.on("request", self._request)
         page.goto(f"{self.served.url}/{lang}/")
         page.locator(".examples").get_by_role("button").first.wait_for()
         self.opened[lang] = page
         return page
+
+    def _dialog(self, dialog: Any) -> None:
+        self.strange.append(dialog.message)
+        dialog.accept()
+
+    def _request(self, asked: Any) -> None:
+        if not asked.url.startswith((self.served.url, "data:", "blob:")):
+            self.strange.append(asked.url)
 
 
 @contextmanager
