@@ -33,6 +33,7 @@ from monitoring.words import Said
 from scoring import settings
 from scoring.decision import COSTS, REFUSED
 from scoring.inference_log import LogError, anchors_folder
+from scoring.options import HOME, LOG, AnchorsFolder, LogFolder, ModelStore
 from scoring.schema import Purpose
 from scoring.store import StoreError, stored
 
@@ -88,9 +89,7 @@ class Assignment:
 @app.callback(help=HELP, invoke_without_command=True)
 def run(
     context: typer.Context,
-    log: Annotated[
-        Path, typer.Option(help="Folder of the inference log.", envvar=settings.LOG.name)
-    ] = settings.LOG.default,
+    log: LogFolder = LOG,
     model: Annotated[
         str, typer.Option(help="Model whose decisions are judged.", envvar=settings.MODEL.name)
     ] = settings.MODEL.default,
@@ -98,9 +97,7 @@ def run(
         Path | None,
         typer.Option(help="Scorer folder or reference.parquet, instead of the stored model's."),
     ] = None,
-    store: Annotated[Path, typer.Option(help="BentoML model store.", envvar="BENTOML_HOME")] = Path(
-        "~/bentoml"
-    ),
+    store: ModelStore = HOME,
     to: Annotated[Path, typer.Option("--out", help="Folder for reports and the memory.")] = Path(
         "var/monitoring"
     ),
@@ -203,22 +200,15 @@ def run(
 
 @app.command("verify", epilog="Example: python -m monitoring verify --log var/log --head 3f09…")
 def check(
-    log: Annotated[
-        Path, typer.Option(help="Folder of the inference log.", envvar=settings.LOG.name)
-    ] = settings.LOG.default,
-    anchors: Annotated[
-        Path | None,
-        typer.Option(help="Folder of its anchors, beside it by default.", envvar=settings.LOG_ANCHORS.name),
-    ] = None,
+    log: LogFolder = LOG,
+    anchors: AnchorsFolder = None,
     model: Annotated[
         str, typer.Option(help="Model whose reference judged.", envvar=settings.MODEL.name)
     ] = settings.MODEL.default,
     reference: Annotated[
         Path | None, typer.Option(help="Scorer folder or reference.parquet, instead of the stored model's.")
     ] = None,
-    store: Annotated[Path, typer.Option(help="BentoML model store.", envvar="BENTOML_HOME")] = Path(
-        "~/bentoml"
-    ),
+    store: ModelStore = HOME,
     to: Annotated[Path, typer.Option("--out", help="Folder of the reports and the memory.")] = Path(
         "var/monitoring"
     ),

@@ -1,4 +1,4 @@
-"""Options that several commands have in common: the fields of a dataclass, each declared once."""
+"""Options that several commands have in common, each declared once; and dataclasses of options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,23 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from scoring import settings
+
+LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
+HOME = Path("~/bentoml")
+
+LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
+AnchorsFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
+]
+KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
+ModelStore = Annotated[Path, typer.Option(help="BentoML's home.", envvar="BENTOML_HOME")]
 
 
 def flat(command: Callable[..., None]) -> Callable[..., None]:

@@ -30,6 +30,7 @@ from scoring.inference_log import (
     pseudonym_key,
 )
 from scoring.inference_log import read as logged_decisions
+from scoring.options import KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder
 from scoring.problems import Fault
 from scoring.tables import Raw, TableError, open_raw
 from scoring.tables.values import narrow
@@ -38,14 +39,7 @@ LEFT_OUT, BAD_INPUT = 1, 2
 FIELDS = ("event_id", "SK_ID_CURR", "decided_on", "defaulted", "observed_on")
 KINDS = {"SK_ID_CURR": "id", "defaulted": "flag"}
 MIDNIGHT = r"[T ]00:00:00(\.0+)?Z?$"  # as spreadsheets write a day
-LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 
-LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
-Heads = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
-]
-KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
 Place = Annotated[str, typer.Option("--index", help="As of scoring.decisions.", envvar=settings.INDEX.name)]
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
@@ -167,7 +161,7 @@ def _follow(follower: Follower) -> None:
 def load_command(
     file: Annotated[Path, typer.Argument(help="CSV, Parquet or workbook.")],
     log: LogFolder = LOG,
-    anchors: Heads = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
     operator: Annotated[str, typer.Option(help="Who loads them: stands in the record.")] = "",
@@ -217,7 +211,7 @@ def load_command(
 def export_command(
     to: Annotated[Path, typer.Argument(help="A new file, .parquet or .csv.")],
     log: LogFolder = LOG,
-    anchors: Heads = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
     place: Place = "",
     since: Annotated[datetime | None, typer.Option(help="Decided then or later, UTC.")] = None,

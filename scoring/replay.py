@@ -10,7 +10,6 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
@@ -21,6 +20,7 @@ from rich.markup import escape
 from scoring import settings
 from scoring.explanation import explain
 from scoring.inference_log import LogError, find, inputs_hash
+from scoring.options import HOME, LOG, LogFolder, ModelStore
 from scoring.scorer import Scorer, ScorerError
 from scoring.store import StoreError, stored
 from scoring.trial import load
@@ -146,12 +146,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog="Example: python -m scoring.replay 3f0c2a... --log var/log")
 def main(
     event_id: Annotated[str, typer.Argument(help="Id of the decision, as the service answered it.")],
-    log: Annotated[
-        Path, typer.Option(help="Folder of the log.", envvar=settings.LOG.name)
-    ] = settings.LOG.default,
-    model_store: Annotated[Path, typer.Option(help="BentoML's home.", envvar="BENTOML_HOME")] = Path(
-        "~/bentoml"
-    ),
+    log: LogFolder = LOG,
+    model_store: ModelStore = HOME,
 ) -> None:
     """Recompute a logged decision with its own model, and say whether it is the same, bit for bit.
 

@@ -68,6 +68,7 @@ WIRE = {"scoring.serving", "scoring.serving.media"}
 # Who may import what. A room stands for everything inside it. What is not here or in FREE is closed to all.
 COMMAND_LINES = {
     *FLOORS["programs"],
+    "scoring.options",
     "scoring.tables",
     "scoring.synthetic",
     "scoring.features",

@@ -32,6 +32,7 @@ from scoring.inference_log import (
     follow,
     pseudonym_key,
 )
+from scoring.options import HOME, KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder, ModelStore
 from scoring.replay import ReplayError, compare, inputs_of
 from scoring.scorer import Scorer, ScorerError
 from scoring.store import StoreError, stored
@@ -131,19 +132,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog="Example: python -m validation.duties --out refusals.jsonl --log var/log")
 def main(
     out: Annotated[Path, typer.Option(help="A .jsonl file that does not exist yet.")],
-    log: Annotated[
-        Path, typer.Option(help="Folder of the log.", envvar=settings.LOG.name)
-    ] = settings.LOG.default,
-    anchors: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
-    ] = None,
-    key_file: Annotated[
-        Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)
-    ] = settings.KEY_FILE.default,
-    model_store: Annotated[Path, typer.Option(help="BentoML's home.", envvar="BENTOML_HOME")] = Path(
-        "~/bentoml"
-    ),
+    log: LogFolder = LOG,
+    anchors: AnchorsFolder = None,
+    key_file: KeyFile = KEY_FILE,
+    model_store: ModelStore = HOME,
     rows: Annotated[int, typer.Option(min=2, help="How many refusals, the last ones.")] = 1_000,
 ) -> None:
     """Write refusals with their reasons for reasonsmith, which judges logs against ECOA, GDPR, the AI Act.

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,7 @@ from scoring.decisions.follower import Follower
 from scoring.decisions.index import Index, IndexFault, place_of
 from scoring.decisions.lookup import LateError, as_of, moment
 from scoring.inference_log import LogError, anchors_folder, identity, pseudonym_key
-from scoring.options import flat
+from scoring.options import KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder, flat
 
 FAULTY, BAD_INPUT = 1, 2
 LOOK_S = 0.2  # between two looks at the log: so old is what was decided when it can be looked up
@@ -36,16 +35,9 @@ NICE = 10  # decisions go first
 class IndexAsked:
     """Which log, and which index of it."""
 
-    log: Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)] = (
-        settings.LOG.default
-    )
-    anchors: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
-    ] = None
-    key_file: Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)] = (
-        settings.KEY_FILE.default
-    )
+    log: LogFolder = LOG
+    anchors: AnchorsFolder = None
+    key_file: KeyFile = KEY_FILE
     place: Annotated[
         str,
         typer.Option(

@@ -33,6 +33,7 @@ from scoring.inference_log.renewal import renew as renew_log
 from scoring.inference_log.ship import ship as ship_files
 from scoring.inference_log.shipped import InStore, purge_shipped, verify_shipped
 from scoring.inference_log.store import open_store
+from scoring.options import KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
@@ -46,19 +47,12 @@ class Stream(StrEnum):
     audit = "audit"
 
 
-LogFolder = Annotated[Path, typer.Option("--log", help="Folder of the log.", envvar=settings.LOG.name)]
-Anchors = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the anchors; LOG-anchors by default.", envvar=settings.LOG_ANCHORS.name),
-]
 Stored = Annotated[
     str,
     typer.Option(
         "--store", help="Where it was shipped: a folder or s3://BUCKET/FOLDER.", envvar=settings.STORE.name
     ),
 ]
-KeyFile = Annotated[Path, typer.Option(help="The log's key.", envvar=settings.KEY_FILE.name)]
-LOG, KEY_FILE = settings.LOG.default, settings.KEY_FILE.default
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -106,7 +100,7 @@ def _show(faults: list[ChainFault]) -> None:
 @app.command("verify", epilog="Example: python -m scoring.inference_log verify --log var/log")
 def verify_command(
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
     store: Annotated[str, typer.Option(help="Check what was shipped there, and not the log.")] = "",
 ) -> None:
@@ -201,7 +195,7 @@ def purge(
         typer.Option(min=1, help="Keep so many days before today (UTC).", envvar=settings.LOG_DAYS.name),
     ],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
     store: Stored = "",
     is_forced: Annotated[bool, typer.Option("--force", help="Purge even what does not verify.")] = False,
@@ -241,7 +235,7 @@ def ship(
         typer.Option(help="A folder, or s3://BUCKET/FOLDER.", envvar=settings.STORE.name, show_envvar=True),
     ],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
 ) -> None:
     """Copy closed files to a store, and their decisions as Parquet by day and model, each event once.
@@ -286,7 +280,7 @@ def erase(
     ],
     reason: Annotated[str, typer.Option(help="Why; it is recorded, so name nobody in it.")],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
     store: Stored = "",
     is_forced: Annotated[bool, typer.Option("--force", help="Erase even in what does not verify.")] = False,
@@ -345,7 +339,7 @@ def erase(
 def renew(
     reason: Annotated[str, typer.Option(help="Why the key is lost; it is recorded.")],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
 ) -> None:
     """Begin a new log with a new key, when the old key is lost. Stop the service first.
@@ -371,7 +365,7 @@ def renew(
 def backup(
     to: Annotated[Path, typer.Option(help="Folder that is not there yet.")],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
 ) -> None:
     """Copy log, anchors and key while the service writes, and verify the copy. It names people: guard it.
@@ -389,7 +383,7 @@ def backup(
 def restore(
     source: Annotated[Path, typer.Option("--from", help="Folder that backup wrote.")],
     log: LogFolder = LOG,
-    anchors: Anchors = None,
+    anchors: AnchorsFolder = None,
     key_file: KeyFile = KEY_FILE,
 ) -> None:
     """Put a backup where the service looks for its log, key and anchors; nothing may stand there.

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scoring import settings
 from scoring.inference_log import InferenceLog, LogError, anchors_folder, log_key
-from scoring.options import flat
+from scoring.options import HOME, KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder, ModelStore, flat
 from scoring.portfolio.cluster import Cluster
 from scoring.portfolio.finished import Finished
 from scoring.portfolio.job import RunError, unusable
@@ -49,12 +49,10 @@ app.callback()(settings.warn_of_unknown)
 err = Console(stderr=True, soft_wrap=True)
 
 ModelTag = Annotated[str, typer.Option("--model", help="Tag in the model store, as credit_scoring:latest.")]
-Store = Annotated[Path, typer.Option("--model-store", help="BentoML's home.", envvar="BENTOML_HOME")]
 Slow = Annotated[
     bool, typer.Option("--allow-slow", help="Let LightGBM itself answer where the kernels are not built.")
 ]
 FinishedRun = Annotated[Path, typer.Argument(help="Folder of a finished run.", exists=True, file_okay=False)]
-HOME = Path("~/bentoml")
 
 EXPECTED = (TableError, LayoutError, ScorerError, StoreError, RunError, LogError, ReplayError)
 
@@ -123,7 +121,7 @@ def score(
     model: ModelTag,
     asked: PortfolioAsked,
     cluster: Cluster,
-    model_store: Store = HOME,
+    model_store: ModelStore = HOME,
     allow_slow: Slow = False,
 ) -> None:
     """Decide every application of a portfolio, and write OUT/decisions, OUT/inputs and OUT/manifest.json.
@@ -142,7 +140,7 @@ def explain(
     model: ModelTag,
     asked: PortfolioAsked,
     cluster: Cluster,
-    model_store: Store = HOME,
+    model_store: ModelStore = HOME,
     allow_slow: Slow = False,
 ) -> None:
     """Decide and explain every application: OUT/explanations has all contributions and the reasons.
@@ -166,7 +164,7 @@ def features(asked: PortfolioAsked, cluster: Cluster) -> None:
 def replay(
     out: FinishedRun,
     event_id: Annotated[str, typer.Argument(help="Id of the decision.")],
-    model_store: Store = HOME,
+    model_store: ModelStore = HOME,
 ) -> None:
     """Make a decision of a finished run again with its own model, and say whether it is the same bit for bit.
 
@@ -191,15 +189,9 @@ def replay(
 @app.command()
 def record(
     out: FinishedRun,
-    log: Annotated[
-        Path, typer.Option(help="Folder of the log.", envvar=settings.LOG.name)
-    ] = settings.LOG.default,
-    anchors: Annotated[
-        Path | None, typer.Option(help="Of the log's anchors.", envvar=settings.LOG_ANCHORS.name)
-    ] = None,
-    key_file: Annotated[
-        Path, typer.Option(help="Key of the log.", envvar=settings.KEY_FILE.name)
-    ] = settings.KEY_FILE.default,
+    log: LogFolder = LOG,
+    anchors: AnchorsFolder = None,
+    key_file: KeyFile = KEY_FILE,
     operator: Annotated[str, typer.Option(help="Who records them: stands in the record.")] = "",
     purpose: Annotated[
         Literal["decision", "preview", "what-if", "test"], typer.Option(help="What they were asked for.")
