@@ -418,13 +418,13 @@ def test_a_closed_window_is_judged_once_and_its_verdict_outlives_the_log(
 def test_of_a_file_that_grows_what_is_new_is_counted_and_nothing_twice(
     tmp_path: Path, monitor: Monitor
 ) -> None:
-    log = days_of(tmp_path / "log", {1: population(600, seed=50)})
+    log = days_of(tmp_path / "log", {0: population(600, seed=50)})
     file = next(log.glob("*.jsonl"))
     whole = file.read_bytes()
     file.write_bytes(b"".join(whole.splitlines(keepends=True)[:501]))  # a header and 500 records
     assert monitor(log, "--model", TAG, "--watch")[1]["window"]["judgement"]["rows"] == 500
     file.write_bytes(whole)
-    copy = file.with_name(file.name.replace("d1", "d2"))
+    copy = file.with_name(file.name.replace("d0", "d2"))
     copy.write_bytes(whole)
     _, summary = monitor(log, "--model", TAG, "--watch")
     assert summary["windows"]["week"][-1]["judgement"]["rows"] == 600

@@ -94,7 +94,9 @@ def copy(judged: Path, tmp_path: Path) -> Path:
 def test_verdicts_are_reached_again_from_their_counts_and_these_from_the_log(copy: Path) -> None:
     result = run(copy, "verify")
     assert result.exit_code == 0, result.output
-    assert "2 verdicts, 0 of them do not stand" in result.output
+    windows = json.loads((copy / "out" / "latest" / "summary.json").read_text())["windows"]
+    closed = sum(window["is_closed"] for kind in windows.values() for window in kind)
+    assert closed >= 2 and f"{closed} verdicts, 0 of them do not stand" in result.output
     head = result.output.split()[-1]
     assert run(copy, "verify", "--head", head).exit_code == 0
     cut = run(copy, "verify", "--head", "0" * 64)
