@@ -6,8 +6,9 @@ import os
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,13 @@ from monitoring.judgement import MIN_ROWS, judge
 from monitoring.kept import recall, remember
 from monitoring.ledger import Ledger, LedgerError
 from monitoring.limits import limits
-from monitoring.outcomes import estimate, watch
+from monitoring.outcomes import Outcomes, estimate, watch
 from monitoring.reading import Selected
 from monitoring.realised import realised
 from monitoring.reference import PREDICTION, Reference, read_reference
 from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE, Report, text
 from monitoring.retraining import propose
-from monitoring.windows import STALE_DAYS, Window, judged, latest
+from monitoring.windows import STALE_DAYS, Window, ahead, judged, latest
 from monitoring.words import Said
 from scoring import settings
 from scoring.decision import COSTS, REFUSED
@@ -173,7 +174,9 @@ def run(
         asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
         report = _selected(asked, events) if events is not None else _watched(asked, to, window, stale_days)
         if ended is not None:
-            report = _with_outcomes(report, outcomes.read(ended), groups)
+            report = _with_outcomes(
+                report, outcomes.read(ended, report.model or ""), groups, Ledger(to / MEMORY)
+            )
         elif groups is not None:
             raise InputError("--audit needs --outcomes, what `python -m scoring.outcomes export` wrote.")
         report = replace(report, again=_again(asked, to, window))
@@ -282,14 +285,19 @@ def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float)
                 lambda done, of: bar.update(task, completed=done, total=of),
             )
         cells = reference.bins.id
-        last, outside = ledger.last(model, purpose, cells), 0
+        last, outside, late = ledger.last(model, purpose, cells, ahead(now)), 0, 0
+        known = ledger.decisions(model, purpose, cells)
         if window is None:
             windows = judged(ledger, reference, model, purpose, now, asked.min_rows)
+            late = _late(windows["day"], known)
         else:
-            windows, outside = latest(ledger, reference, model, purpose, window, asked.min_rows)
+            windows, outside = latest(ledger, reference, model, purpose, window, now, asked.min_rows)
         remember(reference, ledger)
     others = Counter({(tag, what): rows for tag, what, rows in ledger.rows(cells)})
     del others[model, purpose]
+    dated = {day: rows for day, rows in known.items() if day >= ahead(now)}
+    skewed = [Said("ahead", {"n": sum(dated.values()), "day": max(dated).isoformat()})] if dated else []
+    skewed += [Said("late", {"n": late})] if late else []
     report = Report(
         reference,
         asked.model,
@@ -297,7 +305,7 @@ def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float)
         windows,
         now,
         last,
-        _notes(others, outside, *ledger.aside(cells)),
+        [*skewed, *_notes(others, outside, *ledger.aside(cells))],
         asked.min_rows,
         timedelta(days=stale_days) if window is None else None,
     )
@@ -306,6 +314,14 @@ def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float)
         return report
     rows = reading.sample(asked.log, reference, asked.model, purpose, look_at.start, look_at.end)
     return _completed(report, rows, asked)
+
+
+def _late(days: Sequence[Window], known: Mapping[date, int]) -> int:
+    """Return how many decisions came to days after the verdict on them was kept."""
+    closed = [window for window in days if window.is_closed]
+    end = max((window.end for window in closed), default=date.min)
+    there = sum(rows for day, rows in known.items() if day < end)
+    return max(0, there - sum(window.judgement.rows for window in closed))
 
 
 def _selected(asked: Assignment, events: frozenset[str]) -> Report:
@@ -364,9 +380,13 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     return replace(report, evidently=attach(report.reference.table, rows, [PREDICTION, *top]))
 
 
-def _with_outcomes(report: Report, decided: pl.DataFrame, groups: Path | None) -> Report:
+def _with_outcomes(report: Report, found: Outcomes, groups: Path | None, memory: Ledger) -> Report:
     """Add how loans ended: the bet, vintages, what so many outcomes show, and a retraining they ask for."""
-    reference, model = report.reference, report.model or ""
+    reference, model, decided = report.reference, report.model or "", found.table
+    strangers = reading.strangers(memory, reference.bins.id, decided.filter(pl.col("outcome") != "unknown"))
+    notes = [Said("outcomes_twice", {"n": found.twice})] if found.twice else []
+    notes += [Said("outcomes_of_nobody", {"n": strangers})] if strangers else []
+    report = replace(report, notes=[*report.notes, *notes])
     known = watch(decided, model)
     report = replace(report, watched=known, realised=realised(decided, model))
     if groups is not None:

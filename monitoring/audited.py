@@ -87,7 +87,7 @@ def read(path: Path) -> pl.DataFrame:
         raise InputError(f"{path} cannot be read: give event_id and groups as Parquet or CSV.") from error
     if "event_id" not in table.columns or table.width < 2:
         raise InputError(f"{path} needs the column 'event_id' and one for each attribute, as gender.")
-    return table.with_columns(pl.exclude("event_id").cast(pl.String)).unique("event_id", keep="last")
+    return table.with_columns(pl.all().cast(pl.String)).unique("event_id", keep="last")
 
 
 def audit(
@@ -104,9 +104,18 @@ def audit(
     model : str
     reference : Reference
         Whose ``audit.`` columns say what is usual, by the same names.
+
+    Raises
+    ------
+    InputError
+        If the groups are of other decisions, or are called as a column of theirs.
     """
-    own = decided.filter(pl.col("model") == model).join(groups, on="event_id", how="inner")
     attributes = [name for name in groups.columns if name != "event_id"]
+    if known := sorted({*attributes} & {*decided.columns}):
+        raise InputError(f"--audit has the column {known[0]!r} of the outcomes; call the group otherwise.")
+    own = decided.filter(pl.col("model") == model).join(groups, on="event_id", how="inner")
+    if own.is_empty():
+        raise InputError(f"none of the events of --audit is a decision of {model} among the outcomes.")
     return tuple(chain.from_iterable(_of(own, name, reference) for name in attributes))
 
 

@@ -221,6 +221,16 @@ class Ledger:
             gone = [(name,) for name in set(known) - set(there)]
             connection.executemany("update files set events = null, standing = null where name = ?", gone)
 
+    def decisions(self, model: str, purpose: str, cells: str) -> dict[date, int]:
+        """Return how many decisions of a model each day has."""
+        asked = (
+            "select day, sum(rows) from tallies where model = ? and purpose = ? and cells = ? "
+            "group by day order by day"
+        )
+        with self._open() as connection:
+            found = connection.execute(asked, (model, purpose, cells))
+            return {date.fromisoformat(day): rows for day, rows in found}
+
     def rows(self, cells: str) -> list[tuple[str, str, int]]:
         """Return how many decisions there are by model and purpose."""
         with self._open() as connection:
@@ -229,11 +239,11 @@ class Ledger:
             )
             return connection.execute(asked, (cells,)).fetchall()
 
-    def last(self, model: str, purpose: str, cells: str) -> datetime | None:
-        """Return when the last decision was taken."""
-        asked = "select max(last) from tallies where model = ? and purpose = ? and cells = ?"
+    def last(self, model: str, purpose: str, cells: str, until: date = date.max) -> datetime | None:
+        """Return when the last decision was taken, of those before a day."""
+        asked = "select max(last) from tallies where model = ? and purpose = ? and cells = ? and day < ?"
         with self._open() as connection:
-            (found,) = connection.execute(asked, (model, purpose, cells)).fetchone()
+            (found,) = connection.execute(asked, (model, purpose, cells, until.isoformat())).fetchone()
         return datetime.fromisoformat(found).astimezone(UTC) if found else None
 
     def aside(self, cells: str) -> tuple[dict[str, int], int]:

@@ -24,10 +24,19 @@ STAKES = {0.6: 0.1, 1.3: 0.2, 1.5: 0.5, 2.0: 0.2}
 ALARM = 100.0  # capital: right scores reach it in at most one life of a hundred (Ville 1939)
 TURN = 0.95  # of the repaid loans are known by the age at which an outcome has its turn
 STEPS, EXTREME = 12, 1e-6  # of Newton; scores are read as within [EXTREME, 1 - EXTREME]
-NEEDED = (
-    *("event_id", "time", "model", "decision", "probability_of_default", "threshold", "review"),
-    *("outcome", "observed_on"),
-)
+NEEDED: dict[str, pl.DataType] = {
+    "event_id": pl.String(),
+    "time": pl.Datetime("us", "UTC"),
+    "model": pl.String(),
+    "decision": pl.String(),
+    "probability_of_default": pl.Float64(),
+    "threshold": pl.Float64(),
+    "review": pl.String(),
+    "outcome": pl.String(),
+    "observed_on": pl.Date(),
+}
+WORDS = ("repaid", "defaulted", "unknown")
+WRITES = "`python -m scoring.outcomes export` writes it"
 
 
 @dataclass(frozen=True)
@@ -212,18 +221,54 @@ def matured(decided: pl.DataFrame, model: str) -> pl.DataFrame:
     )
 
 
-def read(path: Path) -> pl.DataFrame:
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What was exported, each decision once: ``twice`` counts rows that said the same again."""
+
+    table: pl.DataFrame
+    twice: int
+
+
+def read(path: Path, model: str) -> Outcomes:
     """Read what ``python -m scoring.outcomes export`` wrote.
 
     Raises
     ------
     InputError
-        If it is not that.
+        If it is not that, says two things of a decision, or has no decision of the model.
     """
     try:
         table = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{path} is not Parquet; `python -m scoring.outcomes export` writes it.") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise InputError(f"{path} is not Parquet; {WRITES}.") from error
     if lacking := [name for name in NEEDED if name not in table.columns]:
-        raise InputError(f"{path} lacks {lacking[0]!r}; `python -m scoring.outcomes export` writes it.")
-    return table
+        raise InputError(f"{path} lacks {lacking[0]!r}; {WRITES}.")
+    for name, dtype in NEEDED.items():
+        if table[name].null_count() < table.height and table.schema[name].base_type() != dtype.base_type():
+            raise InputError(f"{path}: {name!r} is {table.schema[name]}, not {dtype}; {WRITES}.")
+    known = table.with_columns(pl.col("time").cast(NEEDED["time"])).unique(maintain_order=True)
+    for why, is_wrong in _wrong().items():
+        if (found := known.filter(is_wrong)).height:
+            event = found["event_id"][0]
+            raise InputError(f"{path}: {found.height} decisions {why}, the first is {event}; {WRITES}.")
+    if known.filter(pl.col("model") == model).is_empty():
+        raise InputError(
+            f"{path} has no decision of {model or 'any model'}; export that of the log that is judged, or "
+            "give no --outcomes."
+        )
+    return Outcomes(known, table.height - known.height)
+
+
+def _wrong() -> dict[str, pl.Expr]:
+    """Return what cannot be in an export, and which rows have it."""
+    p, ended = pl.col("probability_of_default"), pl.col("observed_on")
+    is_known = pl.col("outcome") != "unknown"
+    needed = [name for name in NEEDED if name != "observed_on"]
+    return {
+        "lack a value": pl.any_horizontal(pl.col(name).is_null() for name in needed),
+        f"have an outcome that is none of {', '.join(WORDS)}": ~pl.col("outcome").is_in(WORDS),
+        "have a probability that is none": ~p.is_between(0, 1),
+        "ended on no day": is_known & ended.is_null(),
+        "ended before they were taken": is_known & (ended < pl.col("time").dt.date()),
+        "stand there twice and differ": pl.col("event_id").is_duplicated(),
+    }

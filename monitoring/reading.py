@@ -122,6 +122,17 @@ def update(
     progress(len(fresh), len(fresh))
 
 
+def strangers(ledger: Ledger, cells: str, decided: pl.DataFrame) -> int:
+    """Return how many decisions, of days that the log still has, are not among those that were counted."""
+    known = ledger.events(cells)
+    days = pl.Series(sorted({name[:10] for name in known}), dtype=pl.String).implode()
+    own = decided.filter(pl.col("time").dt.strftime("%Y-%m-%d").is_in(days))
+    if own.is_empty():
+        return 0
+    events = np.unique(np.concatenate([*known.values()]))
+    return int((~np.isin(own["event_id"].hash(seed=0).to_numpy(), events)).sum())
+
+
 def _add(
     ledger: Ledger,
     log: Path,

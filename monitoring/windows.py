@@ -21,6 +21,7 @@ LENGTHS: dict[Length, int] = {"day": 1, "week": 7}
 OF_THREE = 2  # windows of the latest three that must move for a slow drift
 BEFORE = 8  # windows by which volume and share refused are judged
 STALE_DAYS = 2.0  # without a decision; by then somebody should know
+SKEW = timedelta(hours=1)  # by which clocks of services and of the monitor may differ
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,11 @@ def _begin(day: date, length: Length) -> date:
     return day - timedelta(days=day.weekday()) if length == "week" else day
 
 
+def ahead(now: datetime) -> date:
+    """Return the first day that can have no decision yet: what is dated so late, a wrong clock has dated."""
+    return (now + SKEW).date() + timedelta(days=1)
+
+
 def judged(
     ledger: Ledger, reference: Reference, model: str, purpose: str, now: datetime, min_rows: int = MIN_ROWS
 ) -> dict[str, list[Window]]:
@@ -114,12 +120,13 @@ def judged(
     ----------
     now : datetime
         A window is closed when its last day is over everywhere that writes, an hour after midnight UTC.
+        Decisions that are dated in days to come are in none until then.
     """
     cells = reference.bins.id
     scope = f"{model} {purpose} {cells}"
     kept = {length: [Window.of_json(one) for one in ledger.windows(scope, length)] for length in LENGTHS}
     done = {length: max((one.end for one in own), default=date.min) for length, own in kept.items()}
-    tallies = ledger.days(model, purpose, cells, min(done.values()))
+    tallies = ledger.days(model, purpose, cells, min(done.values()), ahead(now))
     days = {day: together(some, reference.bins) for day, some in tallies.items()}
     today = (now - timedelta(hours=1)).date()
     found: dict[str, list[Window]] = {}
@@ -147,23 +154,30 @@ def judged(
 
 
 def latest(
-    ledger: Ledger, reference: Reference, model: str, purpose: str, days: int, min_rows: int = MIN_ROWS
+    ledger: Ledger,
+    reference: Reference,
+    model: str,
+    purpose: str,
+    days: int,
+    now: datetime,
+    min_rows: int = MIN_ROWS,
 ) -> tuple[dict[str, list[Window]], int]:
     """Return the latest days, until that of the last decision, as one window, and how many are before it.
 
     Who the clients were is known of the days alone that are in no closed week.
     """
     cells = reference.bins.id
-    last = ledger.last(model, purpose, cells)
+    last = ledger.last(model, purpose, cells, ahead(now))
     if last is None:
         return {"selection": []}, 0
     end = last.date() + timedelta(days=1)
-    inside = ledger.days(model, purpose, cells, end - timedelta(days=days))
+    inside = ledger.days(model, purpose, cells, end - timedelta(days=days), end)
     whole = together([tally for some in inside.values() for tally in some], reference.bins)
     start = min(inside)
     said = judge(whole, reference, (end - start).days, min_rows=min_rows)
-    rows = {(tag, what): rows for tag, what, rows in ledger.rows(cells)}
-    return {"selection": [Window("selection", start, end, True, said)]}, rows[model, purpose] - whole.rows
+    known = ledger.decisions(model, purpose, cells)
+    before = sum(rows for day, rows in known.items() if day < start)
+    return {"selection": [Window("selection", start, end, True, said)]}, before
 
 
 def judge_id() -> str:

@@ -178,6 +178,13 @@ TEXTS = texts(
         "outside": "{n} other decisions of the model are not judged here.",
         "aside": "{n} lines of the log were set aside: {why}.",
         "twice": "{n} records stood there twice and count once.",
+        "ahead": (
+            "{n} decisions are dated in days to come, the farthest {day}: a clock is wrong. They are in no "
+            "window before their day."
+        ),
+        "late": "{n} decisions came to the log after the verdict on their day was kept, and are in none.",
+        "outcomes_twice": "{n} outcomes stood there twice and count once.",
+        "outcomes_of_nobody": "{n} decisions with an outcome are not in the log, of days that it still has.",
         "evidently": (
             "Evidently's defaults on the {compared} most important columns: {flagged} have drifted, verdict "
             "“{verdict}”."

@@ -23,7 +23,7 @@ from monitoring.windows import Window, spans, standing
 from monitoring.words import Said
 from scoring.language import languages
 from scoring.store import stored
-from tests.support.monitored import NOW, TAG, days_of, population, write_log, write_reference
+from tests.support.monitored import NOW, TAG, days_of, loans, population, write_log, write_reference
 
 
 @pytest.fixture(scope="module")
@@ -489,20 +489,7 @@ def test_volumes_and_refusals_are_judged_by_the_windows_before() -> None:
 
 def test_outcomes_that_the_scores_did_not_expect_are_drift(tmp_path: Path, monitor: Monitor) -> None:
     log = write_log(tmp_path / "log", population(600, seed=2))
-    n = 500
-    pl.DataFrame(
-        {
-            "event_id": [f"w1-{i}" for i in range(n)],
-            "time": [NOW] * n,
-            "model": [TAG] * n,
-            "decision": ["granted"] * n,
-            "probability_of_default": [0.05] * n,
-            "threshold": [0.09] * n,
-            "review": ["none"] * n,
-            "outcome": ["defaulted" if i % 5 == 0 else "repaid" for i in range(n)],
-            "observed_on": [date(2027, 1, 1) + timedelta(days=i) for i in range(n)],
-        }
-    ).write_parquet(tmp_path / "decided.parquet")
+    loans().write_parquet(tmp_path / "decided.parquet")
     result, summary = monitor(log, "--outcomes", str(tmp_path / "decided.parquet"))
     assert result.exit_code == 1 and not summary["origins"], result.output
     assert "500 outcomes are known, 100 of them defaults; the scores expect 25." in result.output

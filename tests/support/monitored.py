@@ -1,7 +1,7 @@
 """A log of invented decisions and a scorer's folder, as far as the monitor reads them."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +88,20 @@ def days_of(folder: Path, tables: dict[int, pl.DataFrame]) -> Path:
             folder, table, now=datetime.now(UTC) - timedelta(days=ago), worker=f"d{ago}", first=10_000 * ago
         )
     return folder
+
+
+def loans(n: int = 500, **changes: pl.Expr) -> pl.DataFrame:
+    """What `scoring.outcomes export` writes of the first decisions of a log: one in five defaulted."""
+    return pl.DataFrame(
+        {
+            "event_id": [f"w1-{i}" for i in range(n)],
+            "time": [NOW] * n,
+            "model": [TAG] * n,
+            "decision": ["granted"] * n,
+            "probability_of_default": [0.05] * n,
+            "threshold": [0.09] * n,
+            "review": ["none"] * n,
+            "outcome": ["defaulted" if i % 5 == 0 else "repaid" for i in range(n)],
+            "observed_on": [date(2027, 1, 1) + timedelta(days=i) for i in range(n)],
+        }
+    ).with_columns(**changes)
