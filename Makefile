@@ -47,13 +47,13 @@ run: $(RUN)  ## set up, train on a demo portfolio if there is no model, serve th
 	@python run.py --api-port $(API_PORT) --ui-port $(UI_PORT) --portfolio "$(PORTFOLIO)"
 
 test: $(DEV)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
-	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q $(TESTS) $(ARGS)
+	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q $(TESTS) $(ARGS)
 
 proofs: $(DEV)  ## run the tests that `make test` leaves out: kills, restarts and jobs at the desk, 20 seconds or more each
-	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q -m heavy $(TESTS) $(ARGS)
+	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q -m heavy $(TESTS) $(ARGS)
 
 cover: $(DEV)  ## run the tests and say which lines they do not reach; fails below the floor in pyproject.toml
-	@python -m pytest -n logical --maxprocesses 4 --dist loadgroup -q --cov --cov-report=term:skip-covered $(TESTS) $(ARGS)
+	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term:skip-covered $(TESTS) $(ARGS)
 
 torture: $(DEV)  ## attack served processes, two hours or more; writes RELIABILITY.md (ARGS="disk --scale 0.1" for a part)
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model

@@ -44,11 +44,23 @@ def refuse_network(event: str, arguments: tuple) -> None:
 sys.addaudithook(refuse_network)
 
 
+# What takes longest is begun first, so that no core is left alone with it at the end.
+LONGEST = [
+    *("train", "ui_signed_in", "ui_browser", "stores", "ui_attack", "portfolio", "validation", "extension"),
+    *("lookups", "service", "connection", "reader", "ui_proxy", "import", "registry", "life", "access"),
+    *("purpose", "counterfactual", "client", "ui_language", "language"),
+]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Use one process more than there are cores: while one waits for a server, another computes."""
+    return min((os.cpu_count() or 1) + 1, 5)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one worker, so that what its fixtures start is not started in each."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Put the longest files first; the tests of a file stay together, which share what it starts."""
+    place = {f"test_{name}": at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.hookimpl(wrapper=True)

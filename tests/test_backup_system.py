@@ -10,7 +10,7 @@ import pytest
 from tests.support import small
 from tests.support.running import ROOT, TAG, environment, put_in_store, running, wait_until
 
-pytestmark = [pytest.mark.served, pytest.mark.xdist_group("served")]
+pytestmark = pytest.mark.served
 
 
 def backup(home: Path, *words: str | Path, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,6 @@ from tests.support import small
 from training import mlflow_store, registry, runs, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-pytestmark = pytest.mark.xdist_group("import")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
-from monitoring import attachment
 from monitoring.errors import InputError
 from monitoring.judgement import Finding, Judgement, MovedInput
 from monitoring.operations import Operations, alarms
@@ -309,6 +308,8 @@ def test_quiet_shows_nothing(tmp_path: Path, monitor: Monitor) -> None:
 
 def test_evidently_is_asked_with_its_own_defaults() -> None:
     before, now = population(2_000, seed=1), population(2_000, seed=2, AMT_CREDIT=pl.col("AMT_CREDIT") * 3)
+    from monitoring import attachment  # brings evidently, which takes seconds to import
+
     found = attachment.run(before, now, ["ext_mean", "AMT_CREDIT", "NAME_CONTRACT_TYPE", "empty"])
     assert found is not None
     assert (found.compared, found.flagged, found.is_drift) == (3, ("AMT_CREDIT",), False)

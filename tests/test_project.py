@@ -187,11 +187,13 @@ def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
             "record",
         ),
     }
+    options = {"LogFolder": "LOG", "AnchorsFolder": "LOG_ANCHORS", "KeyFile": "KEY_FILE"}
     readers: dict[str, set[str]] = {name: set() for name in settings.DECLARED}
     for module, tree in MODULES.items():
-        for source, name in used(tree):
-            if source == "scoring.settings" and f"{settings.PREFIX}{name}" in settings.DECLARED:
-                readers[f"{settings.PREFIX}{name}"].add(rooms[room(module)])
+        for source, name in used(tree) if module != "scoring.options" else ():
+            read = options.get(name, "") if source == "scoring.options" else name
+            if source in ("scoring.settings", "scoring.options") and settings.PREFIX + read in readers:
+                readers[settings.PREFIX + read].add(rooms[room(module)])
     assert readers == {name: set(setting.readers) for name, setting in settings.DECLARED.items()}
 
 

@@ -5,6 +5,7 @@ import io
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import httpx
 import polars as pl
@@ -176,7 +177,8 @@ def test_a_preview_under_a_key_is_not_the_decision_under_it(counting):
 
 def test_a_record_from_before_was_a_decision_and_an_unknown_purpose_is_set_aside(tmp_path):
     log = InferenceLog(tmp_path / "log", "w1", b"k" * 32, "m")
-    log.record([Entry("e1", 1, "r", 0.1, 0.09, "refused", {"x": 1.0}, purpose="lottery")], NOON)  # type: ignore[arg-type]
+    lottery = cast(Any, "lottery")
+    log.record([Entry("e1", 1, "r", 0.1, 0.09, "refused", {"x": 1.0}, purpose=lottery)], NOON)
     log.record([Entry("e2", 1, "r", 0.1, 0.09, "refused", {"x": 1.0})], NOON)
     log.close()
     found = read(tmp_path / "log")

@@ -20,7 +20,6 @@ from tests.support import small
 from training import mlflow_store, registry, runs, tracking, worth
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
-pytestmark = pytest.mark.xdist_group("import")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.support import small
 from tests.support.running import put_in_store, running, wait_until, workers
 from tests.torture import scorers
 
-pytestmark = pytest.mark.served
+pytestmark = [pytest.mark.served, pytest.mark.heavy]
 THRESHOLDS = {"credit_scoring:one": 0.35, "credit_scoring:two": 0.3501, "credit_scoring:three": 0.3502}
 SWAPS = 2  # `make torture` makes a hundred
 

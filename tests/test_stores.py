@@ -19,8 +19,6 @@ from tests.support.running import free_port
 from tests.support.tracking_server import tracked
 from training import mlflow_store, registry, runs
 
-pytestmark = pytest.mark.xdist_group("training")
-
 
 @pytest.fixture(scope="module")
 def portfolio(tmp_path_factory):

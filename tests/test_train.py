@@ -32,7 +32,6 @@ from training.lineage import data_sha256
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-pytestmark = pytest.mark.xdist_group("training")
 
 
 @pytest.fixture(scope="module")

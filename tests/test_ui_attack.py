@@ -11,7 +11,7 @@ from tests.support.stand_in import serving
 from tests.torture import page as attack
 
 OPENING = ("textbox", "json")  # the number of a client, and edits
-pytestmark = [pytest.mark.served, pytest.mark.xdist_group("ui")]
+pytestmark = pytest.mark.served
 
 
 @pytest.fixture(scope="module")

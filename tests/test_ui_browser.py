@@ -19,7 +19,7 @@ from tests.support.browser import upload
 from tests.support.stand_in import serving
 
 ROOT = Path(__file__).parent.parent
-pytestmark = [pytest.mark.browser, pytest.mark.served, pytest.mark.xdist_group("ui")]
+pytestmark = [pytest.mark.browser, pytest.mark.served]
 
 OPEN = {"en": "Open", "fr": "Ouvrir"}
 AGAIN = {"en": "Score again", "fr": "Recalculer"}

@@ -242,7 +242,6 @@ def test_a_count_bends_its_words() -> None:
 
 @pytest.mark.browser
 @pytest.mark.served
-@pytest.mark.xdist_group("ui")
 def test_the_served_page_shows_a_third_language_and_no_english(
     chromium, third_folder: Path, stand_in: StandIn, portfolio: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from tests.torture import page as attack
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = [
     pytest.mark.served,
-    pytest.mark.xdist_group("ui"),
     pytest.mark.skipif(NGINX is None, reason="no nginx: Debian's package nginx-light has it"),
 ]
 

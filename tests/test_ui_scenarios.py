@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.served,
     pytest.mark.heavy,
-    pytest.mark.xdist_group("ui"),
 ]
 W = {
     "open": {"en": "Open", "fr": "Ouvrir"},

@@ -14,7 +14,7 @@ from tests.support.stand_in import EVENT, serving
 from tests.torture import page as attack
 from ui import accounts, login
 
-pytestmark = [pytest.mark.served, pytest.mark.xdist_group("ui")]
+pytestmark = pytest.mark.served
 WORD = "correct horse battery"
 NAMES = {"cleo": "officer", "bob": "supervisor", "tess": "tester"}
 EN = {"user": "User name", "word": "Password", "in": "Sign in", "out": "Sign out"}

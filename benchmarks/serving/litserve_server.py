@@ -17,7 +17,8 @@ class Scoring(litserve.LitAPI):
         """Load the model in the worker."""
         self.batches = batches()
 
-    def decode_request(self, request):  # type: ignore[no-untyped-def]  # LitServe takes an annotation for a query parameter
+    # LitServe takes an annotation for a query parameter.
+    def decode_request(self, request):  # type: ignore[no-untyped-def]
         """Check the request; LitServe has parsed its JSON."""
         return job(json.dumps(request).encode())
 

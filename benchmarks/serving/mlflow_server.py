@@ -19,7 +19,12 @@ class Scoring(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]  # loade
         """Load the model when mlflow starts."""
         self.usual = Usual(Path(os.environ["BENCH_MODEL"]), Path(os.environ["BENCH_LOG"]) / "decisions.jsonl")
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[dict[str, Any]]:  # noqa: ARG002
+    def predict(  # MLflow calls it with all three
+        self,
+        context: Any,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: Any = None,  # noqa: ARG002
+    ) -> list[dict[str, Any]]:
         """Decide each row."""
         decisions: list[dict[str, Any]] = self.usual.score(model_input.to_dict(orient="records"))
         return decisions

@@ -49,7 +49,8 @@ def clock(run: Run) -> None:
         return
     given: dict[str, Any] = {}
     asked, errors = pool(home, 200), 0
-    with served(home, TZ="Europe/Paris", **shim.environment()) as server:  # type: ignore[arg-type]  # names of variables
+    variables: dict[str, Any] = {"TZ": "Europe/Paris"} | shim.environment()
+    with served(home, **variables) as server:
         for number, (name, begin) in enumerate(MOMENTS):
             shim.shift_clock(round((begin - datetime.now(UTC)).total_seconds()))
             tally = asyncio.run(traffic.paced(server.port, asked, 15, REQUESTS / 15, keeps_ids=True))
