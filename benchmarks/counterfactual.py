@@ -119,7 +119,10 @@ def main(
     ]
     turned = np.array([answer.outcome == "found" for answer in answers])
     could = np.array([can_be_turned(rater, application, random) for application in applications]) | turned
-    said = command("counterfactual", path, made_by, scorer="DIR", applicants=applicants) + " --keep"
+    beside_it = {} if peer is None else {"dice": "PYTHON", "peers": peers}
+    said = (
+        command("counterfactual", path, made_by, scorer="DIR", applicants=applicants, **beside_it) + " --keep"
+    )
 
     def keep(name: str, figure: float, unit: str, target: float | None = None, least: bool = True) -> None:
         met = None if target is None else figure >= target if least else figure <= target

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -167,6 +168,19 @@ def test_no_advice_leads_over_a_higher_risk_however_many_levers_it_takes(scorer,
                 assert max(risks) == risks[0] and risks[-1] < threshold
                 numbers.add(len(way.levers))
     assert numbers >= {1, 2}
+
+
+def test_a_way_of_five_levers_that_lies_between_far_steps_is_found(scorer):
+    levers = [POLICY[name] for name in ("amount", "down_payment", "longer", "income", "debts")]
+    least, most = np.array([9, 9, 3, 3, 3]), np.array([11, 11, 5, 5, 4])
+
+    def rate(moved, steps):
+        whole = np.zeros((len(steps), len(levers)))
+        whole[:, [levers.index(lever) for lever in moved]] = steps
+        return np.where(((least <= whole) & (whole <= most)).all(axis=1), 0.2, 0.6)
+
+    (way,) = Advisor(scorer, "m")._search(SimpleNamespace(rate=rate), levers)
+    assert way.levers == tuple(levers) and way.steps == tuple(least)
 
 
 def test_a_lattice_says_what_a_decision_says_to_the_bit(scorer, found):

@@ -26,7 +26,8 @@ from scoring.evidence.card import lay_out
 from scoring.evidence.description import correlations, describe, gaps_by_table, missing_by_table
 from scoring.evidence.paired import FoldScores
 from scoring.evidence.stability import resemblance, slices, spread
-from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, substitute
+from scoring.evidence.verification import LIME_ROWS, agreement, compare_reasons, outside, substitute
+from scoring.explanation import explain
 from scoring.metrics import Measured
 from scoring.scorer.calibration import Affine, Beta
 from scoring.scorer.model import probability
@@ -230,6 +231,24 @@ def test_lime_agrees_with_contributions_on_a_model_that_is_linear(made):
     assert found.rank_correlation.low <= found.rank_correlation.value <= found.rank_correlation.high <= 1
     assert found.shared == Measured(1.0, 1.0, 1.0)
     assert agreement(linear, narrow[:3]) is None
+
+
+def test_shap_says_what_explain_says_of_features_and_of_groups(made):
+    learned, table = made
+    found = outside(learned, table[:50])
+    assert found.applications == 50
+    assert found.features < 1e-12 and found.groups < 1e-12
+    assert found.points < 1 and found.first == 1.0
+    assert outside(learned, table[:0]) is None
+
+
+def test_shap_finds_what_is_told_of_a_group_but_is_not_so(made, monkeypatch):
+    learned, table = made
+    said = explain(learned, table[:5])
+    said[0]["groups"][0]["contribution"] += 0.5
+    monkeypatch.setattr("scoring.evidence.verification.explain", lambda *_: said)
+    found = outside(learned, table[:5])
+    assert found.groups == pytest.approx(0.5) and found.features < 1e-12
 
 
 def test_a_description_has_no_figure_of_few_people():

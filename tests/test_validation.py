@@ -110,6 +110,7 @@ def evidence():
         later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
                     stability.slices(y, p, thresholds, p, 2)),
         spread=stability.Spread((0.77, 0.78), (500.0, 510.0), 0.7, 0.97, 0.01),
+        outside=verification.outside(learned, table),
         agreement=verification.Agreement(20, *[Measured(0.8, 0.7, 0.9)] * 3),
         verified=verification.substitute(learned, table),
         reviewed=reviews.review(learned, table, y, p, thresholds),

@@ -123,6 +123,7 @@ class Evidence:
     hidden: list[str]
     later: Later | None
     spread: stability.Spread
+    outside: verification.Outside | None
     agreement: verification.Agreement | None
     verified: verification.Verified | None
     stable: verification.Stable | None
@@ -276,6 +277,7 @@ def gather(
         hidden=[name for name, one in audits.items() if one is None],
         later=later,
         spread=stability.spread(bench.y, evaluations, share),
+        outside=verification.outside(scorer, sample),
         agreement=verification.agreement(scorer, sample, size.seed),
         verified=verification.substitute(scorer, sample),
         # What the refits did not learn from; of the later applications the model in force did not either.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil, log10
 from typing import Any, Protocol
 
 from scoring import language
 from scoring.language import MINUS
 from validation.words import WORDS
+
+SMALLEST = 1e-300
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Interval(Protocol):
@@ -57,6 +61,11 @@ class Language:
     def number(self, value: float, digits: int = 3, is_signed: bool = False) -> str:
         """Write a number with so many decimals."""
         return language.number(value, self.code, digits, is_signed=is_signed, minus=MINUS)
+
+    def tiny(self, value: float) -> str:
+        """Write the power of ten that a small value does not exceed."""
+        power = ceil(log10(max(value, SMALLEST)))
+        return f"10{str(power).translate(RAISED)}"
 
     def count(self, value: int) -> str:
         """Write a whole number."""

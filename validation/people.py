@@ -21,6 +21,13 @@ def reasons(evidence: Evidence, language: Language) -> Section:
     """Show whether the reasons hold."""
     e, say, share = evidence, language.say, language.share
     lines = []
+    if e.outside is not None:
+        o = e.outside
+        apart = {n: language.tiny(v) for n, v in (("features", o.features), ("groups", o.groups))}
+        points, first = language.number(o.points, 2), share(o.first, 0)
+        lines.append(
+            say("reason:shap", n=language.count(o.applications), points=points, first=first, **apart)
+        )
     if e.agreement is None:
         lines.append(say("reason:lime:none"))
     else:

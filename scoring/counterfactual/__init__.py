@@ -1,16 +1,18 @@
 """What would turn a refusal: the smallest changes within policy, each decided again as /score decides.
 
 Nothing is drawn at random and no clock ends the search, so the same application is told the same each time.
-Steps of one lever and of any two are tried out all; of three and more only where these find nothing.
+Steps of one lever and of any two are tried out all; of three and more only where these find nothing, first
+far apart, then closer together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.counterfactual.policy import FACTS, POLICY, Lever
 from scoring.counterfactual.variations import Rater, Steps, Variations
@@ -25,8 +27,9 @@ __all__ = ["FACTS", "POLICY", "Advisor", "Lever", "straight"]
 Outcome = Literal["granted", "found", "none", "nothing"]
 
 MOST = 3  # alternatives: more are not read
-TRIED = 200  # points of a lattice whose way is looked at, the nearest first
-COARSE = {3: 4, 4: 6, 5: 8}  # levers together -> steps at a time
+TRIED = 200  # granted points of a lattice that are looked at, the nearest first
+LOOKED = 40  # of these, where steps lie so far apart that the way has to be rated step by step
+COARSE = ((3, 4), (4, 6), (5, 8), (4, 3), (5, 3))  # rounds: levers together, steps at a time
 
 OUTCOMES = texts(
     "counterfactual",
@@ -48,6 +51,12 @@ class Way(NamedTuple):
     steps: tuple[int, ...]
     size: float
 
+    @classmethod
+    def of(cls, levers: tuple[Lever, ...], steps: Sequence[int] | Steps) -> Way:
+        """Return the way of so many steps of each lever."""
+        size = sum(step / lever.steps for step, lever in zip(steps, levers, strict=True))
+        return cls(levers, tuple(int(step) for step in steps), float(size))
+
 
 class Lattice(NamedTuple):
     """All steps of some levers together: points of shape (n_points, n_levers), and how many on each axis."""
@@ -63,11 +72,15 @@ class Lattice(NamedTuple):
         steps = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(levers))
         return cls(levers, steps, tuple(len(axis) for axis in axes))
 
-    def among(self, levers: Sequence[Lever]) -> Steps:
-        """Return its steps among those of more levers, which stay where they are."""
-        steps = np.zeros((len(self.steps), len(levers)), dtype=np.intp)
-        steps[:, [levers.index(lever) for lever in self.levers]] = self.steps
-        return steps
+    def fair(self, risks: Vector, holds: NDArray[np.bool_]) -> Iterator[Steps]:
+        """Give the steps of points that hold and to which the way over the lattice is fair, by size."""
+        places = np.indices(self.shape).reshape(len(self.levers), -1)
+        holds = holds & (places > 0).all(axis=0)
+        sizes = (self.steps / [lever.steps for lever in self.levers]).sum(axis=1)
+        order = np.flatnonzero(holds)[np.argsort(sizes[holds], kind="stable")]
+        for point in order[:TRIED]:
+            if _is_fair(risks.reshape(self.shape)[tuple(straight(places[:, point]).T)]):
+                yield self.steps[point]
 
 
 class Advisor:
@@ -128,50 +141,59 @@ class Advisor:
 
     def _search(self, here: Variations, levers: Sequence[Lever]) -> list[Way]:
         """Return the nearest way of each kind, the nearest first; more levers add nothing to fewer."""
-        found = self._all(here, levers, (1, 2), 1)
-        for many, at_a_time in COARSE.items():
-            found = found or self._all(here, levers, (many,), at_a_time)
+        found = self._all(here, levers)
+        for many, at_a_time in COARSE:
+            found = found or self._apart(here, levers, many, at_a_time)
         chosen: list[Way] = []
         for way in sorted(found, key=lambda way: (way.size, len(way.levers))):
             if not any(set(other.levers) < set(way.levers) for other in chosen):
                 chosen.append(way)
         return chosen[:MOST]
 
-    def _all(
-        self, here: Variations, levers: Sequence[Lever], numbers: Sequence[int], at_a_time: int
-    ) -> list[Way]:
-        """Return the nearest way of each kind of so many levers; all their points are rated together."""
-        lattices = [Lattice.of(kind, at_a_time) for many in numbers for kind in _kinds(levers, many)]
-        if not lattices:
-            return []
-        risks = here.rate(levers, np.concatenate([lattice.among(levers) for lattice in lattices]))
-        ends = np.cumsum([len(lattice.steps) for lattice in lattices])
-        ways = (
-            self._nearest(here, lattice, own, at_a_time)
-            for lattice, own in zip(lattices, np.split(risks, ends[:-1]), strict=True)
-        )
-        return [way for way in ways if way]
+    def _all(self, here: Variations, levers: Sequence[Lever]) -> list[Way]:
+        """Return the nearest way of each lever and of any two; every step of theirs is rated."""
+        lattices = [Lattice.of(kind, 1) for many in (1, 2) for kind in _kinds(levers, many)]
+        found = []
+        for lattice, risks in zip(lattices, self._rate(here, levers, lattices), strict=True):
+            granted = (risks < self.scorer.threshold).reshape(lattice.shape)
+            further = (np.minimum(np.arange(n) + 1, n - 1) for n in lattice.shape)
+            # A step further must be granted too: what holds at one point of a jagged model only is no advice.
+            holds = granted & granted[np.ix_(*further)]
+            best = next(lattice.fair(risks, holds.reshape(-1)), None)
+            if best is not None:
+                found.append(Way.of(lattice.levers, best))
+        return found
 
-    def _nearest(self, here: Variations, lattice: Lattice, risks: Vector, at_a_time: int) -> Way | None:
-        """Return the smallest change of a lattice that holds, and to which the way is fair."""
-        levers, steps, shape = lattice
-        granted = (risks < self.scorer.threshold).reshape(shape)
-        # A step further must be granted too: what holds at one point of a jagged model only is no advice.
-        places = np.indices(shape).reshape(len(levers), -1)
-        beyond = np.minimum(places + 1, np.array(shape)[:, None] - 1)
-        holds = granted.reshape(-1) & granted[tuple(beyond)] & (places > 0).all(axis=0)
-        sizes = (steps / [lever.steps for lever in levers]).sum(axis=1)
-        order = np.flatnonzero(holds)[np.argsort(sizes[holds], kind="stable")]
-        for place in order[:TRIED]:
-            if _is_fair(risks.reshape(shape)[tuple(straight(places[:, place]).T)]):
-                best = tuple(int(step) for step in steps[place])
-                if at_a_time > 1:
-                    best = self._nearer(here, levers, best)
-                    if not _is_fair(here.rate(levers, straight(best))):
-                        continue
-                size = sum(step / lever.steps for step, lever in zip(best, levers, strict=True))
-                return Way(levers, best, size)
-        return None
+    def _apart(self, here: Variations, levers: Sequence[Lever], many: int, at_a_time: int) -> list[Way]:
+        """Return a near way of each kind of so many levers; so many steps of theirs are rated at a time."""
+        lattices = [Lattice.of(kind, at_a_time) for kind in _kinds(levers, many)]
+        walked = [
+            Lattice(lattice.levers, _walk(lattice.levers, steps), ())
+            for lattice, risks in zip(lattices, self._rate(here, levers, lattices), strict=True)
+            for steps in islice(lattice.fair(risks, risks < self.scorer.threshold), LOOKED)
+        ]
+        found: dict[tuple[Lever, ...], Way] = {}
+        for (kind, steps, _), risks in zip(walked, self._rate(here, levers, walked), strict=True):
+            if kind not in found and self._is_advice(risks):
+                best = tuple(int(step) for step in steps[-1])
+                nearer = self._nearer(here, kind, best)
+                is_better = self._is_advice(here.rate(kind, _walk(kind, nearer)))
+                found[kind] = Way.of(kind, nearer if is_better else best)
+        return list(found.values())
+
+    def _rate(self, here: Variations, levers: Sequence[Lever], parts: Sequence[Lattice]) -> list[Vector]:
+        """Rate the steps of all parts together, among levers that stay where they are."""
+        if not parts:
+            return []
+        steps = np.zeros((sum(len(part.steps) for part in parts), len(levers)), dtype=np.intp)
+        ends = np.cumsum([len(part.steps) for part in parts])
+        for part, end in zip(parts, ends, strict=True):
+            steps[end - len(part.steps) : end, [levers.index(lever) for lever in part.levers]] = part.steps
+        return np.split(here.rate(levers, steps), ends[:-1])
+
+    def _is_advice(self, risks: Vector) -> bool:
+        """Say of a walk whether a step beyond its end is granted too, and the way to it fair."""
+        return bool(risks[0] < self.scorer.threshold) and _is_fair(risks[1:])
 
     def _nearer(self, here: Variations, levers: tuple[Lever, ...], best: tuple[int, ...]) -> tuple[int, ...]:
         """Take back steps of one lever after the other, as long as the decision holds."""
@@ -215,6 +237,12 @@ def _kinds(levers: Sequence[Lever], many: int) -> Iterator[tuple[Lever, ...]]:
         names = {lever.name for lever in kind}
         if not any(lever.against & names for lever in kind):
             yield kind
+
+
+def _walk(levers: Sequence[Lever], steps: Sequence[int] | Steps) -> Steps:
+    """Return the point a step further on each lever, as far as it goes, then the straight way to a point."""
+    further = np.minimum(np.asarray(steps) + 1, [lever.steps for lever in levers])
+    return np.asarray(np.vstack([further, straight(steps)]), dtype=np.intp)
 
 
 def straight(place: Sequence[int] | Steps) -> Steps:

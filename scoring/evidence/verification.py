@@ -8,17 +8,19 @@ from itertools import permutations
 
 import numpy as np
 import polars as pl
+import shap
+from lightgbm import Booster
 from lime.lime_tabular import LimeTabularExplainer
 
 from scoring import features as declared
 from scoring.explanation import NEVER, explain
 from scoring.metrics import Measured
 from scoring.scorer import Scorer
-from scoring.scorer.model import Matrix, Vector
+from scoring.scorer.model import Boosted, Matrix, Vector
 
 LIME_ROWS = 20  # applications that LIME explains, each by a model of its own
 LIME_SAMPLES = 2_000  # perturbations of each
-SAMPLE = 200  # refused applications whose reasons are verified
+SAMPLE = 200  # applications that shap explains too; refused ones whose reasons are verified
 REPLICATES = 1_000
 
 
@@ -44,6 +46,28 @@ class Agreement:
     rank_correlation: Measured
     same_sign: Measured
     shared: Measured
+
+
+@dataclass(frozen=True)
+class Outside:
+    """How far what `/explain` says of features and of groups lies from shap, which computes it by itself.
+
+    Attributes
+    ----------
+    applications : int
+    features, groups : float
+        Largest difference of a contribution, in log-odds: of a feature, of a group.
+    points : float
+        Largest distance of a group's whole points from its exact ones by shap.
+    first : float
+        Share of applications for which the weightiest group is the same.
+    """
+
+    applications: int
+    features: float
+    groups: float
+    points: float
+    first: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,42 @@ class Stable:
     shared: Measured
     same_first_between: Measured | None
     shared_between: Measured | None
+
+
+def outside(scorer: Scorer, features: pl.DataFrame) -> Outside | None:
+    """Explain some applications by shap too; None for a model without trees, which shap would not read.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    features : polars.DataFrame of shape (n_applications, n_features)
+        The first ``SAMPLE`` are explained.
+    """
+    function = scorer.model.function
+    if not isinstance(function, Boosted) or not len(features):
+        return None
+    features = features[:SAMPLE]
+    explainer = shap.TreeExplainer(Booster(model_str=function.text))
+    explainer.model.model_type = "internal"  # by shap's own algorithm: it would ask LightGBM
+    theirs, _ = scorer.calibration.apportion(
+        np.asarray(explainer.shap_values(scorer.encode(features), check_additivity=False), dtype=np.float64),
+        float(np.ravel(explainer.expected_value)[-1]),
+    )
+    said = explain(scorer, features)
+    ours = np.array([[part["contribution"] for part in one["contributions"]] for one in said])
+    told = np.array([[part["contribution"] for part in one["groups"]] for one in said])
+    whole = np.array([[part["points"] for part in one["groups"]] for one in said])
+    groups = [declared.FEATURE_BY_NAME[name].group for name in scorer.feature_names]
+    sums = np.column_stack(
+        [theirs[:, [group == one["group"] for group in groups]].sum(axis=1) for one in said[0]["groups"]]
+    )
+    return Outside(
+        len(said),
+        float(np.abs(ours - theirs).max()),
+        float(np.abs(told - sums).max()),
+        float(np.abs(whole + scorer.points.factor * sums).max()),
+        float((np.abs(told).argmax(axis=1) == np.abs(sums).argmax(axis=1)).mean()),
+    )
 
 
 def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreement | None:

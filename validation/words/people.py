@@ -57,6 +57,12 @@ WORDS = {
     "way:higher": "Risk higher at the end",
     "way:worst": "Greatest rise of a step",
     # reasons
+    "reason:shap": (
+        "shap, which computes contributions by itself, beside what /explain says of {n} applications: no "
+        "contribution of a feature differs by more than {features} in log-odds, none of a group by more "
+        "than {groups}; a group's whole points lie within {points} of a point of shap's exact ones, and "
+        "the weightiest group is the same for {first}."
+    ),
     "reason:lime": (
         "LIME against our contributions on {n} applications, by group of features: mean rank correlation "
         "{r}, same sign for {sign} of the four weightiest groups, {shared} of them named by both. LIME "
