@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from html import escape
 from importlib.resources import files
 
@@ -11,13 +12,16 @@ from monitoring.realised import WithInterval
 from monitoring.report import DRIFT, Report, evidently, headline, lines, named
 from monitoring.segments import Segment
 from monitoring.statistic import FLOOR
-from monitoring.windows import Window
+from monitoring.windows import LENGTHS, Window
 from monitoring.words import Said, say
 from scoring import language
 from scoring.language import ENGLISH, languages, name_of, percent
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-TREND = 30  # windows that are shown
+TREND, LATEST = 30, 7  # windows that are shown, and those that are not folded away
+FEWEST = 12  # windows that fill a picture
+WINDOW_HEADS = ("window", "verdict", "decisions", "refused", "evidence", "first")
+WORDS = frozenset({"part", "moved", "verdict", "first", "trend", "quarters"})  # columns of no numbers
 WIDTH, HEIGHT = 720, 90  # of the picture of windows, in units of its own
 SPARK = (120, 24)  # of that of a part
 
@@ -38,9 +42,8 @@ def page(report: Report, code: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
         f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
-        f"{_parts(report, code)}{_windows(report, code)}{_ended(report, code)}"
-        f"{_audited(report, code)}"
-        f"{_notes(report, code)}{_rule(code)}</main></body></html>\n"
+        f"{_windows(report, code)}{_parts(report, code)}{_ended(report, code)}{_audited(report, code)}"
+        f"{_unseen(report, code)}{_notes(report, code)}{_rule(code)}</main></body></html>\n"
     )
 
 
@@ -61,9 +64,31 @@ def _languages(code: str) -> str:
 
 def _verdict(report: Report, code: str) -> str:
     kind = "drift" if report.code == DRIFT else "calm" if report.code == 0 else "unknown"
-    said = "".join(f"<p>{escape(one(code))}</p>" for one in report.lead())
-    said += f"<p><code>{escape(report.again)}</code></p>" if report.again else ""
-    return f'<h1 class="{kind}">{escape(headline(report, code))}</h1>{said}'
+    said = _paragraphs(report.lead(), code)
+    done = f'<p class="next">{escape(report.next()(code))}</p>'
+    return f'<h1 class="{kind}">{escape(headline(report, code))}</h1>{_facts(report, code)}{done}{said}'
+
+
+def _paragraphs(said: Iterable[Said], code: str) -> str:
+    return "".join(f"<p>{escape(one(code))}</p>" for one in said)
+
+
+def _facts(report: Report, code: str) -> str:
+    """Return since when, the first cause, what it changed and what it costs, to be seen at once."""
+    found: list[tuple[str, str]] = []
+    if report.code == DRIFT and report.standing.since is not None:
+        found.append((say("since_fact", code), report.standing.since.isoformat()))
+    if report.code == DRIFT and report.causes and report.judgement and report.judgement.groups:
+        first = report.judgement.groups[0].origin
+        for cause in (one for one in report.causes if one.origin == first):
+            found.append((first, cause.said(code)))
+            if cause.rows:
+                changed = say("share_fact", code, n=cause.changed, rows=cause.rows)
+                found.append((say("changed_fact", code), changed))
+            if cause.cost is not None:
+                found.append((say("cost_fact", code), language.in_digits(cause.cost, code, 3)))
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in found)
+    return f"<dl>{cells}</dl>" if cells else ""
 
 
 def _origins(report: Report, code: str) -> str:
@@ -81,7 +106,7 @@ def _parts(report: Report, code: str) -> str:
         return ""
     of = report.windows.get(report.standing.window.length if report.standing.window else "", ())
     heads = ("part", "decisions", "refused", "expected", "ratio", "moved", "trend")
-    head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
+    head = _head(heads, code)
     rows = "".join(
         _part(part, [window.judgement for window in of[-TREND:]], code) for part in judgement.parts
     )
@@ -94,7 +119,7 @@ def _parts(report: Report, code: str) -> str:
 def _part(part: Segment, judgements: Sequence[Judgement], code: str) -> str:
     ratio = ""
     if part.ratio is not None and part.usual_ratio is not None:
-        ratio = _beside(code, *(language.in_digits(one, code, 3) for one in (part.ratio, part.usual_ratio)))
+        ratio = _beside(code, *(language.number(one, code, 2) for one in (part.ratio, part.usual_ratio)))
     cells = (
         part.name(code),
         language.number(part.rows, code),
@@ -109,7 +134,7 @@ def _part(part: Segment, judgements: Sequence[Judgement], code: str) -> str:
         for one in judgement.parts
         if (one.column, one.value) == (part.column, part.value)
     ]
-    body = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    body = _cells(cells, ("part", "decisions", "refused", "expected", "ratio", "moved"))
     kind = "drift" if part.is_drift else "calm"
     return f'<tr class="{kind}">{body}<td>{_line(shares, part.usual_refused, code)}</td></tr>'
 
@@ -143,20 +168,30 @@ def _windows(report: Report, code: str) -> str:
         if len(windows) < 2 or length not in ("day", "week"):
             continue
         shown = windows[-TREND:]
-        rows = "".join(_row(window, code) for window in reversed(shown))
-        heads = ("window", "decisions", "refused", "evidence", "verdict", "first")
-        head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
+        rows = [_row(window, code) for window in reversed(shown)]
+        head = _head(WINDOW_HEADS, code)
+        tables = [
+            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(some)}</tbody></table>"
+            for some in (rows[:LATEST], rows[LATEST:])
+        ]
+        older = ""
+        if len(rows) > LATEST:
+            words = escape(say("earlier", code, n=len(rows) - LATEST))
+            older = f"<details><summary>{words}</summary>{tables[1]}</details>"
         parts.append(
-            f"<h3>{escape(say(f'windows_{length}', code))}</h3>{_bars(shown, code)}"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+            f"<h3>{escape(say(f'windows_{length}', code))}</h3>{_bars(shown, code)}{tables[0]}{older}"
         )
     return f"<section><h2>{escape(say('windows', code))}</h2>{''.join(parts)}</section>" if parts else ""
 
 
 def _ended(report: Report, code: str) -> str:
-    found = report.realised
-    if found is None or not found.whole.known:
+    found, judgement = report.realised, report.judgement
+    said = _paragraphs(report.of_outcomes(), code) if judgement is not None and judgement.rows else ""
+    if not said:
         return ""
+    opened = f"<section><h2>{escape(say('outcomes', code))}</h2>{said}"
+    if found is None or not found.whole.known:
+        return f"{opened}</section>"
 
     def interval(one: WithInterval | None, write: Callable[[float], str]) -> str:
         if one is None:
@@ -167,7 +202,10 @@ def _ended(report: Report, code: str) -> str:
         return percent(value, code, 1)
 
     def digits(value: float) -> str:
-        return language.in_digits(value, code, 3)
+        return language.number(value, code, 3)
+
+    def whole(value: float) -> str:
+        return language.number(value, code)
 
     vintages = [
         (
@@ -177,7 +215,7 @@ def _ended(report: Report, code: str) -> str:
             interval(one.rate, share),
             "" if one.expected is None else share(one.expected),
             interval(one.auc, digits),
-            interval(one.cost, digits),
+            interval(one.cost, whole),
         )
         for one in found.vintages
     ]
@@ -186,7 +224,7 @@ def _ended(report: Report, code: str) -> str:
     ]
     heads = ("vintage", "decisions", "known", "defaulted", "expected", "auc", "cost")
     return (
-        f"<section><h2>{escape(say('vintages', code))}</h2>{_table(heads, vintages, code)}"
+        f"{opened}<h3>{escape(say('vintages', code))}</h3>{_table(heads, vintages, code)}"
         f"<h3>{escape(say('rolls', code))}</h3>{_table(('age', 'good', 'rolled'), rolls, code)}</section>"
     )
 
@@ -197,7 +235,7 @@ def _audited(report: Report, code: str) -> str:
     rows = []
     for group in report.audited:
         ratios = [group.ratio] if group.usual_ratio is None else [group.ratio, group.usual_ratio]
-        written = [language.in_digits(one, code, 3) for one in ratios]
+        written = [language.number(one, code, 2) for one in ratios]
         rows.append(
             (
                 group.name(code),
@@ -206,28 +244,51 @@ def _audited(report: Report, code: str) -> str:
                 _beside(code, *written) if len(written) > 1 else written[0],
                 percent(group.expected, code, 1),
                 "" if group.defaulted is None else percent(group.defaulted.value, code, 1),
-                " → ".join(language.in_digits(one, code, 3) for _, one in group.by_quarter[-4:]),
+                " → ".join(language.number(one, code, 2) for _, one in group.by_quarter[-4:]),
             )
         )
-    heads = ("part", "decisions", "granted", "ratio", "expected", "defaulted", "ratio")
+    heads = ("part", "decisions", "granted", "ratio", "expected", "defaulted", "quarters")
     return f"<section><h2>{escape(say('audited', code))}</h2>{_table(heads, rows, code)}</section>"
 
 
+def _unseen(report: Report, code: str) -> str:
+    said = _paragraphs(report.limits.said(), code) if report.limits is not None else ""
+    return f"<section><h2>{escape(say('unseen', code))}</h2>{said}</section>" if said else ""
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], code: str) -> str:
-    head = "".join(f"<th>{escape(say(f'column_{name}', code))}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    body = "".join(f"<tr>{_cells(row, heads)}</tr>" for row in rows)
+    return f"<table><thead><tr>{_head(heads, code)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _head(heads: Sequence[str], code: str) -> str:
+    words = (escape(say(f"column_{name}", code)) for name in heads)
+    return "".join(f"<th{_align(name)}>{word}</th>" for name, word in zip(heads, words, strict=True))
+
+
+def _cells(row: Sequence[str], heads: Sequence[str]) -> str:
+    return "".join(f"<td{_align(name)}>{escape(cell)}</td>" for name, cell in zip(heads, row, strict=True))
+
+
+def _align(head: str) -> str:
+    """Return how a column is set: words and dates to the left, numbers to the right."""
+    if head in ("window", "vintage", "verdict"):
+        return f' class="{"verdict" if head == "verdict" else "whole"}"'
+    return "" if head in WORDS else ' class="n"'
 
 
 def _row(window: Window, code: str) -> str:
     found = window.judgement
     share = percent(found.refused / found.rows, code, 1) if found.rows else ""
     verdict = Said(_word(window))(code)
-    label = named(window)(code) + ("" if window.is_closed else f" ({say('window_open', code)})")
+    span = window.start.isoformat()
+    if window.days != LENGTHS.get(window.length):  # type: ignore[call-overload]
+        span = f"{span} \u2013 {(window.end - timedelta(days=1)).isoformat()}"
+    label = span + ("" if window.is_closed else f" ({say('window_open', code)})")
     first = found.groups[0].origin if found.groups else ""
     evidence = percent(found.strongest / found.limit, code) if found.is_judged else ""
-    cells = (label, language.number(found.rows, code), share, evidence, verdict, first)
-    return f'<tr class="{_kind(window)}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    cells = (label, verdict, language.number(found.rows, code), share, evidence, first)
+    return f'<tr class="{_kind(window)}">{_cells(cells, WINDOW_HEADS)}</tr>'
 
 
 def _word(window: Window) -> str:
@@ -242,7 +303,7 @@ def _kind(window: Window) -> str:
 
 def _bars(windows: Sequence[Window], code: str) -> str:
     """Draw the strongest evidence of each window as a bar, what chance allows as a line."""
-    step, most = WIDTH / TREND, 3.0  # times what chance allows: beyond it a bar ends
+    step, most = WIDTH / max(len(windows), FEWEST), 3.0  # times what chance allows: beyond it a bar ends
     bars = []
     for number, window in enumerate(windows):
         found = window.judgement
@@ -254,10 +315,13 @@ def _bars(windows: Sequence[Window], code: str) -> str:
             f'width="{step - 4:.1f}" height="{height:.1f}"><title>{escape(label)}</title></rect>'
         )
     line = HEIGHT * (1 - 1 / most)
-    label = escape(say("column_evidence", code))
+    label = escape(say("bars_rule", code))
+    first, last = windows[0].start.isoformat(), windows[-1].start.isoformat()
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(bars)}'
+        f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{label}">{"".join(bars)}'
         f'<line x1="0" x2="{WIDTH}" y1="{line:.1f}" y2="{line:.1f}"/></svg>'
+        f"<figcaption>{first} → {last}. {label}</figcaption></figure>"
     )
 
 
@@ -266,8 +330,12 @@ def _notes(report: Report, code: str) -> str:
     if report.evidently is not None:
         said.insert(0, evidently(report.evidently)(code))
     items = "".join(f"<li>{escape(one)}</li>" for one in said)
+    words = escape(say("again", code))
+    again = f"<p>{words}<br><code>{escape(report.again)}</code></p>" if report.again else ""
     link = '<p><a href="evidently.html">Evidently</a></p>' if report.evidently is not None else ""
-    return f'<section class="notes"><ul>{items}</ul>{link}</section>' if items else ""
+    listed = f"<ul>{items}</ul>" if items else ""
+    body = f"{listed}{link}{again}"
+    return f'<section class="notes">{body}</section>' if body else ""
 
 
 def _rule(code: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from monitoring.operations import NOISE, SHIFT
+from monitoring.outcomes import matured
 from monitoring.words import Said
 from scoring.decision import COSTS, REFUSED, Costs
 
@@ -40,6 +41,7 @@ class Vintage:
     ----------
     start : date
     granted, known, defaults : int
+        An outcome is known when its turn has come: see `monitoring.outcomes.matured`.
     rate : WithInterval, optional
         Share of the known that defaulted (Wilson 1927).
     expected : float, optional
@@ -123,7 +125,7 @@ def realised(decided: pl.DataFrame, model: str, costs: Costs = COSTS) -> Realise
     """
     own = decided.filter(pl.col("model") == model).with_columns(
         day=pl.col("time").dt.date(),
-        is_known=pl.col("outcome") != "unknown",
+        is_known=pl.col("event_id").is_in(matured(decided, model)["event_id"].implode()),
         y=(pl.col("outcome") == "defaulted").cast(pl.Float64),
     )
     reviewed = own.filter(pl.col("review").is_in(["confirmed", "otherwise"]))

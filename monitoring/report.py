@@ -147,9 +147,30 @@ class Report:
             said.append(Said("too_few", {"rows": rows, "least": self.min_rows}))
         elif not judgement.is_drift:
             said.append(Said("nothing_moved", {"inputs": judgement.inputs, "name": judgement.strongest_name}))
-        return [*said, *judgement.alarms, *parted(judgement), *self._of_outcomes()]
+        return [*said, *judgement.alarms, *parted(judgement)]
 
-    def _of_outcomes(self) -> Iterator[Said]:
+    def next(self) -> Said:
+        """Return what is to be done first."""
+        judgement = self.judgement
+        if self.code == STALE:
+            return Said("next_stale")
+        if judgement is None or self.code == NOT_ENOUGH:
+            return Said("next_few")
+        if self.code == NO_DRIFT:
+            return Said("next_none")
+        if self.standing.is_drift:
+            if judgement.alarms:
+                return Said("next_alarm")
+            if judgement.groups:
+                first = judgement.groups[0]
+                kind = next((one.kind for one in self.causes if one.origin == first.origin), "unknown")
+                is_broken = kind not in ("mix", "unknown") or (kind == "unknown" and first.is_source)
+                return Said("next_source" if is_broken else "next_mix", {"origin": first.origin})
+            return Said("next_part")
+        return Said("next_retrain")
+
+    def of_outcomes(self) -> Iterator[Said]:
+        """Give what scores and outcomes say."""
         if self.estimates is not None:
             now, then = self.estimates
             values = {"share": now.default_rate, "figure": now.cost}
@@ -169,9 +190,17 @@ class Report:
             elif found.known:
                 yield Said("bet_open", {"figure": found.capital, "other": ALARM})
         yield from chain.from_iterable(group.said() for group in self.audited)
-        for part in (self.realised, self.proposal, self.limits):
+        for part in (self.realised, self.proposal):
             if part is not None:
                 yield from part.said()
+
+    def whole(self) -> list[Said]:
+        """Return the verdict's grounds, what outcomes say, and what cannot be seen."""
+        judgement = self.judgement
+        if judgement is None or not judgement.rows:
+            return self.lead()
+        blind = self.limits.said() if self.limits is not None else []
+        return [*self.lead(), *self.of_outcomes(), *blind]
 
 
 def parted(judgement: Judgement) -> list[Said]:
@@ -227,6 +256,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "version": JSON_VERSION,
         "verdict": Said(VERDICTS[report.code])().lower(),
         "exit_code": report.code,
+        "next": report.next()(),
         "since": report.standing.since.isoformat() if report.standing.since else None,
         "model": report.model,
         "purpose": report.purpose,
@@ -235,7 +265,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "last_decision": report.last.isoformat() if report.last else None,
         "reference_rows": report.reference.table.height,
         "cells": report.reference.bins.id,
-        "said": [one() for one in report.lead()],
+        "said": [one() for one in report.whole()],
         "origins": [
             {
                 "origin": group.origin,
@@ -311,7 +341,11 @@ def metrics(report: Report) -> str:
 
 def text(report: Report, code: str = ENGLISH) -> list[tuple[int, str]]:
     """Return the report as lines, each with its depth: 0 the verdict, 1 what it stands on, 2 details."""
-    said = [(0, headline(report, code)), *((1, one(code)) for one in report.lead())]
+    said = [
+        (0, headline(report, code)),
+        *((1, one(code)) for one in report.whole()),
+        (1, report.next()(code)),
+    ]
     for group in report.judgement.groups if report.judgement else ():
         first, *others = lines(group, report.causes)
         said.append((1, first(code)))

@@ -20,6 +20,7 @@ from scipy.special import gammaincc, pdtrc
 from monitoring.bins import UNSEEN, Bins, Codes, Counts
 
 Matrix = NDArray[np.float64]
+Measures = tuple[Matrix, Matrix, Matrix]
 
 FLOOR = 0.005  # of the distance: below, a change is real perhaps, but too small to matter
 FALSE_WINDOWS = 0.003  # share of windows of the same population in which anything at all is called moved
@@ -127,13 +128,9 @@ class Detector:
         self.counts = bins.count(self.codes) if counts is None else counts
         self.rows = int(bins.of(self.counts, 0).sum())
         self._expected = self.counts / self.rows
-        ends = np.append(bins.starts[1:], bins.cells) - 1
-        below = np.cumsum(self._expected) - np.repeat(
-            np.arange(len(ends)), np.diff(bins.starts, append=bins.cells)
-        )
-        self._spread = np.clip(below, 0.0, 1.0) * np.clip(1.0 - below, 0.0, 1.0)
-        self._weights = self._expected + np.append(self._expected[1:], 0.0)
-        self._weights[ends] = 0.0
+        self._ends = np.append(bins.starts[1:], bins.cells) - 1
+        self._before = np.repeat(np.arange(len(self._ends)), np.diff(bins.starts, append=bins.cells))
+        self._usual = self._measures(self._expected)
         self._is_ordered = np.array([axis.levels is None for axis in bins.axes] + [False] * len(bins.pairs))
         self._words = np.flatnonzero([axis.levels is not None for axis in bins.axes])
         self._is_new = np.zeros(bins.cells, dtype=bool)
@@ -188,8 +185,12 @@ class Detector:
             raise ValueError("a window without a row has no shares")
         chance = self.chance(rows)
         both = rows * self.rows / (rows + self.rows)
-        distances = self._distances(counts / rows, both)
-        evidence = chance.evidence(distances).max(axis=1)
+        shares = counts / rows
+        distances = self._distances(shares, both, self._usual)
+        # A reference that by chance has few rows of a cell would call the same as ever a surprise: whether
+        # it is chance is told by the shares of both together.
+        pooled = self._measures((counts + self.counts) / (rows + self.rows))
+        evidence = chance.evidence(self._distances(shares, both, pooled)).max(axis=1)
         effect = np.maximum((distances - chance.mean) / both, 0.0).max(axis=1)
         if len(self._words):
             evidence[self._words], effect[self._words] = np.maximum(
@@ -201,26 +202,41 @@ class Detector:
         """Say whether one input's counts, were all others as usual, make a window drift."""
         rows = int(counts.sum())
         chance, both = self.chance(rows), rows * self.rows / (rows + self.rows)
-        own = slice(self.bins.starts[place], self.bins.starts[place] + len(counts))
-        apart, least = counts / rows - self._expected[own], THIN / both
-        known = np.where(self._is_new[own], 0.0, apart)
-        form = (known**2 / np.maximum(self._expected[own], least)).sum()
-        moved = np.cumsum(apart) ** 2 / np.maximum(self._spread[own], least) * self._weights[own]
-        distances = both * np.array([form, moved.sum() if self._is_ordered[place] else 0.0])
-        alone = replace(chance, mean=chance.mean[place], variance=chance.variance[place])
-        effect = ((distances - alone.mean) / both).max()
-        return bool(effect >= FLOOR and alone.evidence(distances).max() > chance.limit)
+        start = self.bins.starts[place]
+        own = slice(start, start + len(counts))
+        apart, least, is_new = counts / rows - self._expected[own], THIN / both, self._is_new[own]
+        known, moved = np.where(is_new, 0.0, apart), np.cumsum(apart) ** 2
 
-    def _distances(self, shares: Matrix, rows: float) -> Matrix:
+        def distances(measures: Measures) -> Matrix:
+            expected, spread, weights = measures
+            form = (known**2 / np.maximum(expected, least)).sum()
+            shift = (moved / np.maximum(spread, least) * weights).sum()
+            return both * np.array([form, shift if self._is_ordered[place] else 0.0])
+
+        expected, spread, weights = (one[own] for one in self._usual)
+        together = (counts + self.counts[own]) / (rows + self.rows)
+        pooled = (together, *_spread(together, np.cumsum(together)))
+        alone = replace(chance, mean=chance.mean[place], variance=chance.variance[place])
+        effect = ((distances((expected, spread, weights)) - alone.mean) / both).max()
+        return bool(effect >= FLOOR and alone.evidence(distances(pooled)).max() > chance.limit)
+
+    def _measures(self, shares: Matrix) -> Measures:
+        """Return what distances are measured by: shares, spread of the cumulative ones, and their weights."""
+        spread, weights = _spread(shares, np.cumsum(shares) - self._before)
+        weights[self._ends] = 0.0
+        return shares, spread, weights
+
+    def _distances(self, shares: Matrix, rows: float, measures: Measures) -> Matrix:
         """Return both distances in units of chance, shape (n_names, 2)."""
         starts, least = self.bins.starts, THIN / rows
+        expected, spread, weights = measures
         apart = shares - self._expected
         # Levels that training never saw have a law of their own: see `_unseen`.
         known = np.where(self._is_new, 0.0, apart)
-        form = np.add.reduceat(known**2 / np.maximum(self._expected, least), starts)
+        form = np.add.reduceat(known**2 / np.maximum(expected, least), starts)
         # What is apart sums up to nothing over the cells of one input, so it begins anew with each.
-        moved = np.cumsum(apart) ** 2 / np.maximum(self._spread, least)
-        shift = np.add.reduceat(moved * self._weights, starts)
+        moved = np.cumsum(apart) ** 2 / np.maximum(spread, least)
+        shift = np.add.reduceat(moved * weights, starts)
         return rows * np.stack([form, np.where(self._is_ordered, shift, 0.0)], axis=-1)
 
     def _unseen(self, counts: Counts, rows: int) -> tuple[Matrix, Matrix]:
@@ -237,11 +253,18 @@ class Detector:
     def _drawn(self, m: int) -> Chance:
         rng = np.random.default_rng([self.seed, m])
         drawn = self.bins.count_each(self.codes, rng.integers(0, self.rows, (self.draws, m)))
-        found = np.array([self._distances(counts / m, m) for counts in drawn])
+        found = np.array([self._distances(counts / m, m, self._usual) for counts in drawn])
         # Draws that took part in a fit look more usual by it than they are: each half by the other's.
         fits = [_fitted(m, found[1 - half :: 2]) for half in (0, 1)]
         strongest = np.array([fits[half].evidence(one).max() for half in (0, 1) for one in found[half::2]])
         return replace(_fitted(m, found), limit=limit(strongest, FALSE_WINDOWS), strongest=strongest)
+
+
+def _spread(shares: Matrix, below: Matrix) -> tuple[Matrix, Matrix]:
+    """Return the variance of cumulative shares and what each is weighed by; nothing is behind the last."""
+    weights = shares + np.append(shares[1:], 0.0)
+    weights[-1] = 0.0
+    return np.clip(below, 0.0, 1.0) * np.clip(1.0 - below, 0.0, 1.0), weights
 
 
 def _fitted(rows: int, drawn: Matrix) -> Chance:

@@ -12,6 +12,7 @@ from scoring.language import ENGLISH, Text, texts
 NUMBERS = frozenset(
     {"low", "high", "factor", "figure", "other", "ratio", "usual_ratio"}
 )  # values that are written with their digits
+SPACES = dict.fromkeys(map(ord, "\u00a0\u202f"), " ")  # that languages put into numbers
 LARGE, DIGITS = 10_000, 9  # from so large a number on more of its digits are written
 TEXTS = texts(
     "monitor",
@@ -189,7 +190,29 @@ TEXTS = texts(
             "Evidently's defaults on the {compared} most important columns: {flagged} have drifted, verdict "
             "“{verdict}”."
         ),
+        # what is to be done
+        "next_source": "Next: have the source of {origin} mended, then decide anew what it changed.",
+        "next_mix": (
+            "Next: other applicants come, first by {origin}; look by outcomes whether the scores still hold "
+            "(--outcomes)."
+        ),
+        "next_alarm": "Next: look how decisions are taken, as the alarms say; it is not who applies.",
+        "next_part": "Next: look at the parts that are marked.",
+        "next_retrain": "Next: retrain, and compare by outcomes before anything is promoted.",
+        "next_none": "Next: nothing; the window after this one is judged when it closes.",
+        "next_few": "Next: wait for more decisions, or judge more days at once (--window).",
+        "next_stale": "Next: find out why no decision reaches the log.",
         # the page
+        "since_fact": "Since",
+        "changed_fact": "Decisions that would have been otherwise",
+        "cost_fact": "Lost good clients per 1,000, as expected",
+        "share_fact": "{n} of {rows}",
+        "outcomes": "Scores and outcomes",
+        "unseen": "What cannot be seen",
+        "again": "The command that makes this report again",
+        "earlier": "The {n} before",
+        "bars_rule": "Strongest evidence of each window; beyond the line it is more than chance allows.",
+        "column_quarters": "Ratio, latest quarters",
         "attachment": "Evidently's report with its defaults, whose verdict is its own. Ours:",
         "windows": "The windows before",
         "windows_day": "Days",
@@ -254,7 +277,7 @@ def _written(key: str, value: Any, code: str) -> str:
     if isinstance(value, Said):
         return value(code)
     if isinstance(value, str):
-        return value if value.isprintable() else repr(value)
+        return value if value.translate(SPACES).isprintable() else repr(value)
     if key in NUMBERS:
         return language.in_digits(value, code, 4 if abs(value) < LARGE else DIGITS)
     return language.percent(value, code, 1) if isinstance(value, float) else language.number(value, code)

@@ -390,6 +390,18 @@ def test_a_report_is_not_written_through_a_link(tmp_path: Path, monitor: Monitor
     assert result.exit_code == 2 and summary and not list(victim.iterdir())
 
 
+def test_the_page_says_at_once_since_when_why_and_what_to_do(tmp_path: Path, monitor: Monitor) -> None:
+    twice = population(600, seed=7, AMT_CREDIT=pl.col("AMT_CREDIT") * 2)
+    _, summary = monitor(days_of(tmp_path / "log", {2: population(600, seed=6), 1: twice}), "--watch")
+    assert summary["next"].startswith("Next: have the source of AMT_CREDIT mended")
+    pages = [(tmp_path / "out" / "latest" / file_name(code)).read_text() for code in languages()]
+    for page in pages:
+        top = page[: page.index("<section>")]
+        assert "its values are multiplied by" in top or "multipliées par" in top
+        assert f"<dd>{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}</dd>" in top
+        assert "<figure><svg" in page and "\\u202f" not in page, "a French space is a space"
+
+
 # Windows of time.
 
 

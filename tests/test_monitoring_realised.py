@@ -108,8 +108,16 @@ def test_vintages_hold_every_loan_and_their_intervals_the_truth() -> None:
     assert np.mean(expected) >= 0.6
     assert found.whole.cost.value == pytest.approx(10_000 * found.whole.rate.value)
     rolled = sum(one.defaults for one in found.rolls)
-    assert rolled == found.whole.defaults and found.rolls[0].good == 6_000
+    assert rolled == found.whole.defaults and found.rolls[0].good == found.whole.known == 6_000
     assert any("nobody knows" in one() for one in found.said())
+
+
+def test_a_vintage_in_which_only_defaults_can_be_known_yet_has_no_rate() -> None:
+    found = realised(until(ended(6_000, 4), date(2027, 6, 1)), TAG)
+    early = [one for one in found.vintages if one.start >= date(2026, 7, 1)]
+    assert len(early) > 3 and all(one.rate is None and one.cost is None for one in early)
+    assert found.whole.rate.low <= found.whole.expected <= found.whole.rate.high
+    assert found.rolls[0].good == found.whole.known
 
 
 def test_overrides_are_judged_by_how_they_ended() -> None:
