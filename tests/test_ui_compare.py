@@ -98,7 +98,7 @@ def test_what_the_service_does_not_compare_is_not_asked(page, server, query: str
 def test_without_a_client_or_with_an_unknown_one_the_tab_says_so(page) -> None:
     assert "Open a client first" in page().go({"at": "compare"})["comparison"]
     assert "No portfolio is at hand" in page().go({"at": "compare/7"})["comparison"]
-    assert place.read("compare/100001?fact=score").tab == place.COMPARE
+    assert place.read("compare/100001?fact=score").kind == place.COMPARE
 
 
 def test_a_verdict_leads_to_the_comparison_of_each_reason(page) -> None:

@@ -67,7 +67,7 @@ def test_an_address_that_is_none_is_the_start() -> None:
     for at in ("", "client/x", "client/1/2", "decision/../x", "decisions/1", "x"):
         assert place.read(at) == place.View()
     assert place.read("client/100001") == place.View("client", "100001")
-    assert place.read("decision/e-1").tab == place.DECISIONS
+    assert place.read("decision/e-1").kind == place.DECISION
 
 
 def test_a_decision_is_shown_as_decided_and_computed_again(page) -> None:

@@ -277,6 +277,22 @@ def test_tabs_are_walked_by_arrow_keys(at) -> None:
     assert page.evaluate("document.activeElement.textContent.trim()") == "Client"
 
 
+def test_an_answer_that_comes_late_takes_nobody_back(at, stand_in: StandIn) -> None:
+    page = at("en")
+    stand_in.delay_s = 0.5
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_role("tab", name="Decisions").click()
+    page.get_by_role("tab", name="Client").click()
+    page.locator("#fact-AMT_CREDIT").fill("2000000")
+    page.go_back()
+    page.locator(".worklist").wait_for()
+    page.wait_for_timeout(2_000)  # whatever is still on its way
+    assert page.url.endswith("/en/decisions") and page.locator(".worklist").is_visible()
+    stand_in.delay_s = 0.0
+    page.get_by_role("tab", name="Client").click()
+    assert page.locator("#fact-AMT_CREDIT").input_value() == "2000000"
+
+
 # Two people, two tabs
 
 

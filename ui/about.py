@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from scoring.language import day, joined, moment, number, percent
+from scoring.language import MINUS, day, joined, moment, number, percent
 from ui.rendering import render
 from ui.service import ServedModel
 from ui.words import TEXTS, of_service, say, word
@@ -104,7 +104,7 @@ def _themes(facts: Mapping[str, Any], lang: str) -> Iterator[Theme]:
 def _measure(name: str, value: float, lang: str) -> str:
     if name in SHARES:
         return percent(value, lang, 1)
-    return number(value, lang, 0 if name == "cost_per_1000" else 4)
+    return number(value, lang, 0 if name == "cost_per_1000" else 4, minus=MINUS)
 
 
 def _plain(value: object, lang: str) -> str:

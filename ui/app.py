@@ -47,7 +47,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
         opened = gr.State(None, time_to_live=KEEP_S)
         texts = gr.JSON(visible=False)
         top = plain(masthead(lang, house))
-        with gr.Tabs(selected=place.CLIENT) as tabs:
+        with gr.Tabs(selected=place.CLIENT):
             with gr.Tab(say("tab_client", lang), id=place.CLIENT) as client_tab:
                 client = _client_tab(handlers)
             with gr.Tab(say("tab_compare", lang), id=place.COMPARE) as compare_tab:
@@ -67,7 +67,6 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             "opened": opened,
             "masthead": top,
             "model": card,
-            "tabs": tabs,
         }
 
         def on(
@@ -94,7 +93,7 @@ def build(lang: str, service: Service, clients: Clients, house: House = NO_HOUSE
             client.score.click,
             handlers.score,
             [opened, texts],
-            ("message", "result", "ways", "opened"),
+            ("message", "masthead", "result", "ways", "opened"),
             "(opened) => [opened, window.applicationTexts()]",
             "scoredAgain",
         )

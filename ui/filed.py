@@ -18,12 +18,13 @@ MOST_SHOWN = 200  # rows of each kind on the page; the file that comes back has 
 
 @dataclass(frozen=True)
 class FiledRow:
-    """A row of the table: its place from 1, its client, what was decided or what is wrong."""
+    """A row of the table: its place from 1, its client, what was decided (and its code) or what is wrong."""
 
     place: str
     client: str
     is_client: bool
     cells: tuple[str, ...]
+    decision: str = ""
 
 
 def progress(done: int, total: int, lang: str) -> str:
@@ -66,4 +67,5 @@ def _row(row: dict[str, Any], lang: str) -> FiledRow:
     if row["decision"]:
         shares = percent(row["probability_of_default"], lang, 1), number(row["score"], lang)
         cells = (row["decision_in_words"], *shares, row["history_in_words"])
-    return FiledRow(number(row["_place"], lang), client, client.isdecimal(), cells)
+    place = number(row["_place"], lang)
+    return FiledRow(place, client, client.isdecimal(), cells, row["decision"] or "")

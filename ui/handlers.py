@@ -42,7 +42,7 @@ Updates = dict[str, Any]
 MOST_DIGITS = len(str(INT64_MAX))
 OPENED = ("message", "masthead", "heading", "form", "last", "result", "ways", "opened", "number")
 """Parts that change when an application is opened."""
-WENT = (*OPENED, "tabs", "comparison", "list", "record")
+WENT = (*OPENED, "comparison", "list", "record")
 """Parts that change when an address is followed."""
 EXAMPLE_NAMES = tuple(f"example_{place}" for place in range(EXAMPLES))
 
@@ -146,16 +146,15 @@ class Handlers:
     def state(self) -> Updates:
         """Show whether the service answers now, and which model decides."""
         try:
-            model = about.short(self.service.model(), self.lang)
+            self.service.model()
         except ServiceError:
             return {"masthead": masthead(self.lang, self.house, "not_connected", person=self.person)}
-        return {"masthead": masthead(self.lang, self.house, "connected", model, self.person)}
+        return {"masthead": self._masthead("connected")}
 
     def go(self, asked: dict[str, str] | None) -> Updates:
         """Show what an address says: ``at`` is the address, all else edits of the application there."""
         edits = dict(asked or {})
         found = place.read(edits.pop("at", ""))
-        updates: Updates = {"tabs": gr.Tabs(selected=found.tab)}
         if found.kind in (place.CLIENT, place.NEW):
             empty = {
                 "heading": "",
@@ -165,14 +164,14 @@ class Handlers:
                 "form": "",
             }
             opened = self.open_new(edits) if found.kind == place.NEW else self.open(found.key, edits)
-            return updates | ({} if "form" in opened else empty) | opened
+            return ({} if "form" in opened else empty) | opened
         if found.kind == place.COMPARE:
-            return updates | self.compare(found.key, found.query, edits)
+            return self.compare(found.key, found.query, edits)
         if found.kind == place.DECISION:
-            return updates | self.show_decision(found.key)
+            return self.show_decision(found.key)
         if found.kind == place.DECISIONS:
-            return updates | self.list_decisions(found.query)
-        return updates
+            return self.list_decisions(found.query)
+        return {"message": gr.skip()}  # Gradio takes no answer without a part
 
     def compare(self, key: str, query: Mapping[str, str], edits: Mapping[str, str]) -> Updates:
         """Show where a client stands among others, with the edits that the browser keeps."""
@@ -270,14 +269,12 @@ class Handlers:
         except ServiceError as error:
             return {"message": self.failure(error)}
         compared = result.EditComparison(opened.first, edits) if opened.first and edits else None
+        updates = {"message": "", "ways": "", "result": result.card(answer, model, self.wording, compared)}
         if opened.first is None and not edits:
             opened = replace(opened, first=answer)
-        return {
-            "message": "",
-            "ways": "",
-            "result": result.card(answer, model, self.wording, compared),
-            "opened": opened,
-        }
+        elif opened.first is not None and opened.first.model != answer.model:
+            updates["masthead"] = self._masthead("connected")
+        return {**updates, "opened": opened}
 
     def decide(self, opened: OpenApplication | None, texts: dict[str, str] | None) -> Updates:
         """Record a decision on the application as the form has it."""
@@ -401,12 +398,9 @@ class Handlers:
             shown = result.card(first, self.service.model(first.model), self.wording)
         except ServiceError as error:
             text, state = self.failure(error), "not_connected" if error.kind == "down" else state
-        model = self.service.known
         return {
             "message": text,
-            "masthead": masthead(
-                self.lang, self.house, state, about.short(model, self.lang) if model else "", self.person
-            ),
+            "masthead": self._masthead(state),
             "heading": heading(application, self.lang),
             "form": form.html(application, self.wording, self._typed(application, edits or {})),
             "last": self._on_record(on_record, first) if on_record else "",
@@ -415,6 +409,12 @@ class Handlers:
             "opened": OpenApplication(application, first),
             "number": str(application[KEY] or ""),
         }
+
+    def _masthead(self, state: str) -> str:
+        """Return the top of the page with the model that answered last."""
+        model = self.service.known
+        named = about.short(model, self.lang) if model else ""
+        return masthead(self.lang, self.house, state, named, self.person)
 
     def _on_record(self, found: Callable[[], RecordedDecision | None], answer: Explanation | None) -> str:
         """Show what was decided last on a client, or that nobody can say."""

@@ -8,6 +8,8 @@ let scored = "{}"; // the edits that the result was scored with
 let asked = "{}"; // those that a result is awaited for
 let isThere = false; // Gradio selects a tab before the address is followed
 let isLeaving = false; // by a link of the page itself, which loses nothing
+let going = null; // the address that the server was asked for, until it has answered
+let since = 0; // when
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -17,12 +19,21 @@ const here = () => decodeURI(location.pathname).slice(BASE.length) + location.se
 const shown = () => one("[data-place]")?.dataset.place ?? "";
 const tabOf = (at) => ({ new: "client", decision: "decisions" })[at.split(/[/?]/)[0]] ?? (at.split(/[/?]/)[0] || "client");
 
+const LONGEST_MS = 20_000; // a question that is older has no answer
+
+// One address at a time: Gradio drops what is pressed meanwhile, so the last address is asked for on arrival.
+function follow() {
+  if (going === null || performance.now() - since > LONGEST_MS) one("#go").click();
+}
 window.go = (at) => {
   if (at !== here()) history.pushState(null, "", BASE + at);
-  one("#go").click();
+  follow();
 };
 // Who compares does so with the edits of the client.
-window.asked = () => [{ at: here(), ...edited(here().split("?")[0].replace(/^compare\/(new$)?/, (_, fresh) => fresh ?? "client/")) }];
+window.asked = () => {
+  [going, since] = [here(), performance.now()];
+  return [{ at: here(), ...edited(here().split("?")[0].replace(/^compare\/(new$)?/, (_, fresh) => fresh ?? "client/")) }];
+};
 window.opening = (number) => [number, edited(`client/${number.replace(/\D/g, "")}`)];
 window.renewing = () => [edited("new")];
 
@@ -34,21 +45,34 @@ window.opened = () => {
   standing();
   focus(one(".verdict"));
 };
+// Says whether this is where the address leads by now; if not, it is asked for.
 window.arrived = () => {
   if (isAnothers()) return location.reload();
+  const isLate = going !== null && going !== here();
+  going = null;
   scored = "{}";
   isThere = true;
+  if (isLate) {
+    follow();
+    return false;
+  }
+  select(tabOf(here()));
   if (!here() && shown() && one("#application")) history.replaceState(null, "", BASE + shown());
   standing();
   all(".record a[data-step]").forEach(step);
+  return true;
 };
+function select(tab) {
+  const found = one(`[role="tab"][data-tab-id="${tab}"]`);
+  if (found?.getAttribute("aria-selected") === "false") found.click();
+}
 window.tabbed = (tab) => {
   if (!isThere || tabOf(here()) === tab) return;
   if (tab === "decisions") return window.go("decisions");
   if (tab === "compare") return window.go(shown() ? `compare/${shown().replace("client/", "")}` : tab);
   history.pushState(null, "", BASE + (tab === "client" ? shown() : tab));
 };
-addEventListener("popstate", () => one("#go").click());
+addEventListener("popstate", follow);
 addEventListener("pageshow", (event) => event.persisted && location.reload()); // what a browser kept may be another's
 
 function focus(found) {
@@ -130,7 +154,7 @@ window.scoredAgain = () => {
     const control = one(fault.getAttribute("href"));
     if (!control) continue;
     const said = one(".fault", control.closest(".field"));
-    said.textContent = fault.dataset.said || fault.textContent;
+    said.textContent = fault.textContent;
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-describedby", said.id);
   }

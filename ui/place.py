@@ -13,7 +13,6 @@ PLACES = re.compile(
     rf"|{FILE}|{MODEL}"
 )
 """Paths behind the language that lead to the page, each to another view of it."""
-TABS = {NEW: CLIENT, DECISION: DECISIONS, "": CLIENT}  # where a place is shown, if not in a tab of its name
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,6 @@ class View:
     kind: str = ""
     key: str = ""
     query: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def tab(self) -> str:
-        """The tab that shows it."""
-        return TABS.get(self.kind, self.kind)
 
 
 def read(at: str) -> View:

@@ -119,6 +119,7 @@ def card(
         ],
         doubts=[say(f"why_{reason}", lang) for reason in answer.review_reasons],
         change=comparison and change(comparison.first, answer, digits, lang),
+        other_model=other_model(answer, model, comparison, lang),
         edits=comparison.edits if comparison else [],
         client=answer.SK_ID_CURR or place.NEW,
         reasons=[
@@ -130,6 +131,13 @@ def card(
         model=about.short(model, lang) if model.tag == answer.model else "",
         ledger=waterfall.of(answer, model, wording),
     )
+
+
+def other_model(answer: Explanation, model: ServedModel, comparison: EditComparison | None, lang: str) -> str:
+    """Return the sentence that says that the first score was another model's; "" where it was not."""
+    if comparison is None or comparison.first.model == answer.model:
+        return ""
+    return say("other_model", lang, model=about.short(model, lang))
 
 
 def unusual(answer: Explanation, lang: str) -> list[str]:

@@ -168,6 +168,10 @@ TEXTS = texts(
         "turns_refused": "The loan is now refused.",
         "stays_granted": "The loan stays granted.",
         "stays_refused": "The loan stays refused.",
+        "other_model": (
+            "Another model decides by now: {model}. Part of the difference from the first score may be "
+            "its own."
+        ),
         "edited": "{fact}: {before} → {after}",
         "reasons": "What speaks against the application",
         "no_reasons": "Nothing weighs noticeably against it.",

@@ -21,7 +21,11 @@ ARRIVE = """place => new Promise((done) => {
   window.undone();
   sessionStorage.clear();
   const before = window.arrived;
-  window.arrived = () => { window.arrived = before; before(); done(); };
+  window.arrived = () => {
+    if (!before()) return; // at an address that was asked for before
+    window.arrived = before;
+    done();
+  };
   window.go(place);
 })"""
 

@@ -58,6 +58,7 @@ DESCRIPTION = {
     "features": [feature | {"importance": 1.0} for feature in FEATURES],
     "among": ["all", "neighbours", "NAME_CONTRACT_TYPE"],
 }
+NEWER = {"applications": 1_200, "created": "2026-11-28T03:10:00+00:00"}  # of another model
 OWNER = {
     "model": MODEL,
     "threshold": THRESHOLD,
@@ -275,7 +276,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path.startswith("/decisions/"):
             self._problem(404, "There is no such decision.", [])
         else:
-            self._send(200, DESCRIPTION | ({"model": self.server.newer} if self.server.newer else {}))
+            newer = {"model": self.server.newer, "lineage": NEWER}
+            self._send(200, DESCRIPTION | (newer if self.server.newer else {}))
 
     def do_POST(self) -> None:
         self._note()
