@@ -10,6 +10,8 @@ let isThere = false; // Gradio selects a tab before the address is followed
 let isLeaving = false; // by a link of the page itself, which loses nothing
 let going = null; // the address that the server was asked for, until it has answered
 let since = 0; // when
+let opening = null; // since when an application is being opened
+let isScoreAsked = false; // meanwhile: it is scored once it is there
 
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -34,16 +36,32 @@ window.asked = () => {
   [going, since] = [here(), performance.now()];
   return [{ at: here(), ...edited(here().split("?")[0].replace(/^compare\/(new$)?/, (_, fresh) => fresh ?? "client/")) }];
 };
-window.opening = (number) => [number, edited(`client/${number.replace(/\D/g, "")}`)];
-window.renewing = () => [edited("new")];
+window.opening = (number) => {
+  opening = performance.now();
+  return [number, edited(`client/${number.replace(/\D/g, "")}`)];
+};
+window.renewing = () => {
+  opening = performance.now();
+  return [edited("new")];
+};
 
 // What was opened by its number gets its address; what an address opened has it.
 window.opened = () => {
+  const wants = isScoreAsked;
+  opening = null;
+  isScoreAsked = false;
   if (one(".trouble")) return focus(one(".trouble"));
   scored = "{}";
+  for (const [name, text] of Object.entries(edited(shown()))) { // typed while it was on its way
+    const control = one(`#application [name="${name}"]`);
+    if (!control || control.value !== control.dataset.was) continue;
+    control.value = text;
+    mark(control);
+  }
   if (shown() && shown() !== here()) history.pushState(null, "", BASE + shown());
   standing();
   focus(one(".verdict"));
+  if (wants) one("#score-again").click();
 };
 // Says whether this is where the address leads by now; if not, it is asked for.
 window.arrived = () => {
@@ -259,6 +277,11 @@ document.addEventListener("submit", (event) => {
   window.sent = [texts];
   one(sent.dataset.act).click();
 });
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("#score-again") || opening === null || performance.now() - opening > LONGEST_MS) return;
+  isScoreAsked = true;
+  event.stopImmediatePropagation();
+}, true);
 document.addEventListener("click", (event) => {
   const way = event.target.closest?.("[data-try]");
   if (way) {
