@@ -5,6 +5,8 @@ import signal
 import socket
 import sys
 import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,29 @@ def test_at_sigterm_the_service_says_not_ready_finishes_and_ends_with_0(home):
         answer = service.post("/score", [request])  # who came before it looked is answered
         assert answer.status_code == 200 and answer.headers["connection"] == "close"
         assert service.http.get("/livez").status_code == 200
+        with ThreadPoolExecutor(12) as clients:
+            port = int(service.url.rpartition(":")[2])
+            outcomes = Counter(one for some in clients.map(come_again, [port] * 12) for one in some)
+        wait_until(lambda: not is_alive(service.pid))  # a SIGTERM in its last moment would be its end
+    assert set(outcomes) == {"HTTP/1.1 200"}, "whoever is let in is answered, to the last one"
+
+
+def come_again(port: int) -> list[str]:
+    """Come with a new connection for each request, until the port is closed, as a blind proxy does."""
+    outcomes: list[str] = []
+    while True:
+        try:
+            client = socket.create_connection(("127.0.0.1", port), timeout=30)
+        except ConnectionRefusedError:
+            return outcomes
+        with client:
+            try:
+                client.sendall(b"GET /model HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                outcomes.append(client.recv(12).decode())
+                while client.recv(65_536):
+                    pass
+            except ConnectionResetError:
+                outcomes.append("reset")
 
 
 def test_a_killed_parent_leaves_no_orphan_and_no_blocked_port(home):

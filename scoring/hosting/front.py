@@ -50,9 +50,12 @@ class Hosted(bentoml.Service[T]):  # type: ignore[misc]  # bentoml offers it wit
             front = Front(settings, self)
             if start.PARENT in os.environ and bentoml.server_context.worker_index:
                 end_with(int(os.environ[start.PARENT]))
-            from scoring.serving.private.connection import connection  # here: it needs what was looked for
+            # Here: they need what was looked for.
+            from scoring.serving.private.connection import connection
+            from scoring.serving.private.server import server
 
             private.speak_through(connection(settings.limits, DRAIN.is_on))
+            private.serve_by(server(spare.PLACE.is_of_the_last))
             self.middlewares[:] = [(front.entrance, {})]
             return spare.until_needed(front.gate(private.without_timeouts(super().to_asgi(is_main))))
 

@@ -10,9 +10,11 @@ import asyncio
 import fcntl
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from scoring.serving.asgi import App, Message, Receive, Scope, Send
+from scoring.serving.life import DRAIN
 from scoring.serving.settings import NAME
 
 PLACES = f"_{NAME}_places"  # tells a worker where the places of those that answer are
@@ -42,6 +44,36 @@ def take(folder: Path) -> int | None:
     return None
 
 
+class OwnPlace:
+    """The place of this process, which has one until it ends."""
+
+    def __init__(self) -> None:
+        self._held: int | None = None
+
+    def is_held(self, folder: Path) -> bool:
+        """Say whether this process has a place; it takes one, if there is any."""
+        if self._held is None:
+            self._held = take(folder)
+        return self._held is not None
+
+    def is_of_the_last(self) -> bool:
+        """Say whether this process answers, and nobody will after it: all of them are ending."""
+        return self._held is not None and _ending().exists()
+
+
+PLACE = OwnPlace()
+
+
+def end() -> None:
+    """Note that all of them are ending."""
+    with suppress(OSError):  # a disk that is full must not keep it
+        _ending().touch()
+
+
+def _ending() -> Path:
+    return Path(os.environ[PLACES]).with_name("ending")
+
+
 def are_taken() -> bool:
     """Say whether every place has its worker."""
     place = take(Path(os.environ[PLACES]))
@@ -58,11 +90,14 @@ def until_needed(app: App) -> App:
 
     async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
         async def held(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete" and take(folder) is None:
+            if message["type"] == "lifespan.startup.complete" and not PLACE.is_held(folder):
                 logger.info("loaded, and waiting to take the place of a worker that ends")
-                while take(folder) is None:
+                while not DRAIN.is_on() and not PLACE.is_held(folder):
                     await asyncio.sleep(LOOK_S)
-                logger.info("taking the place of a worker that has ended")
+                if DRAIN.is_on():
+                    DRAIN.cut()  # nobody knows of it who would have to go elsewhere
+                else:
+                    logger.info("taking the place of a worker that has ended")
             await send(message)
 
         await app(scope, receive, held if scope["type"] == "lifespan" else send)

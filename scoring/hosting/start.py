@@ -86,6 +86,6 @@ def prepare(settings: Settings, tag: str) -> None:
     renew = partial(models.renew, settings.model)
     private.supervise(
         lambda arbiter: supervisor(
-            arbiter, renew, BentoMLException, backlog(limit), settings.spare, spare.are_taken
+            arbiter, renew, BentoMLException, backlog(limit), settings.spare, spare.are_taken, spare.end
         )
     )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -48,10 +49,15 @@ class Drain:
 
     def __init__(self) -> None:
         self._is_on = False
+        self._end: Callable[[], object] = lambda: None
 
     def is_on(self) -> bool:
         """Say whether this process is about to end."""
         return self._is_on
+
+    def cut(self) -> None:
+        """End the pause."""
+        self._end()
 
     def attend(self, seconds: float) -> None:
         """Stand before the server's own handler of SIGTERM; needs the running loop of the main thread.
@@ -65,12 +71,13 @@ class Drain:
             return
 
         def begin(number: int, frame: FrameType | None) -> None:
-            if self._is_on or not seconds:
+            was_on, self._is_on = self._is_on, True
+            if was_on or not seconds:
                 end(number, frame)
             else:
-                self._is_on = True
                 loop.call_soon_threadsafe(loop.call_later, seconds, end, number, None)
 
+        self._end = partial(end, signal.SIGTERM, None)
         signal.signal(signal.SIGTERM, begin)
 
 

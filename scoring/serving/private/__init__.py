@@ -116,10 +116,16 @@ PROTOCOL = PrivatePart(
     (
         *("connection_made", "connection_lost", "pause_writing", "resume_writing"),
         *("on_message_begin", "on_header", "on_headers_complete", "on_body", "on_message_complete"),
-        *("on_response_complete", "_unset_keepalive_if_required"),
+        *("on_response_complete", "_unset_keepalive_if_required", "shutdown"),
     ),
 )
-PARTS = (ARBITER, TIMEOUTS, TRACKING, BODIES, PROTOCOLS, PROTOCOL)
+SERVER = PrivatePart(
+    "uvicorn:Server",
+    UVICORN,
+    "have the server, which BentoML starts and gives no choice, accept who stands in line before it ends",
+    ("shutdown",),
+)
+PARTS = (ARBITER, TIMEOUTS, TRACKING, BODIES, PROTOCOLS, PROTOCOL, SERVER)
 
 
 def demand(parts: Sequence[PrivatePart] = PARTS) -> None:
@@ -168,6 +174,13 @@ def speak_through(connection: type[Any]) -> None:
     PROTOCOLS.find()["auto"] = connection
     # uvicorn's own setting: none but `Forwarded` believes what a request says of whom it comes from
     os.environ["FORWARDED_ALLOW_IPS"] = ""
+
+
+def serve_by(server: type[Any]) -> None:
+    """Have BentoML, when it starts uvicorn next, start this class of server."""
+    import uvicorn
+
+    uvicorn.Server = server  # type: ignore[misc]
 
 
 class HandedOn:

@@ -19,9 +19,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring.serving.crowd import Crowd
 from scoring.serving.limits import Limits
+from scoring.serving.line import is_readable
 from scoring.serving.problem import Rejection
 
 _HOST = re.compile(rb"(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(?::\d*)?")  # RFC 3986, section 3.2.2
+ASK_S = 1.0  # in which who came just before the end may ask
 LINGER_S = 1.0  # in which what a refused client still sends is thrown away
 
 
@@ -95,6 +97,15 @@ class Connection(HttpToolsProtocol):
                 self._reject(Rejection("headers-too-large", {"kib": most // 2**10}))
         if self._timer is None and not self._is_over and (self._is_in_header or self._is_between()):
             self._expect(self.limits.header_s, self._late)
+
+    def shutdown(self) -> None:
+        """End with the answer; who has just come, or has asked what is not read yet, is heard first."""
+        if self._is_answering():
+            super().shutdown()
+        elif self.cycle is None or self._is_in_header or self._is_between() or self._has_more():
+            self._expect(ASK_S, self._end)
+        else:
+            self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer a client that has said all, as netcat does; True keeps the way to it open."""
@@ -259,6 +270,18 @@ class Connection(HttpToolsProtocol):
             self._reject(Rejection("headers-late", {"seconds": self.limits.header_s}))
         else:  # not a byte came
             self.transport.close()
+
+    def _end(self) -> None:
+        self._timer = None
+        if self._is_in_header or self._is_between():
+            self._expect(self.limits.header_s, self._late)
+        elif not self._is_answering():
+            self.transport.close()
+
+    def _has_more(self) -> bool:
+        """Say whether the client has sent what is not read yet."""
+        client = self.transport.get_extra_info("socket")
+        return client is not None and is_readable(client)
 
     def _expect(self, seconds: float, otherwise: Callable[[], None]) -> None:
         self._stop_timer()

@@ -30,6 +30,7 @@ def supervisor(
     backlog: int,
     spare: int,
     are_serving: Callable[[], bool],
+    ending: Callable[[], None],
 ) -> type[Any]:
     """Return BentoML's arbiter with a shorter delay and a longer memory.
 
@@ -48,6 +49,8 @@ def supervisor(
         Processes that are started besides, once all workers serve: before, they would only be in their way.
     are_serving : callable
         Says whether all workers serve.
+    ending : callable
+        Called before the workers are told to end.
     """
 
     class Supervisor(arbiter):  # type: ignore[misc]
@@ -102,8 +105,13 @@ def supervisor(
                     os.kill(pid, signal.SIGHUP)
 
         def stop(self) -> Any:
-            """End; circus forgets a SIGTERM that comes while it is busy with a worker."""
+            """End; circus forgets a SIGTERM that comes while it is busy with a worker.
+
+            The listening socket is left to the workers: here it would let clients in whom nobody accepts.
+            """
             self._is_over = True
+            ending()
+            self.sockets.close_all()
             try:
                 return super().stop()
             except ConflictError:
