@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -432,7 +432,8 @@ def _table(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         name: pl.Series(name, [row[name] for row in flat], dtype) for name, dtype in LOGGED.items()
     }
     for part, dtype in (("numbers", pl.Float64()), ("categories", pl.String())):
-        for name in dict.fromkeys(name for record in records for name in record["inputs"][part]):
-            values = [record["inputs"][part].get(name) for record in records]
+        given = [record["inputs"][part] for record in records]
+        for name in dict.fromkeys(chain.from_iterable(given)):
+            values = [features.get(name) for features in given]
             columns.setdefault(name, pl.Series(name, values, dtype=dtype, strict=False))
     return pl.DataFrame(columns)
