@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import desk
 from tests.support.browser import upload
-from tests.support.desk import LANGUAGES, Tabs
+from tests.support.desk import LANGUAGES, Hands, Tabs
 from tests.support.stand_in import EVENT, StandIn
 
 pytestmark = [
@@ -48,25 +48,6 @@ def stand_in(served_desk) -> Iterator[StandIn]:
 @pytest.fixture
 def at(tabs: Tabs) -> Callable[..., Any]:
     return tabs.at
-
-
-class Hands:
-    """Counts what an officer does."""
-
-    def __init__(self) -> None:
-        self.actions = 0
-
-    def click(self, found: Any) -> None:
-        self.actions += 1
-        found.click()
-
-    def write(self, found: Any, text: str) -> None:
-        self.actions += 1
-        found.fill(text)
-
-    def enter(self, found: Any) -> None:
-        self.actions += 1
-        found.press("Enter")
 
 
 # Five jobs

@@ -175,6 +175,7 @@ window.scoredAgain = () => {
     said.textContent = fault.textContent;
     control.setAttribute("aria-invalid", "true");
     control.setAttribute("aria-describedby", said.id);
+    control.closest("details").open = true;
   }
   if (faults.length) return reach(one(faults[0].getAttribute("href")));
   focus(trouble ?? one(".verdict"));

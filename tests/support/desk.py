@@ -46,6 +46,7 @@ class ServedDesk:
         """Let the service answer as it does."""
         self.stand_in.be_in_trouble(0)
         self.stand_in.delay_s, self.stand_in.newer, self.stand_in.reviewed = 0.0, "", None
+        self.stand_in.officer = "ada"
 
 
 @contextmanager
@@ -58,6 +59,28 @@ def served(folder: Path) -> Iterator[ServedDesk]:
     ):
         yield ServedDesk(page, stand_in)
     assert "Traceback" not in page.said()
+
+
+class Hands:
+    """Counts what an officer does."""
+
+    def __init__(self) -> None:
+        self.actions = 0
+
+    def click(self, found: Any) -> None:
+        """Press something."""
+        self.actions += 1
+        found.click()
+
+    def write(self, found: Any, text: str) -> None:
+        """Write into a field."""
+        self.actions += 1
+        found.fill(text)
+
+    def enter(self, found: Any) -> None:
+        """Press Enter in a field."""
+        self.actions += 1
+        found.press("Enter")
 
 
 @dataclass
@@ -76,6 +99,13 @@ class Tabs:
         page.evaluate(ARRIVE, place)
         page.locator(shown).first.wait_for()
         return page
+
+    def blank(self) -> Any:
+        """Return one more tab, for what is no part of the page itself."""
+        if "" not in self.opened:
+            self.opened[""] = self.context.new_page()
+            self.opened[""].set_default_timeout(PATIENCE_MS)
+        return self.opened[""]
 
     def _open(self, lang: str) -> Any:
         page = self.context.new_page()

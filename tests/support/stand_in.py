@@ -169,7 +169,7 @@ def recorded(server: "StandIn") -> dict[str, Any]:
         "time": WHEN,
         "applicant": "b" * 32,
         "purpose": "decision",
-        "operator": "ada",
+        "operator": server.officer,
         "review": state,
         "outcome": "unknown",
     }
@@ -290,7 +290,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == f"/decisions/{EVENT}/review":
             said = json.loads(body)
             now = "refused" if said["verdict"] == "confirmed" else "granted"
-            more = {"event_id": EVENT, "decision": now, "operator": "ada", "time": WHEN}
+            more = {"event_id": EVENT, "decision": now, "operator": self.server.officer, "time": WHEN}
             self.server.reviewed = said | more
             self._send(200, self.server.reviewed)
             return
@@ -354,6 +354,7 @@ class StandIn(ThreadingHTTPServer):
     is_closed = False  # to the owner's view
     delay_s: float = 0.0  # before each answer
     newer: str = ""  # tag of another model, which answers from now on
+    officer: str = "ada"  # who has decided what is on record
     reviewed: dict[str, Any] | None = None
     heard: Mapping[str, str] = {}  # headers of the last request
 

@@ -1,0 +1,216 @@
+"""Each state of the page, in every language: for everyone, on a phone, in large letters, on paper."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import axe, desk, seen
+from tests.support.browser import upload
+from tests.support.desk import LANGUAGES, Tabs
+from tests.support.stand_in import EVENT
+from ui import entrance
+from ui.house import NO_HOUSE
+from ui.words import say
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.served,
+    pytest.mark.heavy,
+    pytest.mark.xdist_group("ui"),
+]
+NARROW, WIDE = {"width": 320, "height": 700}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def tabs(chromium, served_desk) -> Iterator[Tabs]:
+    with desk.tabs(chromium, served_desk) as found:
+        yield found
+
+
+def _edit(page: Any, text: str, name: str = "AMT_CREDIT") -> None:
+    page.locator(f"#fact-{name}").fill(text)
+
+
+def _score(page: Any) -> None:
+    page.locator("#fact-AMT_CREDIT").press("Enter")
+
+
+def start(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang, "", ".card.empty, .verdict")
+
+
+def opened(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang)
+
+
+def edited(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.at(lang)
+    _edit(page, "2000000")
+    page.locator(".verdict.stale").wait_for()
+    return page
+
+
+def scored(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.at(lang)
+    _edit(page, "2000000")
+    _score(page)
+    page.locator(".change").wait_for()
+    return page
+
+
+def refused(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.at(lang)
+    _edit(page, "9000000")
+    _score(page)
+    page.locator('form[data-act="#ways"] button').click()
+    page.locator(".ways .policy").wait_for()
+    return page
+
+
+def faulty(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.at(lang)
+    _edit(page, "much")
+    _edit(page, "-1", "AMT_INCOME_TOTAL")
+    _score(page)
+    page.locator("#fact-AMT_INCOME_TOTAL[aria-invalid]").wait_for()
+    return page
+
+
+def _in_trouble(tabs: Tabs, lang: str, status: int, kind: str) -> Any:
+    page = tabs.at(lang)
+    tabs.served.stand_in.be_in_trouble(status, kind=kind)
+    _edit(page, "2000000")
+    _score(page)
+    page.locator(".trouble").wait_for()
+    tabs.served.stand_in.be_in_trouble(0)
+    return page
+
+
+def down(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return _in_trouble(tabs, lang, 500, "failed")
+
+
+def too_many(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return _in_trouble(tabs, lang, 429, "too-many-requests")
+
+
+def file(tabs: Tabs, lang: str, folder: Path) -> Any:
+    (folder / "mine.csv").write_text("SK_ID_CURR,AMT_CREDIT\n100001,450000\n100002,9000000\n1,abc\n")
+    page = tabs.at(lang, "file", ".upload")
+    if page.locator(".upload .file-preview").count():
+        page.locator(".upload .icon-button").first.click()
+    upload(page, folder / "mine.csv")
+    page.evaluate("for (const one of document.querySelectorAll('.tiles, .trouble')) one.remove()")
+    page.get_by_role("button", name=say("batch_score", lang), exact=True).click()
+    page.locator(".tiles").wait_for()
+    page.get_by_role("button", name=say("batch_csv", lang)).wait_for()
+    return page
+
+
+def compared(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang, "compare/100002?fact=AMT_CREDIT&beside=score&curve=AMT_CREDIT", ".grid")
+
+
+def listed(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang, "decisions", ".worklist")
+
+
+def recorded(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang, f"decision/{EVENT}", ".record")
+
+
+def reviewed(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.at(lang, f"decision/{EVENT}", ".record")
+    page.locator('[name=verdict][value="otherwise"]').check()
+    page.locator("textarea[name=reason]").fill("Pay slips of three months.")
+    page.locator('form[data-act="#review"] button').click()
+    page.locator('form[data-act="#review"]').wait_for(state="detached")
+    return page
+
+
+def model(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    return tabs.at(lang, "model", ".owner")
+
+
+def signing_in(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.blank()
+    page.set_content(entrance._page(lang, NO_HOUSE, name="ada", wrong=say("wrong_password", lang)))
+    return page
+
+
+def letter(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    page = tabs.blank()
+    page.goto(f"{tabs.served.url}/{lang}/letter/{EVENT}.html")
+    return page
+
+
+STATES: dict[str, Callable[[Tabs, str, Path], Any]] = {
+    state.__name__: state
+    for state in (
+        *(start, opened, edited, scored, refused, faulty, down, too_many),
+        *(file, compared, listed, recorded, reviewed, model, signing_in, letter),
+    )
+}
+ALONE = ("signing_in", "letter")  # pages without Gradio
+
+
+@pytest.fixture
+def shown(tabs: Tabs, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    state, lang = request.param
+    page = STATES[state](tabs, lang, tmp_path)
+    yield page
+    page.emulate_media(
+        color_scheme="light", forced_colors="none", reduced_motion="no-preference", media="screen"
+    )
+    page.set_viewport_size(WIDE)
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+every = pytest.mark.parametrize(
+    "shown", [(state, lang) for state in STATES for lang in LANGUAGES], indirect=True, ids="-".join
+)
+
+
+@every
+def test_a_state_is_for_everyone(shown, request: pytest.FixtureRequest) -> None:
+    page, state = shown, request.node.callspec.params["shown"][0]
+    page.emulate_media(reduced_motion="reduce")  # what slides from one colour to another has neither
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        if state not in ALONE:
+            is_dark = "is => document.body.classList.contains('dark') === is"
+            page.wait_for_function(is_dark, arg=scheme == "dark")
+        assert axe.faults(page) == [], scheme
+    assert seen.moving(page) == []
+    page.emulate_media(reduced_motion="no-preference", forced_colors="active")
+    assert axe.faults(page, ["color-contrast"]) == [] and seen.unmarked(page) == []
+    page.emulate_media(forced_colors="none")
+    page.set_viewport_size(NARROW)
+    assert seen.cut(page) == [], "on a phone"
+    page.set_viewport_size(WIDE)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert seen.cut(page) == [], "in letters of twice the size"
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    page.emulate_media(media="print")
+    for part in (".opening", "[role=tab]", "#application", ".buttons"):
+        assert not page.locator(f"{part}:visible").count(), part
+    if state in ("opened", "recorded", "letter"):
+        pages = page.pdf(format="A4").count(b"/Type /Page\n")
+        assert pages == 1, f"{pages} sheets"
+
+
+def test_the_measure_finds_what_is_cut_off_and_what_shows_no_focus(tabs: Tabs) -> None:
+    page = tabs.blank()
+    page.set_viewport_size(NARROW)
+    page.set_content(
+        "<style>:focus { outline: 3px solid }</style>"
+        "<div style='overflow: hidden; width: 50px'><p style='width: 200px'>hidden by its frame</p></div>"
+        "<p style='width: 400px'>longer than the window, so that some of it has to be looked for</p>"
+        "<div style='overflow: auto; width: 50px'><p style='width: 200px'>for the mouse alone</p></div>"
+        "<div style='overflow: auto; width: 50px' tabindex='0'><p style='width: 200px'>reached</p></div>"
+        "<button style='outline: none'>dark</button><button>lit</button>"
+    )
+    assert [found.split('"')[1][:6] for found in seen.cut(page)] == ["hidden", "longer", "for th"]
+    assert ["dark" in found for found in seen.unmarked(page)] == [True]
