@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import httpx
@@ -170,10 +171,15 @@ def wait_until(is_so: Callable[[], object], seconds: float = 90) -> None:
 
 
 def is_ready(url: str) -> bool:
+    # By the plain library: each client of httpx reads the certificates of the machine, 20 ms of a busy wait.
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=5)
     try:
-        return httpx.get(f"{url}/readyz", timeout=5, trust_env=False).status_code == 200
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def problem(response: httpx.Response, status: int) -> Problem:
