@@ -410,6 +410,9 @@ WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
         (bytearray(b"not arrow"), 400),
         (WHOLE[:-8], 400),
         (WHOLE[: len(WHOLE) // 2], 400),
+        (WHOLE + WHOLE, 400),  # no row of the second would be decided
+        (WHOLE + b"and more", 400),
+        (WHOLE + bytes(80) + WHOLE[-8:], 400),
         (stream(pl.DataFrame({"SK_ID_CURR": [1]}), compression="zstd"), 422),
         (stream(pl.DataFrame({"SK_ID_CURR": pl.Series([], dtype=pl.Int64)})), 422),
         (stream(pa.table({"SK_ID_CURR": pa.array(range(2_000))}).slice(0, 0)), 422),
@@ -418,6 +421,10 @@ WHOLE = stream(pl.DataFrame({"SK_ID_CURR": [1, 2], "CODE_GENDER": ["F", "M"]}))
 def test_what_is_no_whole_plain_stream_is_refused(bulk, body, status):
     refused = bulk.answer(job(body))
     assert isinstance(refused, Rejection) and refused.status == status
+
+
+def test_a_stream_may_be_filled_up_with_nought():
+    assert len(ArrowTable(WHOLE + bytes(8), 10)) == 2
 
 
 def test_words_that_are_no_unicode_are_refused(bulk):

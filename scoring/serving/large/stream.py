@@ -20,6 +20,7 @@ BLOCK = 25_000  # rows whose words are written anew at a stretch, and
 WORDS_BYTES = 2**27  # what they may take where rows share words
 MOST_BATCHES = 1_000  # record batches in a stream: tiny ones cost more than they carry
 MOST_DICTIONARIES = 20_000  # in a stream: those of every category, anew in nearly every batch
+MOST_PADDING = 64  # bytes, all nought, behind the end
 MOST_SCHEMA_BYTES = 2**20  # names, types and pandas' words on them take a fifth of it
 _KINDS = {name: rule.kind for name, rule in RULES.items()}
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
@@ -82,7 +83,7 @@ def _read(body: bytes | bytearray, most: int, pause: Callable[[], None]) -> tupl
     """Return the columns that stay where they are, and the others."""
     try:
         # The stream's own end mark: without it a body cut between two batches would look complete.
-        if _END not in bytes(memoryview(body)[-64:]):
+        if _END not in bytes(memoryview(body)[-MOST_PADDING:]):
             raise pa.ArrowInvalid("the end mark is missing")
         _check_messages(body)
         reader = pa.ipc.open_stream(pa.py_buffer(body))
@@ -143,12 +144,16 @@ def _check_messages(body: bytes | bytearray) -> None:
 
     A megabyte of compressed buffers can stand for gigabytes; a dictionary is copied whole for each addition.
     """
-    messages = pa.ipc.MessageReader.open_stream(pa.BufferReader(pa.py_buffer(body)))
+    source = pa.BufferReader(pa.py_buffer(body))
+    messages = pa.ipc.MessageReader.open_stream(source)
     batches = dictionaries = 0
     while True:
         try:
             message = messages.read_next_message()
         except StopIteration:
+            rest = memoryview(body)[source.tell() :]
+            if len(rest) > MOST_PADDING or any(rest):  # of a second stream no row would be read
+                raise pa.ArrowInvalid("something follows the end") from None
             return
         view = memoryview(message.metadata)
         table = _child(view, struct.unpack_from("<I", view)[0], _HEADER)
