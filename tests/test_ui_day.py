@@ -69,6 +69,22 @@ def test_to_decide_takes_one_action(at, stand_in: StandIn, lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_edited_and_not_scored_cannot_be_recorded(at, lang: str) -> None:
+    page = at(lang)
+    decide = page.locator('form[data-act="#decide"] button')
+    page.locator("#fact-AMT_CREDIT").fill("9000000")
+    assert decide.is_disabled(), "the button says what was scored, not what is in the form"
+    page.locator("#score-again").click()
+    page.locator(".change").wait_for()
+    assert decide.is_enabled()
+    page.locator("#fact-AMT_CREDIT").fill("8000000")
+    assert decide.is_disabled()
+    page.locator(".actions button").nth(1).click()
+    page.locator(".change").wait_for(state="detached")
+    assert decide.is_enabled()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_to_compare_a_reason_takes_one_action(at, lang: str) -> None:
     page, hands = at(lang), Hands()
     hands.click(page.locator(".reasons a[data-go]").first)
@@ -105,6 +121,24 @@ def test_back_and_forward_lead_through_what_was_seen(at) -> None:
         assert page.url.endswith(f"/en/{place}")
     page.go_forward()
     page.locator(".position:visible").wait_for()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_was_chosen_for_one_client_is_not_in_the_form_of_the_next(at, lang: str) -> None:
+    page = at(lang)
+    stored = page.evaluate("window.applicationTexts()")
+    for name, other in (("NAME_INCOME_TYPE", "Pensioner"), ("FLAG_OWN_CAR", "Y"), ("CODE_GENDER", "M")):
+        page.locator(f"#fact-{name}").evaluate("e => { e.closest('details').open = true }")
+        page.locator(f"#fact-{name}").select_option(other)
+    page.locator(".actions button").nth(1).click()
+    page.wait_for_function("!document.querySelector('.field.changed')")
+    for client in ("100003", "100004", "100005", "100002"):
+        page.locator(".opening input").first.fill(client)
+        page.locator(".opening input").first.press("Enter")
+        page.locator(f'[data-client="{client}"]').wait_for()
+        page.wait_for_function(FOCUSED, arg=".verdict")
+        assert page.locator(".field.changed, .verdict.stale").count() == 0, client
+    assert page.evaluate("window.applicationTexts()") == stored
 
 
 # Keys alone

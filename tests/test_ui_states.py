@@ -184,7 +184,7 @@ def test_a_state_is_for_everyone(shown, request: pytest.FixtureRequest) -> None:
             page.wait_for_function(is_dark, arg=scheme == "dark")
         assert axe.faults(page) == [], scheme
     assert seen.moving(page) == []
-    page.emulate_media(reduced_motion="no-preference", forced_colors="active")
+    page.emulate_media(forced_colors="active")
     assert axe.faults(page, ["color-contrast"]) == [] and seen.unmarked(page) == []
     page.emulate_media(forced_colors="none")
     page.set_viewport_size(NARROW)

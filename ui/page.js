@@ -52,12 +52,7 @@ window.opened = () => {
   isScoreAsked = false;
   if (one(".trouble")) return focus(one(".trouble"));
   scored = "{}";
-  for (const [name, text] of Object.entries(edited(shown()))) { // typed while it was on its way
-    const control = one(`#application [name="${name}"]`);
-    if (!control || control.value !== control.dataset.was) continue;
-    control.value = text;
-    mark(control);
-  }
+  settle();
   if (shown() && shown() !== here()) history.pushState(null, "", BASE + shown());
   standing();
   focus(one(".verdict"));
@@ -75,6 +70,7 @@ window.arrived = () => {
     return false;
   }
   select(tabOf(here()));
+  if (tabOf(here()) === "client") settle();
   if (!here() && shown() && one("#application")) history.replaceState(null, "", BASE + shown());
   standing();
   all(".record a[data-step]").forEach(step);
@@ -92,6 +88,18 @@ window.tabbed = (tab) => {
 };
 addEventListener("popstate", follow);
 addEventListener("pageshow", (event) => event.persisted && location.reload()); // what a browser kept may be another's
+
+// Gradio writes a new form into the old one, whose controls keep what was chosen or undone in them: each gets
+// what the server says, and what was typed while that was on its way.
+function settle() {
+  const typed = edited(shown() || "new");
+  for (const control of all("#application [name]")) {
+    const chosen = control.tagName === "SELECT" && [...control.options].find((option) => option.defaultSelected);
+    control.value = control.tagName === "SELECT" ? chosen?.value ?? "" : control.defaultValue;
+    if (control.value === control.dataset.was && typed.lang === PAGE.code && control.name in typed) control.value = typed[control.name];
+    mark(control);
+  }
+}
 
 function focus(found) {
   if (!found) return;
@@ -199,7 +207,9 @@ function standing() {
   const now = JSON.stringify(edits());
   const state = now !== scored ? "edited" : now === "{}" ? "stored" : "scored";
   if (line.textContent !== line.dataset[state]) line.textContent = line.dataset[state];
-  line.closest(".verdict").classList.toggle("stale", state === "edited");
+  const verdict = line.closest(".verdict"), decide = one('form[data-act="#decide"] button', verdict);
+  verdict.classList.toggle("stale", state === "edited");
+  if (decide) decide.disabled = state === "edited"; // nobody records what the button does not say
 }
 function mark(control) {
   const was = control.dataset.was, changed = control.value !== was;
