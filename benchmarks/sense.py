@@ -1,4 +1,4 @@
-"""What common sense as a law costs: the champion's family with and without it, on the same folds.
+"""What common sense as a law costs: the same folds with and without it, by trees or by the regression.
 
 With it, every feature that moves on a way to a smaller loan or a higher income keeps the direction that the
 way asks for (`scoring.evidence.sense`). Without it, these features have none; all others keep theirs.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ from benchmarks import results
 from benchmarks.given import MadeBy, command, refusing
 from scoring import features as declared
 from scoring import tables
-from scoring.candidates import LIGHTGBM, TrainingSet, fit_rows
+from scoring.candidates import LIGHTGBM, LOGISTIC_REGRESSION, Candidate, TrainingSet, fit_rows
 from scoring.candidates.coding import Coded
 from scoring.decision import DEFAULT_PROTECTED
 from scoring.evaluation import deal_folds
@@ -39,6 +40,13 @@ console = Console(stderr=True)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
+class Family(StrEnum):
+    """What can be held to the law."""
+
+    lightgbm = "lightgbm"
+    logistic_regression = "logistic_regression"
+
+
 class Tried:
     """A way to hold directions, cross-validated: what it says, and for whom the risk rises on each way."""
 
@@ -49,10 +57,10 @@ class Tried:
         y: Outcomes,
         held: dict[str, int],
         steps: dict[str, list[pl.DataFrame]],
-        size: tuple[int, int, int],
+        size: tuple[int, int],
+        candidate: Candidate,
     ) -> None:
-        folds, boosters, rounds = size
-        candidate = replace(LIGHTGBM, boosters=boosters)
+        folds, rounds = size
         dealt = deal_folds(y, folds, SEED)
         data, raw = TrainingSet(coded, y, held, SEED), np.empty(len(y))
         self.rose, self.ended = dict[str, float](), dict[str, float]()
@@ -76,6 +84,7 @@ def main(
     folds: Annotated[int, typer.Option(min=2)] = 3,
     boosters: Annotated[int, typer.Option(min=1, help="Grown in each fit.")] = 3,
     rounds: Annotated[int, typer.Option(min=1, help="Trees of each.")] = 100,
+    family: Annotated[Family, typer.Option(help="Of the models that are fitted.")] = Family.lightgbm,
     is_kept: Annotated[bool, typer.Option("--keep", help="Keep the figures in verdict.json.")] = False,
     made_by: MadeBy = "",
 ) -> None:
@@ -92,12 +101,15 @@ def main(
     asked, torn = directions(steps)
     law = own_directions(names)
     free = {name: 0 if name in asked else side for name, side in law.items()}
-    size = (folds, boosters, rounds)
+    boosted = family is Family.lightgbm
+    candidate = replace(LIGHTGBM, boosters=boosters) if boosted else LOGISTIC_REGRESSION
     without, held = (
-        Tried(name, coded, y, sides, steps, size) for name, sides in (("without", free), ("law", law))
+        Tried(name, coded, y, sides, steps, (folds, rounds), candidate)
+        for name, sides in (("without", free), ("law", law))
     )
-    said = command("sense", path, made_by, applicants=applicants) + " --keep"
-    where = f"{path.stem}, {len(y):,} applicants"
+    other = {} if boosted else {"family": family.value}
+    said = command("sense", path, made_by, applicants=applicants, **other) + " --keep"
+    where = f"{path.stem}, {len(y):,} applicants" + ("" if boosted else ", logistic regression")
 
     def keep(
         name: str,

@@ -24,6 +24,7 @@ from scoring.evaluation import cross_validate, deal_folds
 from scoring.evaluation.certain import MOST, Readable
 from scoring.evaluation.checks import Notice, check_alone, check_features, notices
 from scoring.evidence import fairness
+from scoring.evidence.sense import check_added
 from scoring.metrics import Outcomes
 from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
@@ -176,6 +177,7 @@ def prepare(plan: Plan, now: datetime) -> Material:
     features, groups = read.features.select(names), read.groups
     del read
     check_alone(features[pool_rows], declared.build(pool).select(names))
+    check_added(pool, names)
     coded = Coded.of(features)
     sources = {name: declared.sources(name) for name in names}
     check_features(coded, y, plan.seed, plan.allow_leak, sources)

@@ -6,7 +6,7 @@ and the risk must never rise on the way. `directions` says which constraints wou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ import polars as pl
 
 from scoring import features as declared
 from scoring.counterfactual.policy import POLICY, Lever
+from scoring.features import added
 from scoring.scorer import Scorer
 from scoring.tables import Portfolio
 
@@ -104,6 +105,41 @@ def directions(ways: Mapping[str, Sequence[pl.DataFrame]]) -> tuple[dict[str, in
                 torn.add(name)
             found.setdefault(name, -sum(signs))
     return {name: sign for name, sign in found.items() if name not in torn}, sorted(torn)
+
+
+def check_added(portfolio: Portfolio, names: Collection[str]) -> None:
+    """Hold a lender's own features to common sense, as those of the house are held.
+
+    Parameters
+    ----------
+    portfolio : Portfolio
+        Applications that are led along the ways.
+    names : collection of str
+        What a model may read.
+
+    Raises
+    ------
+    ValueError
+        If an added feature moves on a way without the direction that the way asks for.
+    """
+    own = [feature.name for feature in added.features() if feature.name in names]
+    if not own:
+        return
+    asked, torn = directions({way: walk(portfolio, way, own) for way in WAYS})
+    for name in torn:
+        raise ValueError(
+            f"the added feature {name!r} rises for some and falls for others where a client borrows less or "
+            "earns more, so no model could keep to common sense with it. Write it so that it moves one way, "
+            "or leave it out."
+        )
+    for name, side in asked.items():
+        if (declares := declared.FEATURE_BY_NAME[name].direction) != side:
+            moves = "falls" if side > 0 else "rises"
+            raise ValueError(
+                f"the added feature {name!r} {moves} where a client borrows less or earns more, "
+                f"which must never raise the risk: it needs direction={side:+d} and has {declares:+d}. "
+                "Declare that, or leave it out."
+            )
 
 
 def _changes(before: pl.Series, after: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -45,7 +45,11 @@ def design(matrix: Matrix, clip: float) -> Design:
 
 
 def fit_linear(candidate: Candidate, sample: Sample) -> Linear:
-    """Fit a logistic regression; its settings are scikit-learn's, and ``clip`` and ``most_rows``."""
+    """Fit a logistic regression; its settings are scikit-learn's, and ``clip`` and ``most_rows``.
+
+    A feature that the regression turns round, against its declared direction, is left out and the rest fitted
+    again, until none is: what is left keeps every direction.
+    """
     matrix, y = sample.matrix, sample.y
     settings = dict(candidate.settings)
     clip, most_rows = float(settings.pop("clip")), int(settings.pop("most_rows"))
@@ -54,9 +58,19 @@ def fit_linear(candidate: Candidate, sample: Sample) -> Linear:
         matrix, y = matrix[drawn], y[drawn]
     d = design(matrix, clip)
     columns, outcomes, weights = treat(sample.treatment, d.columns, y, sample.seed)
-    regression = LogisticRegression(**settings).fit(columns, outcomes, weights)
-    coefficients = regression.coef_[0]
     n_features = matrix.shape[1]
+    asked = np.zeros(columns.shape[1])
+    asked[:n_features] = sample.constraints
+    kept, coefficients = np.arange(columns.shape[1]), np.zeros(columns.shape[1])
+    while True:  # each round leaves some out; the columns of gaps have no direction
+        if not kept.size:  # nothing keeps its direction: everybody is told the same
+            return fit_constant(candidate, sample)
+        regression = LogisticRegression(**settings).fit(columns[:, kept], outcomes, weights)
+        turned = regression.coef_[0] * asked[kept] < 0
+        if not turned.any():
+            break
+        kept = kept[~turned]
+    coefficients[kept] = regression.coef_[0]
     missing = np.zeros(n_features)
     missing[d.speaks] = coefficients[n_features:]
     return Linear(
