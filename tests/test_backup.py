@@ -99,7 +99,8 @@ def test_nothing_is_written_over(tmp_path, folder):
         back_up(*ours, tmp_path / "backup")
     with pytest.raises(LogError, match="is there already"):
         restore(tmp_path / "backup", *ours)
-    shutil.rmtree(folder), shutil.rmtree(anchors_folder(folder))
+    shutil.rmtree(folder)
+    shutil.rmtree(anchors_folder(folder))
     (tmp_path / "pseudonym.key").unlink()
     pseudonym_key(tmp_path / "pseudonym.key")  # what a service would do that was started too early
     with pytest.raises(LogError, match="another key than the backup's"):
@@ -114,7 +115,8 @@ def test_the_commands_say_what_was_done_and_what_was_not(tmp_path, folder):
     assert (tmp_path / "backup" / "pseudonym.key").stat().st_mode & 0o077 == 0
     assert run("backup", *ours, "--to", tmp_path / "backup").exit_code == 2
     assert run("restore", "--from", tmp_path / "nothing", *ours).exit_code == 2
-    shutil.rmtree(folder), shutil.rmtree(anchors_folder(folder))
+    shutil.rmtree(folder)
+    shutil.rmtree(anchors_folder(folder))
     done = run("restore", "--from", tmp_path / "backup", *ours)
     assert done.exit_code == 0 and "24 records" in done.stdout
     assert run("verify", *ours).exit_code == 0

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import struct
 import threading
 import time
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from scoring import features
 from scoring.decider import Asked, Decider
 from scoring.features.checks import DECODER, RULES, Checker
-from scoring.inference_log import InferenceLog, anchors_folder, read, verify, writer
+from scoring.inference_log import InferenceLog, anchors_folder, read, verify
 from scoring.schema import Decision
 from scoring.serving.job import JOB, ArrowJob, JsonJob
 from scoring.serving.large import ANSWER, ArrowTable, Large
@@ -481,7 +482,7 @@ def test_a_table_whose_record_fails_is_recorded_whole_when_it_comes_again(tmp_pa
     def fails(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writer.os, "fsync", fails)
+    monkeypatch.setattr(os, "fsync", fails)
     refused = bulk.answer(job(table, key="k"))
     assert isinstance(refused, Rejection) and refused.status == 503
     assert read(tmp_path / "log").table.is_empty()

@@ -189,6 +189,7 @@ def test_the_columns_are_taken_by_name():
 def test_a_linear_function_reads_its_own_json():
     function = fit(LOGISTIC_REGRESSION, TrainingSet.of(FEATURES, Y)).function
     matrix = Coded.of(FEATURES).learn(EVERYBODY, Y)[0].encode(FEATURES)
+    assert isinstance(function, Linear)
     again = Linear.from_json(function.to_json(FEATURES.columns), FEATURES.columns)
     assert again.raw(matrix).tolist() == function.raw(matrix).tolist()
 
@@ -280,6 +281,7 @@ def test_rows_coded_once_are_encoded_as_the_model_encodes_their_features():
 def test_a_scorecard_reads_its_own_json_and_can_be_added_up_by_hand():
     model = fit(SCORECARD, DATA)
     names, levels = model.encoding.names, model.encoding.levels
+    assert isinstance(model.function, Scorecard)
     card = json.loads(json.dumps(model.function.to_json(names, levels, -10.0)))
     assert Scorecard.from_json(card, names) == model.function
     row = FEATURES.row(3, named=True)

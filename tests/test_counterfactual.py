@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring import features
+from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.client import Client, ServiceError
 from scoring.counterfactual import FACTS, POLICY, Advisor, straight
 from scoring.counterfactual.policy import tidy
@@ -23,7 +24,7 @@ from scoring.judge import Judge
 from scoring.schema import ApplicationRequest, Counterfactual
 from scoring.scorer import Scorer
 from scoring.serving.settings import Settings
-from scoring.settings import SettingError
+from scoring.settings.setting import SettingError
 from tests.support import small
 from tests.support.running import TAG, problem, put_in_store, running
 
@@ -232,7 +233,7 @@ def test_where_nothing_may_change_that_is_said(scorer, found, barrier):
         names = [n for n in features.names(()) if n.startswith("EXT_SOURCE")]
         table = features.build(small.portfolio(small.applications(200)))[names]
         y = (table["EXT_SOURCE_2"].to_numpy() < 0.5).astype(np.int8)
-        model = small.fit(small.LIGHTGBM, small.TrainingSet.of(table, y, {}), rounds=5)
+        model = fit(LIGHTGBM, TrainingSet.of(table, y, {}), rounds=5)
         used = replace(scorer, model=model, threshold=0.0, certainty=None)
     one = Advisor(used, "m", allowed).find(ApplicationRequest.model_validate(asked), wanted)
     assert (one.decision, one.outcome, one.alternatives) == ("refused", "nothing", [])

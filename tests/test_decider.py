@@ -19,6 +19,7 @@ from scoring.serving.job import Job
 from scoring.serving.problem import Rejection
 from scoring.trial import check
 from tests.support import small
+from tests.support.overheard import overheard
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -104,7 +105,7 @@ def test_a_few_are_explained_one_by_one_as_a_table_of_them_is(batches, monkeypat
 
 
 def test_an_explanation_lets_scores_pass_but_not_for_ever(batches, monkeypatch):
-    slept = []
+    slept: list[float] = []
     monkeypatch.setattr("scoring.serving.batches.sleep", slept.append)
     batches.answer(jobs([2]), is_explained=True)
     assert not slept
@@ -125,8 +126,8 @@ def test_an_explanation_lets_scores_pass_but_not_for_ever(batches, monkeypatch):
 
 def test_between_two_decisions_the_loop_sees_who_else_is_there(folder, monkeypatch):
     batches, order = Batches(Decider(Scorer.load(folder), "m")), []
-    one = features.one
-    monkeypatch.setattr(features, "one", lambda *parts: order.append("decided") or one(*parts))
+    one = overheard(features.one, lambda *_: order.append("decided"))
+    monkeypatch.setattr(features, "one", one)
 
     async def busy():
         asked = [asyncio.ensure_future(batches.answer_at_once(job)) for job in jobs([1, 1, 1])]

@@ -97,7 +97,8 @@ ALL = Filter()
 
 def everything(index: Index, wanted: Filter = ALL, limit: int = 7) -> list:
     """All pages, one after the other."""
-    found, after = [], None
+    found: list = []
+    after = None
     while True:
         part = page(index, wanted, limit, NOW, after)
         assert len(part.found) <= limit

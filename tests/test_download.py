@@ -25,6 +25,7 @@ class Shop(ThreadingHTTPServer):
     """A loopback server with one file, which can break off, forget ranges, or refuse."""
 
     body, tag, breaks_at, status, ranges = archive(b"a"), '"one"', 0, 200, True
+    asked: list[int]
 
     @property
     def url(self) -> str:

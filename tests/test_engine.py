@@ -93,7 +93,7 @@ def probes(x: np.ndarray, booster: lgb.Booster) -> np.ndarray:
     for i in range(x.shape[1]):
         one_by_one[i * len(edges) : (i + 1) * len(edges), i] = edges
     forest = Forest.of(booster.model_to_string())
-    borders = []
+    borders: list[np.ndarray] = []
     for column in forest.columns[:40]:
         for threshold in forest.threshold[column["first"] : column["end"]][:8]:
             for value in (threshold, np.nextafter(threshold, -np.inf), np.nextafter(threshold, np.inf)):
@@ -113,7 +113,7 @@ def check_equal(booster: lgb.Booster, rows: np.ndarray) -> Engine:
 
     some = rows[:: max(1, len(rows) // 80)]
     shares, base = engine.contributions(some)
-    theirs = booster.predict(some, pred_contrib=True, num_threads=1)
+    theirs = np.asarray(booster.predict(some, pred_contrib=True, num_threads=1))
     np.testing.assert_allclose(shares, theirs[:, :-1], rtol=0, atol=SUMS)
     assert base == pytest.approx(theirs[0, -1], abs=SUMS)
     np.testing.assert_allclose(shares.sum(axis=1) + base, engine.raw(some), rtol=0, atol=SUMS)

@@ -124,7 +124,7 @@ def test_granted_applicants_are_the_measure(learned):
 
 
 def test_at_most_four_reasons_the_weightiest_first(bare):
-    weights = {}
+    weights: dict[str, tuple[str, float]] = {}
     for name in bare.feature_names:
         group = FEATURE_BY_NAME[name].group
         if name not in NEVER and GROUPS[group].gives_reasons:

@@ -1,6 +1,7 @@
 """What happens to a served decision when the disk is full: it is not given."""
 
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +20,7 @@ ARROW_IN_JSON_OUT = {"content-type": ARROW, "accept": "application/json"}
 
 
 @pytest.fixture
-def small_disk(tmp_path) -> Path:
+def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 8 MiB."""
     place = tmp_path / "disk"
     place.mkdir()

@@ -132,7 +132,7 @@ def test_no_history_at_all_equals_an_empty_history(requests):
 
 
 def test_a_request_with_nothing_but_its_id_has_features():
-    line = build([schema.ApplicationRequest(SK_ID_CURR=1)])
+    line = build([schema.ApplicationRequest.model_validate({"SK_ID_CURR": 1})])
     assert line["AMT_CREDIT"][0] is None
     assert line["ext_mean"][0] is None
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -83,9 +84,9 @@ def test_a_mark_meant_for_the_old_index_does_not_meet_another_file_of_the_new_on
     if is_purged:
         purge(log.folder, log.anchors, KEY, NOON.date().replace(day=NOON.day + 1), NOON)
         other(log, "b1").close()
-    begun, whole = [], Follower._mark
-    if is_purged:
-        whole = Follower._purge
+    begun: list[int] = []
+    step = "_purge" if is_purged else "_mark"
+    whole = getattr(Follower, step)
 
     def late(self, *given):
         if self is one and not begun:  # between what it read and what it writes
@@ -95,7 +96,7 @@ def test_a_mark_meant_for_the_old_index_does_not_meet_another_file_of_the_new_on
             follow(another)
         return whole(self, *given)
 
-    monkeypatch.setattr(Follower, "_purge" if is_purged else "_mark", late)
+    monkeypatch.setattr(Follower, step, late)
     for _ in range(3):
         follow(one)
     follow(another)
@@ -108,7 +109,8 @@ def test_what_one_read_before_an_erasure_does_not_come_back_when_the_other_has_f
     one, another = two
     follow(another)
     log.record([entry(3, event_id="before")], NOON)
-    whole, done = Follower._commit, []
+    whole = Follower._commit
+    done: list[Any] = []
 
     def late(self, file, batch):
         if self is one and not done and any(row["event"] == schema.packed("before") for row in batch.rows):

@@ -28,7 +28,7 @@ def taken(client: str, **headers: str | list[str]) -> tuple[str, str, str]:
         for name, values in headers.items()
         for value in ([values] if isinstance(values, str) else values)
     ]
-    scope = {"type": "http", "client": (client, 1), "scheme": "http", "headers": pairs}
+    scope: dict = {"type": "http", "client": (client, 1), "scheme": "http", "headers": pairs}
 
     async def nothing(*_):
         pass

@@ -29,7 +29,6 @@ from scoring.inference_log import (
     pseudonym_key,
     read,
     verify,
-    writer,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -257,7 +256,7 @@ class FullDisk:
     def __init__(self, monkeypatch, room: int) -> None:
         self.room = room
         self.write = os.write
-        monkeypatch.setattr(writer.os, "write", self)
+        monkeypatch.setattr(os, "write", self)
 
     def __call__(self, descriptor, content) -> int:
         if self.room == 0:
@@ -285,7 +284,7 @@ def test_a_failed_sync_is_a_failed_record(log, monkeypatch):
 
     log.record([entry(0)], NOON)
     with monkeypatch.context() as broken:
-        broken.setattr(writer.os, "fsync", fail)
+        broken.setattr(os, "fsync", fail)
         with pytest.raises(LogError, match="Input/output"):
             log.record([entry(1)], NOON)
     log.record([entry(2)], NOON)
@@ -435,7 +434,7 @@ def test_those_who_wait_share_one_sync(log, monkeypatch):
         assert may_go_on.wait(10)
         sync(descriptor)
 
-    monkeypatch.setattr(writer.os, "fsync", slow)
+    monkeypatch.setattr(os, "fsync", slow)
     threads = [threading.Thread(target=log.record, args=([entry(i)], NOON)) for i in range(1, 21)]
     threads[0].start()
     assert first_is_in.wait(10)

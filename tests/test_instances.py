@@ -203,7 +203,8 @@ def test_who_has_another_key_is_told_and_writes_nothing(two, tmp_path, database)
     with pytest.raises(OtherLogError, match="another log"):
         other.follower.step()
     assert len(two[0].found()) == 1
-    other.log.close(), other.index.close()
+    other.log.close()
+    other.index.close()
 
 
 def test_an_instance_that_takes_anothers_name_is_told(two, tmp_path, database):
@@ -213,7 +214,8 @@ def test_an_instance_that_takes_anothers_name_is_told(two, tmp_path, database):
     second.decide(7)
     with pytest.raises(OtherLogError, match="CREDIT_SCORING_INSTANCE of its own"):
         second.follower.step()
-    second.log.close(), second.index.close()
+    second.log.close()
+    second.index.close()
 
 
 def test_the_key_of_several_is_never_made(tmp_path):

@@ -54,7 +54,11 @@ def test_a_spare_worker_takes_the_place_of_one_that_ends_and_another_stands_by(h
     (request,) = small.applications(1, seed=3)
     with running(home, CREDIT_SCORING_SPARE="1") as service:
         for time in (1, 2):
-            wait_until(lambda time=time: service.stdout().count("waiting to take the place") == time, 60)
+
+            def waits(time: int = time) -> bool:
+                return service.stdout().count("waiting to take the place") == time
+
+            wait_until(waits, 60)
             both, (holder,) = workers(service.pid), service.holders()
             assert len(both) == 2 and holder in both
             os.kill(holder, signal.SIGKILL)
@@ -155,7 +159,12 @@ def test_a_thread_that_stands_back_leaves_the_others_where_they_are() -> None:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     before, inside = priority(), []
-    thread = threading.Thread(target=lambda: (lower_priority(), inside.append(priority())))
+
+    def lowered() -> None:
+        lower_priority()
+        inside.append(priority())
+
+    thread = threading.Thread(target=lowered)
     thread.start()
     thread.join()
     assert inside == [BEHIND]

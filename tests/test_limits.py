@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 from itertools import pairwise
+from typing import Any
 
 import httpx
 
@@ -128,7 +129,8 @@ def test_every_answer_keeps_pages_of_other_sites_out():
 
 
 def test_a_large_answer_leaves_whole_and_in_pieces_and_the_loop_looks_round_in_between():
-    content, sent = bytes(range(256)) * 1_000, []
+    content = bytes(range(256)) * 1_000
+    sent: list[Any] = []
 
     async def large(_scope, _receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -150,7 +152,7 @@ def test_a_large_answer_leaves_whole_and_in_pieces_and_the_loop_looks_round_in_b
         looking.cancel()
 
     asyncio.run(run())
-    bodies = [message for message in sent if message != "others" and message["type"] == "http.response.body"]
+    bodies = [one for one in sent if one != "others" and one["type"] == "http.response.body"]
     assert b"".join(message["body"] for message in bodies) == content
     assert [message.get("more_body", False) for message in bodies] == [True, True, True, False]
     assert all(len(message["body"]) <= 2**16 for message in bodies)

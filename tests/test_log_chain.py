@@ -293,7 +293,7 @@ def test_a_deleted_file_cannot_pass_for_a_purged_one(folder, key):
 
 
 def test_what_is_too_old_goes_when_a_new_day_begins(tmp_path, key):
-    said = []
+    said: list[str] = []
     log = write(tmp_path / "log", key, now=NOON, keep_days=10, announce=said.append)
     for days in (9, 10, 11):
         log.record([entry(100 + days)], NOON + timedelta(days=days))

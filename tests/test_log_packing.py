@@ -14,6 +14,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -32,6 +33,7 @@ from scoring.inference_log import (
     renew,
     verify,
 )
+from scoring.inference_log.anchor import read_anchor
 from scoring.inference_log.disk import open_regular
 from scoring.inference_log.packing import BLOCK, open_log, pack, pack_bytes, packed, unpacked
 from scoring.inference_log.table import TableEntry
@@ -65,7 +67,7 @@ def folder(tmp_path, key) -> Path:
     return tmp_path / "log"
 
 
-def seen(folder: Path, key: bytes, out: Path) -> list[object]:
+def seen(folder: Path, key: bytes, out: Path) -> list[Any]:
     """All that somebody can see of a log."""
     found = read(folder)
     verdict = verify(folder, anchors_folder(folder), key)
@@ -158,7 +160,7 @@ def test_whatever_fails_on_the_way_the_log_is_whole_and_is_packed_next_time(
 
 
 def test_a_full_disk_leaves_the_file_plain_and_says_so(folder, key, monkeypatch):
-    said = []
+    said: list[str] = []
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -189,8 +191,9 @@ def test_a_file_of_an_older_version_is_packed_only_if_it_is_closed(tmp_path, key
     key, (file,) = bytes(range(32)), folder.glob("*.jsonl")
     head = anchors_folder(folder) / f"{file.name}.head"
     closed = head.read_bytes()
-    anchor = packing.read_anchor(head, key)
-    head.write_bytes(type(anchor)(**(vars(anchor) | {"state": "open"})).to_bytes(key))
+    anchor = read_anchor(head, key)
+    assert anchor is not None
+    head.write_bytes(replace(anchor, state="open").to_bytes(key))
     write(folder, key, worker="w8", is_packed=True).close()
     assert file.exists()
     head.write_bytes(closed)

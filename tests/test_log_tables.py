@@ -20,19 +20,19 @@ from scoring.inference_log import (
     purge,
     read,
     verify,
-    writer,
 )
 from scoring.inference_log.table import TableEntry
 from tests.support.logs import decided
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TABLE = {"file": "2026-11-21.t0.arrow.zst", "sha256": "0", "rows": 1, "events": "e", "start": 0}
 LINE = {
     "schema_version": 3,
     "time": "2026-11-21T09:30:00.000000Z",
     "model": "m",
     "audit": {"request_id": "r", "operator": None},
-    "table": {"file": "2026-11-21.t0.arrow.zst", "sha256": "0", "rows": 1, "events": "e", "start": 0},
+    "table": TABLE,
 }
 ID_PREFIX = "0123456789abcdef01234567"
 ROWS = 9
@@ -112,7 +112,7 @@ def test_when_a_write_fails_nothing_counts_and_the_log_heals(log, monkeypatch, p
             raise OSError(errno.ENOSPC, "No space left on device")
         return whole(*given)
 
-    monkeypatch.setattr(writer.os, place, fails)
+    monkeypatch.setattr(os, place, fails)
     with pytest.raises(LogError, match="No space"):
         fill(log)
     monkeypatch.undo()
@@ -166,8 +166,8 @@ def test_a_table_of_another_name_is_no_way_out_of_the_folder(log):
     file.write_bytes(file.read_bytes().replace(b"2026-11-21.w1.t0.arrow", b"../anchors/2026-11-21.t0.arrow"))
     assert [q.why for q in read(log.folder).quarantined] == ["the record was changed"]
     with pytest.raises(ValueError, match="no name of a table"):
-        TableEntry.of({**LINE, "table": {**LINE["table"], "file": "../anchors/2026-11-21.t0.arrow.zst"}})
-    assert TableEntry.of(LINE).file == LINE["table"]["file"]
+        TableEntry.of({**LINE, "table": {**TABLE, "file": "../anchors/2026-11-21.t0.arrow.zst"}})
+    assert TableEntry.of(LINE).file == TABLE["file"]
 
 
 def test_what_is_too_old_goes_with_its_tables_and_the_log_still_verifies(log):

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -160,7 +161,8 @@ def test_pages_give_what_was_decided_each_once_the_newest_first(served, requests
     answers = served.post("/score", requests).json()
     found(served, answers[-1]["event_id"])
     with client(served, AUDIT) as audit:
-        pages, cursor = [], None
+        pages: list[Any] = []
+        cursor = None
         while not pages or cursor:
             page = audit.decisions(limit=7, cursor=cursor, model=TAG)
             assert isinstance(page, RecordedPage) and len(page.decisions) <= 7

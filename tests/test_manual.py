@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from scoring.decision import POINTS, decide
 from scoring.schema import Decision, OutcomesRequest, ReviewRequest, ScoreRequest
@@ -108,7 +109,10 @@ def test_each_curl_of_a_document_asks_an_endpoint_for_what_it_takes(words):
     method, path, body = asked(words)
     assert f"## `{method} {path}`\n" in (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
     if body is not None and not body.startswith("@"):
-        kinds = {"/decisions/{event_id}/review": ReviewRequest, "/outcomes": OutcomesRequest}
+        kinds: dict[str, type[BaseModel]] = {
+            "/decisions/{event_id}/review": ReviewRequest,
+            "/outcomes": OutcomesRequest,
+        }
         kinds.get(path, ScoreRequest).model_validate_json(body)
 
 

@@ -61,10 +61,10 @@ def test_one_small_application_is_decided_at_once_and_the_others_go_into_the_bat
         await asyncio.sleep(0.02)
         return b'["at once"]'
 
-    calls = [("/score", body(1), {}), ("/score", body(2), {}), ("/explain", body(1), {})]
+    calls: list[tuple] = [("/score", body(1), {}), ("/score", body(2), {}), ("/explain", body(1), {})]
     answers = [response.json()[0] for response in ask(*calls, at_once=at_once)]
     assert answers == ["at once", "/score", "/explain"]
-    large = ("/score", body(1, NAME_INCOME_TYPE="W" * 90), {})
+    large: tuple = ("/score", body(1, NAME_INCOME_TYPE="W" * 90), {})
     assert ask(large, at_once=at_once, limits=Limits(quick_bytes=100))[0].json()[0] == "/score"
     crowd = ask(*[("/score", body(1), {})] * 5, at_once=at_once, limits=Limits(quick=3))
     assert sorted(response.json()[0] for response in crowd) == ["/score"] * 2 + ["at once"] * 3
@@ -123,7 +123,7 @@ def test_a_byte_order_mark_before_json_is_no_fault():
     ],
 )
 def test_nan_is_named_with_what_to_send_instead(place):
-    application = {"SK_ID_CURR": 1}
+    application: dict = {"SK_ID_CURR": 1}
     match place.partition(".")[::2]:
         case "history", _:
             application["history"] = {"bureau": [{"SK_ID_BUREAU": 1, "AMT_CREDIT_SUM": float("nan")}]}
@@ -165,15 +165,17 @@ def test_who_is_refused_and_who_asks_for_nothing_that_is_here_counts_against_the
     def asked(*calls):
         return asyncio.run(run(*calls))
 
-    wrong, right, here = (0, "/", {}, "10.0.0.1"), (0, "/", {"x-api-key": "right"}, "10.0.0.1"), "10.0.0.1"
+    here = "10.0.0.1"
+    wrong: tuple = (0, "/", {}, here)
+    right: tuple = (0, "/", {"x-api-key": "right"}, here)
     assert asked(*[wrong] * 5, right) == [401] * 3 + [429] * 2 + [200]  # who has a key has a rate of its own
     assert asked(*[(1, "/nothing", {}, here)] * 4, wrong, (1, "/", {}, "10.0.0.2")) == [404] * 3 + [
         429
     ] * 2 + [404]
     assert asked(*[(0, "/readyz", {"x-api-key": "right"}, here)] * 5) == [200] * 5
-    neighbours = [(1, "/", {}, f"2001:db8::{number}") for number in range(5)]
+    neighbours: list[tuple] = [(1, "/", {}, f"2001:db8::{number}") for number in range(5)]
     assert asked(*neighbours) == [404] * 3 + [429] * 2  # one client has all of them
-    mapped = [(1, "/", {}, "::ffff:10.0.0.1"), (1, "/", {}, "10.0.0.1")] * 2
+    mapped: list[tuple] = [(1, "/", {}, "::ffff:10.0.0.1"), (1, "/", {}, "10.0.0.1")] * 2
     assert asked(*mapped) == [404] * 3 + [429]
 
 
@@ -238,7 +240,7 @@ def faults(content: bytes) -> list[tuple[int | None, str]]:
 
 
 def test_rows_are_counted_through_the_whole_request():
-    applications = [{"SK_ID_CURR": i} for i in range(120)]
+    applications: list[dict] = [{"SK_ID_CURR": i} for i in range(120)]
     for row in (3, 49, 50, 119):
         applications[row]["AMT_CREDIT"] = "much"
     content = json.dumps({"applications": applications}).encode()
@@ -286,7 +288,7 @@ def test_a_rejection_is_counted_by_key_column_and_fault_and_never_by_value():
 
 
 def strange(field: str) -> FieldError:
-    return FieldError(field=field, code="required", detail="is required")
+    return FieldError.model_validate({"field": field, "code": "required", "detail": "is required"})
 
 
 def counted() -> dict[tuple[str, str, str], float]:

@@ -165,8 +165,8 @@ def test_what_is_computed_anew_is_what_the_service_would_have_read(later: Portfo
         if b.dtype == pl.String:
             assert a.to_list() == b.to_list(), name
         else:
-            close = [one.cast(pl.Float64).fill_null(-1e99).to_numpy() for one in (a, b)]
-            np.testing.assert_allclose(*close, rtol=1e-9, atol=1e-9, err_msg=name)
+            ours, theirs = (one.cast(pl.Float64).fill_null(-1e99).to_numpy() for one in (a, b))
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
 def test_without_findings_or_rows_there_is_no_cause(

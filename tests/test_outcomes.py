@@ -198,7 +198,8 @@ def test_an_index_that_is_made_again_has_the_same_outcomes_in_whatever_order_the
     followed(log, index)
     assert decided(index, NOW).equals(before)
     assert before.filter(pl.col("outcome") == "defaulted").height == 3
-    first.close(), log.close()
+    first.close()
+    log.close()
     assert verify(log.folder, log.anchors, KEY).faults == []
 
 

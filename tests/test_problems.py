@@ -24,7 +24,13 @@ TREES = [
     if "problems" not in file.parts
 ]
 USED = {node.value for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-EXAMPLES = {"n": 3, "line": 12_000, "minimum": -1.5, "maximum": 2_147_483_647, "close": "AMT_CREDIT"}
+EXAMPLES: dict[str, int | float | str] = {
+    "n": 3,
+    "line": 12_000,
+    "minimum": -1.5,
+    "maximum": 2_147_483_647,
+    "close": "AMT_CREDIT",
+}
 
 
 def example(names: set[str]) -> dict[str, int | float | str]:

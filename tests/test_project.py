@@ -52,7 +52,7 @@ def tracked() -> list[Path]:
 
 def targets() -> dict[str, str]:
     lines = (ROOT / "Makefile").read_text().splitlines()
-    return dict(found.groups() for line in lines if (found := re.match(r"([a-z]+):.*## (.+)", line)))
+    return {found[1]: found[2] for line in lines if (found := re.match(r"([a-z]+):.*## (.+)", line))}
 
 
 def documents() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -96,10 +96,8 @@ def test_of_two_that_say_it_neither_is_taken(name):
 
 def test_a_front_end_names_who_asks_and_no_other_key_does():
     key, named = ("x-api-key", DESK), ("x-operator", "ann.smith@bank.example")
-    with_name, without, of_bank, looking = (
-        *ask([key, named], [key], [("x-api-key", BANK)], keys=KEYS),
-        *ask([key, named], keys=KEYS, path="/decisions", method="GET"),
-    )
+    with_name, without, of_bank = ask([key, named], [key], [("x-api-key", BANK)], keys=KEYS)
+    (looking,) = ask([key, named], keys=KEYS, path="/decisions", method="GET")
     assert with_name.json() == ["ann.smith@bank.example", "decision"]
     assert (without.json(), of_bank.json()) == (["desk", "decision"], ["bank", "decision"])
     assert looking.json() == ["desk", "ann.smith@bank.example"], "its roles are those of the key"
@@ -223,7 +221,7 @@ def served(tmp_path_factory):
 
 def counts(served) -> dict[str, float]:
     """What the service says that it counted: by decision, and by other purpose."""
-    found: Counter = Counter()
+    found: dict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(served.http.get("/metrics").text):
         for sample in family.samples:
             if sample.name in ("credit_scoring_decisions_total", "credit_scoring_undecided_total"):

@@ -46,7 +46,7 @@ def flat(n: int, seed: int) -> list[dict[str, object]]:
 
 
 def body_of(requests: Sequence[dict[str, object]], **options: object) -> bytes:
-    return json.dumps({"applications": requests}, **options).encode()  # type: ignore[arg-type]
+    return json.dumps({"applications": requests}, **options).encode()
 
 
 def same(found: pl.DataFrame, expected: pl.DataFrame) -> bool:

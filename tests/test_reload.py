@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -74,7 +75,7 @@ def test_models_are_swapped_under_load_and_each_answer_tells_who_decided(home):
             for number in range(1, SWAPS + 1):
                 make_newest(home, tags[number % len(tags)])
                 os.kill(service.pid, signal.SIGHUP)
-                wait_until(lambda number=number: serves(tags[number % len(tags)]))
+                wait_until(partial(serves, tags[number % len(tags)]))
             last = tags[SWAPS % len(tags)]
             make_newest(home, "credit_scoring:bad")
             os.kill(service.pid, signal.SIGHUP)

@@ -55,7 +55,7 @@ def test_every_column_of_the_kaggle_files_is_declared():
 
 def test_the_history_of_a_request_has_one_list_per_table():
     assert list(History.model_fields) == list(HISTORY)
-    assert ApplicationRequest(SK_ID_CURR=1, history={}).history == History()
+    assert ApplicationRequest.model_validate({"SK_ID_CURR": 1, "history": {}}).history == History()
 
 
 def test_every_column_has_words_and_a_place_in_the_form():

@@ -12,6 +12,7 @@ import pytest
 from scoring import features
 from scoring.candidates import LOGISTIC_REGRESSION, TrainingSet, fit
 from scoring.decision import Costs, Points
+from scoring.features import FEATURE_BY_NAME
 from scoring.schema import Decision
 from scoring.scorer import Scorer, ScorerError, read_examples, read_reference, remarks
 from scoring.scorer.calibration import Affine, Beta, Isotonic
@@ -371,8 +372,8 @@ def test_a_value_just_outside_the_range_is_told_with_the_digits_that_show_it():
 )
 def test_a_value_just_outside_the_range_keeps_its_unit(name, bounds, value, en, fr, monkeypatch):
     units = {"age": "years", "credit_to_income": "ratio", "days_since": "days"}
-    item = replace(remarks.FEATURE_BY_NAME["EXT_SOURCE_2"], name=name, unit=units[name])
-    monkeypatch.setitem(remarks.FEATURE_BY_NAME, name, item)
+    item = replace(FEATURE_BY_NAME["EXT_SOURCE_2"], name=name, unit=units[name])
+    monkeypatch.setitem(FEATURE_BY_NAME, name, item)
     marked = remarks.words({name: bounds}, name, value, None)
     assert en.replace("_", "\u00a0") in marked["text"]["en"]
     assert fr.replace("_", "\u00a0").replace("~", "\u202f") in marked["text"]["fr"]

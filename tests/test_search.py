@@ -55,7 +55,7 @@ def test_a_simple_family_is_tried_on_its_whole_grid_by_cost(search):
 
 @pytest.mark.parametrize("candidate", [SMALL, replace(XGBOOST, rounds=15)], ids=lambda c: c.name)
 def test_a_boosted_family_begins_with_its_declared_settings(search, candidate):
-    said = []
+    said: list[str] = []
     tuned, trials = search(on_progress=said).tune(candidate, DATA, "all")
     assert len(trials) == 3
     space = candidate.family.space
@@ -84,7 +84,8 @@ def test_without_time_the_declared_settings_stand(search, candidate):
 
 
 def test_a_grid_stops_where_the_time_is_over(search):
-    left, said = iter([1.0, 1.0, -1.0]), []
+    left = iter([1.0, 1.0, -1.0])
+    said: list[str] = []
     grid = replace(search(on_progress=said), remaining_s=lambda: next(left))
     tuned, trials = grid.tune(LOGISTIC_REGRESSION, DATA, "all")
     assert [trial["settings"]["C"] for trial in trials] == [0.01, 0.001]

@@ -364,7 +364,7 @@ def test_bentomls_own_clients_call_every_method_that_is_listed(served, requests)
 def test_a_port_that_is_taken_an_option_without_effect_and_a_misspelt_setting_are_each_one_sentence(served):
     port = served.url.rpartition(":")[2]
     serve = ["serve", "service:CreditScoring", "--host", "127.0.0.1", "--port"]
-    tried = (
+    tried: tuple = (
         ([*serve, port], {}, f"cannot listen on 127.0.0.1:{port} .*choose another with --port"),
         ([*serve, "0", "--api-workers", "2"], {}, "CREDIT_SCORING_WORKERS instead"),
         ([*serve, "0"], {"BENTOML_API_WORKERS": "2"}, "CREDIT_SCORING_WORKERS instead"),

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
+from pydantic_core import from_json
 
 from scoring import engine
 from scoring.features.checks import DECODER
+from scoring.schema import repeated_keys
 from scoring.serving import reading
 from scoring.serving.large import ArrowTable
 from scoring.serving.problem import Rejection
@@ -46,8 +48,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
         return watched
 
     monkeypatch.setattr(DECODER, "decode", watch("msgspec", DECODER.decode))
-    monkeypatch.setattr(reading, "from_json", watch("pydantic", reading.from_json))
-    monkeypatch.setattr(reading, "repeated_keys", watch("keys", reading.repeated_keys))
+    monkeypatch.setattr(reading, "from_json", watch("pydantic", from_json))
+    monkeypatch.setattr(reading, "repeated_keys", watch("keys", repeated_keys))
     return noted
 
 

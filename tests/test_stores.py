@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 
 import bentoml
 import pytest
@@ -94,7 +95,7 @@ def kept(portfolio, tmp_path_factory):
     if registry.holder(client, registry.CHAMPION) is None:
         assert invoke(import_model.app, "--force", "the first", "--tracking-uri", uri, "--dry-run")[0] == 0
         challenger = registry.find_challenger(client)
-        registry.promote(client, challenger, "the first", train.datetime.now(train.UTC))
+        registry.promote(client, challenger, "the first", datetime.now(UTC))
     return folder
 
 

@@ -18,7 +18,7 @@ from scoring.tables import TableError, partitions
 RECORDS = {"application_train": Application, "application_test": Application, **HISTORY}
 
 # Three applicants, the second without history; the keys of the last records belong to nobody here.
-ROWS = {
+ROWS: dict[str, list[dict]] = {
     "application_train": [
         {"SK_ID_CURR": 100, "TARGET": 1, "AMT_CREDIT": 406597.5, "DAYS_EMPLOYED": 365243, "CODE_GENDER": "F"},
         {"SK_ID_CURR": 300, "TARGET": 0, "AMT_CREDIT": 1e6, "DAYS_REGISTRATION": "-3648.0"},

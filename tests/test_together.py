@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scoring.inference_log import Entry, InferenceLog, LogError, Together, read
+from tests.support.overheard import overheard
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -35,7 +36,7 @@ def bring(log: InferenceLog, entries: list[Entry]) -> list[BaseException | None]
 def test_all_is_on_the_disk_when_it_returns_in_few_writes(log, monkeypatch):
     written = []
     record = log.record
-    monkeypatch.setattr(log, "record", lambda group, now: (written.append(len(group)), record(group, now)))
+    monkeypatch.setattr(log, "record", overheard(record, lambda group, _: written.append(len(group))))
     assert bring(log, [entry(f"e{i}") for i in range(50)]) == [None] * 50
     assert set(read(log.folder).table["event_id"]) == {f"e{i}" for i in range(50)}
     assert sum(written) == 50 and len(written) <= 3
@@ -70,7 +71,7 @@ def test_who_waits_no_more_stops_nobody(log):
 
 def test_what_is_waited_for_no_more_is_not_written_while_the_disk_is_busy(log, monkeypatch):
     record = log.record
-    monkeypatch.setattr(log, "record", lambda group, now: (time.sleep(0.1), record(group, now)))
+    monkeypatch.setattr(log, "record", overheard(record, lambda *_: time.sleep(0.1)))
 
     async def run() -> None:
         together = Together(log, lambda: NOON)

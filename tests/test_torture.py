@@ -163,7 +163,7 @@ def test_the_table_of_promises_is_whole():
 
 def test_what_the_documents_hold_is_read_back_as_it_was_written(tmp_path, monkeypatch):
     for name in ("RELIABILITY.md", "reliability.json"):
-        shutil.copy(report.ROOT / name, tmp_path)
+        shutil.copy(ROOT / name, tmp_path)
     monkeypatch.setattr(report, "ROOT", tmp_path)
     report.write(ROWS.values(), report.earlier(ROWS.values()))
     written = [(tmp_path / name).read_text() for name in ("RELIABILITY.md", "reliability.json")]

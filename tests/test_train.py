@@ -26,9 +26,11 @@ from scoring.metrics import MEASURES, WITHOUT_INTERVAL, measure
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, read_examples, read_reference
 from scoring.tables.decisions import AUDIT
+from tests.support.overheard import overheard
 from training import mlflow_store, registry, runs, tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
+from training.material import Plan
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -47,9 +49,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plan(home):
     uri = f"sqlite:///{home / 'var' / 'mlflow.db'}"
-    return train.Plan(
-        home / "portfolio", folds=2, tracking_uri=uri, most_rounds=15, allow_leak="a tiny portfolio"
-    )
+    return Plan(home / "portfolio", folds=2, tracking_uri=uri, most_rounds=15, allow_leak="a tiny portfolio")
 
 
 @pytest.fixture(scope="module")
@@ -354,9 +354,7 @@ def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
     folder.mkdir()
     shutil.copy(home / "portfolio" / "application_train.parquet", folder)
     said = io.StringIO()
-    bare = train.Plan(
-        folder, folds=2, tracking_uri=f"sqlite:///{tmp_path}/m.db", most_rounds=3, compare="champion"
-    )
+    bare = Plan(folder, folds=2, tracking_uri=f"sqlite:///{tmp_path}/m.db", most_rounds=3, compare="champion")
     train.run(bare, NOW, Console(file=said, width=120))
     assert "Note: The portfolio has no history table" in said.getvalue()
     assert "has no value at all" in said.getvalue()
@@ -364,9 +362,7 @@ def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
 
 def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path):
     monkeypatch.setattr("scoring.evaluation.checks.LEAK_AUC", 0.4)
-    leaking = train.Plan(
-        plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2
-    )
+    leaking = Plan(plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2)
     with pytest.raises(LeakSuspected):
         train.run(leaking, NOW, Console(quiet=True))
     with pytest.raises(mlflow_store.TrackingError, match=r"run train\.py first"):
@@ -444,10 +440,15 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     with monkeypatch.context() as patch:
         patch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("no time is left"))
         assert train.run(over, NOW, Console(quiet=True)) == []
-    tuned_on, told, trials = [], io.StringIO(), []
+    tuned_on: list = []
+    trials: list = []
+    told = io.StringIO()
     monkeypatch.setattr(
         "scoring.candidates.search.Search.tune",
-        lambda _, candidate, data, __: (candidate, tuned_on.append(data.coded.names) or trials),
+        overheard(
+            lambda _, candidate, *__: (candidate, trials),
+            lambda _, __, data, ___: tuned_on.append(data.coded.names),
+        ),
     )
     (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
     assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()

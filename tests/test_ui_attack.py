@@ -37,7 +37,7 @@ def client(page):
 
 
 @pytest.fixture(scope="module")
-def secret(folder) -> tuple[Path, str]:
+def planted(folder) -> tuple[Path, str]:
     canary, path = f"canary-{secrets.token_hex(8)}", folder / "outside" / "secret.csv"
     path.parent.mkdir()
     path.write_text(f"SK_ID_CURR,{canary}\n")
@@ -52,14 +52,16 @@ def trap():
     assert not found.calls, "the page fetches addresses for others"
 
 
-def test_no_handler_reads_a_file_or_an_address_or_repeats_what_it_got(page, client, secret, trap) -> None:
-    found = attack.attack_handlers(page, *secret, trap.url, client)
+def test_no_handler_reads_a_file_or_an_address_or_repeats_what_it_got(page, client, planted, trap) -> None:
+    secret, canary = planted
+    found = attack.attack_handlers(page, secret, canary, trap.url, client)
     assert found.tried > 500
     assert (found.leaks, found.echoes, found.silent) == ([], [], [])
 
 
-def test_no_other_way_into_gradio_is_open(page, client, secret, trap) -> None:
-    found = attack.attack_routes(page, *secret, trap.url, client)
+def test_no_other_way_into_gradio_is_open(page, client, planted, trap) -> None:
+    secret, canary = planted
+    found = attack.attack_routes(page, secret, canary, trap.url, client)
     assert (found.leaks, found.echoes) == ([], [])
 
 

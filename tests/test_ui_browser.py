@@ -86,7 +86,7 @@ def visit(chromium, page_url, stand_in):
         page = context.new_page()
         page.set_default_timeout(15_000)
         ours = (page_url, "data:", "blob:")
-        page.on("request", lambda asked: asked.url.startswith(ours) or foreign.append(asked.url))
+        page.on("request", lambda asked: None if asked.url.startswith(ours) else foreign.append(asked.url))
         page.goto(f"{page_url}/{lang}/")
         page.locator(".examples").get_by_role("button").first.wait_for()
         return page

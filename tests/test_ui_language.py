@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -86,11 +87,11 @@ def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def handlers(third: str, stand_in: StandIn, portfolio: Path) -> Handlers:
+def handlers(third: str, stand_in: StandIn, portfolio: Path, monkeypatch: pytest.MonkeyPatch) -> Handlers:
     """The page in the third language; the service says its reasons in it."""
     service = Service(stand_in.url)
     described = replace(service.model(), facts=translated(third))
-    service.model = lambda _tag=None: described  # type: ignore[method-assign]
+    monkeypatch.setattr(service, "model", lambda _tag=None: described)
     explain = service.explain
 
     def in_third(application: dict, purpose: Purpose) -> Explanation:
@@ -102,7 +103,7 @@ def handlers(third: str, stand_in: StandIn, portfolio: Path) -> Handlers:
         warning = {"feature": "AMT_CREDIT", "problem": "outside range", "value": 1.0, "text": text}
         return Explanation.model_validate(dumped | {"warnings": [warning] * 7})
 
-    service.explain = in_third  # type: ignore[method-assign]
+    monkeypatch.setattr(service, "explain", in_third)
     view = service.owner()
     said = view.model_copy(update={"text": view.text | {third: swapped(view.text["en"])}})
     service.owner = lambda: said  # type: ignore[method-assign]
@@ -133,11 +134,13 @@ def test_a_new_application_the_head_and_the_model_speak_the_third_language(handl
         assert not left(html), html
 
 
-def test_every_family_of_the_model_speaks_the_third_language(handlers: Handlers) -> None:
+def test_every_family_of_the_model_speaks_the_third_language(
+    handlers: Handlers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = handlers.service.model()
     for family in FAMILIES.values():
         described = replace(model, facts=model.facts | {"family": family})
-        handlers.service.model = lambda _tag=None, found=described: found  # type: ignore[method-assign]
+        monkeypatch.setattr(handlers.service, "model", partial(lambda found, _tag=None: found, described))
         assert not left(re.sub("<dd>[^<]*UTC</dd>", "", handlers.load()["model"]))
 
 

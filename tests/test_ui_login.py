@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from scoring.settings import PROXIES
 from scoring.settings.setting import SettingError
+from tests.support.overheard import overheard
 from tests.support.stand_in import EVENT, StandIn, serving
 from ui import accounts, login, users
 from ui.accounts import AccountError, Accounts, HashCost
@@ -146,7 +147,7 @@ def test_one_without_an_account_costs_the_same_hash_and_hears_the_same(
     doors: PasswordLogin, monkeypatch
 ) -> None:
     hashed, real = [], HashCost.hash
-    monkeypatch.setattr(HashCost, "hash", lambda cost, *rest: hashed.append(cost) or real(cost, *rest))
+    monkeypatch.setattr(HashCost, "hash", overheard(real, lambda cost, *_: hashed.append(cost)))
     for name in ("ada", "nobody", ""):
         assert doors.enter(name, "wrong", ("192.0.2.1", 1)) is None
     assert hashed == [CHEAP] * 3

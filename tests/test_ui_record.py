@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from scoring.language import languages
+from tests.support.overheard import overheard
 from tests.support.stand_in import EVENT, StandIn, serving
 from ui import form, letter, place, waterfall, worklist
 from ui.clients import Clients
@@ -52,7 +53,7 @@ def test_a_filter_is_an_address_and_nothing_found_is_said(page) -> None:
 def test_who_only_looked_is_listed_when_asked_for(page) -> None:
     desk, asked = page(), []
     found = desk.service.decisions
-    desk.service.decisions = lambda *a, **wanted: asked.append(wanted.get("purpose")) or found(*a, **wanted)
+    desk.service.decisions = overheard(found, lambda *_, **wanted: asked.append(wanted.get("purpose")))
     for query in ("", "?purpose=any", "?purpose=preview"):
         desk.go({"at": f"decisions{query}"})
     assert asked == ["decision", None, "preview"]
@@ -177,7 +178,7 @@ def test_a_file_is_a_preview_or_decides_and_says_which(
 def test_recording_is_an_act_of_its_own(page) -> None:
     desk, asked = page(), []
     explain = desk.service.explain
-    desk.service.explain = lambda application, purpose: asked.append(purpose) or explain(application, purpose)
+    desk.service.explain = overheard(explain, lambda _, purpose: asked.append(purpose))
     opened = desk.open_new()["opened"]
     desk.score(opened, None)
     desk.undo(opened)

@@ -23,6 +23,7 @@ from scoring.evidence.paired import Difference, FoldScores
 from scoring.evidence.recourse import recourses
 from scoring.evidence.sense import Sense
 from scoring.metrics import Measured
+from tests.support.overheard import overheard
 from tests.support.small import portfolio, scorer
 from tests.support.third import other_words
 from training import runs
@@ -104,8 +105,8 @@ def evidence():
             Alternative(refit(n), ratio, gain, True) for n in ("in_force", "without:age", "proxies:gender:10")
         ],
         chosen=None,
-        audits=[fairness.audit("gender", genders, y, p, thresholds, replicates=20),
-                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)],
+        audits=[audit for audit in (fairness.audit("gender", genders, y, p, thresholds, replicates=20),
+                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)) if audit is not None],
         hidden=["family_status"],
         later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
                     stability.slices(y, p, thresholds, p, 2)),
@@ -135,7 +136,11 @@ class Reader(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.tags, self.ids, self.links, self.loaded, self.text = [], [], [], [], []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.text: list[str] = []
         self.depth = 0
         self.feed(page)
 
@@ -229,13 +234,9 @@ def test_the_pack_speaks_a_third_language_and_no_english_is_left(evidence, third
 
 def test_few_applications_give_few_points_and_wider_parts_than_deciles(evidence, monkeypatch):
     drawn = []
-    lines, bars = curves.draw_lines, curves.draw_bars
-    monkeypatch.setattr(
-        curves, "draw_lines", lambda made, *more, **named: drawn.append(made) or lines(made, *more, **named)
-    )
-    monkeypatch.setattr(
-        curves, "draw_bars", lambda names, *more, **named: drawn.append(names) or bars(names, *more, **named)
-    )
+    for step in ("draw_lines", "draw_bars"):
+        drawing = overheard(getattr(curves, step), lambda first, *_, **__: drawn.append(first))
+        monkeypatch.setattr(curves, step, drawing)
     curves.discrimination(ENGLISH, evidence.y, evidence.raw, evidence.probability, 0.35)
     most = len(evidence.y) // fairness.SMALLEST
     for made in drawn:

@@ -37,7 +37,7 @@ GROUPS = {
     "request": {"en": "Present request", "fr": "Demande actuelle"},
     "person": {"en": "Person", "fr": "Personne"},
 }
-DESCRIPTION = {
+DESCRIPTION: dict[str, Any] = {
     "model": MODEL,
     "family": "linear",
     "threshold": THRESHOLD,
@@ -59,7 +59,7 @@ DESCRIPTION = {
     "among": ["all", "neighbours", "NAME_CONTRACT_TYPE"],
 }
 NEWER = {"applications": 1_200, "created": "2026-11-28T03:10:00+00:00"}  # of another model
-OWNER = {
+OWNER: dict[str, Any] = {
     "model": MODEL,
     "threshold": THRESHOLD,
     "applications": 1_000,
