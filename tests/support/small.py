@@ -14,9 +14,10 @@ from scoring.candidates import LIGHTGBM, TrainingSet, fit
 from scoring.decision import COSTS, POINTS
 from scoring.inference_log import COLUMNS
 from scoring.schema import ApplicationRequest, extension
-from scoring.scorer import DESCRIPTION, Scorer, _own_hash
+from scoring.scorer import DESCRIPTION, Scorer
 from scoring.scorer.calibration import Affine
 from scoring.scorer.certainty import Certainty, Reading, ReviewRule
+from scoring.scorer.folder import own_hash
 from scoring.scorer.model import Vector
 from scoring.scorer.scorecard import FeaturePoints, Scorecard
 
@@ -165,7 +166,7 @@ def sign(folder: Path) -> None:
     description = json.loads(path.read_text(encoding="utf-8"))
     for name in description["files"]:
         description["files"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    description["sha256"] = _own_hash(description)
+    description["sha256"] = own_hash(description)
     path.write_text(json.dumps(description), encoding="utf-8")
 
 
