@@ -163,6 +163,7 @@ def judge(
     days: int = 1,
     before: Sequence[tuple[Operations, int]] = (),
     min_rows: int = MIN_ROWS,
+    others: Mapping[str, int] | None = None,
 ) -> Judgement:
     """Judge a window.
 
@@ -176,9 +177,11 @@ def judge(
         How decisions were taken in the windows before, with their days.
     min_rows : int
         With fewer rows on a side the inputs are not judged.
+    others : mapping of str to int, optional
+        Decisions of the window that other models took.
     """
     operations = without_clients(tally).operations
-    said = tuple(alarms(operations, reference.thresholds, days, before))
+    said = tuple(alarms(operations, reference.thresholds, days, before, others))
     if not tally.rows or min(tally.rows, reference.table.height) < min_rows:
         empty = Judgement(tally.rows, operations.refused, (), said, 0, 0, 0.0, 0.0, "", False)
         return replace(empty, inputs=len(reference.bins.names))

@@ -231,6 +231,20 @@ class Ledger:
             found = connection.execute(asked, (model, purpose, cells))
             return {date.fromisoformat(day): rows for day, rows in found}
 
+    def others(
+        self, model: str, purpose: str, cells: str, since: date = date.min
+    ) -> dict[date, dict[str, int]]:
+        """Return how many decisions other models took for a purpose, by day from one on."""
+        asked = (
+            "select day, model, sum(rows) from tallies where model <> ? and purpose = ? and cells = ? "
+            "and day >= ? group by day, model order by day, model"
+        )
+        found: dict[date, dict[str, int]] = {}
+        with self._open() as connection:
+            for day, tag, rows in connection.execute(asked, (model, purpose, cells, since.isoformat())):
+                found.setdefault(date.fromisoformat(day), {})[tag] = rows
+        return found
+
     def rows(self, cells: str) -> list[tuple[str, str, int]]:
         """Return how many decisions there are by model and purpose."""
         with self._open() as connection:

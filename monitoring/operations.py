@@ -50,6 +50,7 @@ def alarms(
     thresholds: Collection[float],
     days: int = 1,
     before: Sequence[tuple[Operations, int]] = (),
+    others: Mapping[str, int] | None = None,
 ) -> list[Said]:
     """Return what is wrong with how decisions were taken.
 
@@ -62,20 +63,14 @@ def alarms(
         Length of the window.
     before : sequence of (Operations, int)
         Windows before it, with their days.
+    others : mapping of str to int, optional
+        Decisions of the window that other models took, for the same purpose.
     """
     found = []
-    others = {value: count for value, count in now.thresholds.items() if value not in thresholds}
-    if others and thresholds:
-        found.append(
-            Said(
-                "threshold",
-                {
-                    "n": sum(others.values()),
-                    "now": _list(others),
-                    "known": _list(thresholds),
-                },
-            )
-        )
+    if others and now.decisions:
+        models = ", ".join(sorted(others))
+        found.append(Said("model_changed", {"n": sum(others.values()), "models": models}))
+    found += _thresholds(now, thresholds)
     if now.decisions and now.repeated >= REPEATED * now.decisions:
         found.append(Said("repeated", {"share": now.repeated / now.decisions}))
     if len(before) < WINDOWS:
@@ -92,6 +87,14 @@ def alarms(
         if abs(refused - share) > max(SHIFT, NOISE * error):
             found.append(Said("refused", {"share": refused, "usual_share": share}))
     return found
+
+
+def _thresholds(now: Operations, thresholds: Collection[float]) -> list[Said]:
+    others = {value: count for value, count in now.thresholds.items() if value not in thresholds}
+    if not others or not thresholds:
+        return []
+    values = {"n": sum(others.values()), "now": _list(others), "known": _list(thresholds)}
+    return [Said("threshold", values)]
 
 
 def _list(values: Collection[float]) -> str:

@@ -94,7 +94,14 @@ def _looked_at(
         yield "reached by another version of the monitor: not judged again", False
     else:
         window = Window.of_json(verdict.window)
-        again = judge(verdict.tally, reference, window.days, before_it(done), evidence["min_rows"])
+        again = judge(
+            verdict.tally,
+            reference,
+            window.days,
+            before_it(done),
+            evidence["min_rows"],
+            evidence.get("others"),
+        )
         if replace(window, judgement=again).to_json() != window.to_json():
             yield "the counts judged again give another verdict", True
     counted, gone, erased = [], [], 0

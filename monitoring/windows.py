@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -128,6 +129,7 @@ def judged(
     done = {length: max((one.end for one in own), default=date.min) for length, own in kept.items()}
     tallies = ledger.days(model, purpose, cells, min(done.values()), ahead(now))
     days = {day: together(some, reference.bins) for day, some in tallies.items()}
+    others = ledger.others(model, purpose, cells, done["day"])
     today = (now - timedelta(hours=1)).date()
     found: dict[str, list[Window]] = {}
     for length in LENGTHS:
@@ -137,7 +139,9 @@ def judged(
             inside = {day: tally for day, tally in days.items() if start <= day < end}
             whole = without_clients(together(inside.values(), reference.bins))
             before = before_it(found[length])
-            said = judge(whole, reference, _length(start, end, today), before, min_rows)
+            # Of days alone: a model that was changed on purpose is not an alarm for a whole week.
+            beside = _others(others, start, end) if length == "day" else {}
+            said = judge(whole, reference, _length(start, end, today), before, min_rows, beside)
             # One that is too thin goes on: it is closed only when it has enough.
             is_closed = end <= today and whole.rows >= min_rows
             window = Window(length, start, end, is_closed, said)
@@ -145,7 +149,7 @@ def judged(
             if is_closed:
                 heads = ledger.heads([*inside], model, purpose, cells)
                 evidence = {"log": heads, "reference": reference.id, "min_rows": min_rows}
-                evidence |= {"judge": judge_id()}
+                evidence |= {"judge": judge_id(), "others": beside}
                 ledger.judged(scope, length, start, window.to_json(), evidence, whole)
     weeks = [window.end for window in found["week"] if window.is_closed]
     if weeks:
@@ -174,10 +178,20 @@ def latest(
     inside = ledger.days(model, purpose, cells, end - timedelta(days=days), end)
     whole = together([tally for some in inside.values() for tally in some], reference.bins)
     start = min(inside)
-    said = judge(whole, reference, (end - start).days, min_rows=min_rows)
+    beside = _others(ledger.others(model, purpose, cells, start), start, end)
+    said = judge(whole, reference, (end - start).days, min_rows=min_rows, others=beside)
     known = ledger.decisions(model, purpose, cells)
     before = sum(rows for day, rows in known.items() if day < start)
     return {"selection": [Window("selection", start, end, True, said)]}, before
+
+
+def _others(days: Mapping[date, Mapping[str, int]], start: date, end: date) -> dict[str, int]:
+    """Return the decisions of other models in a window, by model."""
+    found: Counter[str] = Counter()
+    for day, models in days.items():
+        if start <= day < end:
+            found.update(models)
+    return dict(found)
 
 
 def judge_id() -> str:

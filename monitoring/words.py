@@ -39,6 +39,7 @@ TEXTS = texts(
         "threshold": (
             "{n} decisions were taken with the threshold {now}; the model was validated with {known}."
         ),
+        "model_changed": "{n} decisions of the same window were taken by {models}: the model was changed.",
         "repeated": "{share} of the decisions are on clients who had one in the same window already.",
         "volume": "{now} decisions a day; {usual} are usual.",
         "refused": "{share} of the applications were refused; {usual_share} are usual.",

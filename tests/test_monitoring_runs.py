@@ -26,7 +26,7 @@ from monitoring.windows import Window
 from monitoring.words import Said
 from scoring.inference_log import anchors_folder, purge
 from tests.support import small, stand_in
-from tests.support.monitored import TAG, days_of, population, write_reference
+from tests.support.monitored import TAG, days_of, population, write_log, write_reference
 from tests.torture.monitor import attack
 
 
@@ -101,6 +101,19 @@ def test_verdicts_are_reached_again_from_their_counts_and_these_from_the_log(cop
     assert run(copy, "verify", "--head", head).exit_code == 0
     cut = run(copy, "verify", "--head", "0" * 64)
     assert cut.exit_code == 1 and "cut off or changed" in cut.output
+
+
+def test_a_model_that_was_changed_is_an_alarm_of_its_day_that_is_reached_again(tmp_path: Path) -> None:
+    write_reference(tmp_path / "scorer", population(1_500, seed=1))
+    log = days_of(tmp_path / "log", {ago: population(600, seed=40 + ago) for ago in (1, 2)})
+    day = datetime.now(UTC) - timedelta(days=2)
+    write_log(log, population(30, seed=9), model="credit_scoring:before", now=day, worker="b", first=90_000)
+    run(tmp_path)
+    summary = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
+    alarms = [[one["name"] for one in window["judgement"]["alarms"]] for window in summary["windows"]["day"]]
+    assert alarms == [["model_changed"], []], "the day after it is no news"
+    assert not any(window["judgement"]["alarms"] for window in summary["windows"]["week"])
+    assert run(tmp_path, "verify").exit_code == 0
 
 
 def test_a_verdict_that_was_changed_is_found_even_with_a_new_hash(copy: Path) -> None:
