@@ -38,6 +38,7 @@ HERE = Path(__file__).resolve().parent
 FILE = HERE / "monitor.json"
 CLIENTS = 200  # in a window of which clients are repeated
 TARGET_500, TARGET_5000, TARGET_FALSE, TARGET_FIRST, TARGET_KIND = 0.9, 0.95, 0.01, 0.9, 0.8
+SPARE = 3  # times the decisions of the largest clean window
 SMALL, LARGE = 500, 5_000
 
 
@@ -232,8 +233,9 @@ def main(
             record(f"monitor: {name}", figure, "share", target, is_met, again, FILE)
 
     if references:
-        traffic = decided(portfolio, model)
         total = {int(size): Cried() for size in cried.split(",")}
+        # Windows are drawn from several times as many: those of as many would all be the same rows.
+        traffic = decided(made(SPARE * max(applicants, *total), seed), model)
         for number in range(references):
             table = as_logged(decided(made(applicants, seed + 100 + number), model), reference)
             other = replace(reference, table=table)
