@@ -88,11 +88,11 @@ def test_the_page_itself_can_still_be_used(client) -> None:
     assert client.get(f"/fr/gradio_api/file={path}").status_code == 200
 
 
-def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, secret) -> None:
+def test_a_call_takes_nothing_from_fields_that_the_page_does_not_send(client, planted) -> None:
     number = next(
         h.number for h in attack.handlers(client) if h.lang == "en" and h.inputs == ("textbox", "json")
     )
-    file = {"path": str(secret[0]), "meta": {"_type": "gradio.FileData"}}
+    file = {"path": str(planted[0]), "meta": {"_type": "gradio.FileData"}}
     more = {"event_data": file, "event_id": "x", "trigger_id": 10**30, "batched": True, "simple_format": True}
     body = {"fn_index": number, "session_hash": "more", "data": ["100001", {}]} | more
     assert client.post("/en/gradio_api/queue/join", json=body).status_code == 200
