@@ -27,7 +27,7 @@ from monitoring.outcomes import Outcomes, estimate, watch
 from monitoring.reading import Selected
 from monitoring.realised import realised
 from monitoring.reference import PREDICTION, Reference, read_reference
-from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE, Report, text
+from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE, Report
 from monitoring.retraining import propose
 from monitoring.windows import STALE_DAYS, Window, ahead, judged, latest
 from monitoring.words import Said
@@ -172,7 +172,17 @@ def run(
         tag = tag or _only(log)
         found = replace(found, segments_by=(*found.segments_by, *(segment or ())))
         asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
-        report = _selected(asked, events) if events is not None else _watched(asked, to, window, stale_days)
+        known = ""
+        if events is not None:
+            report = _selected(asked, events)
+        else:
+            report = _counted(asked, to, window, stale_days)
+            if ended is None and groups is None:
+                known = runs.basis(report, *_asked(asked, to, window))
+                if (run := runs.standing(to, known, report.now)) is not None:
+                    _stands(run, quiet)
+                    raise ProgramEnd(report.code)
+            report = _looked_at(report, asked)
         if ended is not None:
             report = _with_outcomes(
                 report, outcomes.read(ended, report.model or ""), groups, Ledger(to / MEMORY)
@@ -180,14 +190,14 @@ def run(
         elif groups is not None:
             raise InputError("--audit needs --outcomes, what `python -m scoring.outcomes export` wrote.")
         report = replace(report, again=_again(asked, to, window))
-        written = runs.write(report, to)
+        written = runs.write(report, to, known)
     except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:
         raise ProgramEnd(130) from None
     if not quiet:
-        _show(report, Console(highlight=False))
+        _show("\n".join(runs.plain(report)))
         read = reference or f"model store {store.expanduser()}"
         err.print(f"read: log {log}, {read}\nreports: {written}/", markup=False, soft_wrap=True)
     webhook = settings.MONITOR_WEBHOOK.read(os.environ)
@@ -269,7 +279,12 @@ def _only(log: Path) -> str | None:
     return tags[0] if tags else None
 
 
-def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float) -> Report:
+def _asked(asked: Assignment, to: Path, window: int | None) -> list[object]:
+    """Return what a report was asked for, but for what is counted from the log."""
+    return [_again(asked, to, window), asked.reference.segments_by, asked.scorer, asked.has_evidently]
+
+
+def _counted(asked: Assignment, to: Path, window: int | None, stale_days: float) -> Report:
     """Judge the closed windows that are new and what there is of the open ones, or the latest days as one."""
     ledger, now = Ledger(to / MEMORY), datetime.now(UTC)
     reference, model, purpose = asked.reference, asked.model or "", asked.purpose
@@ -298,7 +313,7 @@ def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float)
     dated = {day: rows for day, rows in known.items() if day >= ahead(now)}
     skewed = [Said("ahead", {"n": sum(dated.values()), "day": max(dated).isoformat()})] if dated else []
     skewed += [Said("late", {"n": late})] if late else []
-    report = Report(
+    return Report(
         reference,
         asked.model,
         purpose,
@@ -309,10 +324,14 @@ def _watched(asked: Assignment, to: Path, window: int | None, stale_days: float)
         asked.min_rows,
         timedelta(days=stale_days) if window is None else None,
     )
-    look_at = report.standing.window
-    if look_at is None or not look_at.judgement.is_judged:
+
+
+def _looked_at(report: Report, asked: Assignment) -> Report:
+    """Look at rows of the window that the verdict is about, where there is one."""
+    window = report.standing.window
+    if window is None or not window.judgement.is_judged:
         return report
-    rows = reading.sample(asked.log, reference, asked.model, purpose, look_at.start, look_at.end)
+    rows = reading.sample(asked.log, asked.reference, asked.model, asked.purpose, window.start, window.end)
     return _completed(report, rows, asked)
 
 
@@ -410,10 +429,18 @@ def _notes(
     return notes + ([Said("twice", {"n": twice})] if twice else [])
 
 
-def _show(report: Report, console: Console) -> None:
-    for depth, line in text(report):
-        mark = ("", "", "  - ")[depth]
-        console.print(f"{mark}{line}", markup=False, soft_wrap=True, style="bold" if depth == 0 else None)
+def _stands(run: Path, quiet: bool) -> None:
+    """Show a report that was made before, of which all still holds."""
+    if not quiet:
+        _show((run / runs.TEXT).read_text("utf-8").rstrip())
+        err.print(f"nothing is new since it was made: {run}/", markup=False, soft_wrap=True)
+
+
+def _show(lines: str) -> None:
+    verdict, _, others = lines.partition("\n")
+    console = Console(highlight=False)
+    console.print(verdict, markup=False, soft_wrap=True, style="bold")
+    console.print(others, markup=False, soft_wrap=True)
 
 
 def _simulate(path: Path, to: Path, url: str, limit: int | None, api_key: str | None) -> Sent:

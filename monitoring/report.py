@@ -249,6 +249,9 @@ def _caused(cause: Cause) -> Iterator[Said]:
         yield Said("cost", {"figure": cause.cost})
 
 
+METRIC, RUN_TIME = "credit_scoring_monitor_", "run_timestamp_seconds"
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON values."""
     window, judgement = report.standing.window, report.judgement
@@ -315,7 +318,7 @@ def metrics(report: Report) -> str:
     window, found = report.standing.window, report.judgement
     values = {
         "verdict_code": (report.code, "Exit code of the last run: 0 no drift, 1 drift, 2 too few, 4 stale."),
-        "run_timestamp_seconds": (report.now.timestamp(), "When the monitor ran."),
+        RUN_TIME: (report.now.timestamp(), "When the monitor ran."),
         "last_decision_timestamp_seconds": (
             report.last.timestamp() if report.last else 0.0,
             "When the last decision was taken.",
@@ -334,7 +337,7 @@ def metrics(report: Report) -> str:
     }
     lines = []
     for name, (value, meaning) in values.items():
-        full = f"credit_scoring_monitor_{name}"
+        full = f"{METRIC}{name}"
         lines += [f"# HELP {full} {meaning}", f"# TYPE {full} gauge", f"{full} {float(value):.17g}"]
     return "\n".join(lines) + "\n"
 

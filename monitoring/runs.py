@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
+import scoring
 from monitoring.page import file_name, heading, page
-from monitoring.report import Report, metrics, to_json
+from monitoring.report import METRIC, RUN_TIME, Report, metrics, text, to_json
 from scoring.language import languages
 
 LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
+TEXT, BASIS = "report.txt", "basis.sha256"
 KEPT = 60  # runs
 LEFT_S = 86_400  # after which nobody writes a draft any more
 
 
-def write(report: Report, folder: Path) -> Path:
-    """Write a run; return its folder.
+def basis(report: Report, *asked: object) -> str:
+    """Return a hash of what a report stands on, before what takes long is added to it.
+
+    That is all that was counted and judged, and how it was asked for; not the time, but for what the time
+    changes: a day that closed, a log that is stale.
+    """
+    said = {name: value for name, value in to_json(report).items() if name != "made"}
+    whole = json.dumps([scoring.__version__, said, [str(one) for one in asked]], sort_keys=True)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def standing(folder: Path, known: str, now: datetime) -> Path | None:
+    """Return the newest run if it has this basis: then it says what a new one would. Its time becomes now."""
+    try:
+        run = (folder / LATEST).resolve(strict=True)
+        if (run / BASIS).read_text("ascii") != known:
+            return None
+        counted = (run / METRICS).read_text("utf-8")
+    except OSError:
+        return None
+    draft = run / f".{METRICS}-{os.getpid()}"
+    name = METRIC + RUN_TIME
+    fresh = re.sub(rf"(?m)^{name} .*$", f"{name} {now.timestamp():.17g}", counted)
+    draft.write_text(fresh, encoding="utf-8")
+    draft.replace(run / METRICS)
+    return run
+
+
+def write(report: Report, folder: Path, known: str = "") -> Path:
+    """Write a run, and the hash of its basis; return its folder.
 
     Raises
     ------
@@ -35,6 +67,8 @@ def write(report: Report, folder: Path) -> Path:
         said = json.dumps(to_json(report), indent=1, allow_nan=False, ensure_ascii=False)
         (draft / SUMMARY).write_text(f"{said}\n", encoding="utf-8")
         (draft / METRICS).write_text(metrics(report), encoding="utf-8")
+        (draft / TEXT).write_text("".join(f"{line}\n" for line in plain(report)), encoding="utf-8")
+        (draft / BASIS).write_text(known, encoding="ascii")
         for code in languages():
             (draft / file_name(code)).write_text(page(report, code), encoding="utf-8")
         if report.evidently is not None:
@@ -50,6 +84,11 @@ def write(report: Report, folder: Path) -> Path:
     for old in sorted(one for one in folder.glob("run-*") if one.is_dir())[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return run
+
+
+def plain(report: Report) -> list[str]:
+    """Return the lines of a report for a terminal."""
+    return [f"{('', '', '  - ')[depth]}{line}" for depth, line in text(report)]
 
 
 def _name(folder: Path, now: datetime) -> Path:

@@ -147,6 +147,20 @@ def test_a_log_that_was_changed_and_another_log_are_found(copy: Path) -> None:
     assert run(copy, "verify").exit_code == 1
 
 
+def test_what_nothing_is_new_to_stands_and_is_not_made_again(copy: Path) -> None:
+    first, made = run(copy), sorted((copy / "out").glob("run-*"))
+    before = (copy / "out" / "latest" / "metrics.prom").read_text()
+    again = run(copy)
+    assert (again.exit_code, again.stdout) == (first.exit_code, first.stdout)
+    assert "nothing is new" in again.stderr and sorted((copy / "out").glob("run-*")) == made
+    after = (copy / "out" / "latest" / "metrics.prom").read_text()
+    changed = [line for line in after.splitlines() if line not in before]
+    assert [line.split()[0] for line in changed] == ["credit_scoring_monitor_run_timestamp_seconds"]
+    days_of(copy / "log", {0: population(20, seed=9)})
+    assert "nothing is new" not in run(copy).stderr
+    assert len(list((copy / "out").glob("run-*"))) == len(made) + 1
+
+
 def test_verdicts_outlive_the_retention_of_the_log(copy: Path) -> None:
     now = datetime.now(UTC)
     purge(copy / "log", anchors_folder(copy / "log"), b"k" * 32, now.date(), now)
