@@ -108,12 +108,12 @@ def promote(client: Any, why: str | None, is_dry: bool, now: datetime) -> tuple[
     ScorerError
         If it does not decide here as it did in training.
     """
-    champion, challenger = registry.holder(client, registry.CHAMPION), registry.find_challenger(client)
+    challenger = registry.find_challenger(client)
     if why is not None:
         why = f"forced: {why}"
     elif not (worth := registry.judge(challenger)).is_better:
         raise NotBetter(f"the challenger {challenger.id} is {worth}. --force REASON promotes all the same.")
-    elif champion is None:
+    elif (champion := registry.holder(client, registry.CHAMPION)) is None:
         why = str(worth)
     else:
         compared = registry.compare(champion, challenger)

@@ -1,8 +1,10 @@
 """The release's model with a real export; a deployment, the way back and the monitor with a fake docker."""
 
 import hashlib
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -208,16 +210,25 @@ def export(tmp_path_factory) -> Path:
     return file
 
 
+def execute(name: str, folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess:
+    """Execute a step of the release as GitHub does."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    (script,) = (s["run"] for s in workflow["jobs"]["image"]["steps"] if s.get("name") == name)
+    shell = {"bash": ["bash", "--noprofile", "--norc", "-eo", "pipefail"]}.get(
+        workflow.get("defaults", {}).get("run", {}).get("shell"), ["bash", "-e"]
+    )
+    return subprocess.run(
+        [*shell, "-c", script], cwd=folder, env=dict(variables), text=True, capture_output=True
+    )
+
+
 def take_model(export: Path, folder: Path, digest: str) -> subprocess.CompletedProcess:
     """Execute the step that brings the model, as GitHub does, in an empty working copy."""
-    steps = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]["image"]["steps"]
-    (script,) = (step["run"] for step in steps if step.get("name") == "Model")
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     variables = {"MODEL_URL": export.as_uri(), "MODEL_SHA256": digest}
     home = environment(folder, BENTOML_HOME=str(folder / "var" / "bentoml"), **variables)
-    command = ["bash", "-e", "-o", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=folder, env=home, text=True, capture_output=True)
+    return execute("Model", folder, home)
 
 
 def test_the_release_takes_the_model_that_it_is_pointed_at(export: Path, tmp_path: Path) -> None:
@@ -236,3 +247,55 @@ def test_the_release_refuses_another_model_than_the_one_that_was_named(
     assert done.returncode == 1
     assert f"MODEL_SHA256 says '{digest}'" in done.stderr
     assert not (tmp_path / "var" / "bentoml" / "models").exists()
+
+
+@pytest.mark.parametrize(
+    "workflow", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda at: at.stem
+)
+def test_no_failure_within_a_pipe_of_a_workflow_goes_by(workflow: Path) -> None:
+    assert yaml.safe_load(workflow.read_text())["defaults"]["run"]["shell"] == "bash"
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "reason"),
+    [
+        ("v1.2.3", "## [1.2.3] - 2026-11-30", None),
+        ("v1.2.4", "## [1.2.4] - 2026-11-30", "tag v1.2.3, or set the version first"),
+        ("v1.2.3", "## [Unreleased]\n## [1.2.30]", "CHANGELOG.md has no '## [1.2.3]'"),
+    ],
+)
+def test_a_release_whose_tag_is_not_the_version_or_has_no_changes_ends_before_anything_is_built(
+    tmp_path: Path, tag: str, changes: str, reason: str | None
+) -> None:
+    (tmp_path / "scoring").mkdir()
+    (tmp_path / "scoring" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n{changes}\n")
+    done = execute(
+        "The tag is the version, and has its changes", tmp_path, {**os.environ, "GITHUB_REF_NAME": tag}
+    )
+    assert done.returncode == (reason is not None), done.stderr
+    assert reason is None or reason in done.stderr
+
+
+@pytest.mark.parametrize("fault", [None, "push", "inspect"])
+def test_a_push_that_fails_stops_the_release(tmp_path: Path, fault: str | None) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\n[ "$1" = "{fault}" ] && exit 1\n[ "$1" != inspect ] || echo "name@sha256:abc"\n'
+    )
+    docker.chmod(0o755)
+    output = tmp_path / "output"
+    variables = {
+        **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(output),
+        "MODEL_URL": "", "GITHUB_REPOSITORY": "Lender/Scoring", "GITHUB_REF_NAME": "v1.2.3",
+        "GITHUB_ACTOR": "a", "GH_TOKEN": "t",
+    }  # fmt: skip
+    done = execute("Push", tmp_path, variables)
+    assert done.returncode == (fault is not None), done.stderr
+    assert output.exists() == (fault is None)
+    assert fault or output.read_text().splitlines() == [
+        "image=ghcr.io/lender/scoring",
+        "digest=sha256:abc",
+        "programs=ghcr.io/lender/scoring-programs",
+        "programs-digest=sha256:abc",
+    ]

@@ -147,6 +147,13 @@ def test_every_metric_is_ranked_by_or_known_to_be_neither_good_nor_bad():
     assert set(LOWER_IS_BETTER) < set(RANKED_BY)
 
 
+def test_a_run_of_another_project_in_the_experiment_is_not_ranked(client, run, uri):  # noqa: ARG001
+    with tracking.start_run(client, uri, "credit-scoring", "theirs") as theirs:
+        mlflow.log_metric("auc", 0.99)
+    code, text = invoke("--best", "auc", "--dry-run", "--tracking-uri", uri)
+    assert (code, theirs in text) == (0, False), text
+
+
 def test_only_runs_of_the_newest_data_and_folds_are_ranked_and_it_is_said(client, saved, uri):
     for other in ({"data": "other"}, {"data": "new", "seed": 1}):
         log(client, uri, saved, auc=0.99, experiment="ranked", **other)

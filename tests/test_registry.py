@@ -305,3 +305,100 @@ def test_without_a_challenger_the_remedy_is_named(client, log, uri):
     propose(client, log(0.3))
     code, text = invoke(uri, "--promote")
     assert (code, "run train.py to propose one" in text) == (2, True)
+
+
+def test_a_champion_that_was_made_by_hand_is_the_one_that_a_rollback_takes_back(client, log, uri):
+    first, second, third = log(0.3), log(0.2), log(0.1)
+    for one in (first, second, third):
+        propose(client, one)
+    invoke(uri, "--promote")
+    version = client.search_model_versions(f"run_id = '{second.id}'")[0].version
+    client.set_registered_model_alias("credit_scoring", registry.CHAMPION, version)
+    code, text = invoke(uri, "--rollback")
+    assert code == 0, text
+    assert registry.find_champion(client).id == third.id == latest()
+
+
+def test_a_rollback_needs_nothing_of_a_champion_whose_run_and_version_were_deleted(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    invoke(uri, "--promote")
+    client.delete_model_version(
+        "credit_scoring", client.search_model_versions(f"run_id = '{second.id}'")[0].version
+    )
+    client.delete_run(second.id)
+    code, text = invoke(uri, "--rollback")
+    assert code == 0, text
+    assert registry.find_champion(client).id == first.id == latest()
+
+
+def test_a_deleted_champion_is_named_with_the_remedy_and_force_or_a_rollback_goes_past_it(client, log, uri):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+    client.delete_run(first.id)
+    code, text = invoke(uri, "--promote")
+    assert (code, f"run '{first.id}' is deleted" in text) == (2, True)
+    code, text = invoke(uri, "--force", "the champion was deleted")
+    assert code == 0, text
+    assert registry.find_champion(client).id == second.id == latest()
+
+
+def test_versions_of_a_run_under_other_names_are_not_ours(client, log):
+    first, second = log(0.3), log(0.1)
+    client.create_registered_model("another")
+    for one in (first, first, second):
+        client.create_model_version("another", f"runs:/{one.id}/{runs.SCORER}", run_id=one.id)
+    assert propose(client, first) == registry.CHAMPION
+    assert propose(client, second) == registry.CHALLENGER
+    assert registry.find_champion(client).id == first.id
+    assert registry.find_challenger(client).id == second.id
+
+
+@pytest.mark.parametrize("broken", ["set_registered_model_tag", "set_registered_model_alias"])
+def test_a_promotion_or_rollback_that_is_broken_off_is_done_by_the_next_one(
+    client, log, uri, broken, monkeypatch
+):
+    first, second = log(0.3), log(0.1)
+    propose(client, first)
+    propose(client, second)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def breaks_off(change):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(client, broken, stop)
+            change()
+
+    breaks_off(lambda: registry.promote(client, second, "better", NOW))
+    if registry.find_champion(client).id == second.id:
+        code, text = invoke(uri, "--promote")
+        assert (code, "is the champion already; python import_model.py imports it" in text) == (2, True)
+    else:
+        registry.promote(client, second, "better", NOW)
+    assert registry.find_former(client).id == first.id
+    breaks_off(lambda: registry.roll_back(client, "worse", NOW))
+    assert registry.find_champion(client).id == second.id
+    assert registry.roll_back(client, "worse", NOW).id == first.id
+
+
+def test_an_alias_of_a_version_without_a_run_is_named_and_no_training_takes_it(client, log, uri, saved):
+    client.create_registered_model("credit_scoring")
+    version = client.create_model_version("credit_scoring", saved.as_uri()).version
+    client.set_registered_model_alias("credit_scoring", registry.CHAMPION, version)
+    with pytest.raises(mlflow_store.TrackingError, match="registered without a run"):
+        propose(client, log(0.1))
+    code, text = invoke(uri)
+    assert (code, "credit_scoring@champion is version 1" in text) == (2, True)
+
+
+def test_a_server_that_is_gone_is_not_said_to_have_no_such_run(client, monkeypatch):
+    def gone(*_):
+        raise mlflow_store.StoreError("API request to http://127.0.0.1:9 failed")
+
+    monkeypatch.setattr(client, "get_run", gone)
+    with pytest.raises(mlflow_store.StoreError, match="API request") as raised:
+        runs.find_run(client, "abc")
+    assert not isinstance(raised.value, mlflow_store.TrackingError)

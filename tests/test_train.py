@@ -389,7 +389,20 @@ def test_bad_input_exits_2_and_says_what_is_wrong(words, message, home, tmp_path
 
 @pytest.mark.parametrize(
     "uri",
-    ["foo://bar", "sqlite:////proc/nowhere/mlflow.db", "sqlite:////", "http://name:secret@127.0.0.1:9"],
+    [
+        "foo://bar",
+        "sqlite:////proc/nowhere/mlflow.db",
+        "sqlite:////",
+        "http://name:secret@127.0.0.1:9",
+        "HTTP://127.0.0.1:9",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:////tmp/mlflow.db?mode=memory",
+        "sqlite+pysqlite:////tmp/mlflow.db",
+        "databricks://profile",
+        "./mlruns",
+    ],
 )
 def test_a_store_that_cannot_be_used_exits_2_soon_and_says_so(uri, home):
     got = CliRunner().invoke(train.app, ["--portfolio", str(home / "portfolio"), "--tracking-uri", uri])

@@ -66,6 +66,7 @@ def connect(uri: str) -> MlflowClient:
     # Its warnings show addresses with their passwords.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     try:
+        _check_address(uri)
         if folder := sqlite_folder(uri):
             folder.mkdir(parents=True, exist_ok=True)
             # MLflow would try to open a file that cannot be opened for minutes.
@@ -76,7 +77,7 @@ def connect(uri: str) -> MlflowClient:
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         client = MlflowClient()
-        if uri.startswith(("http://", "https://")):
+        if is_server(uri):
             _ask(client)
     except Exception as error:
         raise TrackingError(
@@ -112,6 +113,28 @@ def why(error: BaseException) -> str:
 def sqlite_folder(uri: str) -> Path | None:
     """Return the absolute folder of a sqlite store; None for a server."""
     return Path(uri.removeprefix("sqlite:///")).resolve().parent if uri.startswith("sqlite:///") else None
+
+
+def is_server(uri: str) -> bool:
+    """Tell an MLflow server from a database."""
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def _check_address(uri: str) -> None:
+    """Refuse what MLflow takes, but would keep in memory, in another file than the one named, or nowhere.
+
+    Raises
+    ------
+    TrackingError
+        If the address is neither that of a sqlite file, nor of another database, nor of a server.
+    """
+    at = urlsplit(uri)
+    if at.scheme.partition("+")[0] == "sqlite":
+        file = uri.removeprefix("sqlite:///")
+        if file in ("", uri) or file.startswith(":memory:") or "?" in file:
+            raise TrackingError("it names no file: a store in memory is gone after the training")
+    elif not is_server(uri) and at.scheme.partition("+")[0] not in _PORTS:
+        raise TrackingError("it is no sqlite file, no database and no server that MLflow knows")
 
 
 def _knock(uri: str) -> None:
@@ -156,8 +179,7 @@ def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         # A server has a place of its own; a database alone would make MLflow write to the working directory.
-        is_server = uri.startswith(("http://", "https://"))
-        folder = None if is_server else sqlite_folder(uri) or Path("var").resolve()
+        folder = None if is_server(uri) else sqlite_folder(uri) or Path("var").resolve()
         place = (folder / FILES).as_uri() if folder else None
         found = client.get_experiment(client.create_experiment(name, artifact_location=place))
     if found.lifecycle_stage != "active":

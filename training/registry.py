@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from training.mlflow_store import TrackingError
-from training.runs import MODEL, Run, find_run, read_out_of_fold
+from training.runs import ABSENT, MODEL, Run, find_run, read_out_of_fold
 from training.worth import Worth, decision_costs, refusals, worth
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -25,11 +25,6 @@ PROVISIONAL = "provisional"  # tag of a run that only shows the way: any whole t
 DOUBT = "doubt"  # tag of a run that is not better than one answer for everybody: the sentence that says so
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last
 REPLICATES = 10_000
-ABSENT = (
-    "RESOURCE_DOES_NOT_EXIST",
-    "INVALID_PARAMETER_VALUE",
-    "NOT_FOUND",
-)  # MLflow's words for "there is none"
 
 
 @dataclass(frozen=True)
@@ -63,14 +58,31 @@ class CostDifference:
 
 
 def holder(client: MlflowClient, alias: str) -> Run | None:
-    """Return the run behind an alias, None if nobody has it."""
+    """Return the run behind an alias, None if nobody has it.
+
+    Raises
+    ------
+    TrackingError
+        If the alias was given to what is no finished run.
+    """
+    run_id = _holder_id(client, alias)
+    return None if run_id is None else find_run(client, run_id)
+
+
+def _holder_id(client: MlflowClient, alias: str) -> str | None:
+    """Return the id of the run behind an alias, be it deleted or not."""
     try:
         registered = client.get_model_version_by_alias(MODEL, alias)
     except MlflowException as error:
         if error.error_code not in ABSENT:  # a server that is gone has not said that nobody has it
             raise
         return None
-    return None if registered.run_id is None else find_run(client, registered.run_id)
+    if not registered.run_id:
+        raise TrackingError(
+            f"{MODEL}@{alias} is version {registered.version}, which somebody registered without a run of "
+            f"train.py, so it keeps no scorer. Give the alias to another version, or to none, in MLflow."
+        )
+    return str(registered.run_id)
 
 
 def find_champion(client: MlflowClient) -> Run:
@@ -96,10 +108,14 @@ def find_challenger(client: MlflowClient) -> Run:
     Raises
     ------
     TrackingError
-        If there is none.
+        If there is none, or it is the champion already.
     """
     if (challenger := holder(client, CHALLENGER)) is None:
         raise TrackingError(f"the registry has no {MODEL}@{CHALLENGER}; run train.py to propose one.")
+    if challenger.id == _holder_id(client, CHAMPION):  # by hand, or a promotion was broken off
+        raise TrackingError(
+            f"the challenger {challenger.id} is the champion already; python import_model.py imports it."
+        )
     return challenger
 
 
@@ -114,7 +130,7 @@ def propose(client: MlflowClient, run: Run, model_uri: str, now: datetime) -> st
         return CHAMPION
     with suppress(MlflowException):  # it is there since the first training
         client.create_registered_model(MODEL)
-    if not client.search_model_versions(f"run_id = '{run.id}'"):
+    if not _versions(client, run.id):
         # A server asks for the model's id beside the address that holds it.
         model_id = model_uri.removeprefix("models:/") if model_uri.startswith("models:/") else None
         client.create_model_version(MODEL, model_uri, run_id=run.id, model_id=model_id, await_creation_for=0)
@@ -193,7 +209,10 @@ def best(runs: Sequence[Run]) -> Run:
 
 def promote(client: MlflowClient, run: Run, why: str, now: datetime) -> None:
     """Make a run's model the champion, for a reason that is recorded; the old one can be taken back."""
-    _make_champion(client, run.id, why, now, [*_history(client), run.id])
+    champions = [*_history(client), run.id]
+    # In this order: where it is broken off between the two, the history that lags is completed by the alias.
+    _crown(client, _version(client, run.id), why, now)
+    _write_history(client, champions)
     with suppress(MlflowException):
         client.delete_registered_model_alias(MODEL, CHALLENGER)
 
@@ -221,29 +240,51 @@ def roll_back(client: MlflowClient, why: str, now: datetime) -> Run:
         If there was none before.
     """
     former, champions = find_former(client), _history(client)
-    fallen = _version(client, champions[-1])
-    client.set_model_version_tag(MODEL, fallen, "rolled_back", f"{now.isoformat(timespec='seconds')} {why}")
-    _make_champion(client, former.id, f"rollback: {why}", now, champions[:-1])
+    version = _version(client, former.id)
+    for fallen in _versions(client, champions[-1]):  # none if somebody deleted it
+        client.set_model_version_tag(
+            MODEL, fallen, "rolled_back", f"{now.isoformat(timespec='seconds')} {why}"
+        )
+    # In this order: where it is broken off between the two, the alias says that nothing was rolled back.
+    _write_history(client, champions[:-1])
+    _crown(client, version, f"rollback: {why}", now)
     return former
 
 
-def _make_champion(client: MlflowClient, run_id: str, why: str, now: datetime, champions: list[str]) -> None:
+def _crown(client: MlflowClient, version: str, why: str, now: datetime) -> None:
     """Move the alias, and write down when and why."""
-    version = _version(client, run_id)
     client.set_model_version_tag(MODEL, version, "promoted", f"{now.isoformat(timespec='seconds')} {why}")
-    client.set_registered_model_tag(MODEL, HISTORY, json.dumps(champions))
     client.set_registered_model_alias(MODEL, CHAMPION, version)
 
 
+def _write_history(client: MlflowClient, champions: list[str]) -> None:
+    client.set_registered_model_tag(MODEL, HISTORY, json.dumps(champions))
+
+
 def _history(client: MlflowClient) -> list[str]:
-    champions: list[str] = json.loads(client.get_registered_model(MODEL).tags.get(HISTORY, "[]"))
-    if champions or (champion := holder(client, CHAMPION)) is None:
-        return champions
-    return [champion.id]  # crowned before there was a history
+    """Return the champions' run ids, the present one last, even if its alias was moved by hand in MLflow."""
+    try:
+        said = client.get_registered_model(MODEL).tags.get(HISTORY, "[]")
+    except MlflowException as error:
+        if error.error_code not in ABSENT:
+            raise
+        said = "[]"  # the whole model was deleted, or nothing was ever proposed
+    champions: list[str] = json.loads(said)
+    champion = _holder_id(client, CHAMPION)
+    return champions if champion in (None, *champions[-1:]) else [*champions, str(champion)]
 
 
 def _version(client: MlflowClient, run_id: str) -> str:
-    found = client.search_model_versions(f"run_id = '{run_id}'")
+    found = _versions(client, run_id)
     if not found:
-        raise TrackingError(f"run {run_id!r} is not in the registry; run train.py to propose a challenger.")
-    return str(found[0].version)
+        raise TrackingError(
+            f"the registry's model {MODEL} has no version of run {run_id!r}: none was proposed, or it was "
+            "deleted. Run train.py to propose a challenger; import_model.py --run ID imports any run."
+        )
+    return found[0]
+
+
+def _versions(client: MlflowClient, run_id: str) -> list[str]:
+    """Return the versions of a run under our name, the newest first; it may stand under others too."""
+    found = client.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    return sorted((str(one.version) for one in found), key=int, reverse=True)

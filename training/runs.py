@@ -25,7 +25,13 @@ SCORER = "scorer"  # artefact of each run
 SELECTION = "selection.json"  # artefact of a choice of features, and of the runs that use it
 OUT_OF_FOLD = "out_of_fold.parquet"  # artefact: one line per application of the portfolio, by position
 KEY, OBSTACLE, MODEL_URI = "key", "obstacle", "model_uri"  # tags
+DATA = "data_sha256"  # tag of every run of a candidate
 MATERIAL = "material"  # tag: what runs share that can be compared, as a hash
+ABSENT = (
+    "RESOURCE_DOES_NOT_EXIST",
+    "INVALID_PARAMETER_VALUE",
+    "NOT_FOUND",
+)  # MLflow's words for "there is none"
 PARENT = "mlflow.parentRunId"  # tag of a run that stands in a comparison
 
 
@@ -50,6 +56,8 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
+        if error.error_code not in ABSENT:  # a server that is gone has not said that there is no such run
+            raise
         raise TrackingError(f"the store has no run {run_id!r}; look at the runs with mlflow ui.") from error
     if run.info.lifecycle_stage != "active":
         raise TrackingError(
@@ -107,7 +115,9 @@ def find_best(client: MlflowClient, experiment: str, metric: str) -> Best:
         for run in client.search_runs(
             [found.experiment_id], finished, max_results=1_000, order_by=newest_first
         )
-        if metric in run.data.metrics and OBSTACLE not in run.data.tags
+        if metric in run.data.metrics
+        and OBSTACLE not in run.data.tags
+        and DATA in run.data.tags  # else another project's: our trainings all have it
     ]
     if not runs:
         raise TrackingError(f"no finished run of {experiment!r} has a metric {metric!r}; try auc.")
@@ -127,7 +137,7 @@ def find_best(client: MlflowClient, experiment: str, metric: str) -> Best:
 
 def _judged_on(run: Run) -> tuple[str, str, str]:
     """Return what a run's figures rest on: the data, and how it was dealt into folds."""
-    data = run.tags.get("data_sha256", "unknown")
+    data = run.tags[DATA]
     return data, run.params.get("n_folds", "unknown"), run.params.get("seed", "unknown")
 
 
