@@ -11,7 +11,6 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-import scoring
 from monitoring.page import file_name, heading, page
 from monitoring.report import METRIC, RUN_TIME, Report, metrics, text, to_json
 from scoring.language import languages
@@ -29,7 +28,7 @@ def basis(report: Report, *asked: object) -> str:
     changes: a day that closed, a log that is stale.
     """
     said = {name: value for name, value in to_json(report).items() if name != "made"}
-    whole = json.dumps([scoring.__version__, said, [str(one) for one in asked]], sort_keys=True)
+    whole = json.dumps([said, [str(one) for one in asked]], sort_keys=True)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import pytest
 
 from scoring.serving.job import JOB
 from scoring.serving.limits import Limits, Route
 from scoring.serving.middleware import Middleware
 from scoring.serving.rate import Rate
 from scoring.serving.reading import parse
+from scoring.serving.turns import Rest
 from tests.support.asgi import DECODER, JSON, body, echo, problem
 from tests.support.keys import LOCKED, OLD
 
@@ -172,3 +174,23 @@ def test_a_body_that_takes_long_to_read_is_read_beside_the_loop(monkeypatch):
     assert statuses(ask([("/explain", {})], limits=limits)) == [200]
     assert statuses(ask([("/explain", {})], limits=Limits(quick_bytes=len(body(1)) - 1))) == [200]
     assert readers[0] == "MainThread" and readers[1].startswith("read")
+
+
+@pytest.mark.parametrize(("since", "worked", "rests"), [(0.5, 0.3, 0.3), (0.5, 0.01, 0.02), (2, 0.3, None)])
+def test_a_question_rests_as_long_as_it_worked_while_decisions_are_taken(
+    since: float, worked: float, rests: float | None
+) -> None:
+    now, rested = 100.0, list[float]()
+    rest = Rest(busy_s=1.0, least_s=0.02, clock=lambda: now, sleep=rested.append)
+    rest.note()
+    now += since - worked
+    with rest.afterwards():
+        now += worked
+    assert rested == ([] if rests is None else [pytest.approx(rests)])
+
+
+def test_where_nobody_decides_a_question_rests_never() -> None:
+    rested = list[float]()
+    with Rest(clock=lambda: 5.0, sleep=rested.append).afterwards():
+        pass
+    assert not rested

@@ -27,7 +27,7 @@ from scoring.serving.job import BulkJob, Job
 from scoring.serving.life import DRAIN, at_hangup, lower_priority
 from scoring.serving.problem import Rejection
 from scoring.serving.settings import Settings
-from scoring.serving.turns import Turns
+from scoring.serving.turns import Rest, Turns
 
 if TYPE_CHECKING:
     from scoring.serving.large import Large
@@ -117,11 +117,17 @@ class Worker:
         self.large = ThreadPoolExecutor(LARGE, "large", lower_priority)  # behind all others, and in turns
         self.aside = ThreadPoolExecutor(ASIDE, "aside", lower_priority)  # what is asked beside decisions
         self.turns = Turns()  # of this process, whatever model it serves
+        self.rest = Rest()
         self.serve(decider)
         self.records = self.large.submit(self._records)
         lower_priority("polars-")  # who has one application decided does not need them
         DRAIN.attend(settings.drain_s)
         at_hangup(self.take_up)
+
+    def count(self, purpose: Purpose, decision: str, number: int) -> None:
+        """Count what was recorded; questions rest meanwhile."""
+        self.rest.note()
+        count(purpose, decision, number)
 
     def serve(self, decider: Decider) -> None:
         """Decide with this model from now on; what is being decided is finished by the one before."""
@@ -130,7 +136,7 @@ class Worker:
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
-        self.decider = Decider(scorer, tag, log, on_decided=count)
+        self.decider = Decider(scorer, tag, log, on_decided=self.count)
         self.batches = Batches(self.decider)
         self.tables = self.large.submit(self._tables, self.decider)
         self.questions = self.aside.submit(self._questions, self.decider)
@@ -159,7 +165,7 @@ class Worker:
         from scoring.serving.questions import Questions  # here: as for `_tables`
 
         changes, place = self.settings.changes, models.folder(decider.model)
-        return Questions(decider.scorer, decider.model, changes, place)
+        return Questions(decider.scorer, decider.model, changes, place, self.rest)
 
     def _records(self) -> RecordedDecisions | None:
         """Return what answers look-ups; None where nothing is recorded, or nothing is to be found."""

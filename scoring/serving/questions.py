@@ -16,6 +16,7 @@ from scoring.schema import ApplicationRequest, Request
 from scoring.scorer import Scorer
 from scoring.serving.job import Job
 from scoring.serving.problem import Rejection, late, rejection_of
+from scoring.serving.turns import Rest
 
 Question = Callable[["Questions", Request | ApplicationRequest, Job], BaseModel]
 
@@ -32,9 +33,14 @@ class Questions:
         What the lender lets a client change: keys of `counterfactual.POLICY`.
     folder : Path
         The scorer's, with its reference.
+    rest : Rest
+        Between two applications, while decisions are taken.
     """
 
-    def __init__(self, scorer: Scorer, model: str, changes: Collection[str], folder: Path) -> None:
+    def __init__(
+        self, scorer: Scorer, model: str, changes: Collection[str], folder: Path, rest: Rest
+    ) -> None:
+        self._rest = rest
         self._advisor = Advisor(scorer, model, changes)
         self._peers = Peers(scorer, folder)
         self._curves = CurveDrawer(scorer, folder)
@@ -46,7 +52,8 @@ class Questions:
             for application in job.applications:
                 if job.is_abandoned:
                     return late()
-                answers.append(ask(self, application, job).model_dump_json().encode())
+                with self._rest.afterwards():
+                    answers.append(ask(self, application, job).model_dump_json().encode())
         except (Exception, PanicException) as error:  # polars' panics are no exceptions of Python's own
             return rejection_of(error)
         return b"[%b]" % b",".join(answers)

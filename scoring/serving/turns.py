@@ -1,10 +1,11 @@
-"""Large requests work in turns, a slice each: a small one does not wait until a large one is finished."""
+"""Large requests work in turns, a slice each; questions rest while decisions are taken: these wait little."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -66,3 +67,43 @@ class Once:
             with self._changed:
                 self._names.remove(name)
                 self._changed.notify_all()
+
+
+class Rest:
+    """Lets work that can wait rest as long as it worked, while other work goes on that cannot.
+
+    Threads of one process share its interpreter, and who has it is not sent away for who wants it more.
+
+    Parameters
+    ----------
+    busy_s : float
+        So long after the last of that other work, in seconds, it counts as going on.
+    least_s : float
+        The shortest rest: a short question costs more around it than in it.
+    clock, sleep : callable
+        Seconds from any fixed moment on; waits so many.
+    """
+
+    def __init__(
+        self,
+        busy_s: float = 1.0,
+        least_s: float = 0.02,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._busy_s, self._least_s = busy_s, least_s
+        self._clock, self._sleep = clock, sleep
+        self._last = float("-inf")
+
+    def note(self) -> None:
+        """Note that the other work goes on."""
+        self._last = self._clock()
+
+    @contextmanager
+    def afterwards(self) -> Iterator[None]:
+        """Rest behind the block, if need be."""
+        began = self._clock()
+        yield
+        now = self._clock()
+        if now - self._last < self._busy_s:
+            self._sleep(max(self._least_s, now - began))
