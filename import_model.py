@@ -17,11 +17,11 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # read when bentoml is im
 
 import bentoml
 import typer
-from bentoml._internal.configuration.containers import BentoMLContainer
 from bentoml.exceptions import BentoMLException
 from rich.console import Console
 from rich.markup import escape
 
+from scoring.options import HOME
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import try_out
 from training import mlflow_store, registry, runs
@@ -201,7 +201,7 @@ def main(
         client, why = mlflow_store.connect(tracking_uri), ""
         console.print(
             f"MLflow store: {mlflow_store.shown(tracking_uri)}\n"
-            f"Model store: {BentoMLContainer.bentoml_home.get()}",
+            f"Model store: {os.environ.get('BENTOML_HOME') or HOME.expanduser()}",
             highlight=False,
         )
         if is_promoting:

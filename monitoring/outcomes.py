@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from monitoring.errors import InputError
 from scoring.decision import COSTS, REFUSED, Costs
+from scoring.tables.decisions import OUTCOMES
 
 Vector = NDArray[np.float64]
 
@@ -24,17 +25,6 @@ STAKES = {0.6: 0.1, 1.3: 0.2, 1.5: 0.5, 2.0: 0.2}
 ALARM = 100.0  # capital: right scores reach it in at most one life of a hundred (Ville 1939)
 TURN = 0.95  # of the repaid loans are known by the age at which an outcome has its turn
 STEPS, EXTREME = 12, 1e-6  # of Newton; scores are read as within [EXTREME, 1 - EXTREME]
-NEEDED: dict[str, pl.DataType] = {
-    "event_id": pl.String(),
-    "time": pl.Datetime("us", "UTC"),
-    "model": pl.String(),
-    "decision": pl.String(),
-    "probability_of_default": pl.Float64(),
-    "threshold": pl.Float64(),
-    "review": pl.String(),
-    "outcome": pl.String(),
-    "observed_on": pl.Date(),
-}
 WORDS = ("repaid", "defaulted", "unknown")
 WRITES = "`python -m scoring.outcomes export` writes it"
 
@@ -241,12 +231,12 @@ def read(path: Path, model: str) -> Outcomes:
         table = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise InputError(f"{path} is not Parquet; {WRITES}.") from error
-    if lacking := [name for name in NEEDED if name not in table.columns]:
+    if lacking := [name for name in OUTCOMES if name not in table.columns]:
         raise InputError(f"{path} lacks {lacking[0]!r}; {WRITES}.")
-    for name, dtype in NEEDED.items():
+    for name, dtype in OUTCOMES.items():
         if table[name].null_count() < table.height and table.schema[name].base_type() != dtype.base_type():
             raise InputError(f"{path}: {name!r} is {table.schema[name]}, not {dtype}; {WRITES}.")
-    known = table.with_columns(pl.col("time").cast(NEEDED["time"])).unique(maintain_order=True)
+    known = table.with_columns(pl.col("time").cast(OUTCOMES["time"])).unique(maintain_order=True)
     for why, is_wrong in _wrong().items():
         if (found := known.filter(is_wrong)).height:
             event = found["event_id"][0]
@@ -263,7 +253,7 @@ def _wrong() -> dict[str, pl.Expr]:
     """Return what cannot be in an export, and which rows have it."""
     p, ended = pl.col("probability_of_default"), pl.col("observed_on")
     is_known = pl.col("outcome") != "unknown"
-    needed = [name for name in NEEDED if name != "observed_on"]
+    needed = [name for name in OUTCOMES if name != "observed_on"]
     return {
         "lack a value": pl.any_horizontal(pl.col(name).is_null() for name in needed),
         f"have an outcome that is none of {', '.join(WORDS)}": ~pl.col("outcome").is_in(WORDS),

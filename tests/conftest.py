@@ -96,6 +96,27 @@ def served_desk(tmp_path_factory):
         yield it
 
 
+@pytest.fixture(scope="module")
+def tabs(chromium, served_desk):
+    """Open the desk in one tab a language; at the end nothing strange has happened in them."""
+    from tests.support import desk
+
+    with desk.tabs(chromium, served_desk) as found:
+        yield found
+
+
+@pytest.fixture
+def at(tabs):
+    return tabs.at
+
+
+@pytest.fixture
+def stand_in(served_desk):
+    """Give the stand-in for the service behind the desk, to be brought into trouble for one test."""
+    yield served_desk.stand_in
+    served_desk.make_well()
+
+
 @pytest.fixture(scope="session")
 def third_folder(tmp_path_factory):
     from tests.support import third

@@ -1,7 +1,7 @@
 """A day at the desk: keys alone, two tabs, another model, faults at fields, files as an office has them."""
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,9 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.served,
     pytest.mark.heavy,
-    pytest.mark.xdist_group("ui"),
 ]
 PRESSES = 200  # of Tab, before a control counts as out of reach
 FOCUSED = "selector => document.activeElement.matches(selector)"
-
-
-@pytest.fixture(scope="module")
-def tabs(chromium, served_desk) -> Iterator[Tabs]:
-    with desk.tabs(chromium, served_desk) as found:
-        yield found
-
-
-@pytest.fixture
-def stand_in(served_desk) -> Iterator[StandIn]:
-    yield served_desk.stand_in
-    served_desk.make_well()
-
-
-@pytest.fixture
-def at(tabs: Tabs) -> Callable[..., Any]:
-    return tabs.at
 
 
 def walk_to(page: Any, selector: str) -> None:

@@ -5,15 +5,12 @@ script, which costs a tenth of opening it anew.
 """
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support import desk
 from tests.support.browser import upload
-from tests.support.desk import LANGUAGES, Hands, Tabs
+from tests.support.desk import LANGUAGES, Hands
 from tests.support.stand_in import EVENT, StandIn
 
 pytestmark = [
@@ -31,23 +28,6 @@ W = {
     "letter": {"en": "Letter, English", "fr": "Lettre, English"},
     "score_file": {"en": "Score the file", "fr": "Évaluer le fichier"},
 }
-
-
-@pytest.fixture(scope="module")
-def tabs(chromium, served_desk) -> Iterator[Tabs]:
-    with desk.tabs(chromium, served_desk) as found:
-        yield found
-
-
-@pytest.fixture
-def stand_in(served_desk) -> Iterator[StandIn]:
-    yield served_desk.stand_in
-    served_desk.make_well()
-
-
-@pytest.fixture
-def at(tabs: Tabs) -> Callable[..., Any]:
-    return tabs.at
 
 
 # Five jobs

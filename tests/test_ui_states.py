@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import axe, desk, seen
+from tests.support import axe, seen
 from tests.support.browser import upload
 from tests.support.desk import LANGUAGES, Tabs
 from tests.support.stand_in import EVENT
@@ -18,15 +18,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.served,
     pytest.mark.heavy,
-    pytest.mark.xdist_group("ui"),
 ]
 NARROW, WIDE = {"width": 320, "height": 700}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def tabs(chromium, served_desk) -> Iterator[Tabs]:
-    with desk.tabs(chromium, served_desk) as found:
-        yield found
 
 
 def _edit(page: Any, text: str, name: str = "AMT_CREDIT") -> None:

@@ -24,21 +24,11 @@ from scoring.decisions.lookup import as_of
 from scoring.decisions.review import FOLLOWED_S, LOOK_S
 from scoring.decisions.schema import packed, unpacked
 from scoring.problems import Fault
+from scoring.tables.decisions import OUTCOMES
 
 T = TypeVar("T")
 
 TOGETHER = 500  # asked of the database, and synced, at a time
-FRAME: dict[str, pl.DataType] = {
-    "event_id": pl.String(),
-    "time": pl.Datetime("us", "UTC"),
-    "model": pl.String(),
-    "decision": pl.String(),
-    "probability_of_default": pl.Float64(),
-    "threshold": pl.Float64(),
-    "review": pl.String(),
-    "outcome": pl.String(),
-    "observed_on": pl.Date(),
-}
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,7 @@ def load(
 def decided(
     index: Index, now: datetime, since: datetime | None = None, until: datetime | None = None
 ) -> pl.DataFrame:
-    """Return what was decided, each decision with its outcome, in the order of time: columns `FRAME`.
+    """Return what was decided, each decision with its outcome, in the order of time: columns `OUTCOMES`.
 
     ``since`` is included, ``until`` is not. What decides nothing is not there. ``outcome`` is ``unknown``
     where none was loaded, and always where a refusal meant that there was no loan.
@@ -175,7 +165,7 @@ def decided(
         as_of(connection, index, now)
         rows = connection.execute(statement.where(*where).order_by(table.time, table.id)).all()
     said = [(unpacked(bytes(row[0])), EPOCH + row[1] * MICROSECOND, *row[2:]) for row in rows]
-    return pl.DataFrame(said, schema=FRAME, orient="row")
+    return pl.DataFrame(said, schema=OUTCOMES, orient="row")
 
 
 def _parts(whole: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -73,12 +73,6 @@ def count_rejected(key: str | None, rejection: Rejection) -> None:
         REJECTED.labels(key or "", column if column in COLUMNS else "other", code).inc()
 
 
-def count(purpose: Purpose, decision: str, number: int) -> None:
-    """Count what was recorded."""
-    counter = DECISIONS.labels(decision) if purpose == "decision" else UNDECIDED.labels(purpose)
-    counter.inc(number)
-
-
 def open_log(settings: Settings, worker: str, model: str, categories: Sequence[str]) -> InferenceLog | None:
     """Open the inference log for one worker process; None if nothing is to be recorded."""
     if settings.log is None:
@@ -127,7 +121,8 @@ class Worker:
     def count(self, purpose: Purpose, decision: str, number: int) -> None:
         """Count what was recorded; questions rest meanwhile."""
         self.rest.note()
-        count(purpose, decision, number)
+        counter = DECISIONS.labels(decision) if purpose == "decision" else UNDECIDED.labels(purpose)
+        counter.inc(number)
 
     def serve(self, decider: Decider) -> None:
         """Decide with this model from now on; what is being decided is finished by the one before."""

@@ -21,3 +21,16 @@ LOGGED: dict[str, pl.DataType] = COLUMNS | {"purpose": pl.String()}
 
 AUDIT = "audit."
 """How columns of a reference begin that no model reads: ``audit.target``, ``audit.fold``, groups."""
+
+OUTCOMES: dict[str, pl.DataType] = {
+    "event_id": pl.String(),
+    "time": pl.Datetime("us", "UTC"),
+    "model": pl.String(),
+    "decision": pl.String(),
+    "probability_of_default": pl.Float64(),
+    "threshold": pl.Float64(),
+    "review": pl.String(),
+    "outcome": pl.String(),
+    "observed_on": pl.Date(),
+}
+"""Those of decisions and of how their loans ended, as `scoring.outcomes export` writes them."""
