@@ -67,7 +67,7 @@ def test_levels_are_bars_beside_their_names(page) -> None:
 
 def test_two_facts_are_a_grid_with_the_clients_own_cell(page) -> None:
     html = page().go({"at": "compare/new?fact=EXT_SOURCE_2&beside=AMT_CREDIT"})["comparison"]
-    assert "External score 2 against Amount of the loan" in seen(html)
+    assert "External score 2 against amount of the loan" in seen(html)
     cells = rows(html, "grid")[2:]
     assert cells[0][1] == "75%" and len(cells) == 4
     assert "this application" in cells[1][2]
@@ -76,7 +76,7 @@ def test_two_facts_are_a_grid_with_the_clients_own_cell(page) -> None:
 
 def test_the_curve_has_the_threshold_the_client_and_every_value_as_a_table(page) -> None:
     html = page().go({"at": "compare/new?curve=AMT_CREDIT"})["comparison"]
-    assert "What moves along: External score 2." in seen(html)
+    assert "What moves along: external score 2." in seen(html)
     lines = html.partition('class="plot lines"')[2]
     assert "threshold 9.1%" in seen(lines) and "513,000" in seen(lines)
     assert re.findall(r'<th scope="row">([^<]*)</th>', lines) == ["100K", "500K", "513K", "2M"]

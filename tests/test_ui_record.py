@@ -10,7 +10,7 @@ import pytest
 from scoring.language import languages
 from tests.support.overheard import overheard
 from tests.support.stand_in import EVENT, StandIn, serving
-from ui import form, letter, place, waterfall, worklist
+from ui import form, letter, place, words, worklist
 from ui.clients import Clients
 from ui.handlers import Handlers
 from ui.house import House, of
@@ -78,10 +78,15 @@ def test_a_decision_is_shown_as_decided_and_computed_again(page) -> None:
     assert "Prêt refusé" in said and "Recommandation" not in said, "what was decided is no recommendation"
     assert "identique" in said
     assert 'data-act="#decide"' not in updates["record"]
-    assert (
-        "There is nothing" in page().go({"at": "decision/other"})["record"]
-        or "did not" in page().go({"at": "decision/other"})["record"]
-    )
+
+
+def test_who_opens_a_decision_at_once_finds_it_and_a_number_that_is_none_is_said_to_be_none(
+    page, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.unsettled = 2
+    assert "Decision on record" in seen(page().go({"at": f"decision/{EVENT}"})["record"])
+    monkeypatch.setattr("ui.service.SETTLE_S", 0.0)
+    assert "no decision of this number" in page().go({"at": "decision/other"})["record"]
 
 
 def test_a_person_decides_otherwise_with_a_reason_and_only_with_one(page, server: StandIn) -> None:
@@ -212,5 +217,6 @@ def test_the_house_is_a_matter_of_settings(page) -> None:
 
 
 def test_one_minus_sign_and_every_sort_is_of_a_column() -> None:
-    assert waterfall.one_minus("-0.16") == "\u22120.16" and waterfall.one_minus("2-3") == "2-3"
+    said = words.one_minus("of -0.16 (from -53% to 2), 2-3, 2026-11-30, e-1")
+    assert said == "of \u22120.16 (from \u221253% to 2), 2-3, 2026-11-30, e-1"
     assert worklist.SORTS.keys() == {"time", "probability", "decision", "review"}

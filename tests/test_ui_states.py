@@ -204,6 +204,7 @@ def test_the_measure_finds_what_is_cut_off_and_what_shows_no_focus(tabs: Tabs) -
         "<div style='overflow: auto; width: 50px'><p style='width: 200px'>for the mouse alone</p></div>"
         "<div style='overflow: auto; width: 50px' tabindex='0'><p style='width: 200px'>reached</p></div>"
         "<button style='outline: none'>dark</button><button>lit</button>"
+        "<button style='width: 50px; white-space: nowrap; padding: 0'>wide for its button</button>"
     )
-    assert [found.split('"')[1][:6] for found in seen.cut(page)] == ["hidden", "longer", "for th"]
+    assert [found.split('"')[1][:6] for found in seen.cut(page)] == ["hidden", "longer", "for th", "wide f"]
     assert ["dark" in found for found in seen.unmarked(page)] == [True]

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from scoring.language import compact, joined, number, percent
+from scoring.language import compact, joined, number, percent, small
 from scoring.schema import KEY, Curve, Placement, ValueBin
 from ui import form, waterfall
 from ui.plots import LinePlot, PlotLine, line_plot
@@ -153,11 +153,19 @@ def page(
         own=_value(asked.fact, own[0], model, wording) if own else "",
         groups=[_group(one, application, model, wording) for one in placements],
         beside=_label(asked.beside, model, lang) if asked.beside else "",
+        crossing=say(
+            "grid_title",
+            lang,
+            one=_label(asked.fact, model, lang),
+            other=small(_label(asked.beside, model, lang), lang),
+        )
+        if asked.beside
+        else "",
         grid=_grid(crossed, model, wording) if crossed else None,
         curve=_curve(curve, model, wording),
         curve_title=_label(asked.curve, model, lang),
         curve_text=of_service(curve.text, lang),
-        linked=joined([_label(name, model, lang) for name in curve.linked], lang),
+        linked=joined([small(_label(name, model, lang), lang) for name in curve.linked], lang),
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from scoring.language import day, joined, moment, number
+from scoring.language import day, joined, moment, number, small
 from scoring.schema import FoundDecision
 from ui.header import tag
 from ui.house import House
@@ -62,7 +62,7 @@ def html(found: FoundDecision, model: ServedModel, house: House, now: datetime, 
         scale=say("letter_scale", lang, low=number(house.scale[0], lang), high=number(house.scale[1], lang))
         if house.scale
         else "",
-        themes=joined(themes, lang),
+        themes=joined([small(theme, lang) for theme in themes], lang),
     )
 
 

@@ -41,6 +41,8 @@ class LinePlot:
         Round values beside the axes.
     level : Tick or None
         A line across: the threshold.
+    level_side : str
+        At which of its ends its words are: ``start`` or ``end``, where the lines are farther away.
     mark : (float, float, str) or None
         Where the client stands, and the words beside it.
     rows : sequence of tuple of str
@@ -51,6 +53,7 @@ class LinePlot:
     across: Sequence[Tick]
     up: Sequence[Tick]
     level: Tick | None
+    level_side: str
     mark: tuple[float, float, str] | None
     rows: Sequence[tuple[str, ...]]
 
@@ -98,12 +101,19 @@ def line_plot(
         across=[Tick(x(value), write_x(value)) for value in ticks(low, high) if 4 < x(value) < 96],
         up=[Tick(y(value), write_y(value)) for value in ticks(0, top) if value],
         level=Tick(y(level[0]), level[1]) if level else None,
+        level_side=_emptier([line.values for line in lines], level[0]) if level else "end",
         mark=mark,
         rows=[
             (write_x(value), *(write_y(line.values[place]) for line in lines))
             for place, value in enumerate(xs)
         ],
     )
+
+
+def _emptier(lines: Sequence[Sequence[float]], level: float) -> str:
+    """Return the end at which the lines are farther from a level."""
+    first, last = (min(abs(values[place] - level) for values in lines) for place in (0, -1))
+    return "start" if first > last else "end"
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -39,6 +40,8 @@ Answer = TypeVar("Answer")
 PATIENCE_S = 4.5  # within five seconds an officer reads something, whatever the wire does
 ATTEMPTS = 2
 REPLAY_PATIENCE_S = 15.0  # an older model is loaded first
+SETTLE_S = 2.0  # the service finds a decision within a second of taking it; who follows its link is faster
+SETTLE_PAUSE_S = 0.2
 BULK_PATIENCE_S = 60.0  # for a part of a file: its progress is seen, and it can be cancelled
 SENTENCES = {
     "down": "service_down",
@@ -48,14 +51,16 @@ SENTENCES = {
     "unlike": "service_unlike",
 }
 
+NO_DECISION = "no-such-decision"
 OF_KIND = {
     "unrecorded": "service_unrecorded",
     "operator-not-taken": "service_key",
     "operator-is-a-key": "service_name",
     "no-role": "service_key",
     "no-valid-key": "service_key",
+    NO_DECISION: "no_decision",
 }
-"""Problems that an administrator has to mend, each with a sentence of its own."""
+"""Problems with a sentence of their own: that an administrator has to mend, or that are no fault at all."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,18 @@ class Service:
 
     def decision(self, event_id: str) -> FoundDecision:
         """Look one recorded decision up, explained again by the model that decided."""
-        return self._in_time(lambda: self._asking().decision(event_id), REPLAY_PATIENCE_S)
+        return self._in_time(lambda: self._settled(event_id), REPLAY_PATIENCE_S)
+
+    def _settled(self, event_id: str) -> FoundDecision:
+        """Look a decision up, again where it is unknown: the index of the record follows a little later."""
+        until = time.monotonic() + SETTLE_S
+        while True:
+            try:
+                return self._asking().decision(event_id)
+            except ServiceError as error:
+                if not _is_of(error, NO_DECISION) or time.monotonic() > until:
+                    raise
+            time.sleep(SETTLE_PAUSE_S)
 
     def review(self, event_id: str, verdict: Literal["confirmed", "otherwise"], reason: str) -> Review:
         """Confirm a recorded decision, or decide otherwise, on the record."""
@@ -244,9 +260,14 @@ class Service:
 def sentence(error: ServiceError, api: str, lang: str) -> str:
     """Return what an officer reads when the service gives no decision."""
     for kind, text in OF_KIND.items():
-        if error.problem and error.problem.type == type_of(kind):
+        if _is_of(error, kind):
             return say(text, lang)
     return say(SENTENCES[error.kind], lang, api=api)
+
+
+def _is_of(error: ServiceError, kind: str) -> bool:
+    """Say whether the service answered with a kind of problem."""
+    return error.problem is not None and error.problem.type == type_of(kind)
 
 
 def details(error: ServiceError, lang: str) -> list[tuple[str, str]]:

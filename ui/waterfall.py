@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from scoring.language import MINUS, number, percent
 from scoring.schema import Contribution, Explanation
 from ui import form
 from ui.service import ServedModel
-from ui.words import of_service, say
+from ui.words import of_service, one_minus, say
 
 MOST_FACTS = 8  # of a group, one by one; the others are summed in one line
 LEAST = 0.05  # points; what moves the score by less is among the others
@@ -149,11 +148,6 @@ def _weights(answer: Explanation, model: ServedModel, lang: str) -> list[ThemeWe
 def signed(points: float, lang: str, digits: int = 0) -> str:
     """Return points with their sign."""
     return number(points, lang, digits, is_signed=True, minus=MINUS)
-
-
-def one_minus(text: str) -> str:
-    """Return a number in words with the minus sign that points have, whatever wrote it."""
-    return re.sub(r"^-(?=\d)", MINUS, text)
 
 
 def feature_label(feature: Mapping[str, Any], name: str, lang: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -478,6 +479,10 @@ TEXTS = texts(
             "You are called as a program is that has a key at the scoring service. Ask your administrator "
             "for another user name."
         ),
+        "no_decision": (
+            "There is no decision of this number on record. One that was taken just now can be found in a "
+            "moment."
+        ),
         "service_refuses": "The scoring service did not accept the application.",
         "service_fails": (
             "The scoring service failed on this request. Its log says why; the page goes on working."
@@ -604,7 +609,12 @@ def word(name: str, otherwise: str, lang: str) -> str:
 
 def of_service(texts: Mapping[str, str], lang: str) -> str:
     """Return a text that the service sent in every language that it speaks; in English if not in this one."""
-    return texts.get(lang) or texts.get(language.ENGLISH, "")
+    return one_minus(texts.get(lang) or texts.get(language.ENGLISH, ""))
+
+
+def one_minus(text: str) -> str:
+    """Return a text whose numbers have the minus sign that points have, whatever wrote them; dates stay."""
+    return re.sub(r"(?<![\w\-])-(?=\d)", language.MINUS, text)
 
 
 def quoted(text: str) -> str:

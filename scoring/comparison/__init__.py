@@ -24,7 +24,7 @@ from scoring.comparison.partition import FEWEST, Partition, by_levels, neighbour
 from scoring.decision import GRANTED
 from scoring.features.wording import in_words
 from scoring.judge import Judge
-from scoring.language import Text, by_language, percent, say, texts
+from scoring.language import Text, by_language, percent, say, small, texts
 from scoring.schema import ApplicationRequest, Placement, Request
 from scoring.scorer import REFERENCE, Scorer
 from scoring.scorer.single import Value
@@ -180,7 +180,10 @@ def _placed(
 def _against(facts: Sequence[str]) -> dict[str, str]:
     return by_language(
         lambda language: say(
-            WORDS["against"], language, one=_label(facts[0], language), other=_label(facts[1], language)
+            WORDS["against"],
+            language,
+            one=_label(facts[0], language),
+            other=small(_label(facts[1], language), language),
         )
     )
 

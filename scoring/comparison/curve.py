@@ -31,8 +31,8 @@ DRAWN = tuple(
     and not features.protected_by(features.FEATURE_BY_NAME[name])
 )
 """Facts that a curve may be drawn of: numbers of the application, nothing protected."""
-FLAT = Text("curve.flat", "The model does not read {fact}, so it changes nothing.")
-DRAWS = Text("curve.drawn", "The probability of default, were {fact} another and all else as it is.")
+FLAT = Text("curve.flat", "The model does not read “{fact}”, so it changes nothing.")
+DRAWS = Text("curve.drawn", "The probability of default, were “{fact}” another and all else as it is.")
 
 
 class CurveDrawer:
@@ -92,7 +92,7 @@ class CurveDrawer:
             linked=linked,
             threshold=self.scorer.threshold,
             points=points,
-            text=by_language(lambda language: say(words, language, fact=f"“{say(label, language)}”")),
+            text=by_language(lambda language: say(words, language, fact=say(label, language))),
         )
 
     def _rate(self, row: Vector, values: dict[str, Value], moved: dict[str, Vector]) -> Vector:

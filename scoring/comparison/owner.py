@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,13 +99,19 @@ def _audited(file: Path) -> list[AuditedGroup]:
     found = []
     for name in names:
         groups = table[name].fill_null("").to_numpy()
-        for group in sorted(set(groups.tolist()) - {""}):
+        for group in sorted(set(groups.tolist()) - {""}, key=_in_order):
             rows = groups == group
             # One without a default, or with nothing else, would tell the outcome of each of its persons.
             if rows.sum() >= SMALLEST and 0 < is_bad[rows].sum() < rows.sum():
                 attribute = name.removeprefix(AUDIT)
                 found.append(AuditedGroup(attribute, group, default[rows], is_bad[rows]))
     return found
+
+
+def _in_order(group: str) -> tuple[int, bool, str]:
+    """Return where a group stands beside the others of its attribute: bands by their numbers."""
+    number = re.search(r"\d+", group)
+    return int(number[0]) if number else 0, not group.startswith("<"), group
 
 
 def _fairness(audited: list[AuditedGroup], threshold: float) -> list[OwnerGroup]:

@@ -15,6 +15,7 @@ from scoring.language.catalogues import (
     languages,
     load,
     say,
+    small,
     texts,
     use,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "parse",
     "percent",
     "say",
+    "small",
     "texts",
     "use",
 ]

@@ -99,11 +99,15 @@ def by_language(make: Callable[[str], str]) -> dict[str, str]:
 
 @cache
 def in_sentence(text: Text, language: str) -> str:
+    """Return what a label says as it stands inside a sentence."""
+    return small(say(text, language), language)
+
+
+def small(label: str, language: str) -> str:
     """Return a label as it stands inside a sentence: with a small letter, but for an abbreviation.
 
     A language that writes its nouns with capitals has ``labels:as-written`` for ``labels:small``.
     """
-    label = say(text, language)
     if label[1:2].isupper() or say(IN_SENTENCE, language) == "labels:as-written":
         return label
     return label[:1].lower() + label[1:]

@@ -1,7 +1,7 @@
 // What of a page as it stands can be seen and reached: `tests/support/seen.py` calls these.
 ({
-  // Every text and every control, as far as it is shown: how far it leaves the window, or a frame that cuts it
-  // off. A frame that scrolls lets what it holds be reached, if it can be reached by keys itself.
+  // Every text and every control, as far as it is shown: how far it leaves the window, its button, or a frame
+  // that cuts it off. A frame that scrolls lets what it holds be reached, if it can be reached by keys itself.
   cut: () => {
   const width = document.documentElement.clientWidth, found = [];
   const skipped = ".visually-hidden, .sr-only, .unseen, [hidden], option, optgroup, title, desc, defs, script, style";
@@ -36,6 +36,8 @@
           else [top, bottom] = [frame.top, frame.bottom];
         }
       }
+      const control = e.closest("button, .button")?.getBoundingClientRect();
+      if (!why && texts.length && control && (box.left < control.left - 1 || box.right > control.right + 1)) why = "wider than its button";
       if (!why && (left < -1 || right > width + 1)) why = `from ${Math.round(left)} to ${Math.round(right)} of ${width}`;
       if (why) {
         found.push(`${name(e)} "${(e.textContent || e.value || "").trim().slice(0, 40)}": ${why}`);

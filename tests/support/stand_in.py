@@ -271,10 +271,11 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/decisions":
             rows = [recorded(self.server)] if "client=7" not in query else []
             self._send(200, {"decisions": rows, "next": None, "as_of": WHEN})
-        elif path == f"/decisions/{EVENT}":
+        elif path == f"/decisions/{EVENT}" and not self.server.unsettled:
             self._send(200, found(self.server))
         elif path.startswith("/decisions/"):
-            self._problem(404, "There is no such decision.", [])
+            self.server.unsettled = max(0, self.server.unsettled - 1)
+            self._problem(404, "There is no such decision.", [], "no-such-decision")
         else:
             newer = {"model": self.server.newer, "lineage": NEWER}
             self._send(200, DESCRIPTION | (newer if self.server.newer else {}))
@@ -326,9 +327,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(200, answers)
 
-    def _problem(self, status: int, detail: str, errors: list[dict[str, Any]]) -> None:
-        kind = type_of(self.server.kind)
-        self._send(status, {"type": kind, "title": "x", "status": status, "detail": detail, "errors": errors})
+    def _problem(self, status: int, detail: str, errors: list[dict[str, Any]], kind: str = "") -> None:
+        of = type_of(kind or self.server.kind)
+        self._send(status, {"type": of, "title": "x", "status": status, "detail": detail, "errors": errors})
 
     def _send(self, status: int, answer: object) -> None:
         self._send_body(status, json.dumps(answer).encode(), "application/json")
@@ -356,6 +357,7 @@ class StandIn(ThreadingHTTPServer):
     newer: str = ""  # tag of another model, which answers from now on
     officer: str = "ada"  # who has decided what is on record
     reviewed: dict[str, Any] | None = None
+    unsettled = 0  # look-ups of a decision that do not find it yet
     heard: Mapping[str, str] = {}  # headers of the last request
 
     def __init__(self, *arguments: Any) -> None:
