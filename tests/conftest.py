@@ -17,6 +17,7 @@ os.environ.update(
     POLARS_MAX_THREADS="2",
     OMP_NUM_THREADS="2",
     OMP_WAIT_POLICY="PASSIVE",  # awake, waiting threads take the cores from the other workers
+    OPENBLAS_NUM_THREADS="1",  # its threads always wait awake: a system of equations cost 17 times as much
 )
 
 import pytest

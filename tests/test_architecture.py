@@ -11,13 +11,13 @@ import yaml
 
 from deploy import group
 from tests.support.house import (
-    EDGES,
-    IMPORTS,
-    MODULES,
     OURS,
     ROOT,
+    edges,
+    imported,
     imports,
     is_defined,
+    modules,
     room,
     used,
 )
@@ -139,33 +139,33 @@ BANNED = {"pickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 
 def test_every_room_stands_on_a_floor() -> None:
-    homeless = {room(name) for name in MODULES} - ALLOWED.keys() - {"scoring"}
+    homeless = {room(name) for name in modules()} - ALLOWED.keys() - {"scoring"}
     assert not homeless, f"give {homeless} a floor in the design and in FLOORS"
-    assert not ALLOWED.keys() - {room(name) for name in MODULES}, "a floor names a room that is no more"
+    assert not ALLOWED.keys() - {room(name) for name in modules()}, "a floor names a room that is no more"
 
 
 def test_imports_only_go_down() -> None:
     """To a lower floor, or on the same one to a room that stands before: so no two need each other."""
     climbs = [
         f"{a} imports {b}"
-        for a, b in EDGES
+        for a, b in edges()
         if room(a) != room(b) and room(b) not in ALLOWED.get(room(a), set())
     ]
     assert not climbs
 
 
 def test_the_client_knows_only_the_wire_of_the_service() -> None:
-    inner = {b for a, b in EDGES if room(a) == "scoring.client" and room(b) == "scoring.serving"}
+    inner = {b for a, b in edges() if room(a) == "scoring.client" and room(b) == "scoring.serving"}
     assert inner <= WIRE
 
 
 def test_no_two_modules_need_each_other_when_they_are_imported() -> None:
     graph: dict[str, set[str]] = {}
-    for name in MODULES:
+    for name in modules():
         package = name.removesuffix(".__init__")
         for target in top_level_imports(name):
-            found = target if target in MODULES else f"{target}.__init__"
-            if found in MODULES and not found.startswith(package + "."):
+            found = target if target in modules() else f"{target}.__init__"
+            if found in modules() and not found.startswith(package + "."):
                 graph.setdefault(name, set()).add(found)
     TopologicalSorter(graph).prepare()
 
@@ -173,7 +173,7 @@ def test_no_two_modules_need_each_other_when_they_are_imported() -> None:
 def test_what_is_used_of_our_own_modules_is_there() -> None:
     """Benchmarks and proofs run seldom: a name that has moved must not wait for that to be missed."""
     seldom = [f for folder in ("benchmarks", "tests/torture") for f in (ROOT / folder).rglob("*.py")]
-    trees = [*MODULES.values(), *(ast.parse(f.read_text(), str(f)) for f in seldom)]
+    trees = [*modules().values(), *(ast.parse(f.read_text(), str(f)) for f in seldom)]
     missing = {
         f"{module}.{name}" for tree in trees for module, name in used(tree) if not is_defined(module, name)
     }
@@ -183,7 +183,7 @@ def test_what_is_used_of_our_own_modules_is_there() -> None:
 def test_each_foreign_library_has_one_door() -> None:
     strays = [
         f"{name} imports {library}"
-        for name, targets in IMPORTS.items()
+        for name, targets in imported().items()
         for library in sorted({target.split(".")[0] for target in targets} - OURS - FREE)
         if room(name) not in DOORS.get(library, set())
     ]
@@ -191,14 +191,14 @@ def test_each_foreign_library_has_one_door() -> None:
 
 
 def test_nothing_unpickles() -> None:
-    hits = [f"{name} imports {t}" for name, ts in IMPORTS.items() for t in ts if t.split(".")[0] in BANNED]
+    hits = [f"{name} imports {t}" for name, ts in imported().items() for t in ts if t.split(".")[0] in BANNED]
     assert not hits
 
 
 def test_libraries_do_not_print() -> None:
     prints = [
         f"{name}, line {node.lineno}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if not name.endswith("__main__")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
@@ -210,7 +210,7 @@ def top_level_imports(name: str) -> Iterator[str]:
     """What importing a module brings with it at once: not what its functions import later."""
     body = [
         node
-        for node in MODULES[name].body
+        for node in modules()[name].body
         if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
     ]
     for node in body:
@@ -232,12 +232,12 @@ def served_modules() -> set[str]:
         name = queue.pop()
         if "." in name:
             queue.append(name.removesuffix(".__init__").rpartition(".")[0])  # its package comes with it
-        found = name if name in MODULES else f"{name}.__init__"
-        if found in MODULES and found not in seen:
+        found = name if name in modules() else f"{name}.__init__"
+        if found in modules() and found not in seen:
             seen.add(found)
             # what the service imports later, in a function, is served as well
             needed = (
-                IMPORTS[found]
+                imported()[found]
                 if found.startswith(("service", "scoring.hosting"))
                 else top_level_imports(found)
             )
@@ -296,7 +296,7 @@ def test_tests_share_what_stands_in_their_support_and_never_each_other() -> None
 def test_no_two_public_classes_have_one_name() -> None:
     found = Counter(
         node.name
-        for tree in MODULES.values()
+        for tree in modules().values()
         for node in tree.body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )

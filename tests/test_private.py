@@ -16,7 +16,7 @@ from scoring.serving import private
 from scoring.serving.private import PARTS, PartGone, PrivatePart
 from scoring.serving.private.supervisor import no_port
 from tests.support import small
-from tests.support.house import IMPORTS
+from tests.support.house import imported
 from tests.support.running import bentoml as command
 from tests.support.running import environment, free_port, put_in_store
 
@@ -57,7 +57,7 @@ def test_the_list_in_the_documents_has_each_part_once() -> None:
 def test_only_the_one_room_reaches_into_the_libraries_below_the_service() -> None:
     reaching = {
         name
-        for name, targets in IMPORTS.items()
+        for name, targets in imported().items()
         for target in targets
         if re.match(r"uvicorn\.|httptools|circus|_bentoml|bentoml\._", target)
     }

@@ -12,7 +12,7 @@ from scoring import settings
 from scoring.language import DECLARED
 from scoring.language.__main__ import declare
 from scoring.settings.__main__ import document, row
-from tests.support.house import MODULES, room, used
+from tests.support.house import modules, room, used
 
 ROOT = Path(__file__).parent.parent
 LARGEST_BYTES = 1 << 20
@@ -159,7 +159,7 @@ def test_whatever_is_called_like_a_setting_is_one() -> None:
 def test_code_reads_a_setting_through_the_list_alone() -> None:
     spelled = [
         f"{module} spells {node.value}"
-        for module, tree in MODULES.items()
+        for module, tree in modules().items()
         if not module.startswith("scoring.settings.")
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and node.value in settings.DECLARED
@@ -189,7 +189,7 @@ def test_each_setting_is_read_by_those_whom_the_list_names() -> None:
     }
     options = {"LogFolder": "LOG", "AnchorsFolder": "LOG_ANCHORS", "KeyFile": "KEY_FILE"}
     readers: dict[str, set[str]] = {name: set() for name in settings.DECLARED}
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         for source, name in used(tree) if module != "scoring.options" else ():
             read = options.get(name, "") if source == "scoring.options" else name
             if source in ("scoring.settings", "scoring.options") and settings.PREFIX + read in readers:
