@@ -339,13 +339,19 @@ def test_a_blank_line_behind_a_request_cuts_no_answer_and_keeps_no_connection():
         (b"http://x/", b"x\r\nHost: x", 400),
         (b"//evil.example/", b"x", 200),  # a path, as the middleware sees it too
         (b"x:443", b"x:443", 400),
-        (b"*", b"x", 400),
     ],
 )
 def test_a_target_names_no_other_host_than_the_header_does(target, host, status):
     raw = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % (target, host)
     answer = serve(lambda port: exchange(port, raw))
     assert answer.startswith(b"HTTP/1.1 %d" % status)
+
+
+@pytest.mark.parametrize("method", [b"OPTIONS", b"GET", b"HEAD", b"POST"])
+def test_who_asks_for_no_path_is_told_that_and_nothing_of_hosts(method):
+    raw = b"%b * HTTP/1.1\r\nHost: x\r\n\r\n" % method
+    answer = problem(serve(lambda port: exchange(port, raw)))
+    assert answer.status == 400 and answer.type.endswith("not-a-path")
 
 
 def test_who_waits_longest_makes_way_for_who_comes(caplog):

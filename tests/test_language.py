@@ -273,6 +273,12 @@ def test_numbers_are_written_as_cldr_says(value, digits, spoken):
     assert below == (minus + text if rounded else text)
 
 
+@pytest.mark.parametrize("value", [2**53 + 1, 2**63 - 1, -(2**63) + 1, 7, 0])
+def test_a_whole_number_of_any_size_is_written_to_its_last_digit(value):
+    assert language.number(value, "en") == f"{value:,}"
+    assert language.number(value, "en", is_signed=True) == (f"{value:+,}" if value else "0")
+
+
 @pytest.mark.parametrize(
     ("spoken", "years", "ago", "share"),
     [

@@ -13,12 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from scoring.client import Client, ServiceError
 from scoring.inference_log import Note, anchors_folder, files, follow, pseudonym, verify
 from scoring.inference_log.anchor import read_anchor
 from scoring.inference_log.following import Checkpoint
-from scoring.schema import Explanation, FoundDecision, RecordedPage, Review
+from scoring.schema import ApplicationRequest, Explanation, FoundDecision, RecordedPage, Review
+from scoring.schema.columns import read_id
 from scoring.serving.lookups import PARAMETERS, listed
 from scoring.serving.problem import Rejection
 from tests.support import small
@@ -42,7 +44,8 @@ KEYS = f"desk+read+review+outcome:{DESK},audit+read:{AUDIT},bank:{BANK}"
         (b"limit=5&limit=6", "limit", "repeated_parameter"),
         (b"client=-1", "client", "not_digits"),
         (b"client=%D9%A1", "client", "not_digits"),
-        (b"client=" + b"9" * 19, "client", "not_digits"),
+        (b"client=%d" % 2**63, "client", "not_digits"),
+        (b"client=" + b"0" * 20, "client", "not_digits"),
         (b"since=yesterday", "since", "not_a_time"),
         (b"until=0001-01-01T00:00:00%2B23:00", "until", "not_a_time"),
         (b"since=2026-11-22&until=2026-11-21", "until", "not_after"),
@@ -59,6 +62,15 @@ def test_a_parameter_that_cannot_be_used_is_named_with_what_would_do(query, fiel
     assert refused.value.status == 422
     (fault,) = refused.value.errors
     assert (fault.field, fault.code) == (field, code)
+
+
+def test_every_number_that_an_application_may_have_may_be_looked_up():
+    for number in (0, 10**18, 2**63 - 1):
+        assert listed(b"client=%d" % number) == {"client": number}
+        assert read_id(str(number)) == ApplicationRequest.model_validate({"SK_ID_CURR": number}).SK_ID_CURR
+    assert read_id(str(2**63)) is None
+    with pytest.raises(ValidationError):
+        ApplicationRequest.model_validate({"SK_ID_CURR": 2**63})
 
 
 def test_too_many_parameters_are_refused_before_they_are_looked_at():
@@ -295,6 +307,8 @@ OUTCOME = {"event_id": "0" * 32, "defaulted": 1, "observed_on": "2026-11-21"}
         (json.dumps({"outcomes": [OUTCOME | {"observed_on": "21/11/2026"}]}), 422, "must be a day"),
         (json.dumps({"outcomes": [OUTCOME | {"x": 1}]}), 422, "outcomes[0].x"),
         (json.dumps({"outcomes": [OUTCOME] * 1_001}), 422, "at most 1,000 entries"),
+        (b'{"outcomes":[],"outcomes":[]}', 422, "stands twice"),
+        (json.dumps({"outcomes": [OUTCOME]})[:-3] + ', "defaulted": 0}]}', 422, "outcomes[0].defaulted"),
         (b" " * 300_000, 413, "256 KiB"),
     ],
 )
@@ -333,6 +347,8 @@ def test_only_a_key_with_the_role_may_ask(served, requests):
         (b'{"verdict":"perhaps","reason":"x"}', 422, "verdict"),
         (b'{"verdict":"confirmed","reason":"  "}', 422, "reason"),
         (b'{"verdict":"confirmed","reason":"\\u0000"}', 422, "reason"),
+        (b'{"verdict":"confirmed","reason":"\\u202e \\u200b\\u2060"}', 422, "reason"),
+        (b'{"verdict":"confirmed","verdict":"otherwise","reason":"x"}', 422, "verdict"),
         (b'{"verdict":"confirmed","reason":"\\ud800"}', 400, "not JSON"),
         (b'{"verdict":"confirmed","reason":"x","decision":"granted"}', 422, "decision"),
         (b'{"verdict":"confirmed","reason":"' + b"x" * 2_001 + b'"}', 422, "reason"),
@@ -362,6 +378,19 @@ def test_what_is_not_there_and_what_is_asked_wrongly_is_told(served):
     assert problem(asked(served, "/decisions/%00"), 404)
     assert problem(asked(served, "/decisions?cursor=x"), 422).errors[0].code == "other_cursor"
     assert problem(served.http.post(f"/decisions/{'0' * 32}/review", headers=headers, content=b"x"), 415)
+
+
+@served_only
+@pytest.mark.parametrize("path", ["/score", "/explain", "/outcomes", "/decisions/a/review"])
+def test_parameters_are_refused_where_none_is_read(served, requests, path):
+    """Who asks for `/score?purpose=test` would be decided for good."""
+    headers = {"x-api-key": DESK}
+    body = {"applications": requests[:1]}
+    before = len(served.log())
+    answer = problem(served.http.post(f"{path}?purpose=test", headers=headers, json=body), 422)
+    assert answer.type.endswith("no-parameters") and "X-Purpose" in answer.detail
+    assert len(served.log()) == before
+    assert problem(asked(served, "/decisions/a?purpose=test"), 422).type.endswith("no-parameters")
 
 
 @served_only

@@ -11,7 +11,7 @@ from typing import Any
 from scoring.client import ServiceError
 from scoring.language import languages
 from scoring.schema import KEY, Explanation, RecordedDecision
-from scoring.schema.columns import INT64_MAX
+from scoring.schema.columns import ID_DIGITS
 from ui import form, record, result, ways
 from ui.clients import UnknownClient
 from ui.handling import Handling, Updates
@@ -19,8 +19,6 @@ from ui.header import heading, message
 from ui.words import quoted, say
 
 logger = logging.getLogger(__name__)
-
-MOST_DIGITS = len(str(INT64_MAX))
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ class Opening(Handling):
         if not digits.isdecimal():
             example = next(iter(self.clients.examples()), 100_001)
             return {"message": self._message("not_a_number", text=quoted(typed), example=example)}
-        if len(digits) > MOST_DIGITS:
-            return {"message": self._message("number_long", most=MOST_DIGITS)}
+        if len(digits) > ID_DIGITS:
+            return {"message": self._message("number_long", most=ID_DIGITS)}
         try:
             return self._opened(self.clients.open(int(digits)), edits)
         except UnknownClient:

@@ -35,7 +35,9 @@ class FactBins:
             counts = values.drop_nulls().value_counts().filter(pl.col("count") >= 2 * FEWEST)
             return cls(levels=tuple(sorted(counts[values.name].to_list())), is_ordered=False)
         known = values.drop_nulls().to_numpy()
-        cuts = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]) if len(known) else []
+        # Of what few have, each would be an edge: no part holds fewer than a group has to.
+        bins = min(bins, len(known) // FEWEST)
+        cuts = np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]) if bins > 1 else []
         # Rounded, so that no edge is the value of one person.
         return cls(edges=tuple(float(f"{cut:.3g}") for cut in np.unique(cuts)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,13 @@ class CurveDrawer:
         own: Any = plain.get(fact)
         is_read = fact in self.scorer.feature_names
         points: list[CurvePoint] = []
-        linked = [name for name in LINKED.get(fact, ()) if plain.get(name) is not None and own]
+        linked: dict[str, Vector] = {}
         if is_read:
             axis = FactBins.of(pl.read_parquet(self._file, columns=[fact])[fact], POINTS)
             marks = np.unique([*axis.edges, *([float(own)] if own is not None else [])])
+            linked = _in_proportion(plain, fact, marks)
             alone = self._rate(row, values, {fact: marks})
-            moved = {fact: marks} | {name: plain[name] * marks / own for name in linked}
-            together = self._rate(row, values, moved) if linked else None
+            together = self._rate(row, values, {fact: marks} | linked) if linked else None
             points = [
                 CurvePoint(
                     value=float(mark),
@@ -89,7 +90,7 @@ class CurveDrawer:
             SK_ID_CURR=application.SK_ID_CURR,
             fact=fact,
             value=own,
-            linked=linked,
+            linked=list(linked),
             threshold=self.scorer.threshold,
             points=points,
             text=by_language(lambda language: say(words, language, fact=say(label, language))),
@@ -110,3 +111,13 @@ class CurveDrawer:
         columns = pl.DataFrame({name: pl.Series(v).cast(kinds[name]) for name, v in moved.items()})
         matrix[:, places] = own.encode(varied(values, columns))
         return probability(self.scorer.calibration.of(self.scorer.model.function.raw(matrix)))
+
+
+def _in_proportion(plain: Mapping[str, Any], fact: str, marks: Vector) -> dict[str, Vector]:
+    """Return the values of the facts that follow a fact; beside an amount of next to nothing they cannot."""
+    own = plain.get(fact)
+    if not own:
+        return {}
+    with np.errstate(over="ignore"):
+        found = {n: plain[n] * (marks / own) for n in LINKED.get(fact, ()) if plain.get(n) is not None}
+    return {name: moved for name, moved in found.items() if np.isfinite(moved).all()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scoring import features
+from scoring.comparison.bins import TENS
 from scoring.language import Text, by_language, say
 from scoring.schema import OwnerCut, OwnerGroup, OwnerView, OwnerWeight
 from scoring.scorer import REFERENCE, Scorer
@@ -31,20 +32,43 @@ NOTE = Text(
 
 @dataclass(frozen=True, eq=False)
 class AuditedGroup:
-    """One group of a protected attribute: its probabilities out of fold, rising, with their outcomes."""
+    """One group of a protected attribute: its probabilities out of fold, rising, with their outcomes.
+
+    ``grain``: persons that its figures are rounded to. The whole is known, so where persons of an attribute
+    are left out, the others taken from it would tell of them; the largest group is not as exact then.
+    """
 
     attribute: str
     name: str
     default: Vector
     is_bad: NDArray[np.bool_]
-
-    def granted(self, threshold: float) -> int:
-        """Count those below a threshold."""
-        return int(np.searchsorted(self.default, threshold, side="left"))
+    grain: int = 0
 
     def approved(self, threshold: float) -> float:
         """Return the share that a threshold would grant."""
-        return self.granted(threshold) / len(self.default)
+        return self._share(np.searchsorted(self.default, threshold, side="left"))
+
+    def good_approved(self, threshold: float) -> float:
+        """Return the share of those who paid back that a threshold would grant."""
+        good = self.default[~self.is_bad]
+        return self._share(np.searchsorted(good, threshold, side="left"), len(good))
+
+    @property
+    def default_rate(self) -> float:
+        """The share that defaulted."""
+        return self._share(self.is_bad.sum())
+
+    @property
+    def expected(self) -> float:
+        """The share that its probabilities expect to default."""
+        return self._share(self.default.sum())
+
+    def _share(self, of: float, whole: int | None = None) -> float:
+        whole = len(self.default) if whole is None else whole
+        if not self.grain:
+            return float(of / whole)
+        rounded = self.grain * round(float(of) / self.grain)
+        return min(1.0, rounded / max(self.grain * round(whole / self.grain), self.grain))
 
 
 def owner_view(scorer: Scorer, model: str, folder: Path) -> OwnerView:
@@ -98,13 +122,17 @@ def _audited(file: Path) -> list[AuditedGroup]:
     default, is_bad = table["probability_of_default"].to_numpy(), table[TARGET].to_numpy() == 1
     found = []
     for name in names:
+        attribute, shown = name.removeprefix(AUDIT), list[AuditedGroup]()
         groups = table[name].fill_null("").to_numpy()
         for group in sorted(set(groups.tolist()) - {""}, key=_in_order):
             rows = groups == group
             # One without a default, or with nothing else, would tell the outcome of each of its persons.
             if rows.sum() >= SMALLEST and 0 < is_bad[rows].sum() < rows.sum():
-                attribute = name.removeprefix(AUDIT)
-                found.append(AuditedGroup(attribute, group, default[rows], is_bad[rows]))
+                shown.append(AuditedGroup(attribute, group, default[rows], is_bad[rows]))
+        if shown and sum(len(one.default) for one in shown) < len(default):
+            largest = max(range(len(shown)), key=lambda place: len(shown[place].default))
+            shown[largest] = replace(shown[largest], grain=TENS)
+        found += shown
     return found
 
 
@@ -121,12 +149,12 @@ def _fairness(audited: list[AuditedGroup], threshold: float) -> list[OwnerGroup]
         OwnerGroup(
             attribute=one.attribute,
             name=one.name,
-            applications=int(round(len(one.default), -1)),
+            applications=TENS * round(len(one.default) / TENS),
             approved=one.approved(threshold),
             ratio=one.approved(threshold) / most[one.attribute] if most[one.attribute] else None,
-            good_approved=float(np.mean(one.default[~one.is_bad] < threshold)),
-            default_rate=float(one.is_bad.mean()),
-            expected=float(one.default.mean()),
+            good_approved=one.good_approved(threshold),
+            default_rate=one.default_rate,
+            expected=one.expected,
         )
         for one in audited
     ]

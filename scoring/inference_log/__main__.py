@@ -34,10 +34,10 @@ from scoring.inference_log.ship import ship as ship_files
 from scoring.inference_log.shipped import InStore, purge_shipped, verify_shipped
 from scoring.inference_log.store import open_store
 from scoring.options import KEY_FILE, LOG, AnchorsFolder, KeyFile, LogFolder
+from scoring.schema.columns import INT64_MAX, read_id
 
 FAULTY, BAD_INPUT = 1, 2
 FAULTS_SHOWN = 50
-CLIENT_DIGITS = 18
 
 
 class Stream(StrEnum):
@@ -60,10 +60,10 @@ app.callback()(settings.warn_of_unknown)
 
 
 def _whole(text: str) -> int:
-    """Read a client's number as look-ups do: Python would take 1_0 for 10, and digits of any script."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= CLIENT_DIGITS):
-        raise typer.BadParameter("a client's number is written in digits, at most 18.")
-    return int(text)
+    """Read a client's number as look-ups do."""
+    if (number := read_id(text)) is None:
+        raise typer.BadParameter(f"a client's number is written in digits, up to {INT64_MAX}.")
+    return number
 
 
 @contextmanager

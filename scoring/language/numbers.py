@@ -67,7 +67,9 @@ def number(
     ``is_signed`` writes + too, ``is_trimmed`` drops the zeros at the end, ``minus`` is another sign than the
     language's. What is rounded to zero has no sign.
     """
-    text = f"{value:+,.{digits}f}" if is_signed else f"{value:,.{digits}f}"
+    # A whole number stays what it is: as a fraction, one beyond 2^53 would be another.
+    kind = "d" if digits == 0 and isinstance(value, int) else f".{digits}f"
+    text = f"{value:{'+' if is_signed else ''},{kind}}"
     if text[0] in "+-" and not text.strip("+-0.,"):
         text = text[1:]
     if is_trimmed and "." in text:

@@ -41,7 +41,7 @@ FAULTS: Mapping[str, Text] = texts(
         # A look-up, a review.
         "unknown_parameter": "there is no such parameter; GET /docs.json lists them",
         "repeated_parameter": "stands twice; send it once",
-        "not_digits": "must be a whole number of at most 18 digits",
+        "not_digits": "must be a whole number in digits, up to {maximum}",
         "not_a_time": "must be a time, as 2026-11-21T09:30:00Z, or a day",
         "not_after": "must be after {other}",
         "not_one_of": "must be one of {values}",

@@ -63,6 +63,7 @@ KINDS = _kinds(
     (400, "not-http", "Not HTTP", "This is not HTTP/1.1 as RFC 9112 has it."),
     (400, "no-host", "No host", "Send one header Host, with the name or address of the service."),
     (400, "two-hosts", "Two hosts", "The request's target and its header Host name two hosts; name one."),
+    (400, "not-a-path", "No path", "The request asks for no path; it begins with /, as GET /docs.json does."),
     (400, "repeated-header", "Header sent twice", "The header {header} is sent twice; send it once."),
     (400, "body-cut-off", "Body cut off", "The request ended before its body did; send it again."),
     (405, "not-a-proxy", "No proxy", "This is no proxy; ask for a path of the service."),
@@ -287,7 +288,12 @@ KINDS = _kinds(
         "{n} parameter cannot be used; nothing was looked up.",
         "{n} parameters cannot be used; nothing was looked up.",
     ),
-    (422, "no-parameters", "No parameters here", "GET /decisions/EVENT takes no parameters; leave them out."),
+    (
+        422,
+        "no-parameters",
+        "No parameters here",
+        "This path takes no parameters; leave them out. What a request is for says X-Purpose.",
+    ),
     (
         422,
         "too-many-parameters",

@@ -24,9 +24,19 @@ KindName = Literal["id", "integer", "number", "flag", "category"]
 
 INT32_MAX = 2**31 - 1
 INT64_MAX = 2**63 - 1
+ID_DIGITS = len(str(INT64_MAX))
 KEY = "SK_ID_CURR"  # the number of an application, in every table of applicants
 NO_DATE = 365_243  # the code of the source for a day that never was: a thousand years ahead
 CATEGORY_MAX_LENGTH = 100  # characters; the longest level of the source files has 41
+
+
+def read_id(text: str) -> int | None:
+    """Read a number that any application may have, None if it is none.
+
+    Python would take 1_0 for 10, and digits of any script.
+    """
+    is_whole = text.isascii() and text.isdecimal() and len(text) <= ID_DIGITS
+    return int(text) if is_whole and int(text) <= INT64_MAX else None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class ReviewRequest(BaseModel):
     def _says_something(cls, text: str) -> str:
         if "\0" in text:  # no text of a database has one
             raise PydanticCustomError("not_text", FAULTS["not_text"].en)
-        if not text.strip():
+        if not "".join(filter(str.isprintable, text)).strip():  # marks that nobody sees say nothing either
             raise PydanticCustomError("empty", FAULTS["empty"].en)
         return text.strip()
 

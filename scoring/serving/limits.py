@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scoring import settings
+from scoring.serving.query import read_nothing
 
 MIB, KIB = 2**20, 2**10
 
@@ -58,7 +59,7 @@ class Route:
     Rows that a request may bring, the internal routes for large requests and for tables, and how many
     requests may be inside at once, where that is less than the limit of the whole service.
     ``is_quick``: one application alone is decided at once. ``read``: reads the parameters behind the path;
-    without it there are none, and none is looked at; ``parameters`` are these as OpenAPI says them.
+    without it there are none, and who sends some is told; ``parameters`` are these as OpenAPI says them.
     """
 
     rows: int
@@ -66,7 +67,7 @@ class Route:
     bulk: str | None = None
     arrow: str | None = None
     concurrent: int | None = None
-    read: Callable[[bytes], Any] | None = None
+    read: Callable[[bytes], Any] = read_nothing
     parameters: Sequence[Mapping[str, Any]] = ()
 
     @property

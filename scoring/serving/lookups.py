@@ -25,14 +25,18 @@ from scoring.schema import (
     ReviewRequest,
     ReviewState,
     fault_at,
+    field_error,
     field_errors,
+    repeated_keys,
 )
+from scoring.schema.columns import INT64_MAX, read_id
 from scoring.serving import header
 from scoring.serving.asgi import ASKER, Asker, Receive, Scope, Send, respond
 from scoring.serving.life import lower_priority
 from scoring.serving.limits import Limits
 from scoring.serving.problem import Rejection, late
-from scoring.serving.query import read_query
+from scoring.serving.query import read_nothing, read_query
+from scoring.serving.reading import TWICE
 
 if TYPE_CHECKING:
     from scoring.serving.records import RecordedDecisions
@@ -58,7 +62,6 @@ INSIDE = 16  # look-ups in a worker at a time: decisions go first
 THREADS = 2
 LETTERS = 255  # of a name that is asked for
 _ONE = re.compile(r"/decisions/([A-Za-z0-9._:-]{1,64})(/review)?")
-_NUMBER = re.compile(r"[0-9]{1,18}")
 _WORDS = {
     "decision": get_args(Decision.model_fields["decision"].annotation),
     "purpose": get_args(Purpose),
@@ -75,7 +78,7 @@ def _time(day: int) -> dict[str, Any]:
 PARAMETERS: dict[str, dict[str, Any]] = {
     "client": {
         "description": "Number of a client (SK_ID_CURR); the record has its pseudonym.",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+        "schema": {"type": "integer", "minimum": 0, "maximum": INT64_MAX},
     },
     "since": {"description": "Recorded then or later; a time without a zone is UTC.", **_time(21)},
     "until": {"description": "Recorded before; after `since`.", **_time(28)},
@@ -123,6 +126,7 @@ class Lookups:
         is_review = found is not None and found[2] is not None
         role = "outcome" if path == OUTCOMES else "review" if is_review else "read"
         self._check(scope, "GET" if role == "read" else "POST", role)
+        asked = (listed if path == PATH else read_nothing)(scope["query_string"])
         asker: Asker = scope[ASKER]
         if self._inside >= INSIDE:
             raise Rejection("too-many-requests", retry_after_s=1)
@@ -132,14 +136,11 @@ class Lookups:
                 body = await self._body(scope, receive, LOANS)
                 answer = await self._do(lambda records: records.outcomes(_outcomes(body), asker))
             elif found is None:
-                asked = listed(scope["query_string"])
                 answer = await self._do(lambda records: records.page(_asked(asked), asker))
             elif is_review:
                 said = _said(await self._body(scope, receive, REVIEW))
                 answer = await self._do(lambda records: records.review(found[1], said, asker))
             else:
-                if scope["query_string"]:
-                    raise Rejection("no-parameters")
                 answer = await self._do(lambda records: records.one(found[1], asker))
         finally:
             self._inside -= 1
@@ -211,13 +212,13 @@ def _order(found: Mapping[str, Any]) -> Iterator[FieldError]:
 def _value(name: str, text: str) -> int | str | datetime | Fault:
     """Return what a parameter says, or what is wrong with it."""
     if name in ("client", "limit"):
-        if not _NUMBER.fullmatch(text):
-            return Fault("not_digits")
-        if name == "limit" and int(text) < 1:
+        if (number := read_id(text)) is None:
+            return Fault("not_digits", {"maximum": MOST if name == "limit" else INT64_MAX})
+        if name == "limit" and number < 1:
             return Fault("below_minimum", {"minimum": 1})
-        if name == "limit" and int(text) > MOST:
+        if name == "limit" and number > MOST:
             return Fault("above_maximum", {"maximum": MOST})
-        return int(text)
+        return number
     if name in ("since", "until"):
         return _moment(text)
     if name in _WORDS:
@@ -246,12 +247,16 @@ def _outcomes(body: bytes) -> OutcomesRequest:
 def _valid(model: type[Request], body: bytes, kind: str) -> Request:
     """Read a body, or refuse it with what is wrong."""
     try:
-        return model.model_validate_json(body, strict=True)
+        found = model.model_validate_json(body, strict=True)
     except ValidationError as error:
         if any(fault["type"] == "json_invalid" for fault in error.errors(include_url=False)):
             raise Rejection("unreadable-json") from None
         faults = field_errors(error, 0)
-        raise Rejection(kind, {"n": len(faults)}, faults[:NAMED]) from None
+    else:
+        faults = [field_error(place, TWICE, 0) for place in repeated_keys(body, NAMED)]
+    if faults:
+        raise Rejection(kind, {"n": len(faults)}, faults[:NAMED])
+    return found
 
 
 def _asked(found: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from scoring.schema import Decoder, Purpose, Request
 from scoring.serving import header
@@ -123,12 +124,13 @@ class Middleware:
                 asker = Asker(key, operator, request_id)
                 return await self.app({**scope, ASKER: asker}, receive, Uniform(send))
             purpose = header.purpose(headers)
+            parameters = route.read(scope["query_string"])
             with self._inside(scope["path"], route):
                 visit = _Visit(scope, headers, receive, send, request_id, operator, purpose)
                 if route.arrow is not None and header.content_type(headers) == ARROW:
                     await self._table(visit, route.arrow)
                 else:
-                    await self._json(visit, route)
+                    await self._json(visit, route, parameters)
         except Rejection as rejection:
             self.rejected(key, rejection)
             await reject(send, rejection)
@@ -137,7 +139,7 @@ class Middleware:
             if not send.has_started:
                 await reject(send, fault)
 
-    async def _json(self, visit: _Visit, route: Route) -> None:
+    async def _json(self, visit: _Visit, route: Route, parameters: Any) -> None:
         """Decide one application at once, lead a few to the batch, and many, or what has a key, round it."""
         limits, headers = self.limits, visit.headers
         most_bytes = limits.body_bytes if route.bulk else min(limits.body_bytes, limits.bodies_bytes)
@@ -145,7 +147,6 @@ class Middleware:
         key = header.idempotency_key(headers)
         if key and route.bulk is None:
             raise Rejection("key-not-taken", {"path": visit.scope["path"]})
-        parameters = route.read(visit.scope["query_string"]) if route.read is not None else None
         # A chunked body does not say that it is large; it may have fewer bytes for that.
         is_large = route.bulk is not None and header.content_length(headers) > limits.bulk_bytes
         with self._kept() if is_large else self._together(header.content_length(headers)) as count:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from scoring.serving.asgi import ASKER, App, Receive, Scope, Send, respond
 from scoring.serving.life import lower_priority
 from scoring.serving.problem import Rejection
+from scoring.serving.query import read_nothing
 
 PATH, ROLE = "/owner", "owner"
 
@@ -34,6 +35,7 @@ def owner_page(view: Callable[[], bytes], may: Callable[[str | None, str], bool]
             raise Rejection("method-not-allowed", allow="GET")
         if not may(scope[ASKER].key, ROLE):
             raise Rejection("no-role", {"role": ROLE})
+        read_nothing(scope["query_string"])
         body = await asyncio.get_running_loop().run_in_executor(thread, view)
         await respond(send, 200, [(b"content-type", b"application/json")], body)
 

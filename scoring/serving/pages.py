@@ -246,6 +246,10 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     review = _asked("Confirm a decision, or decide otherwise", "review", Review, errors)
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="ReviewRequest")}}}
     review["requestBody"] = {"required": True, "content": content}
+    found["responses"]["422"] = {
+        "description": "Parameters came where none is read",
+        "content": found["responses"]["403"]["content"],
+    }
     for endpoint in (found, review):
         endpoint["parameters"] = [event, OPERATOR, REQUEST_ID]
     errors = wrong | {
@@ -258,6 +262,10 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     owner = _asked(
         "What each threshold would approve and cost, what the model weighs", "owner", OwnerView, wrong
     )
+    owner["responses"]["422"] = {
+        "description": "Parameters came where none is read",
+        "content": owner["responses"]["403"]["content"],
+    }
     owner["description"] = "A key needs the role `owner`."
     paths["/owner"] = {"get": owner}
     paths["/outcomes"] = {"post": outcomes}

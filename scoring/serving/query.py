@@ -14,6 +14,17 @@ Reader = Callable[[str], Any]
 """Reads one value: what it says, or a `Fault`."""
 
 
+def read_nothing(query: bytes) -> None:
+    """Refuse parameters where there are none: who misspells a header as one would be decided otherwise.
+
+    Raises
+    ------
+    Rejection
+    """
+    if query:
+        raise Rejection("no-parameters")
+
+
 def read_query(
     query: bytes,
     readers: Mapping[str, Reader],

@@ -213,6 +213,9 @@ class Connection(HttpToolsProtocol):
         if len(named) != 1 or not _HOST.fullmatch(named[0]):
             self._refusal = Rejection("no-host")
         elif not self.url.startswith(b"/"):
+            if self.url == b"*":  # the server as a whole, which has no options of its own
+                self._refusal = Rejection("not-a-path")
+                raise ValueError(self._refusal.detail)
             target = httptools.parse_url(self.url)
             port = b"" if target.port is None else b":%d" % target.port
             if target.host is None or named != [target.host.lower() + port]:
