@@ -30,11 +30,11 @@ from scoring.inference_log import (
 from scoring.inference_log.backup import back_up, restore
 from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
-from scoring.inference_log.packing import log_files, open_log, packed, unpacked
+from scoring.inference_log.packing import log_files, open_log, packed, unpack_bytes, unpacked
 from scoring.inference_log.ship import ship
 from scoring.inference_log.shipped import InStore, verify_shipped
 from scoring.inference_log.store import Folder, ShippingError
-from scoring.inference_log.table import rows_of
+from scoring.inference_log.table import rows_of, table_files
 from tests.support.logs import NAME, NOON, ROOT, decided, entry, run, write
 
 STEM = "0123456789abcdef01234567"
@@ -84,6 +84,8 @@ def content(folder: Path) -> bytes:
     for path in log_files(folder):
         with open_log(path) as file:
             parts.append(file.read())
+    for path in table_files(folder):
+        parts.append(unpack_bytes(io.BytesIO(path.read_bytes()), 2**28) or b"")
     return b"".join(parts + [path.read_bytes() for path in folder.glob(f"*{SUFFIX}")])
 
 

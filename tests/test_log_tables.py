@@ -1,7 +1,9 @@
 """Many decisions in one step keep every promise of the log: all or none, on the disk, chained, read alike."""
 
 import errno
+import io
 import os
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from scoring.inference_log import (
     read,
     verify,
 )
-from scoring.inference_log.table import TableEntry
+from scoring.inference_log.packing import pack_bytes, unpack_bytes
+from scoring.inference_log.table import TableEntry, erased
 from tests.support.logs import decided
 
 KEY = bytes(range(32))
@@ -185,6 +188,34 @@ def test_no_client_number_is_written(log):
     fill(log)
     log.close()
     assert all(b"70000" not in path.read_bytes() for path in log.folder.iterdir())
+
+
+def test_of_rows_that_were_erased_not_a_byte_is_left_in_the_file():
+    """Arrow masks what is null, and keeps what was there behind the mask."""
+    rows, gone = 50, [0, 7, 8, 49]
+    names = ("applicant", "OCCUPATION_TYPE", "short")
+    words = {
+        name: [f"{name}{row:03d}" + "-of-one-person" * (name != "short") for row in range(rows)]
+        for name in names
+    }
+    numbers = {name: [row + 0.123456789 * size for row in range(rows)] for name, size in (("a", 1), ("b", 9))}
+    kept = {"probability_of_default": numbers["b"], "threshold": [0.1] * rows, "decision": ["refused"] * rows}
+    whole = [3**39 - 7919 * row for row in range(rows)]
+    table = pl.DataFrame({**words, **kept, "a": numbers["a"], "n": whole, "flag": [True] * rows})
+    sink = io.BytesIO()
+    table.write_ipc(sink)
+    file = erased("x.arrow.zst", pack_bytes(sink.getbuffer()), gone)
+    left = unpack_bytes(io.BytesIO(file), 2**20)
+    for row in range(rows):
+        secrets = [words[name][row].encode() for name in names]
+        secrets += [struct.pack("<d", numbers[name][row]) for name in numbers]
+        secrets.append(struct.pack("<q", whole[row]))
+        assert [secret in left for secret in secrets] == [row not in gone] * len(secrets)
+    assert pl.read_ipc(left).equals(
+        table.with_columns(
+            pl.when(~pl.int_range(rows).is_in(gone)).then(pl.all().exclude("threshold", "decision"))
+        )
+    )
 
 
 def test_another_models_tables_lie_in_the_same_chain(log):

@@ -222,10 +222,14 @@ def rows_of(name: str, content: bytes) -> pl.DataFrame:
 def erased(name: str, content: bytes, rows: Sequence[int]) -> bytes:
     """Return a table's file with nothing left of some rows but that they were decided, and how."""
     table = rows_of(name, content)
-    gone = pl.Series(range(table.height)).is_in(rows)
-    kept = pl.when(~gone).then(pl.all().exclude("threshold", "decision"))
+    gone = set(rows)
+    # A column that is only masked keeps the words, and may keep the numbers, in its buffers: each is made anew.
+    made = [
+        pl.Series(one.name, [None if row in gone else value for row, value in enumerate(one)], one.dtype)
+        for one in table.drop("threshold", "decision")
+    ]
     sink = io.BytesIO()
-    table.with_columns(kept).write_ipc(sink)
+    table.with_columns(made).write_ipc(sink)
     return pack_bytes(sink.getbuffer()) if name.endswith(SUFFIX) else sink.getvalue()
 
 
