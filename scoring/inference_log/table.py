@@ -223,7 +223,7 @@ def erased(name: str, content: bytes, rows: Sequence[int]) -> bytes:
     """Return a table's file with nothing left of some rows but that they were decided, and how."""
     table = rows_of(name, content)
     gone = set(rows)
-    # A column that is only masked keeps the words, and may keep the numbers, in its buffers: each is made anew.
+    # A column that is only masked keeps words, and may keep numbers, in its buffers: each is made anew.
     made = [
         pl.Series(one.name, [None if row in gone else value for row, value in enumerate(one)], one.dtype)
         for one in table.drop("threshold", "decision")
