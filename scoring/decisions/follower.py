@@ -8,16 +8,15 @@ finds that the other was there, and begins again from what it finds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from scoring.decisions import schema
-from scoring.decisions.gathered import Gathered, event_of, microseconds, waits
+from scoring.decisions.entries import Entries, once
+from scoring.decisions.gathered import Gathered
 from scoring.decisions.index import Index, OtherLogError
 from scoring.decisions.schema import packed
 from scoring.inference_log import (
@@ -26,7 +25,6 @@ from scoring.inference_log import (
     Checkpoint,
     ErasedError,
     FollowedLine,
-    Note,
     anchor_of,
     at,
     erased_events,
@@ -41,7 +39,6 @@ DOUBTS = 5  # looks in a row: an anchor that is being written can be read in two
 BEAT_S = 1.0  # how often it is written down that nothing is missing
 OVERTAKEN = 10  # times in a row by another follower, before who follows looks whether to go on
 DELETED = 20_000  # rows in a transaction: others write in between
-OUTCOMES = {True: "defaulted", False: "repaid"}
 
 
 class _Overtaken(Exception):
@@ -87,10 +84,8 @@ class Follower:
         self._key = key
         self._clock = clock
         self._files: dict[str, _File] | None = None  # None: to be read from the index
-        self._kinds: dict[tuple[str, ...], int] = {}
-        self._names: dict[str, int] = {}
+        self._entries: Entries
         self._erased: tuple[frozenset[str], frozenset[bytes]] = (frozenset(), frozenset())
-        self._early: set[bytes] = set()  # reviewed or with an outcome, and not there yet
         self._doubts: dict[str, int] = {}
         self._made = ""
         self._is_to_forget = True  # whoever followed before may have been killed before it was done
@@ -143,8 +138,8 @@ class Follower:
             moved = connection.execute(update(table).where(own).values(followed=int(began * 1e6)))
             if moved.rowcount != 1:
                 raise _Overtaken  # somebody retired this instance, which is there still
-            if self._early:
-                self._apply(connection, set(self._early))
+            if self._entries.early:
+                self._entries.apply(connection, set(self._entries.early))
 
     def retire(self) -> list[str]:
         """Wait for this instance no more; return the names of its files that are not whole, if it goes on."""
@@ -177,15 +172,7 @@ class Follower:
             connection.execute(once(self.index, schema.instances), begun)
             of_instance = select(schema.files).where(schema.files.c.instance == instance)
             rows = connection.execute(of_instance).mappings().all()
-            kinds = connection.execute(select(schema.kinds)).all()
-            names = connection.execute(select(schema.names.c.name, schema.names.c.id)).all()
-            reviewed = select(schema.reviews.c.event).where(
-                schema.reviews.c.is_recorded, ~schema.reviews.c.is_applied
-            )
-            known = select(schema.outcomes.c.event).where(~schema.outcomes.c.is_applied)
-            self._early = {bytes(event) for event in connection.scalars(reviewed.union(known))}
-        self._kinds = {tuple(kind[1:]): kind[0] for kind in kinds}
-        self._names = {row[0]: row[1] for row in names}
+            self._entries = Entries(self.index, connection)
         found = {
             row["name"]: _File(
                 row["id"], row["name"], Checkpoint(row["seq"], row["offset"], row["head"]), row["state"]
@@ -305,11 +292,10 @@ class Follower:
             place = {"seq": batch.after.seq, "offset": batch.after.offset, "head": batch.after.head}
             first = self._hold(connection)["next"]
             self._leave_out(file.name, batch)
-            ids = (first, first + len(batch.rows) - 1)
+            behind = first + len(batch.rows)
             own, whole = schema.files.c, schema.about.c
             if batch.rows:
-                place["first"] = func.coalesce(own.first, ids[0])
-                place["last"] = ids[1]
+                place |= {"first": func.coalesce(own.first, first), "last": behind - 1}
             moved = connection.execute(
                 update(schema.files)
                 .where(own.id == file.id, own.seq == file.place.seq, own.head == file.place.head)
@@ -317,29 +303,9 @@ class Follower:
             )
             if moved.rowcount != 1:
                 raise _Overtaken
-            new = {"next": ids[1] + 1, "set_aside": whole.set_aside + batch.set_aside}
+            new = {"next": behind, "set_aside": whole.set_aside + batch.set_aside}
             connection.execute(update(schema.about).values(new))
-            for number, row in enumerate(batch.rows, start=ids[0]):
-                row["id"] = number
-                row["kind"] = self._kind(connection, row.pop("about"))
-                row["operator"] = self._name(connection, row["operator"])
-            if batch.rows:
-                connection.execute(once(self.index, schema.decisions), batch.rows)
-                there = select(func.count()).where(schema.decisions.c.id.between(*ids))  # not all drivers say
-                if doubled := len(batch.rows) - (connection.scalar(there) or 0):
-                    connection.execute(update(schema.about).values(duplicates=whole.duplicates + doubled))
-            for note, start in batch.reviews:
-                self._review(connection, note, file.id, start)
-            self._outcomes(connection, batch.outcomes)
-            for low in range(0, len(batch.erased), BATCH):
-                for table in (schema.decisions, schema.reviews, schema.outcomes):
-                    some = batch.erased[low : low + BATCH]
-                    connection.execute(delete(table).where(table.c.event.in_(some)))
-            self._early.difference_update(batch.erased)
-            if self._early:
-                events = {row["event"] for row in batch.rows + batch.outcomes}
-                events |= {event_of(note) for note, _ in batch.reviews}
-                self._apply(connection, events & self._early)
+            self._entries.add(connection, batch, file.id, first)
         self._is_to_forget = self._is_to_forget or bool(batch.erased)
         file.place = batch.after
         return count
@@ -360,84 +326,6 @@ class Follower:
             return False  # recorded again since, or the note of the erasure comes after this
 
         batch.leave_out(self._erased[1], is_gone)
-
-    def _kind(self, connection: Connection, kind: tuple[str, ...]) -> int:
-        if kind not in self._kinds:
-            columns = dict(zip(("model", "purpose", "decision", "review", "outcome"), kind, strict=True))
-            self._kinds[kind] = _numbered(connection, schema.kinds, columns)
-        return self._kinds[kind]
-
-    def _kinds_by_number(self, connection: Connection, asked: set[int]) -> dict[int, tuple[str, ...]]:
-        if not asked <= set(self._kinds.values()):  # another instance made one
-            self._kinds = {tuple(kind[1:]): kind[0] for kind in connection.execute(select(schema.kinds))}
-        return {number: kind for kind, number in self._kinds.items()}
-
-    def _name(self, connection: Connection, name: str | None) -> int:
-        if name is None:
-            return 0
-        if name not in self._names:
-            self._names[name] = _numbered(connection, schema.names, {"name": name})
-        return self._names[name]
-
-    def _review(self, connection: Connection, note: Note, file: int, start: int) -> None:
-        """Keep a review; of two that two machines recorded, the first one counts."""
-        about, table = note.about, schema.reviews
-        event, moment = event_of(note), microseconds(note.time)
-        said = {name: about.get(name) for name in ("verdict", "decision", "reason", "operator")}
-        row = {"time": moment, "file": file, "start": start, "is_recorded": True, "is_applied": False, **said}
-        before = connection.execute(select(table).where(table.c.event == event)).mappings().one_or_none()
-        if before is None:
-            connection.execute(insert(table).values(event=event, claim="", claimed=moment, **row))
-        elif not before["is_recorded"] or moment < before["time"]:
-            connection.execute(update(table).where(table.c.event == event).values(**row))
-        else:
-            connection.execute(update(schema.about).values(duplicates=schema.about.c.duplicates + 1))
-            return
-        self._early.add(event)
-
-    def _outcomes(self, connection: Connection, rows: list[dict[str, Any]]) -> None:
-        """Keep outcomes: of those that were observed on one day, the one that was recorded last."""
-        kept = {(row["event"], row["observed_on"]): row for row in rows}
-        if not kept:
-            return
-        table, dialect = schema.outcomes, sqlite if self.index.is_sqlite else postgresql
-        made = dialect.insert(table)
-        new = {name: made.excluded[name] for name in ("defaulted", "time", "file", "start", "is_applied")}
-        is_later = made.excluded.time >= table.c.time
-        keys = [table.c.event, table.c.observed_on]
-        statement = made.on_conflict_do_update(index_elements=keys, set_=new, where=is_later)
-        connection.execute(statement, list(kept.values()))
-        self._early |= {event for event, _ in kept}
-
-    def _apply(self, connection: Connection, events: set[bytes]) -> None:
-        """Give decisions the state of their review, and their outcome."""
-        table, reviews, outcomes = schema.decisions.c, schema.reviews.c, schema.outcomes.c
-        waiting = sorted(events)
-        for part in (set(waiting[low : low + BATCH]) for low in range(0, len(waiting), BATCH)):
-            found = connection.execute(select(table.event, table.kind).where(table.event.in_(part))).all()
-            if not found:
-                continue  # their files are followed later
-            kinds = self._kinds_by_number(connection, {kind for _, kind in found})
-            there = [bytes(event) for event, _ in found]
-            said = select(reviews.event, reviews.verdict).where(reviews.event.in_(there), reviews.is_recorded)
-            verdicts = {bytes(event): verdict for event, verdict in connection.execute(said)}
-            observed = select(outcomes.event, outcomes.defaulted).where(outcomes.event.in_(there))
-            latest = connection.execute(observed.order_by(outcomes.observed_on))
-            ends = {bytes(event): OUTCOMES[defaulted] for event, defaulted in latest}
-            moved = []
-            for event, kind in found:
-                model, purpose, decision, before, _ = kinds[kind]
-                review = verdicts.get(bytes(event)) or waits(purpose, decision, before == "waiting")
-                now = (model, purpose, decision, review, ends.get(bytes(event), "unknown"))
-                moved.append({"of": event, "to": self._kind(connection, now)})
-            change = update(schema.decisions).where(table.event == bindparam("of"))
-            connection.execute(change.values(kind=bindparam("to")), moved)
-            for noted in (schema.reviews, schema.outcomes):
-                done = update(noted).where(noted.c.event.in_(there), ~noted.c.is_applied)
-                if noted is schema.reviews:
-                    done = done.where(reviews.is_recorded)
-                connection.execute(done.values(is_applied=True))
-            self._early -= set(there)
 
     def _purge(self, name: str) -> int:
         """Remove what the log has purged: its retention is that of the index."""
@@ -460,15 +348,3 @@ class Follower:
                 connection.execute(delete(noted).where(noted.c.file == file.id))
         self._mark(file, "purged")
         return 0
-
-
-def _numbered(connection: Connection, table: Any, row: Mapping[str, str]) -> int:
-    """Return the number of a row, which another instance may have made; who asks holds the others up."""
-    there = connection.scalar(select(table.c.id).filter_by(**row))
-    return int(there or connection.execute(insert(table).values(**row).returning(table.c.id)).scalar_one())
-
-
-def once(index: Index, table: Any) -> Any:
-    """Return the insertion of rows of which those that are there already are left out."""
-    dialect = sqlite if index.is_sqlite else postgresql
-    return dialect.insert(table).on_conflict_do_nothing()

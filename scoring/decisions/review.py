@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from scoring.decisions import schema
-from scoring.decisions.follower import once
+from scoring.decisions.entries import once
 from scoring.decisions.gathered import microseconds
 from scoring.decisions.index import Index, IndexFault
 from scoring.decisions.lookup import Found, by_event
