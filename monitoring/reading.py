@@ -18,7 +18,8 @@ from monitoring.ledger import Day, Ledger
 from monitoring.reference import Reference
 from monitoring.tally import Tally, together
 from scoring.inference_log import BrokenError, Checkpoint, LogError, files, length, standing
-from scoring.inference_log.reader import SetAside, inputs_behind, inputs_tables
+from scoring.inference_log.pieces import SetAside
+from scoring.inference_log.reader import inputs_behind, inputs_tables
 
 DECISION = "decision"
 SAMPLE = 20_000  # rows of a selection that are kept

@@ -21,7 +21,8 @@ from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.chain import CHAINED
 from scoring.inference_log.disk import lines
 from scoring.inference_log.packing import open_log
-from scoring.inference_log.reader import SetAside, inputs_behind
+from scoring.inference_log.pieces import SetAside
+from scoring.inference_log.reader import inputs_behind
 
 ERASED = b'"kind":"erased"'
 

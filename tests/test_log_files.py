@@ -28,7 +28,7 @@ from scoring.inference_log import (
     verify,
 )
 from scoring.inference_log.disk import LINE_BYTES
-from scoring.inference_log.reader import BATCH_BYTES
+from scoring.inference_log.pieces import BATCH_BYTES
 from tests.support.logs import NAME, NOON, entry, lines, peak, run, write
 
 ROOT = Path(__file__).parent.parent

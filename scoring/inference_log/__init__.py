@@ -35,6 +35,7 @@ lost is put aside on the record: see `scoring.inference_log.renewal`.
 """
 
 from scoring.inference_log.anchor import Anchor, anchors_folder
+from scoring.inference_log.audit import audit_table
 from scoring.inference_log.chain import ChainFault, Verification, purge, verify
 from scoring.inference_log.following import (
     SETTLED_S,
@@ -53,7 +54,8 @@ from scoring.inference_log.following import (
 from scoring.inference_log.keys import pseudonym, pseudonym_key
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import length
-from scoring.inference_log.reader import Log, Quarantined, audit_table, find, read
+from scoring.inference_log.pieces import Quarantined
+from scoring.inference_log.reader import Log, find, read
 from scoring.inference_log.record import SCHEMA_VERSION, Entry, LogError, inputs_hash, strict_json
 from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import log_key, renew

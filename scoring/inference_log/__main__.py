@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from scoring import settings
 from scoring.inference_log.anchor import anchors_folder
+from scoring.inference_log.audit import audit_tables, last
 from scoring.inference_log.backup import back_up
 from scoring.inference_log.backup import restore as restore_from
 from scoring.inference_log.chain import ChainFault, files_before, verify
@@ -26,7 +27,8 @@ from scoring.inference_log.erasing import FaultyError
 from scoring.inference_log.erasing import erase as erase_client
 from scoring.inference_log.export import export as export_tables
 from scoring.inference_log.keys import pseudonym_key
-from scoring.inference_log.reader import SetAside, audit_tables, inputs_tables, last
+from scoring.inference_log.pieces import SetAside
+from scoring.inference_log.reader import inputs_tables
 from scoring.inference_log.record import LogError
 from scoring.inference_log.renewal import put_aside
 from scoring.inference_log.renewal import renew as renew_log

@@ -16,7 +16,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from scoring.inference_log.disk import FILE_MODE
-from scoring.inference_log.reader import Quarantined, add_types
+from scoring.inference_log.pieces import Quarantined
+from scoring.inference_log.reader import add_types
 from scoring.inference_log.record import LogError
 from scoring.spreadsheet import harmless
 

@@ -18,7 +18,8 @@ from urllib.parse import quote
 
 import polars as pl
 
-from scoring.inference_log.reader import SetAside, of_models
+from scoring.inference_log.pieces import SetAside
+from scoring.inference_log.reader import of_models
 from scoring.inference_log.store import ShippingError, Store, put_checked
 
 DECISIONS = "decisions"

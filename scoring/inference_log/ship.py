@@ -27,7 +27,7 @@ from scoring.inference_log.disk import open_regular
 from scoring.inference_log.erasure import Erasures, alone
 from scoring.inference_log.following import identity
 from scoring.inference_log.packing import left_plain, log_files, pack, packed
-from scoring.inference_log.reader import SetAside
+from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
 from scoring.inference_log.store import ShippingError, Store, put_checked
