@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -28,17 +29,17 @@ WIDE = 104  # columns of a terminal that have room for a figure and its interval
 CALIBRATION = ("calibration_error", "calibration_slope", "calibration_intercept", "brier", "log_loss")
 
 
-class Tried(Protocol):
-    """A candidate with the metrics of its run."""
+@dataclass(frozen=True)
+class Result:
+    """A candidate and its run."""
+
+    candidate: Candidate
+    run: Run
 
     @property
-    def candidate(self) -> Candidate: ...  # noqa: D102
-
-    @property
-    def run(self) -> Any: ...  # noqa: D102
-
-    @property
-    def cost(self) -> float: ...  # noqa: D102
+    def cost(self) -> float:
+        """Cost per 1,000 applications."""
+        return self.run.metrics["cost_per_1000"]
 
 
 class Bar:
@@ -82,7 +83,7 @@ class Bar:
         """Say something beside the candidate's bar."""
         self._progress.update(self._task, note=note)
 
-    def end(self, tried: Sequence[Tried]) -> None:
+    def end(self, tried: Sequence[Result]) -> None:
         """Close the candidate's bar, and say which one is best so far."""
         total = self._progress.tasks[self._task].total
         self._progress.update(self._task, completed=total, note="")
@@ -110,7 +111,7 @@ def as_table(runs: Sequence[Run]) -> pl.DataFrame:
     return pl.DataFrame(lines, infer_schema_length=None)
 
 
-def show(tried: Sequence[Tried], console: Console) -> None:
+def show(tried: Sequence[Result], console: Console) -> None:
     """Print the candidates, the cheapest first, and what treating imbalance does to calibration."""
     is_wide = console.width >= WIDE
     between = " " if is_wide else "\n"
@@ -133,7 +134,7 @@ def show(tried: Sequence[Tried], console: Console) -> None:
         console.print(_calibration(tried))
 
 
-def _calibration(tried: Sequence[Tried]) -> Table:
+def _calibration(tried: Sequence[Result]) -> Table:
     """Lay out the calibration of every candidate before and after the map that was chosen out of fold."""
     table = Table(title="Calibration before → after")
     for title in ("candidate", "error", "slope", "intercept", "Brier score", "map"):
