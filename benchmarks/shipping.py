@@ -26,7 +26,7 @@ from benchmarks.log import KEY, MODEL
 from benchmarks.results import record
 from scoring import features, tables
 from scoring.inference_log import Entry, InferenceLog, pseudonym
-from scoring.inference_log.erasing import affected_by
+from scoring.inference_log.affected import affected_by
 from scoring.inference_log.packing import log_files, pack
 from scoring.inference_log.ship import ship
 from scoring.inference_log.shipped import verify_shipped
@@ -59,7 +59,7 @@ def write(folder: Path, inputs: pl.DataFrame, records: int, rows: int, days: int
     """Write days of single decisions and of requests of many rows, whose inputs repeat."""
     categories = frozenset(name for name, dtype in inputs.schema.items() if dtype == pl.String)
     chance, start = random.Random(1), datetime(2026, 1, 1, 12, tzinfo=UTC)
-    log = InferenceLog(folder, "w1", KEY, MODEL, categories, is_packed=True)
+    log = InferenceLog(folder, "w1", KEY, MODEL, categories=categories, is_packed=True)
     for day in range(days):
         now = start + timedelta(days=day)
         for number in range(records // days):
@@ -104,7 +104,7 @@ def main(
 
     def note(name: str, figure: float, unit: str, target: float | None = None) -> None:
         met = None if target is None else bool(figure >= target)
-        record(name, figure, unit, target, met, command)
+        record(name, figure, unit, target=target, met=met, command=command)
         shown.add_row(name, f"{figure:,.1f}", unit, "" if target is None else f"{target:g}", str(met or ""))
 
     def now() -> datetime:

@@ -319,8 +319,8 @@ def erase(
                     client,
                     reason,
                     now,
-                    is_forced,
-                    InStore(open_store(store), key, now) if store else None,
+                    is_forced=is_forced,
+                    shipped=InStore(open_store(store), key, now) if store else None,
                 )
         except FaultyError as error:
             _show(error.faults)

@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from scoring.inference_log import parquet
+from scoring.inference_log.affected import affected_by, committed
 from scoring.inference_log.anchor import ANCHOR
 from scoring.inference_log.chain import ChainFault, Verification, verify
 from scoring.inference_log.disk import write_new
-from scoring.inference_log.erasing import affected_by, apply, committed
+from scoring.inference_log.erasing import apply
 from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import PACKED
 from scoring.inference_log.ship import FILES, MANIFESTS, Manifest, check_owner
