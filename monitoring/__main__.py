@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import audited, outcomes, reading, runs
+from monitoring import audited, outcomes, reading, rejections, runs
 from monitoring.errors import InputError
 from monitoring.judgement import MIN_ROWS, judge
 from monitoring.kept import recall, remember
@@ -126,7 +126,8 @@ def run(
         str | None,
         typer.Option(
             envvar=settings.API_KEY.name,
-            help="Its API key, for --simulate; set the variable, so that no list of processes shows it.",
+            help="Its API key, for --simulate and --rejected; set the variable, so that no list of processes "
+            "shows it.",
             show_envvar=True,
         ),
     ] = None,
@@ -144,6 +145,10 @@ def run(
             "--audit",
             help="With --outcomes: event_id and groups that no model reads, as gender; Parquet or CSV.",
         ),
+    ] = None,
+    rejected: Annotated[
+        str | None,
+        typer.Option(help="The service's /metrics, or a file of it: which requests it rejected."),
     ] = None,
     segment: Annotated[
         list[str] | None,
@@ -176,7 +181,13 @@ def run(
         if events is not None:
             report = _selected(asked, events)
         else:
-            report = _counted(asked, to, window, stale_days)
+            memory = Ledger(to / MEMORY)
+            report = _counted(asked, memory, window, stale_days)
+            if rejected is not None:
+                with memory.alone():
+                    counts = rejections.read(rejected, api_key)
+                    rejections.count(memory, rejected, counts, report.now.date())
+            report = replace(report, rejected=rejections.latest(memory, report.now.date()))
             if ended is None and groups is None:
                 known = runs.basis(report, *_asked(asked, to, window))
                 if (run := runs.standing(to, known, report.now)) is not None:
@@ -284,9 +295,9 @@ def _asked(asked: Assignment, to: Path, window: int | None) -> list[object]:
     return [_again(asked, to, window), asked.reference.segments_by, asked.scorer, asked.has_evidently]
 
 
-def _counted(asked: Assignment, to: Path, window: int | None, stale_days: float) -> Report:
+def _counted(asked: Assignment, ledger: Ledger, window: int | None, stale_days: float) -> Report:
     """Judge the closed windows that are new and what there is of the open ones, or the latest days as one."""
-    ledger, now = Ledger(to / MEMORY), datetime.now(UTC)
+    now = datetime.now(UTC)
     reference, model, purpose = asked.reference, asked.model or "", asked.purpose
     with ledger.alone():
         recall(reference, ledger)
@@ -331,7 +342,11 @@ def _looked_at(report: Report, asked: Assignment) -> Report:
     window = report.standing.window
     if window is None or not window.judgement.is_judged:
         return report
-    rows = reading.sample(asked.log, asked.reference, asked.model, asked.purpose, window.start, window.end)
+    # Where nothing moved nothing is to be explained, and Evidently looks at few.
+    wanted = None if window.judgement.groups else _top(report.reference)
+    rows = reading.sample(
+        asked.log, asked.reference, asked.model, asked.purpose, window.start, window.end, wanted
+    )
     return _completed(report, rows, asked)
 
 
@@ -394,9 +409,14 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     # It takes seconds to import: help, errors and thin windows need not wait for it.
     from monitoring.attachment import run as attach
 
-    weight = report.reference.importance
-    top = sorted(weight, key=lambda name: -weight[name])[:TOP]
-    return replace(report, evidently=attach(report.reference.table, rows, [PREDICTION, *top]))
+    columns = [PREDICTION, *_top(report.reference)]
+    return replace(report, evidently=attach(report.reference.table, rows, columns))
+
+
+def _top(reference: Reference) -> list[str]:
+    """Return the inputs that the model reads most of."""
+    weight = reference.importance
+    return sorted(weight, key=lambda name: -weight[name])[:TOP]
 
 
 def _with_outcomes(report: Report, found: Outcomes, groups: Path | None, memory: Ledger) -> Report:

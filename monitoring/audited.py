@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from monitoring.errors import InputError
 from monitoring.realised import WithInterval, wilson
@@ -134,7 +134,7 @@ def _of(own: pl.DataFrame, attribute: str, reference: Reference) -> list[LenderG
     column = f"{AUDIT}{attribute}"
     then = reference.table
     usual = _shares(then.rename({column: attribute}), attribute) if column in then.columns else {}
-    z = float(norm.isf(FALSE_WINDOWS / len(large)))
+    z = -float(ndtri(FALSE_WINDOWS / len(large)))
     quarters = own.with_columns(_start=pl.col("time").dt.date().dt.truncate("1q")).partition_by(
         "_start", as_dict=True
     )

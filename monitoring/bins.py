@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ COARSE = 4  # intervals of an input in a pair
 PARTNERS = 2  # pairs of each group of inputs, with those of other groups that it depends on most
 LEADERS = 120  # inputs among which pairs are looked for: the most important one of each group, then by weight
 LEAST_DEPENDENCE = 0.01  # Cramer's V squared: below, a pair that is parted cannot be seen
+TOGETHER = 1_000  # cells of columns that are counted together
 MISSING, UNSEEN = 0, 1  # cells that every input has
 
 
@@ -178,13 +180,29 @@ class Bins:
         widths = zip(codes.T, self._widths, strict=True)
         return np.concatenate([np.bincount(own, minlength=width) for own, width in widths])
 
-    def count_each(self, codes: Codes, rows: NDArray[np.int64]) -> Counts:
-        """Return the counts of many selections of rows, shape (n_selections, cells); a column at a time."""
-        n, found = len(rows), []
-        for own, width in zip(codes.T, self._widths, strict=True):
-            flat = own[rows] + np.arange(0, n * width, width)[:, np.newaxis]
-            found.append(np.bincount(flat.ravel(), minlength=n * width).reshape(n, width))
-        return np.concatenate(found, axis=1)
+    def count_each(self, codes: Codes, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the counts of many selections of rows, shape (n_selections, cells).
+
+        A few columns at a time, as one column of their cells together: it takes half as long as each alone.
+        """
+        n, found, place = len(rows), np.empty((len(rows), self.cells), dtype=np.int32), 0
+        while place < len(self._widths):
+            widths, together = [self._widths[place]], codes[:, place].astype(np.int64)
+            for more in self._widths[place + 1 :]:
+                if prod(widths) * more > TOGETHER:
+                    break
+                together = together * more + codes[:, place + len(widths)]
+                widths.append(more)
+            size = prod(widths)
+            flat = together[rows]
+            flat += np.arange(0, n * size, size)[:, np.newaxis]
+            counts = np.bincount(flat.ravel(), minlength=n * size).reshape(n, *widths)
+            for own, width in enumerate(widths, start=1):
+                others = tuple(axis for axis in range(1, counts.ndim) if axis != own)
+                start = self.starts[place + own - 1]
+                found[:, start : start + width] = counts.sum(axis=others)
+            place += len(widths)
+        return found
 
     def count_by(self, codes: Codes, groups: NDArray[np.int64], n: int) -> Counts:
         """Return the counts of each of n groups of rows, shape (n, cells); a column at a time."""

@@ -275,9 +275,9 @@ class Ledger:
 
     def days(
         self, model: str, purpose: str, cells: str, since: date = date.min, until: date = date.max
-    ) -> dict[date, list[Tally]]:
-        """Return the tallies of a model in these cells, by day, from one day on and before another."""
-        found: dict[date, list[Tally]] = {}
+    ) -> dict[date, Tally]:
+        """Return the tally of a model in these cells of each day, from one day on and before another."""
+        found: dict[date, Tally] = {}
         asked = (
             "select day, first, last, said, counts, clients, parts from tallies where model = ? "
             "and purpose = ? and cells = ? and day >= ? and day < ? and counts is not null order by day, file"
@@ -285,7 +285,8 @@ class Ledger:
         values = (model, purpose, cells, since.isoformat(), until.isoformat())
         with self._open() as connection:
             for day, *written in connection.execute(asked, values):
-                found.setdefault(date.fromisoformat(day), []).append(_read(*written))
+                own, of = date.fromisoformat(day), _read(*written)
+                found[own] = found[own] + of if own in found else of
         return found
 
     def heads(self, days: Sequence[date], model: str, purpose: str, cells: str) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from monitoring.bins import MISSING
 from monitoring.outcomes import ALARM, capital
@@ -137,5 +137,5 @@ def _fixed(granted: NDArray[np.float64], n: int) -> float | None:
     mean, spread = granted.mean(), (granted * (1 - granted)).mean()
     if not mean:
         return None
-    z = norm.isf(FIXED_WRONG) + norm.isf(1 - SEEN)
+    z = ndtri(SEEN) - ndtri(FIXED_WRONG)
     return float(z * np.sqrt(spread / n) / mean)

@@ -60,6 +60,8 @@ def find(bins: Bins, comparison: Comparison, prediction: str) -> list[Origin]:
     of a single origin has moved, what belonged together was parted: then an origin weighs all others that
     it was parted from. The bureau of other applicants is parted from many columns, each of them from it.
     """
+    if not comparison.is_drift:
+        return []
     own = [origins_of(axis.name) - {prediction} for axis in bins.axes]
     sides = {name: (origins, origins) for name, origins in zip(bins.names, own, strict=False)}
     for name, pair in zip(bins.names[len(own) :], bins.pairs, strict=True):

@@ -9,11 +9,12 @@ from importlib.resources import files
 
 from monitoring.judgement import Judgement
 from monitoring.realised import WithInterval
+from monitoring.rejections import DAYS
 from monitoring.report import DRIFT, Report, evidently, headline, lines, named
 from monitoring.segments import Segment
 from monitoring.statistic import FLOOR
 from monitoring.windows import LENGTHS, Window
-from monitoring.words import Said, say
+from monitoring.words import Said, days, say
 from scoring import language
 from scoring.language import ENGLISH, languages, name_of, percent
 
@@ -21,7 +22,10 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 TREND, LATEST = 30, 7  # windows that are shown, and those that are not folded away
 FEWEST = 12  # windows that fill a picture
 WINDOW_HEADS = ("window", "verdict", "decisions", "refused", "evidence", "first")
-WORDS = frozenset({"part", "moved", "verdict", "first", "trend", "quarters"})  # columns of no numbers
+WORDS = frozenset(  # columns of no numbers
+    {"part", "moved", "verdict", "first", "trend", "quarters", "client", "column", "fault"}
+)
+MOST_REJECTED = 50  # rows of a table
 WIDTH, HEIGHT = 720, 90  # of the picture of windows, in units of its own
 SPARK = (120, 24)  # of that of a part
 
@@ -43,7 +47,8 @@ def page(report: Report, code: str) -> str:
         f"<title>{title}</title><style>{style}</style></head><body>{_languages(code)}"
         f"<header><p>{title}</p>{_verdict(report, code)}</header><main>{_origins(report, code)}"
         f"{_windows(report, code)}{_parts(report, code)}{_ended(report, code)}{_audited(report, code)}"
-        f"{_unseen(report, code)}{_notes(report, code)}{_rule(code)}</main></body></html>\n"
+        f"{_rejected(report, code)}{_unseen(report, code)}{_notes(report, code)}{_rule(code)}"
+        "</main></body></html>\n"
     )
 
 
@@ -249,6 +254,16 @@ def _audited(report: Report, code: str) -> str:
         )
     heads = ("part", "decisions", "granted", "ratio", "expected", "defaulted", "quarters")
     return f"<section><h2>{escape(say('audited', code))}</h2>{_table(heads, rows, code)}</section>"
+
+
+def _rejected(report: Report, code: str) -> str:
+    found = report.rejected.rows
+    if not found:
+        return ""
+    rule = say("rejected_rule", code, days=days(DAYS, code))
+    rows = [(client or "–", column, fault, language.number(n, code)) for (client, column, fault), n in found]
+    table = _table(("client", "column", "fault", "requests"), rows[:MOST_REJECTED], code)
+    return f"<section><h2>{escape(say('rejected', code))}</h2><p>{escape(rule)}</p>{table}</section>"
 
 
 def _unseen(report: Report, code: str) -> str:

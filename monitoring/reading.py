@@ -20,6 +20,7 @@ from monitoring.tally import Tally, together
 from scoring.inference_log import BrokenError, Checkpoint, LogError, files, length, standing
 from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.reader import inputs_behind, inputs_tables
+from scoring.tables.decisions import LOGGED
 
 DECISION = "decision"
 SAMPLE = 20_000  # rows of a selection that are kept
@@ -152,7 +153,8 @@ def _add(
             end = behind
             if not part.is_empty():
                 _, is_new = seen.new(part["event_id"])
-                _count(part.filter(pl.Series(is_new)), reference, model, log, tallies)
+                fresh = part if is_new.all() else part.filter(pl.Series(is_new))
+                _count(fresh, reference, model, log, tallies)
     except LogError as error:
         raise InputError(str(error)) from error
     days = [
@@ -175,7 +177,10 @@ def _count(
     tallies: dict[tuple[date, str, str], Tally | int],
 ) -> None:
     keys = (pl.col("time").dt.date().alias("_day"), "model", "purpose")
-    for (day, tag, purpose), rows in table.group_by(*keys):
+    there = table.select(keys).unique()
+    # Mostly they are all of one day and kind: then they need not be copied.
+    groups = ((there.row(0), table),) if there.height == 1 else table.group_by(*keys)
+    for (day, tag, purpose), rows in groups:
         key = (day, str(tag), str(purpose))
         if tag != model:
             count = tallies.get(key, 0)
@@ -209,6 +214,7 @@ def sample(
     purpose: str,
     since: date,
     until: date,
+    inputs: Collection[str] | None = None,
     most: int = SAMPLE,
 ) -> pl.DataFrame:
     """Return rows of a window in the reference's columns, by time: all, or as many as are enough.
@@ -220,20 +226,28 @@ def sample(
     ----------
     since, until : date
         The first day, and the first one behind.
+    inputs : collection of str, optional
+        Of the model, those that are wanted alone: the rest would take memory.
     """
+    wanted = [name for name in reference.table.columns if inputs is None or name in {*LOGGED, *inputs}]
+    like = reference.table.clear().select(wanted)
     inside = [name for name in names(log) if since.isoformat() <= name[:10] < until.isoformat()]
     step = max(1, -(-len(inside) // AT_ONCE))
     reading = deque(parts(log, SetAside(), name) for name in inside[::step])
-    found, rows = [reference.table.clear()], 0
+    found, rows = [like], 0
     while reading and rows < most:
         if (part := next(reading[0], None)) is None:
             reading.popleft()
             continue
         reading.rotate(-1)
         ours = part.filter(pl.col("model").eq_missing(pl.lit(model)) & (pl.col("purpose") == purpose))
-        found.append(aligned(ours, reference.table, log))
+        found.append(aligned(ours, like, log))
         rows += ours.height
-    return _kept([pl.concat(found).unique("event_id")], most).sort("time", "event_id")
+    # Who is chosen is told by the ids alone: a copy of all columns would be as large as the reference.
+    ids = _kept([pl.concat(one.select("event_id") for one in found).unique()], most)["event_id"].implode()
+    for place, one in enumerate(found):
+        found[place] = one.filter(pl.col("event_id").is_in(ids))
+    return pl.concat(found).unique("event_id").sort("time", "event_id")
 
 
 def select(
@@ -298,7 +312,7 @@ class _Seen:
 
     def close(self) -> None:
         """Go on to the next file."""
-        self._before = np.union1d(self._before, self.own)
+        self._before = _merged(self._before, self.own)
         self.own = np.zeros(0, np.uint64)
 
     def new(self, events: pl.Series) -> tuple[Numbers, NDArray[np.bool_]]:
@@ -310,9 +324,17 @@ class _Seen:
             if len(known):
                 places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
                 is_new &= known[places] != ids
-        self.own = np.union1d(self.own, ids)
+        self.own = _merged(self.own, np.unique(ids))
         self.duplicates += int((~is_new).sum())
         return ids, is_new
+
+
+def _merged(some: Numbers, others: Numbers) -> Numbers:
+    """Return what is in either of two sorted arrays, sorted: a stable sort only goes through both once."""
+    both = np.sort(np.concatenate([some, others]), kind="stable")
+    is_first = np.ones(len(both), dtype=bool)
+    is_first[1:] = both[1:] != both[:-1]
+    return both[is_first]
 
 
 def aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame:
@@ -323,20 +345,19 @@ def aligned(table: pl.DataFrame, like: pl.DataFrame, log: Path) -> pl.DataFrame:
     InputError
         If a column is a number in one and a word in the other.
     """
-    if table.is_empty():  # of literals alone polars would make one row
-        return like.clear()
-    columns: list[pl.Expr] = []
+    columns: list[pl.Series] = []
+    there = table.schema
     for name, dtype in like.schema.items():
-        own = table.schema.get(name)
+        own = there.get(name)
         if own == dtype:
-            columns.append(pl.col(name))
+            columns.append(table[name])
         elif own is None or table[name].null_count() == table.height:
-            columns.append(pl.lit(None, dtype=dtype).alias(name))
+            columns.append(pl.Series(name, [], dtype).extend_constant(None, table.height))
         elif (own == pl.String) == (dtype == pl.String):
-            columns.append(pl.col(name).cast(dtype))
+            columns.append(table[name].cast(dtype))
         else:
             raise InputError(
                 f"{name} is {own} in the log {log} and {dtype} in the reference; "
                 "give the reference of the model that decided."
             )
-    return table.select(columns)
+    return pl.DataFrame(columns)

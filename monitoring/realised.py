@@ -9,14 +9,14 @@ from datetime import date
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from monitoring.operations import NOISE, SHIFT
 from monitoring.outcomes import matured
 from monitoring.words import Said
 from scoring.decision import COSTS, REFUSED, Costs
 
-Z = float(norm.isf(0.025))
+Z = -float(ndtri(0.025))
 MONTHS = 14  # of decisions, up to which a vintage is a month; beyond, a quarter
 AGE_DAYS = 90  # of a loan: the steps of roll rates
 AGES = 8

@@ -14,6 +14,7 @@ from monitoring.limits import DetectionLimits
 from monitoring.outcomes import ALARM, Estimate, Watched
 from monitoring.realised import Realised
 from monitoring.reference import Reference
+from monitoring.rejections import Rejections
 from monitoring.retraining import Proposal
 from monitoring.statistic import FLOOR
 from monitoring.windows import Standing, Window, standing
@@ -64,6 +65,8 @@ class Report:
         What the window cannot show.
     proposal : Proposal, optional
         A retraining, where costs have risen.
+    rejected : Rejections
+        Requests that never came to a decision.
     again : str
         The command that made it.
     """
@@ -85,6 +88,7 @@ class Report:
     audited: Sequence[LenderGroup] = ()
     limits: DetectionLimits | None = None
     proposal: Proposal | None = None
+    rejected: Rejections = field(default_factory=Rejections)
     again: str = ""
     _standing: dict[str, Standing] = field(default_factory=dict)
 
@@ -110,6 +114,8 @@ class Report:
         judgement = self.judgement
         if self.standing.is_drift or (self.watched is not None and self.watched.alarm is not None):
             return DRIFT
+        if self.rejected.alarms:
+            return DRIFT
         if (self.realised is not None and self.realised.alarms) or any(one.is_alarm for one in self.audited):
             return DRIFT
         if judgement is None or not judgement.rows:
@@ -127,7 +133,8 @@ class Report:
         """Return what stands under the verdict."""
         window, judgement = self.standing.window, self.judgement
         if window is None or judgement is None or not judgement.rows:
-            return [Said("nobody"), Said("too_few", {"rows": 0, "least": self.min_rows})]
+            few = Said("too_few", {"rows": 0, "least": self.min_rows})
+            return [Said("nobody"), few, *self.rejected.alarms]
         said = [
             Said(
                 "compared",
@@ -147,13 +154,15 @@ class Report:
             said.append(Said("too_few", {"rows": rows, "least": self.min_rows}))
         elif not judgement.is_drift:
             said.append(Said("nothing_moved", {"inputs": judgement.inputs, "name": judgement.strongest_name}))
-        return [*said, *judgement.alarms, *parted(judgement)]
+        return [*said, *judgement.alarms, *self.rejected.alarms, *parted(judgement)]
 
     def next(self) -> Said:
         """Return what is to be done first."""
         judgement = self.judgement
         if self.code == STALE:
             return Said("next_stale")
+        if self.rejected.alarms and not self.standing.is_drift:
+            return Said("next_rejected")
         if judgement is None or self.code == NOT_ENOUGH:
             return Said("next_few")
         if self.code == NO_DRIFT:
@@ -287,6 +296,10 @@ def to_json(report: Report) -> dict[str, Any]:
         "estimates": None
         if report.estimates is None
         else {name: asdict(one) for name, one in zip(("window", "reference"), report.estimates, strict=True)},
+        "rejected": [
+            {"client": client, "column": column, "fault": fault, "requests": n}
+            for (client, column, fault), n in report.rejected.rows
+        ],
         "outcomes": None if report.watched is None else asdict(report.watched),
         "realised": None if report.realised is None else _dated(asdict(report.realised)),
         "audited": [asdict(group) for group in report.audited],

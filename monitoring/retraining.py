@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from monitoring.bins import MISSING
 from monitoring.outcomes import matured
@@ -123,7 +123,7 @@ def _risen(now: Vector, then: Vector, is_paired: bool = True) -> float | None:
         if is_paired
         else np.sqrt(np.var(now) / len(now) + np.var(then) / len(then))
     )
-    is_beyond = apart > norm.isf(WRONG) * error and apart >= RISE * then.mean()
+    is_beyond = apart > -ndtri(WRONG) * error and apart >= RISE * then.mean()
     return float(apart / then.mean()) if is_beyond else None
 
 

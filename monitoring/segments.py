@@ -293,13 +293,13 @@ class Segments:
         if key not in self._detectors:
             column, _, value = key.partition("=")
             place, dimension = next((n, one) for n, one in enumerate(self.dimensions) if one.column == column)
-            rows = self._of[place] == dimension.values.index(value)
             found = Detector(
                 self.axes,
-                lambda: self._codes.T[:, rows].T,
+                lambda: self._codes,
                 draws=DRAWS,
                 most_rows=DRAWN_ROWS,
                 counts=self.usual[key].counts,
+                among=np.flatnonzero(self._of[place] == dimension.values.index(value)),
             )
             found.chances = self.chances.setdefault(key, {})
             self._detectors[key] = found

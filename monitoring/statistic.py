@@ -107,6 +107,8 @@ class Detector:
         How many windows are drawn, and of how many rows at most.
     counts : numpy.ndarray of shape (cells,), optional
         Counts of the codes, where they are known.
+    among : numpy.ndarray of int, optional
+        The rows of the codes that are its own, where it is of a part of the reference alone; needs counts.
 
     Attributes
     ----------
@@ -122,8 +124,9 @@ class Detector:
         draws: int = DRAWS,
         most_rows: int = MOST_ROWS,
         counts: Counts | None = None,
+        among: NDArray[np.int64] | None = None,
     ) -> None:
-        self.bins, self._codes, self.seed = bins, codes, seed
+        self.bins, self._codes, self.seed, self._among = bins, codes, seed, among
         self.draws, self.most_rows = draws, most_rows
         self.counts = bins.count(self.codes) if counts is None else counts
         self.rows = int(bins.of(self.counts, 0).sum())
@@ -252,7 +255,8 @@ class Detector:
 
     def _drawn(self, m: int) -> Chance:
         rng = np.random.default_rng([self.seed, m])
-        drawn = self.bins.count_each(self.codes, rng.integers(0, self.rows, (self.draws, m)))
+        chosen = rng.integers(0, self.rows, (self.draws, m))
+        drawn = self.bins.count_each(self.codes, chosen if self._among is None else self._among[chosen])
         found = np.array([self._distances(counts / m, m, self._usual) for counts in drawn])
         # Draws that took part in a fit look more usual by it than they are: each half by the other's.
         fits = [_fitted(m, found[1 - half :: 2]) for half in (0, 1)]

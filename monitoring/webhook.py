@@ -39,7 +39,7 @@ def content(report: Report) -> dict[str, Any]:
         "since": report.standing.since.isoformat() if report.standing.since else None,
         "window": named(window)() if window else None,
         "decisions": judgement.rows if judgement else 0,
-        "alarms": [one.name for one in judgement.alarms] if judgement else [],
+        "alarms": [one.name for one in (*(judgement.alarms if judgement else ()), *report.rejected.alarms)],
         "origins": [
             {
                 "origin": group.origin,

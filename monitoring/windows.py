@@ -127,8 +127,7 @@ def judged(
     scope = f"{model} {purpose} {cells}"
     kept = {length: [Window.of_json(one) for one in ledger.windows(scope, length)] for length in LENGTHS}
     done = {length: max((one.end for one in own), default=date.min) for length, own in kept.items()}
-    tallies = ledger.days(model, purpose, cells, min(done.values()), ahead(now))
-    days = {day: together(some, reference.bins) for day, some in tallies.items()}
+    days = ledger.days(model, purpose, cells, min(done.values()), ahead(now))
     others = ledger.others(model, purpose, cells, done["day"])
     today = (now - timedelta(hours=1)).date()
     found: dict[str, list[Window]] = {}
@@ -176,7 +175,7 @@ def latest(
         return {"selection": []}, 0
     end = last.date() + timedelta(days=1)
     inside = ledger.days(model, purpose, cells, end - timedelta(days=days), end)
-    whole = together([tally for some in inside.values() for tally in some], reference.bins)
+    whole = together(inside.values(), reference.bins)
     start = min(inside)
     beside = _others(ledger.others(model, purpose, cells, start), start, end)
     said = judge(whole, reference, (end - start).days, min_rows=min_rows, others=beside)

@@ -43,6 +43,10 @@ TEXTS = texts(
         "repeated": "{share} of the decisions are on clients who had one in the same window already.",
         "volume": "{now} decisions a day; {usual} are usual.",
         "refused": "{share} of the applications were refused; {usual_share} are usual.",
+        "rejected_alarm": (
+            "{n} requests of one day were rejected for {word} (client {other_word}); {share} of all were: "
+            "these applications are in no decision."
+        ),
         # what moved
         "origin": "{origin}: {inputs} inputs moved",
         "origin_parted": "{origin}: it no longer belongs to what it stands beside",
@@ -198,6 +202,7 @@ TEXTS = texts(
             "(--outcomes)."
         ),
         "next_alarm": "Next: look how decisions are taken, as the alarms say; it is not who applies.",
+        "next_rejected": "Next: ask the client what it sends otherwise; docs/PROBLEMS.md has each fault.",
         "next_part": "Next: look at the parts that are marked.",
         "next_retrain": "Next: retrain, and compare by outcomes before anything is promoted.",
         "next_none": "Next: nothing; the window after this one is judged when it closes.",
@@ -224,6 +229,15 @@ TEXTS = texts(
         "column_evidence": "Strongest evidence, of what chance allows",
         "column_verdict": "Verdict",
         "column_first": "First origin",
+        "rejected": "Requests that were rejected",
+        "rejected_rule": (
+            "As the service counts them, of the latest {days}: whoever they were of is in none of the "
+            "decisions above. Their values are not kept."
+        ),
+        "column_client": "Client",
+        "column_column": "Column",
+        "column_fault": "Fault",
+        "column_requests": "Requests",
         "parts": "Parts of the applicants",
         "parts_rule": (
             "Each beside the same part of the reference (in brackets), by all inputs; all parts together cry "
