@@ -63,8 +63,8 @@ class Rejections:
     @property
     def alarms(self) -> list[Said]:
         """What is wrong with the newest day, if that is not yesterday's: a column that is sent otherwise."""
-        newest = max(self.days, default=date.min)
-        if self.today - newest > timedelta(days=1):
+        newest = max(self.days, default=None)
+        if newest is None or self.today - newest > timedelta(days=1):
             return []
         counts = self.days[newest]
         total = sum(counts.values()) - counts[NONE]
