@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.bins import MISSING, UNSEEN, Bins, cut
+from monitoring.bins import MISSING, UNSEEN, Axis, Bins, Pair, cut
 from monitoring.origins import find
-from monitoring.statistic import FLOOR, Detector, discovered
+from monitoring.statistic import FLOOR, Comparison, Detector, discovered
 
 ROWS = 4_000
 
@@ -138,3 +138,25 @@ def test_the_same_reference_and_window_give_the_same_verdict() -> None:
 def test_counts_of_other_cells_have_another_id(watch: Detector) -> None:
     other = cut(people(ROWS, 2), list(people(1, 2).columns), {}, alone, {})
     assert other.id != watch.bins.id and Bins(watch.bins.axes, watch.bins.pairs).id == watch.bins.id
+
+
+EXTERNAL = ("EXT_SOURCE_1", "EXT_SOURCE_2", "EXT_SOURCE_3", "FLAG_EMAIL")
+
+
+@pytest.mark.parametrize(
+    ("sure", "first"),
+    [
+        (["EXT_SOURCE_1 × EXT_SOURCE_2", "EXT_SOURCE_1 × EXT_SOURCE_3"], "EXT_SOURCE_1"),
+        (["p"], "p"),
+        (["EXT_SOURCE_3"], "EXT_SOURCE_3"),
+    ],
+)
+def test_what_chance_moved_beside_comes_behind_what_the_verdict_is_of(sure: list[str], first: str) -> None:
+    axes = (Axis("p"), *(Axis(name) for name in EXTERNAL))
+    merged = ((0, 0, 1), (0, 0, 1))
+    bins = Bins(axes, (Pair(1, 2, merged), Pair(1, 3, merged)))
+    has_moved = np.array([name in (*sure, "FLAG_EMAIL") for name in bins.names])
+    evidence = np.where([name in sure for name in bins.names], 20.0, 10.0)
+    distance = np.where([name == "FLAG_EMAIL" for name in bins.names], 0.02, 0.01)  # farther, of a rare flag
+    found = find(bins, Comparison(500, distance, evidence, 15.0, has_moved), "p")
+    assert [origin.name for origin in found] == [first, "FLAG_EMAIL"]
