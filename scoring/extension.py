@@ -26,11 +26,13 @@ from scoring.decision import DEFAULT_PROTECTED, PROTECTED
 from scoring.features import Feature
 from scoring.features import added as theirs
 from scoring.features.checks import DECODER
+from scoring.features.wording import ADDED, LEVELS
 from scoring.language import ENGLISH, languages, say
 from scoring.language.catalogues import LanguageError, unsaid
 from scoring.schema import HISTORY, KEY, Application, Column, columns, extension
 from scoring.settings import EXTENSION
 from scoring.tables import LABEL, Portfolio
+from scoring.tables.values import MISSING as MISSING_WORDS
 
 APPLICANTS = 60
 RECORDS = 4  # most records of one applicant in an added table
@@ -88,7 +90,11 @@ def check(
         typer.echo(f"{extension.folder()}: {error}", err=True)
         raise typer.Exit(2) from None
     if portfolio is not None:
-        broken += against(tables.read(portfolio))
+        try:
+            broken += against(tables.read(portfolio))
+        except tables.TableError as error:
+            typer.echo(f"{portfolio}: {error}", err=True)
+            raise typer.Exit(2) from None
     for law in broken:
         typer.echo(law, err=True)
     if broken:
@@ -112,6 +118,7 @@ def added() -> list[Feature]:
 def laws(seed: int) -> Iterator[str]:
     """Give a sentence for each law that the extension breaks on invented applications."""
     yield from _words()
+    yield from _levels()
     for feature in added():
         for attribute in sorted(features.protected_by(feature) & set(DEFAULT_PROTECTED)):
             yield f"{feature.name} reads what tells {attribute}, so no model will have it: leave it out."
@@ -257,13 +264,21 @@ def _written(documents: list[dict[str, Any]], folder: Path) -> Portfolio:
 
 def _words() -> Iterator[str]:
     """Give a sentence for each text of the extension without words in a language."""
-    records = (extension.application(), *extension.tables().values())
-    labels = [column.label for record in records for column in columns(record).values()]
-    texts = {text.key: say(text, ENGLISH) for text in (*labels, *(feature.label for feature in added()))}
+    labels = [column.label for column in extension.added_columns()]
+    labels += [feature.label for feature in added()] + [LEVELS[level] for level in sorted(ADDED)]
+    texts = {text.key: say(text, ENGLISH) for text in labels}
     for language in languages():
         if language != ENGLISH:
             for key in sorted(texts.keys() & set(unsaid(language)[0])):
                 yield f"{key} ({texts[key]!r}) has no words in {language}.po."
+
+
+def _levels() -> Iterator[str]:
+    """Give a sentence for each level that a file would read as missing."""
+    for column in extension.added_columns():
+        for level in column.levels:
+            if level.strip().lower() in MISSING_WORDS:
+                yield f"{column.name}: a file reads its level {level!r} as missing; give it another word."
 
 
 def _sides(column: pl.Series) -> Iterator[Truths]:

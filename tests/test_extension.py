@@ -47,6 +47,12 @@ def test_the_documented_example_keeps_the_laws():
     assert done.returncode == 0 and "7 features of 2 columns and 1 tables keep the laws" in done.stdout
 
 
+def test_a_portfolio_that_cannot_be_read_ends_the_check_with_a_sentence(tmp_path):
+    (tmp_path / "application_train.csv").write_text("SK_ID_CURR,TARGET\n1,0\n")
+    done = check(EXAMPLE, "--portfolio", str(tmp_path))
+    assert done.returncode == 2 and "has no column" in done.stderr and "Traceback" not in done.stderr
+
+
 def broken(folder: Path, file: str, old: str, new: str) -> Path:
     if "last(" in new:
         change(folder / file, "count, declaring", "count, declaring, last")
@@ -66,6 +72,8 @@ def broken(folder: Path, file: str, old: str, new: str) -> Path:
         ),
         ("features.py", 'col("NAME_TENANCY"), "category"', 'col("CODE_GENDER"), "category"', "tells gender"),
         ("fr.po", 'msgid "Monthly rent"', 'msgid "Monthly rent', "fr.po, line 10"),
+        ("fr.po", 'msgstr "Sous-location"', 'msgstr ""', "level.Sublet ('Sublet') has no words in fr.po"),
+        ("records.py", '"Sublet"', '"None"', "a file reads its level 'None' as missing"),
     ],
 )
 def test_an_extension_that_breaks_a_law_is_refused_by_name(folder, file, old, new, said):

@@ -7,6 +7,7 @@ import re
 from scoring import language as words
 from scoring.features.base import Feature, Unit
 from scoring.language import Duration, Text, say, texts
+from scoring.schema import extension
 
 Value = float | str | None
 
@@ -151,6 +152,8 @@ NUMBERED = texts(
     },
 )
 FAMILY = re.compile(r"(.*) (\d+)")
+ADDED = {level for column in extension.added_columns() for level in column.levels} - LEVELS.keys()
+LEVELS |= texts("level", {level: level for level in sorted(ADDED)})
 
 
 def in_words(feature: Feature, value: Value, language: str, more: int = 0) -> str:

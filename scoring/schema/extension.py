@@ -18,6 +18,7 @@ from scoring.settings import EXTENSION
 __all__ = [
     "VARIABLE",
     "ExtensionError",
+    "added_columns",
     "application",
     "check_columns",
     "check_tables",
@@ -78,6 +79,11 @@ def tables() -> dict[str, type[Record]]:
         if KEY not in columns(record):
             raise unusable("records", what, f"has no {KEY}; declare it as OptionalIdentifier")
     return dict(found)
+
+
+def added_columns() -> list[Column]:
+    """Return the columns that are added to the application, and those of the added tables."""
+    return [c for record in (application(), *tables().values()) for c in columns(record).values()]
 
 
 def difference(trained: str | None) -> str | None:
