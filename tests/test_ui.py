@@ -277,9 +277,9 @@ def test_a_waterfall_goes_from_the_average_application_to_this_one_by_groups() -
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_gauge_says_in_text_what_it_draws(lang: str) -> None:
-    svg = render("gauge", lang, gauge=charts.gauge(answer(), 1, lang))
+    svg = render("gauge", lang, gauge=charts.gauge(answer(), 1, lang), part="client")
     p, t = percent(0.107, lang, 1), percent(0.0925, lang, 1)
-    assert 'role="img" aria-labelledby="gauge-title gauge-text"' in svg
+    assert 'role="img" aria-labelledby="client-gauge client-gauge-text"' in svg
     title, text = re.findall(r"<(?:title|desc)[^>]*>(.*?)<", svg)
     assert p in title
     assert t in title

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from scoring.language import number
 from tests.support import desk, seen
 from tests.support.browser import upload
 from tests.support.desk import LANGUAGES, Hands, Tabs
@@ -368,3 +369,41 @@ def test_a_name_and_a_reason_of_any_kind_are_text_that_fits(at, stand_in: StandI
         "text => document.querySelector('.worklist').textContent.includes(text)", arg=text[:40]
     )
     assert page.locator("img[src=x]").count() == 0 and seen.cut(page) == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_file_is_cancelled_in_the_browser_and_the_next_one_comes_back(
+    at, stand_in: StandIn, tmp_path: Path, lang: str
+) -> None:
+    rows = 9_000
+    (tmp_path / "long.csv").write_text("SK_ID_CURR\n" + "\n".join(map(str, range(1_000, 1_000 + rows))))
+    (tmp_path / "short.csv").write_text("SK_ID_CURR\n100001\n")
+    page = at(lang, "file", ".upload")
+    score = page.get_by_role("button", name=say("batch_score", lang), exact=True)
+    cancel = page.get_by_role("button", name=say("batch_cancel", lang), exact=True)
+    fetch = page.get_by_role("button", name=say("batch_csv", lang), exact=True)
+    if page.locator(".upload .file-preview").count():
+        page.locator(".upload .icon-button").first.click()
+    upload(page, tmp_path / "long.csv")
+    stand_in.delay_s, before = 1.0, stand_in.asked
+    score.click()
+    page.locator('progress:not([value="0"])').wait_for()  # a first part has come back
+    assert not fetch.is_visible(), "what is there of a file before is no answer to this one"
+    cancel.click()
+    page.locator(".trouble").wait_for()
+    cancel.wait_for(state="hidden")
+    stand_in.delay_s = 0.0
+    asked = stand_in.asked - before
+    assert 0 < asked < rows, "a file that is cancelled is scored to its end"
+    done, whole = (number(count, lang) for count in (asked, rows))
+    assert say("batch_cancelled", lang, done=done, all=whole) in page.locator(".trouble").inner_text()
+    assert not fetch.is_visible() and not page.locator("progress").count()
+
+    page.locator(".upload .icon-button").first.click()
+    upload(page, tmp_path / "short.csv")
+    score.click()
+    page.locator(".tiles").wait_for()
+    with page.expect_download() as coming:
+        fetch.click()
+    assert len(Path(coming.value.path()).read_text("utf-8-sig").splitlines()) == 2
+    assert stand_in.asked - before == asked + 1

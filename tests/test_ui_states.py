@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import axe, seen
+from tests.support import axe, browser, seen
 from tests.support.browser import upload
 from tests.support.desk import LANGUAGES, Tabs
 from tests.support.stand_in import EVENT
@@ -111,6 +111,7 @@ def listed(tabs: Tabs, lang: str, _folder: Path) -> Any:
 
 
 def recorded(tabs: Tabs, lang: str, _folder: Path) -> Any:
+    tabs.at(lang, "decisions", ".worklist")  # from where it is opened, and which stays below it
     return tabs.at(lang, f"decision/{EVENT}", ".record")
 
 
@@ -147,6 +148,13 @@ STATES: dict[str, Callable[[Tabs, str, Path], Any]] = {
     )
 }
 ALONE = ("signing_in", "letter")  # pages without Gradio
+LOOKED_AT = (
+    *("start", "opened", "edited", "scored", "refused", "faulty"),
+    *("down", "file", "compared", "listed", "recorded", "model"),
+)
+LOOKS = Path(__file__).with_name("looks.json")
+VIEWS = {"wide": (WIDE, "light"), "phone": ({"width": 360, "height": 800}, "dark")}
+IS_DARK = "is => document.body.classList.contains('dark') === is"
 
 
 @pytest.fixture
@@ -173,8 +181,7 @@ def test_a_state_is_for_everyone(shown, request: pytest.FixtureRequest) -> None:
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)
         if state not in ALONE:
-            is_dark = "is => document.body.classList.contains('dark') === is"
-            page.wait_for_function(is_dark, arg=scheme == "dark")
+            page.wait_for_function(IS_DARK, arg=scheme == "dark")
         assert axe.faults(page) == [], scheme
     assert seen.moving(page) == []
     page.emulate_media(forced_colors="active")
@@ -192,6 +199,51 @@ def test_a_state_is_for_everyone(shown, request: pytest.FixtureRequest) -> None:
     if state in ("opened", "recorded", "letter"):
         pages = page.pdf(format="A4").count(b"/Type /Page\n")
         assert pages == 1, f"{pages} sheets"
+
+
+@pytest.mark.parametrize("shown", [(state, "en") for state in LOOKED_AT], indirect=True, ids="-".join)
+def test_a_state_looks_as_it_was_kept(shown, request: pytest.FixtureRequest) -> None:
+    """What is kept is no picture, which other letters would make another one, but what a picture is made of.
+
+    To keep a new look: look at the pictures in var/screenshots, delete tests/looks.json, run this test again,
+    and read what has changed in the file.
+    """
+    page, (state, lang) = shown, request.node.callspec.params["shown"]
+    found = {}
+    for name, (size, scheme) in VIEWS.items():
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.wait_for_function(IS_DARK, arg=scheme == "dark")
+        page.evaluate("document.activeElement.blur()")
+        browser.picture(page, f"{state}-{lang}-{name}")
+        found[name] = seen.look(page)
+    kept = seen.read(LOOKS.read_text(encoding="utf-8")) if LOOKS.exists() else {}
+    if state not in kept:
+        kept = dict(sorted((kept | {state: found}).items()))
+        LOOKS.write_text(seen.written(kept), encoding="utf-8")
+        pytest.fail(f"nothing was kept of {state}: it is now; look at the picture before you commit")
+    for name in VIEWS:
+        assert seen.differences(kept[state][name], found[name]) == [], name
+
+
+@pytest.mark.parametrize("shown", [("opened", "en")], indirect=True, ids="-".join)
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [
+        (".gradio-container .verdict { border-top-color: red !important }", ".verdict was"),
+        (".gradio-container .facts-panel { order: -1 }", ".facts-panel was at"),
+        (".gradio-container .gauge { display: none !important }", ".gauge is gone"),
+        (".gradio-container .reasons { padding-bottom: 400px !important }", "pixels high"),
+        (".gradio-container .opening { translate: 0 3000px }", "above"),
+    ],
+)
+def test_a_look_that_has_changed_is_found(shown, style: str, said: str) -> None:
+    before = seen.look(shown)
+    assert seen.differences(before, seen.look(shown)) == []
+    added = shown.add_style_tag(content=style)
+    found = seen.differences(before, seen.look(shown))
+    added.evaluate("tag => tag.remove()")
+    assert any(said in line for line in found), found
 
 
 def test_the_measure_finds_what_is_cut_off_and_what_shows_no_focus(tabs: Tabs) -> None:

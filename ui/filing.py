@@ -71,7 +71,9 @@ class Filing(Handling):
                     "done": number(done, self.lang),
                     "all": number(len(found.table), self.lang),
                 }
-                yield {"summary": self._message("batch_cancelled", **counts)} | over
+                # What came back before was decided: nobody is told that nothing happened.
+                name = "batch_cancelled_preview" if is_preview else "batch_cancelled"
+                yield {"summary": self._message(name, **counts)} | over
                 return
             parts.append(part)
             yield {"summary": filed.progress(done, len(found.table), self.lang)}

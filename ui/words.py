@@ -99,7 +99,6 @@ TEXTS = texts(
         "faults": "Nothing was scored. Please correct:",
         "fault": "{fact}: {sentence}.",
         # the result
-        "result": "Decision",
         "waiting": "Open a client or enter a new application.",
         "waiting_note": "The decision, its distance to the threshold and its reasons will stand here.",
         "granted": "Loan granted",
@@ -356,7 +355,13 @@ TEXTS = texts(
         "batch_is_preview": "A preview: none of these is a decision.",
         "batch_score": "Score the file",
         "batch_cancel": "Cancel",
-        "batch_cancelled": "Cancelled after {done} of {all} applications; nothing was kept.",
+        "batch_cancelled": (
+            "Cancelled after {done} of {all} applications: no file comes back. What was scored of these "
+            "is on record as decisions."
+        ),
+        "batch_cancelled_preview": (
+            "Cancelled after {done} of {all} applications: no file comes back, and nothing was decided."
+        ),
         "batch_csv": "Download as CSV",
         "batch_xlsx": "Download for Excel",
         "batch_parquet": "Download as Parquet",

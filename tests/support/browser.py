@@ -18,6 +18,13 @@ def keep(browser: Any, name: str) -> None:
             page.screenshot(path=file, full_page=True, timeout=5_000)
 
 
+def picture(page: Any, name: str) -> None:
+    """Keep what a page looks like, for whoever wants to see it."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    with suppress(Exception):  # a machine that is too busy for a picture has not failed
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
 def upload(page: Any, file: Path) -> None:
     """Give a file to the tab of files, and wait until the page holds it.
 

@@ -56,6 +56,19 @@
     const isMarked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
     return document.activeElement !== e || !isMarked;
   }).map((e) => e.outerHTML.slice(0, 120)),
+  // Where named elements are, as shares of the window's width, how high, and how they look: nothing that hangs
+  // on the letters of a machine, but as far as lines of another width make an element higher.
+  look: (names) => {
+  const width = document.documentElement.clientWidth, found = {};
+  const kept = ["color", "backgroundColor", "borderTop", "borderRadius", "fontSize", "fontWeight", "padding", "display"];
+  for (const name of names) {
+    const e = [...document.querySelectorAll(name)].find((one) => one.checkVisibility({ visibilityProperty: true }));
+    if (!e) continue;
+    const box = e.getBoundingClientRect(), style = getComputedStyle(e), share = (x) => Math.round((100 * x) / width);
+    found[name] = [share(box.left), share(box.width), Math.round(box.top + scrollY), Math.round(box.height), kept.map((key) => style[key]).join("; ")];
+  }
+  return found;
+},
   // What moves by itself, or slides.
   moving: () => [...document.querySelectorAll("*")].filter((e) => e.checkVisibility()).filter((e) => {
   const style = getComputedStyle(e), seconds = (text) => Math.max(...text.split(",").map(parseFloat));
