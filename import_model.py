@@ -6,6 +6,9 @@ champion, if it is better.
 
 from __future__ import annotations
 
+import scoring  # noqa: F401 - first of all: Ctrl-C shows no traceback from here on
+
+# isort: split
 import os
 import shutil
 from dataclasses import dataclass

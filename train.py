@@ -5,6 +5,9 @@ Example: ``python train.py --portfolio home-credit-default-risk.zip``
 
 from __future__ import annotations
 
+import scoring  # noqa: F401 - first of all: Ctrl-C shows no traceback from here on
+
+# isort: split
 import logging
 import os
 import shutil

@@ -144,12 +144,15 @@ def test_every_room_stands_on_a_floor() -> None:
     assert not ALLOWED.keys() - {room(name) for name in modules()}, "a floor names a room that is no more"
 
 
+ROOF = "scoring"  # the package itself, which holds nothing but how a program is stopped
+
+
 def test_imports_only_go_down() -> None:
     """To a lower floor, or on the same one to a room that stands before: so no two need each other."""
     climbs = [
         f"{a} imports {b}"
         for a, b in edges()
-        if room(a) != room(b) and room(b) not in ALLOWED.get(room(a), set())
+        if room(a) != room(b) and room(b) not in ALLOWED.get(room(a), set()) and room(b) != ROOF
     ]
     assert not climbs
 

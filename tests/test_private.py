@@ -14,7 +14,6 @@ from starlette.middleware import Middleware
 
 from scoring.serving import private
 from scoring.serving.private import PARTS, PartGone, PrivatePart
-from scoring.serving.private.supervisor import no_port
 from tests.support import small
 from tests.support.house import imported
 from tests.support.running import bentoml as command
@@ -94,16 +93,6 @@ def test_bentoml_as_it_comes_looks_for_lost_workers_every_ten_seconds() -> None:
 
     arbiter = circus.create_standalone_arbiter([])
     assert type(arbiter) is private.ARBITER.find() and arbiter.check_delay == 10
-
-
-def test_a_number_that_is_no_port_is_found_of_which_the_system_would_take_another():
-    """Circus as it comes listens on 14464 where 80000 is asked for, and BentoML says 80000."""
-    from circus.sockets import CircusSocket
-
-    with CircusSocket(host="127.0.0.1", port=80_000) as taken:
-        assert taken.port == 80_000 - 2**16
-    assert no_port(["http://127.0.0.1:3000", "http://localhost:80000"]) == "80000"
-    assert no_port(["http://127.0.0.1:65535", "http://[::]:0", "unix:///tmp/a.sock"]) == ""
 
 
 def test_uvicorn_as_it_comes_speaks_through_the_class_that_is_named() -> None:

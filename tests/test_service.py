@@ -366,6 +366,9 @@ def test_a_port_that_is_taken_an_option_without_effect_and_a_misspelt_setting_ar
     serve = ["serve", "service:CreditScoring", "--host", "127.0.0.1", "--port"]
     tried: tuple = (
         ([*serve, port], {}, f"cannot listen on 127.0.0.1:{port} .*choose another with --port"),
+        ([*serve, "-1"], {}, "-1 is no port; --port takes 0 to 65535"),
+        ([*serve, "80000"], {}, "80000 is no port; --port takes 0 to 65535"),  # the system would take 14464
+        ([*serve, "0", "--host", "no such host"], {}, "no such host is no host that is known here"),
         ([*serve, "0", "--api-workers", "2"], {}, "CREDIT_SCORING_WORKERS instead"),
         ([*serve, "0"], {"BENTOML_API_WORKERS": "2"}, "CREDIT_SCORING_WORKERS instead"),
         (

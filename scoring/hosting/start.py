@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ from scoring.serving.settings import NAME, Settings
 from scoring.settings.setting import SettingError
 from scoring.trial import try_out
 
+LAST_PORT = 65_535
 PARENT = f"_{NAME}_parent"  # tells a worker who its parent is
 
 FAULTS = (SettingError, AccessError, ScorerError, LogError, language.LanguageError, private.PartGone)
@@ -53,6 +56,25 @@ def guard(settings: Settings) -> AccessGuard:
     return AccessGuard(keys, settings.hosts, settings.origins, settings.are_pages_private)
 
 
+def check_address() -> None:
+    """Stop where nobody can listen: BentoML ends with a traceback, or takes the last 16 bits of a port."""
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("-p", "--port", type=int, default=os.environ.get("BENTOML_PORT") or 0)
+    options.add_argument("--host", default=os.environ.get("BENTOML_HOST") or "localhost")
+    asked, _ = options.parse_known_args(sys.argv[1:])
+    if not 0 <= asked.port <= LAST_PORT:
+        raise BentoMLException(
+            f"The service cannot start: {asked.port} is no port; --port takes 0 to {LAST_PORT}."
+        )
+    try:
+        socket.getaddrinfo(asked.host, asked.port)
+    except (OSError, UnicodeError):
+        raise BentoMLException(
+            f"The service cannot start: {asked.host} is no host that is known here; --host takes a name or "
+            "an address of this machine, as 127.0.0.1."
+        ) from None
+
+
 def prepare(settings: Settings, tag: str) -> None:
     """Try the start-up once in the parent: it stops at a fault, a worker would be restarted for ever."""
     import scoring.serving.large  # noqa: F401 - if it cannot be had, that is found now
@@ -62,6 +84,7 @@ def prepare(settings: Settings, tag: str) -> None:
             "The service cannot start: BentoML 1.4.39 takes --api-workers (BENTOML_API_WORKERS) and "
             "starts one worker all the same; set CREDIT_SCORING_WORKERS instead."
         )
+    check_address()
     with startable():
         private.demand()
         private.keep_quiet()

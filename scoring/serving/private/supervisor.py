@@ -6,13 +6,11 @@ one that cannot start again and again, and at SIGHUP ends workers before their s
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import re
 import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from circus.exc import ConflictError
@@ -22,18 +20,7 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 STARTS = 3  # a worker that ends by itself so often in a row will not start at the next try either
 AGAIN_S = 0.1
 ANY_PORT = "tcp://127.0.0.1:*"  # whichever is free when it is taken
-ADDRESSES = "BENTOML_RUNNER_MAP"  # in the environment of the workers: JSON, where each service answers
-LAST_PORT = 65_535
 SPARE_S = 0.5  # between two looks whether all serve
-
-
-def no_port(addresses: Iterable[str]) -> str:
-    """Return what stands in place of a port and is none; the system would take its last 16 bits for one."""
-    for address in addresses:
-        _, colon, port = address.rpartition(":")
-        if colon and re.fullmatch(r"[0-9]+", port) and int(port) > LAST_PORT:
-            return port
-    return ""
 
 
 def supervisor(
@@ -73,11 +60,6 @@ def supervisor(
             # Only a plugin (`--reload`, a singleton) asks circus anything; a port that was free may be taken.
             if not any(watcher.singleton for watcher in self.watchers):
                 self.ctrl.endpoint = self.pubsub_endpoint = ANY_PORT
-            for watcher in self.watchers:
-                if port := no_port(json.loads((watcher.env or {}).get(ADDRESSES, "{}")).values()):
-                    raise failure(
-                        f"The service cannot start: {port} is no port; --port takes 0 to {LAST_PORT}."
-                    )
             words = logging.getLogger("circus")
             words.disabled = True  # it says twice where it cannot listen, and not what to do
             try:

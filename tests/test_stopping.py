@@ -1,0 +1,46 @@
+"""Ctrl-C at any moment ends a command without a traceback, also while its libraries are read."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.logs import ROOT
+
+SCRIPTS = ("train.py", "import_model.py", "run.py")
+ROOMS = sorted(
+    ".".join(path.parent.relative_to(ROOT).parts)
+    for top in ("scoring", "ui", "monitoring", "validation", "notebooks", "benchmarks")
+    for path in (ROOT / top).rglob("__main__.py")
+)
+COMMANDS = [*([name] for name in SCRIPTS), *(["-m", name] for name in (*ROOMS, "scoring.replay", "ui.users"))]
+
+LIBRARIES = {"scoring.problems": "babel", "scoring.settings": "logging"}  # they read no typer
+
+
+def ended(command: list[str], libraries: Path, library: str, error: str) -> subprocess.CompletedProcess[str]:
+    (libraries / f"{library}.py").write_text(f"raise {error}\n")
+    environment = {"PYTHONPATH": str(libraries), "PATH": "/usr/bin:/bin"}
+    run = [sys.executable, *command, "--help"]
+    return subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_ctrl_c_while_a_command_reads_its_libraries_shows_no_traceback(command, tmp_path):
+    library = LIBRARIES.get(command[-1], "typer")
+    done = ended(command, tmp_path, library, "KeyboardInterrupt")
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", -signal.SIGINT)
+
+
+def test_any_other_end_of_a_command_shows_what_happened(tmp_path):
+    done = ended(["train.py"], tmp_path, "typer", "ZeroDivisionError")
+    assert "ZeroDivisionError" in done.stderr and done.returncode == 1
+
+
+def test_a_program_of_somebody_else_keeps_its_own_ways(tmp_path):
+    (tmp_path / "theirs.py").write_text("import scoring.client\nraise KeyboardInterrupt\n")
+    run = [sys.executable, str(tmp_path / "theirs.py")]
+    done = subprocess.run(run, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+    assert "Traceback" in done.stderr
