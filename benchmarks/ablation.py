@@ -101,7 +101,9 @@ def main(
             if gaps:
                 figures["AUC gained"] = gaps[0].value
             for what, figure in figures.items() if name else ():
-                record(f"ablation, {name}: {step.name}, {what}", figure, "AUC", None, None, again, MODEL_FILE)
+                record(
+                    f"ablation, {name}: {step.name}, {what}", figure, "AUC", command=again, file=MODEL_FILE
+                )
             cost = f"{judged.cost_per_1000:.0f}"
             table.add_row(step.name, f"{width:.0f}", f"{judged.auc():.4f}", cost, *map(str, gaps or ("", "")))
     console.print(table)

@@ -80,7 +80,7 @@ def main(
 
     def note(name: str, figure: float, target: float | None) -> None:
         met = None if target is None else bool(figure <= target)
-        record(name, figure, "ratio", target, met, COMMAND)
+        record(name, figure, "ratio", target=target, met=met, command=COMMAND)
         told = {None: "", True: "yes", False: "no"}[met]
         shown.add_row(name, f"{figure:,.3f}", "ratio", "" if target is None else f"{target:g}", told)
 

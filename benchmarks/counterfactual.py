@@ -128,7 +128,9 @@ def main(
         met = None if target is None else figure >= target if least else figure <= target
         console.print(f"{name}: {figure:.4g} {unit}")
         if is_kept:
-            results.record(f"counterfactual, {name}", figure, unit, target, met, said, FILE)
+            results.record(
+                f"counterfactual, {name}", figure, unit, target=target, met=met, command=said, file=FILE
+            )
 
     n = len(requests)
     keep(

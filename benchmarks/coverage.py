@@ -58,11 +58,27 @@ def main(
         where = f"interval of {name}, {further:g} times as far, {len(seeds)} seeds, {title}"
         console.print(f"{where}: covers {whole:.3f}")
         if is_kept:
-            results.record(f"{where}: covers", whole, "share", 0.9, is_met, said, FILE)
             results.record(
-                f"{where}: worst tenth", least, "share", COVERED[0], least >= COVERED[0], said, FILE
+                f"{where}: covers", whole, "share", target=0.9, met=is_met, command=said, file=FILE
             )
-            results.record(f"{where}: best tenth", most, "share", COVERED[1], most <= COVERED[1], said, FILE)
+            results.record(
+                f"{where}: worst tenth",
+                least,
+                "share",
+                target=COVERED[0],
+                met=least >= COVERED[0],
+                command=said,
+                file=FILE,
+            )
+            results.record(
+                f"{where}: best tenth",
+                most,
+                "share",
+                target=COVERED[1],
+                met=most <= COVERED[1],
+                command=said,
+                file=FILE,
+            )
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def measure(rounds: int) -> None:
                 taken[name].append(1e3 * (time.process_time() - began))
         for name, times in taken.items():
             what = f"{trees} trees, {BATCH} rows, {name}"
-            record(what, statistics.median(times), "CPU ms", None, None, COMMAND)
+            record(what, statistics.median(times), "CPU ms", command=COMMAND)
 
 
 def lines(records: list[dict[str, Any]], pattern: str) -> dict[str, list[tuple[int, float]]]:

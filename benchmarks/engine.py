@@ -153,8 +153,8 @@ def main(
             measured, table = measure(trees, categories, rounds, progress, steps)
             figures += measured
             progress.console.print(table)
-            for found in measured if keep else ():
-                results.record(*found, command=COMMAND)
+            for name, figure, unit, target, met in measured if keep else ():
+                results.record(name, figure, unit, target=target, met=met, command=COMMAND)
     if keep:
         console.print(f"{len(figures)} figures written to {results.FILE}")
     if missed := [name for name, *_, met in figures if met is False]:

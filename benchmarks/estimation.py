@@ -147,7 +147,7 @@ def main(
     def said(what: str, figure: float, unit: str, target: float | None, is_met: bool | None) -> None:
         console.print(f"{what}: {figure:.4g} {unit}", highlight=False)
         if keep:
-            record(f"monitor: {what}", figure, unit, target, is_met, again, FILE)
+            record(f"monitor: {what}", figure, unit, target=target, met=is_met, command=again, file=FILE)
 
     table = read_reference(scorer).table
     if TARGET not in table.columns:

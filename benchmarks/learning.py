@@ -95,7 +95,11 @@ def curve(
         subprocess.run([*me, "code", str(portfolio), folder, "--buckets", str(number)], check=True)
         coded = json.loads((Path(folder) / "coded.json").read_text(encoding="utf-8"))
         record(
-            "training, features of all buckets, peak", coded["peak"] / 2**20, "MiB", None, None, COMMAND, FILE
+            "training, features of all buckets, peak",
+            coded["peak"] / 2**20,
+            "MiB",
+            command=COMMAND,
+            file=FILE,
         )
         for size in chosen:
             line = [sys.executable, "-m", "benchmarks.binned", folder]
@@ -104,8 +108,16 @@ def curve(
             a_row = said["peak"] / said["rows"]
             what = f"training on {said['rows']:,} applicants from buckets"  # of whole buckets: about `size`
             is_met = a_row <= MOST_BYTES if said["rows"] >= 290_000 else None
-            record(f"{what}, peak", a_row, "bytes a row", MOST_BYTES, is_met, COMMAND, FILE)
-            record(f"{what}, AUC held out", said["auc"], "AUC", None, None, COMMAND, FILE)
+            record(
+                f"{what}, peak",
+                a_row,
+                "bytes a row",
+                target=MOST_BYTES,
+                met=is_met,
+                command=COMMAND,
+                file=FILE,
+            )
+            record(f"{what}, AUC held out", said["auc"], "AUC", command=COMMAND, file=FILE)
             console.print(f"{said['rows']} rows: AUC {said['auc']:.4f}, {a_row:,.0f} bytes a row at the peak")
 
 

@@ -97,7 +97,7 @@ def main(
 
     def note(name: str, figure: float, unit: str, target: float | None = None) -> None:
         met = None if target is None else bool(figure <= target)
-        record(name, figure, unit, target, met, command)
+        record(name, figure, unit, target=target, met=met, command=command)
         told = {None: "", True: "yes", False: "no"}[met]
         shown.add_row(name, f"{figure:,.3f}", unit, "" if target is None else f"{target:g}", told)
 
@@ -110,7 +110,9 @@ def main(
         for i, row in enumerate(inputs.iter_rows(named=True))
     ]
     with tempfile.TemporaryDirectory() as scratch:
-        log, old = (InferenceLog(Path(scratch) / name, "w1", KEY, MODEL, categories) for name in "ab")
+        log, old = (
+            InferenceLog(Path(scratch) / name, "w1", KEY, MODEL, categories=categories) for name in "ab"
+        )
         waiting, known = iter(entries), iter(entries)
         before, after = in_turns(
             len(entries),

@@ -186,7 +186,7 @@ def main(
     """Fill an index, write and follow a log beside, and time look-ups."""
     with tempfile.TemporaryDirectory(prefix="lookups-") as scratch:
         folder = Path(scratch)
-        log = InferenceLog(folder / "log", "w1", KEY, "credit_scoring:m0", ("NAME_INCOME_TYPE",))
+        log = InferenceLog(folder / "log", "w1", KEY, "credit_scoring:m0", categories=("NAME_INCOME_TYPE",))
         key_file = folder / "key"
         key_file.touch(0o600)
         key_file.write_bytes(KEY)
@@ -245,9 +245,21 @@ def main(
         if is_kept:
             name = f"look-up, {count:,} decisions, {base}, {what}"
             record(
-                f"{name}, p50", middle, "ms", target, middle <= target, "python -m benchmarks.lookups --keep"
+                f"{name}, p50",
+                middle,
+                "ms",
+                target=target,
+                met=middle <= target,
+                command="python -m benchmarks.lookups --keep",
             )
-            record(f"{name}, p99", high, "ms", target, high <= target, "python -m benchmarks.lookups --keep")
+            record(
+                f"{name}, p99",
+                high,
+                "ms",
+                target=target,
+                met=high <= target,
+                command="python -m benchmarks.lookups --keep",
+            )
 
 
 def measured(

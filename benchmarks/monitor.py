@@ -230,7 +230,7 @@ def main(
 
     def said(name: str, figure: float, target: float | None, is_met: bool | None) -> None:
         if keep:
-            record(f"monitor: {name}", figure, "share", target, is_met, again, FILE)
+            record(f"monitor: {name}", figure, "share", target=target, met=is_met, command=again, file=FILE)
 
     if references:
         total = {int(size): Cried() for size in cried.split(",")}
@@ -296,7 +296,7 @@ def main(
         flagged, verdict = evidently(pool, reference, max(lengths), seed) if with_evidently else (0, False)
         if with_evidently and keep:
             record(
-                f"monitor: {name}, columns that Evidently flags", flagged, "columns", None, None, again, FILE
+                f"monitor: {name}, columns that Evidently flags", flagged, "columns", command=again, file=FILE
             )
         beside = (str(flagged), "drift" if verdict else "no drift") if with_evidently else ("", "")
         shown.add_row(name, *cells, first, kind, *beside)

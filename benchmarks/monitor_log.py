@@ -41,7 +41,7 @@ def write(folder: Path, reference: Reference, rows: int, days: int, has_lines: b
     """Write a log of so many decisions, over so many days until yesterday."""
     rng, table = np.random.default_rng(seed), reference.table
     categories = [name for name in reference.inputs if table[name].dtype == pl.String]
-    log = InferenceLog(folder, "w1", KEY, MODEL, categories, is_packed=True)
+    log = InferenceLog(folder, "w1", KEY, MODEL, categories=categories, is_packed=True)
     start = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0) - timedelta(days=days)
     for first in range(0, rows, SLICE):
         some = table[rng.integers(0, table.height, min(SLICE, rows - first))]
@@ -115,7 +115,15 @@ def main(
         err.print(f"{name}: {figure:.3g} {unit}" + (f" (at most {target:g})" if target else ""))
         if keep:
             full = f"monitor: {rows:,} decisions x {len(reference.inputs)} inputs as {form}, {name}"
-            record(full, figure, unit, target, None if target is None else figure <= target, again, FILE)
+            record(
+                full,
+                figure,
+                unit,
+                target=target,
+                met=None if target is None else figure <= target,
+                command=again,
+                file=FILE,
+            )
 
     with tempfile.TemporaryDirectory(prefix="monitor-log-") as scratch:
         folder = place or Path(scratch)

@@ -180,7 +180,15 @@ def main(
             f"{name}: {figure:.4g} {unit}" + ("" if met is None else " (met)" if met else " (missed)")
         )
         if keep:
-            record(f"desk, {name}", figure, unit, target, met, "python -m benchmarks.page --keep", FILE)
+            record(
+                f"desk, {name}",
+                figure,
+                unit,
+                target=target,
+                met=met,
+                command="python -m benchmarks.page --keep",
+                file=FILE,
+            )
 
 
 if __name__ == "__main__":

@@ -91,8 +91,16 @@ def main(
         if name:
             for what, unit, gap in (("AUC", "AUC", auc), ("cost", "per 1,000", cost)):
                 label = f"peers, {name}, {what}: ours ahead of {peer.name}"
-                record(label, gap.value, unit, 0.0, gap.low > 0, again, MODEL_FILE)
-                record(f"{label}, lower bound", gap.low, unit, 0.0, gap.low > 0, again, MODEL_FILE)
+                record(label, gap.value, unit, target=0.0, met=gap.low > 0, command=again, file=MODEL_FILE)
+                record(
+                    f"{label}, lower bound",
+                    gap.low,
+                    unit,
+                    target=0.0,
+                    met=gap.low > 0,
+                    command=again,
+                    file=MODEL_FILE,
+                )
     console.print(table)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     console.print(f"{perf_counter() - started:.0f} s, peak memory {peak:.1f} GiB")

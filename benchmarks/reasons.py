@@ -53,7 +53,9 @@ def main(
     candidate, dealt = replace(LIGHTGBM, boosters=boosters), deal_folds(y, folds, SEED)
     found = cross_validate(candidate, data, dealt)
     evaluation = evaluate(y, found.raw, dealt, replicates=1, seed=SEED)
-    scorer = assemble(candidate, table, data, evaluation, DEFAULT_PROTECTED, {}, found.best_rounds)
+    scorer = assemble(
+        candidate, table, data, evaluation, policy=DEFAULT_PROTECTED, lineage={}, rounds=found.best_rounds
+    )
     tried = complete(scorer, table)
     if tried is None:
         raise ValueError("nobody is refused, so there is no reason to try.")
@@ -74,7 +76,7 @@ def main(
         if is_kept:
             met = None if target is None else figure == target
             where = f"reasons, {path.stem}, {len(y):,} applicants"
-            results.record(f"{where}: {name}", figure, unit, target, met, said, FILE)
+            results.record(f"{where}: {name}", figure, unit, target=target, met=met, command=said, file=FILE)
 
 
 if __name__ == "__main__":

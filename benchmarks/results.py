@@ -15,9 +15,10 @@ def record(
     name: str,
     figure: float,
     unit: str,
-    target: float | None,
-    met: bool | None,
+    *,
     command: str,
+    target: float | None = None,
+    met: bool | None = None,
     file: Path = FILE,
     bounds: tuple[float, float] | None = None,
 ) -> None:
@@ -29,10 +30,10 @@ def record(
         What was measured, on what: "predict, 10,000 rows, ratio to Booster.predict".
     figure : float
         In ``unit``: "ratio", "ms", "CPU ms", "requests/s", "MiB" ...
-    target : float or None
-        The bound that was set, None if there is none; ``met`` says whether the figure keeps it.
     command : str
         What makes the figure again.
+    target : float, optional
+        The bound that was set; ``met`` says whether the figure keeps it.
     bounds : tuple of float, optional
         Of the figure's 95 % interval; kept as ``low`` and ``high``.
     file : Path

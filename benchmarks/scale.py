@@ -181,7 +181,15 @@ def keep(found: dict[tuple[str, int], list[Cost]], reading: dict[int, list[float
         return sorted(values)[len(values) // 2]
 
     def put(name: str, figure: float, unit: str, target: float | None = None) -> None:
-        record(name, figure, unit, target, None if target is None else figure <= target, COMMAND, FILE)
+        record(
+            name,
+            figure,
+            unit,
+            target=target,
+            met=None if target is None else figure <= target,
+            command=COMMAND,
+            file=FILE,
+        )
         console.print(f"{name}: {figure:.4g} {unit}")
 
     for (engine, size), costs in found.items():
@@ -263,7 +271,7 @@ def kills(
     if POOL in chosen:
         fired(times, kill_pool, expected, "pool")
         what = "pool, kills at random points, runs that differ afterwards"
-        record(what, 0, f"of {times}", 0, True, COMMAND, FILE)
+        record(what, 0, f"of {times}", target=0, met=True, command=COMMAND, file=FILE)
     if not (stages := [stage for stage in executors.STAGES if stage in chosen]):
         return
     with emptied(OUT.with_name(f"{OUT.name}-cluster")) as folder, executors.cluster(folder) as master:
@@ -275,7 +283,7 @@ def kills(
 
             fired(times, kill_executor, expected, f"spark, {stage}")
             what = f"spark, executors killed in {stage}, runs that differ"
-            record(what, 0, f"of {times}", 0, True, COMMAND, FILE)
+            record(what, 0, f"of {times}", target=0, met=True, command=COMMAND, file=FILE)
 
 
 def fired(times: int, kill: Callable[[Path], None], expected: str, what: str) -> None:

@@ -121,7 +121,16 @@ def main(
         met = None if target is None else figure <= target
         console.print(f"{name}: {figure:.4g} {unit}")
         if is_kept:
-            results.record(f"common sense, {where}: {name}", figure, unit, target, met, said, FILE, bounds)
+            results.record(
+                f"common sense, {where}: {name}",
+                figure,
+                unit,
+                target=target,
+                met=met,
+                command=said,
+                file=FILE,
+                bounds=bounds,
+            )
 
     auc, saved = differences(held.judged, without.judged)
     console.print(f"AUC {auc}, cost saved {saved}; {len(asked)} features move; torn: {torn or 'none'}")

@@ -156,7 +156,7 @@ def report(found: Found, names: Sequence[str], is_kept: bool, console: Console) 
         name: str, figure: float, unit: str, target: float | None = None, met: bool | None = None
     ) -> None:
         if is_kept:
-            record(name, figure, unit, target, met, COMMAND)
+            record(name, figure, unit, target=target, met=met, command=COMMAND)
 
     for connections in CONNECTIONS:
         mine = found.get((OURS, connections))
@@ -265,14 +265,12 @@ def main(
     )
     if not quick:
         name = f"one row with {FULL} records of raw history"
-        record(f"{name}, p50", p50, "ms", FULL_MS, p50 <= FULL_MS, COMMAND)
-        record(f"{name}, p99", histories.quantile_ms(0.99), "ms", None, None, COMMAND)
+        record(f"{name}, p50", p50, "ms", target=FULL_MS, met=p50 <= FULL_MS, command=COMMAND)
+        record(f"{name}, p99", histories.quantile_ms(0.99), "ms", command=COMMAND)
         for name, figure in many.items():
-            record(name, figure, "ms", None, None, COMMAND)
+            record(name, figure, "ms", command=COMMAND)
         for size, share in sizes.items():
-            record(
-                f"adaptive batches of at most {size} requests", share, "share of batches", None, None, COMMAND
-            )
+            record(f"adaptive batches of at most {size} requests", share, "share of batches", command=COMMAND)
 
 
 def newest() -> Path:

@@ -67,7 +67,7 @@ def main(
             figures = [("AUC", judged.auc(), "AUC"), ("cost", judged.cost_per_1000, "per 1,000")]
             figures += [("trees", trees, "trees")]
             for key, figure, unit in figures if name else ():
-                record(f"settings, {name}: {what}, {key}", figure, unit, None, None, again, MODEL_FILE)
+                record(f"settings, {name}: {what}, {key}", figure, unit, command=again, file=MODEL_FILE)
     console.print(table)
     console.print(f"{perf_counter() - started:.0f} s")
 

@@ -79,7 +79,15 @@ def main(
     def keep(
         what: str, figure: float, unit: str, target: float | None = None, met: bool | None = None
     ) -> None:
-        record(what, figure, unit, target, met if target is not None else None, again, MODEL)
+        record(
+            what,
+            figure,
+            unit,
+            target=target,
+            met=met if target is not None else None,
+            command=again,
+            file=MODEL,
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         started = perf_counter()

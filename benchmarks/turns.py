@@ -64,7 +64,7 @@ def main(
 
     def note(name: str, figure: float, unit: str, target: float | None = None) -> None:
         met = None if target is None else bool(figure <= target)
-        record(name, figure, unit, target, met, "python -m benchmarks.turns")
+        record(name, figure, unit, target=target, met=met, command="python -m benchmarks.turns")
         told = {None: "", True: "yes", False: "no"}[met]
         shown.add_row(name, f"{figure:,.3f}", unit, "" if target is None else f"{target:g}", told)
 

@@ -101,7 +101,7 @@ def main(
         bounds = (figure.low, figure.high) if isinstance(figure, Measured) else None
         interval = f"{bounds[0]:.4g} to {bounds[1]:.4g}" if bounds else ""
         table.add_row(what, f"{value:.4g}", interval, unit)
-        record(f"validation, {name}: {what}", value, unit, None, None, again, MODEL, bounds)
+        record(f"validation, {name}: {what}", value, unit, command=again, file=MODEL, bounds=bounds)
     console.print(table)
 
 

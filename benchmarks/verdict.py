@@ -70,9 +70,18 @@ def train(people: People, y: Outcomes, seed: int) -> tuple[Scorer, Vector]:
     readable = certain.Readable(fit_rows(SCORECARD, data)[1], cross_validate(SCORECARD, data, folds).raw)
     assert found.lesser is not None
     threshold = evaluation.choice.threshold
-    sure = certain.learn(y, evaluation.probability, found.lesser, threshold, people.features, readable)
+    sure = certain.learn(
+        y, evaluation.probability, found.lesser, threshold, people.features, readable=readable
+    )
     scorer = assemble(
-        LIGHTGBM, people.features, data, evaluation, DEFAULT_PROTECTED, {}, found.best_rounds, certainty=sure
+        LIGHTGBM,
+        people.features,
+        data,
+        evaluation,
+        policy=DEFAULT_PROTECTED,
+        lineage={},
+        rounds=found.best_rounds,
+        certainty=sure,
     )
     return scorer, found.raw
 
@@ -135,7 +144,15 @@ def main(
     def keep(
         name: str, figure: float, unit: str, target: float | None = None, met: bool | None = None
     ) -> None:
-        record(f"{name}, {applicants:,} applicants", figure, unit, target, met, command, FILE)
+        record(
+            f"{name}, {applicants:,} applicants",
+            figure,
+            unit,
+            target=target,
+            met=met,
+            command=command,
+            file=FILE,
+        )
         typer.echo(
             f"{name}: {figure:.4g} {unit}" + ("" if met is None else f" ({'met' if met else 'NOT met'})")
         )

@@ -26,6 +26,7 @@ def assemble(
     features: pl.DataFrame,
     data: TrainingSet,
     evaluation: Evaluation,
+    *,
     policy: Sequence[str],
     lineage: Mapping[str, Any],
     rounds: int | None = None,

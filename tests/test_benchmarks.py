@@ -14,9 +14,9 @@ from training import runs
 
 def test_a_figure_takes_the_place_of_the_last_of_its_name(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    record("b, 10 rows", 0.123456, "ratio", 0.2, True, "python -m benchmarks.b", file)
-    record("a", 3, "s", None, None, "python -m benchmarks.a", file)
-    record("b, 10 rows", 0.3, "ratio", 0.2, False, "python -m benchmarks.b", file)
+    record("b, 10 rows", 0.123456, "ratio", target=0.2, met=True, command="python -m benchmarks.b", file=file)
+    record("a", 3, "s", command="python -m benchmarks.a", file=file)
+    record("b, 10 rows", 0.3, "ratio", target=0.2, met=False, command="python -m benchmarks.b", file=file)
     records = json.loads(file.read_text())
     assert [(r["name"], r["figure"], r["met"]) for r in records] == [
         ("a", 3.0, None),
@@ -27,7 +27,14 @@ def test_a_figure_takes_the_place_of_the_last_of_its_name(tmp_path: Path) -> Non
 
 def test_the_bounds_of_a_figure_are_kept_with_it(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
-    record("a", 0.5, "AUC", None, None, "python -m benchmarks.a", file, (0.412345, 0.6))
+    record(
+        "a",
+        0.5,
+        "AUC",
+        command="python -m benchmarks.a",
+        file=file,
+        bounds=(0.412345, 0.6),
+    )
     (kept,) = json.loads(file.read_text())
     assert (kept["low"], kept["high"]) == (0.4123, 0.6)
 
@@ -61,7 +68,7 @@ def test_a_file_that_is_no_list_of_records_is_left_alone(tmp_path: Path) -> None
     file = tmp_path / "results.json"
     file.write_text("[{")
     with pytest.raises(ValueError, match="Expecting"):
-        record("a", 3, "s", None, None, "python -m benchmarks.a", file)
+        record("a", 3, "s", command="python -m benchmarks.a", file=file)
     assert file.read_text() == "[{"
 
 

@@ -455,7 +455,7 @@ def test_a_table_has_most_rows(scorer):
 
 
 def logged(folder, scorer) -> InferenceLog:
-    return InferenceLog(folder, "w", b"k" * 32, TAG, list(scorer.categories))
+    return InferenceLog(folder, "w", b"k" * 32, TAG, categories=list(scorer.categories))
 
 
 def test_a_key_sent_again_gives_the_same_decisions_and_one_record_each(tmp_path, scorer):
@@ -648,7 +648,7 @@ def ask(*calls: dict[str, str], body: bytes = b"12345678", path: str = "/score",
 
     async def run() -> list[httpx.Response]:
         routes = {"/score": Route(rows=10, bulk="/bulk", arrow="/table"), "/explain": Route(rows=10)}
-        app = Middleware(echo, routes, DECODER, Limits(**limits))
+        app = Middleware(echo, routes, DECODER, limits=Limits(**limits))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
             asked = (
                 client.post(path, content=body, headers={"content-type": ARROW} | call) for call in calls
@@ -703,7 +703,7 @@ def test_who_sends_a_table_drop_by_drop_takes_nobodys_place():
 
     async def run() -> tuple[list[int], int]:
         app = Middleware(
-            echo, {"/score": Route(rows=10, arrow="/table")}, DECODER, Limits(large_concurrent=1)
+            echo, {"/score": Route(rows=10, arrow="/table")}, DECODER, limits=Limits(large_concurrent=1)
         )
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
             slow = [

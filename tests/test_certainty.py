@@ -46,7 +46,7 @@ def learned():
     features = pl.DataFrame({"x": full, "word": ["a"] * (n - 1) + ["b"]})
     readable = certain.Readable(Scorecard(0.0, (FeaturePoints(0, (0.0,), (-1.0, 1.0), 0.0),)), card)
     rules = (ReviewRule("x", at_least=1.0),)
-    found = certain.learn(y, probability(full), lesser, THRESHOLD, features, readable, rules)
+    found = certain.learn(y, probability(full), lesser, THRESHOLD, features, readable=readable, rules=rules)
     return found, probability(full), probability(truth), card
 
 

@@ -397,7 +397,9 @@ def test_rejected_rows_stand_apart_with_their_reasons(tables, expected, tmp_path
 
 
 def test_a_busy_or_lost_answer_is_asked_for_again_and_decided_once(scorer, expected, tmp_path):
-    log = InferenceLog(tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", list(scorer.categories))
+    log = InferenceLog(
+        tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", categories=list(scorer.categories)
+    )
     path, out = tmp_path / "a.parquet", tmp_path / "d.parquet"
     table().write_parquet(path)
     with Tables(scorer, log) as server:
@@ -414,7 +416,9 @@ def test_a_busy_or_lost_answer_is_asked_for_again_and_decided_once(scorer, expec
 def test_a_run_whose_first_answers_were_lost_logs_no_decision_twice(scorer, tmp_path, monkeypatch):
     hasty = partial(Client, attempts=2, sleep=lambda _: None)
     monkeypatch.setattr("scoring.client.batch.Client", hasty)
-    log = InferenceLog(tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", list(scorer.categories))
+    log = InferenceLog(
+        tmp_path / "log", "w", b"k" * 32, "credit_scoring:m", categories=list(scorer.categories)
+    )
     path, out = tmp_path / "a.parquet", tmp_path / "d.parquet"
     table().write_parquet(path)
     with Tables(scorer, log) as server:

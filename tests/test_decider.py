@@ -32,7 +32,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def batches(folder, tmp_path):
     scorer = Scorer.load(folder)
-    log = InferenceLog(tmp_path / "log", "w1", bytes(32), "m", scorer.categories)
+    log = InferenceLog(tmp_path / "log", "w1", bytes(32), "m", categories=scorer.categories)
     yield Batches(Decider(scorer, "m", log, clock=lambda: NOON))
     log.close()
 

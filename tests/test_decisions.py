@@ -66,7 +66,7 @@ def entry(number: int, **changes) -> Entry:
 
 
 def new_log(folder: Path, worker: str = "w1", model: str = "m:1", **options) -> InferenceLog:
-    return InferenceLog(folder, worker, KEY, model, ("income_type",), **options)
+    return InferenceLog(folder, worker, KEY, model, categories=("income_type",), **options)
 
 
 def fill(log: InferenceLog, numbers, now: datetime = NOON) -> None:

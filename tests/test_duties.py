@@ -29,7 +29,7 @@ def home(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("home")
     small.save(home / "store" / "models" / "credit_scoring" / "first", threshold=0.15)
     scorer = Scorer.load(stored(TAG, home / "store")[1])
-    log = InferenceLog(home / "log", "w1", pseudonym_key(home / "key"), TAG, scorer.categories)
+    log = InferenceLog(home / "log", "w1", pseudonym_key(home / "key"), TAG, categories=scorer.categories)
     ids = iter(f"e{number}" for number in range(99))
     decider = Decider(scorer, TAG, log, clock=lambda: NOON, new_id=ids.__next__)
     requests = [ApplicationRequest.model_validate(request) for request in small.applications(60, seed=5)]

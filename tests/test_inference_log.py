@@ -53,7 +53,7 @@ def entry(number: int = 0, **changes) -> Entry:
 
 @pytest.fixture
 def log(tmp_path):
-    log = InferenceLog(tmp_path / "log", "w1", KEY, "credit_scoring:abc", CATEGORIES)
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "credit_scoring:abc", categories=CATEGORIES)
     yield log
     log.close()
 
@@ -206,7 +206,7 @@ def test_a_decision_met_twice_counts_once(log):
 
 def test_two_models_share_a_table(log):
     log.record([entry(0)], NOON)
-    newer = InferenceLog(log.folder, "w2", KEY, "credit_scoring:def", ("region",))
+    newer = InferenceLog(log.folder, "w2", KEY, "credit_scoring:def", categories=("region",))
     newer.record([entry(1, features={"region": "north", "age": 40.0})], NOON)
     newer.close()
     table = read(log.folder).table
@@ -220,7 +220,7 @@ def test_a_restarted_worker_leaves_a_torn_tail_alone_and_goes_on(log):
     (file,) = log.folder.iterdir()
     with file.open("ab") as torn:
         torn.write(b'{"schema_version":1,"event')
-    again = InferenceLog(log.folder, "w1", KEY, "m", CATEGORIES)
+    again = InferenceLog(log.folder, "w1", KEY, "m", categories=CATEGORIES)
     again.record([entry(1)], NOON)
     again.close()
     found = read(log.folder)
@@ -230,7 +230,7 @@ def test_a_restarted_worker_leaves_a_torn_tail_alone_and_goes_on(log):
 
 def test_two_writers_never_share_a_file(log):
     log.record([entry(0)], NOON)
-    path = InferenceLog(log.folder, "w1", KEY, "m", CATEGORIES)
+    path = InferenceLog(log.folder, "w1", KEY, "m", categories=CATEGORIES)
     path.record([entry(1)], NOON)
     path.close()
     assert [len(file.read_bytes().splitlines()) for file in log.folder.iterdir()] == [2, 2]
@@ -413,7 +413,7 @@ def test_the_two_streams_are_told_apart(log):
 
 
 def test_a_file_ends_when_it_is_full(tmp_path):
-    log = InferenceLog(tmp_path / "log", "w1", KEY, "m", CATEGORIES, file_bytes=1_500)
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=CATEGORIES, file_bytes=1_500)
     for number in range(7):
         log.record([entry(number)], NOON)
     log.close()
@@ -481,7 +481,7 @@ def tiny_disk(tmp_path):
 
 
 def test_on_a_disk_that_is_really_full_nothing_counts_and_the_log_heals(tiny_disk):
-    log = InferenceLog(tiny_disk / "log", "w1", KEY, "m", CATEGORIES)
+    log = InferenceLog(tiny_disk / "log", "w1", KEY, "m", categories=CATEGORIES)
     log.record([entry(0)], NOON)
     ballast = tiny_disk / "ballast"
     with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):

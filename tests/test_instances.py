@@ -45,7 +45,7 @@ class Instance:
     """A log in a folder of its own, and who follows it."""
 
     def __init__(self, name: str, folder, database: str, key: bytes = KEY, worker: str = "w0") -> None:
-        self.log = InferenceLog(folder / name, f"{name}-{worker}", key, "m:1", ("income_type",))
+        self.log = InferenceLog(folder / name, f"{name}-{worker}", key, "m:1", categories=("income_type",))
         self.index = Index(place_of(database, self.log.folder), identity(key), name)
         self.follower = Follower(self.index, self.log.folder, self.log.anchors, key)
 

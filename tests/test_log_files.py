@@ -112,7 +112,7 @@ def test_nothing_is_written_through_a_link(tmp_path, key, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("mine")
     monkeypatch.setattr("scoring.inference_log.writer.secrets.token_hex", lambda _: "foreseen")
-    log = InferenceLog(tmp_path / "log", "w1", key, "m", ("income_type",))
+    log = InferenceLog(tmp_path / "log", "w1", key, "m", categories=("income_type",))
     for name in (".w1.foreseen.probe", NAME, "2026-11-21.w1.t0.arrow"):
         (tmp_path / "log" / name).symlink_to(victim)
     (tmp_path / "log-heads" / "2026-11-21.w1.1.jsonl.head").symlink_to(victim)
@@ -274,7 +274,7 @@ def many(folder: Path, key: bytes, does_clock_jump: bool = False) -> None:
     """Write some days by two workers, with a repeat, several parts a file and another model's features."""
     for worker in ("b", "a"):
         for days in (0, 1, 2):
-            log = InferenceLog(folder, worker, key, "m", ("income_type",), file_bytes=4_000)
+            log = InferenceLog(folder, worker, key, "m", categories=("income_type",), file_bytes=4_000)
             for number in range(9):
                 seconds = timedelta(seconds=number * 7 % 9 if does_clock_jump else number)
                 inputs = {"ext_mean": number / 7, "income_type": "=x", f"only_{worker}": 1.0}
@@ -333,7 +333,7 @@ def test_the_last_decisions_are_those_of_the_whole_log(tmp_path, key, rows):
 
 
 def test_the_end_of_a_log_is_read_without_the_rest(tmp_path, key):
-    log = InferenceLog(tmp_path / "log", "w1", key, "m", ("income_type",))
+    log = InferenceLog(tmp_path / "log", "w1", key, "m", categories=("income_type",))
     words = {"income_type": "x" * 20_000}
     for start in range(0, 1_500, 100):
         log.record([entry(number, features=words) for number in range(start, start + 100)], NOON)

@@ -111,7 +111,7 @@ def test_a_log_of_an_older_version_is_read_packed_and_verified(tmp_path):
     (file,) = folder.glob("*.jsonl")
     assert pack(file) and not file.exists()
     assert seen(folder, key, tmp_path / "x.parquet") == before
-    InferenceLog(folder, "w1", key, "m", ("income_type",), is_packed=True).record([entry(7)], NOON)
+    InferenceLog(folder, "w1", key, "m", categories=("income_type",), is_packed=True).record([entry(7)], NOON)
     assert read(folder).table.height == 6
 
 

@@ -50,7 +50,7 @@ def fill(log: InferenceLog, id_prefix: str = ID_PREFIX, now: datetime = NOON) ->
 
 @pytest.fixture
 def log(tmp_path):
-    log = InferenceLog(tmp_path / "log", "w1", KEY, "credit_scoring:abc", ("income_type",))
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "credit_scoring:abc", categories=("income_type",))
     yield log
     log.close()
 
@@ -73,7 +73,7 @@ def state(folder: Path):
 
 def test_readers_see_no_difference_between_tables_and_records(tmp_path, log):
     fill(log)
-    other = InferenceLog(tmp_path / "other", "w1", KEY, "credit_scoring:abc", ("income_type",))
+    other = InferenceLog(tmp_path / "other", "w1", KEY, "credit_scoring:abc", categories=("income_type",))
     other.record(entries(), NOON)
     other.close()
     assert read(log.folder).table.equals(read(other.folder).table)

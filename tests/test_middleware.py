@@ -33,7 +33,7 @@ def ask(*calls, app=echo, limits=Limits(), at_once=None) -> list[httpx.Response]
     """Make calls at the same time: (path, body, headers)."""
 
     async def run() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(Middleware(app, ROUTES, DECODER, limits, at_once=at_once))
+        transport = httpx.ASGITransport(Middleware(app, ROUTES, DECODER, limits=limits, at_once=at_once))
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return await asyncio.gather(
                 *(

@@ -54,7 +54,9 @@ def ask(*headers, path="/score", kind=JSON, keys="", content=None, method="POST"
 
     async def run() -> list[httpx.Response]:
         guard = AccessGuard(KeyRing(keys))
-        app = Middleware(said, ROUTES, DECODER, Limits(**limits), guard, speaks_for=guard.operator)
+        app = Middleware(
+            said, ROUTES, DECODER, limits=Limits(**limits), admit=guard, speaks_for=guard.operator
+        )
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
             sent = body(1) if content is None else content
@@ -124,7 +126,7 @@ def scorer():
 @pytest.fixture
 def counting(scorer, tmp_path):
     """A decider with a log, and what it counted."""
-    log = InferenceLog(tmp_path / "log", "w1", bytes(32), TAG, scorer.categories)
+    log = InferenceLog(tmp_path / "log", "w1", bytes(32), TAG, categories=scorer.categories)
     told: Counter = Counter()
 
     def count(purpose: str, decision: str, number: int) -> None:
@@ -193,7 +195,7 @@ def test_a_record_from_before_was_a_decision_and_an_unknown_purpose_is_set_aside
 
 
 def test_the_monitor_reads_decisions_and_counts_the_others_apart(tmp_path):
-    log = InferenceLog(tmp_path / "log", "w1", b"k" * 32, TAG, ["income_type"])
+    log = InferenceLog(tmp_path / "log", "w1", b"k" * 32, TAG, categories=["income_type"])
     purposes = ["decision"] * 4 + ["test"] * 3 + ["preview"] * 2 + ["what-if"]
     log.record([entry(number, purpose=purpose) for number, purpose in enumerate(purposes)], NOON)
     log.close()

@@ -35,7 +35,7 @@ def scorer(store) -> Scorer:
 @pytest.fixture(scope="module")
 def log(tmp_path_factory, scorer) -> Path:
     folder = tmp_path_factory.mktemp("log") / "log"
-    log = InferenceLog(folder, "w1", bytes(32), TAG, scorer.categories)
+    log = InferenceLog(folder, "w1", bytes(32), TAG, categories=scorer.categories)
     decider = Decider(scorer, TAG, log, clock=lambda: NOON, new_id=iter(f"e{i}" for i in range(99)).__next__)
     requests = [ApplicationRequest.model_validate(r) for r in small.applications(40, seed=5)]
     decider.decide(Asked("r1", requests[:30]))

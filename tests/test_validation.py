@@ -105,8 +105,8 @@ def evidence():
             Alternative(refit(n), ratio, gain, True) for n in ("in_force", "without:age", "proxies:gender:10")
         ],
         chosen=None,
-        audits=[audit for audit in (fairness.audit("gender", genders, y, p, thresholds, replicates=20),
-                fairness.audit("age", ages, y, p, thresholds, 80, replicates=20)) if audit is not None],
+        audits=[a for a in (fairness.audit("gender", genders, y, p, thresholds, replicates=20),
+                fairness.audit("age", ages, y, p, thresholds, smallest=80, replicates=20)) if a is not None],
         hidden=["family_status"],
         later=Later(500, stability.Resemblance(p, 0.93, (("EXT_SOURCE_2", 0.4),)),
                     stability.slices(y, p, thresholds, p, 2)),
@@ -354,7 +354,17 @@ def test_another_portfolio_than_the_runs_is_refused(evidence, tmp_path):
     (tmp_path / "application_train.csv").write_text("TARGET\n")
     run = runs.Run("r", {}, {"portfolio": "other.zip"}, {"data_sha256": "0" * 64})
     with pytest.raises(WrongPortfolio, match=r"Give the portfolio of its training \(other.zip\)"):
-        gather(run, evidence.scorer, pl.DataFrame(), pl.DataFrame(), None, tmp_path, Size(), TERMS, str)
+        gather(
+            run,
+            evidence.scorer,
+            said=pl.DataFrame(),
+            candidates=pl.DataFrame(),
+            readable=None,
+            path=tmp_path,
+            size=Size(),
+            terms=TERMS,
+            on_progress=str,
+        )
 
 
 def test_a_run_that_is_not_there_is_one_sentence(tmp_path):

@@ -106,4 +106,12 @@ class OnCluster:
         digest = hashlib.sha256("".join(part["sha256"] for part in manifest["parts"]).encode())
         absent = [name for name in HISTORY if manifest["tables"][name] is None]
         features = table.select(FEATURE_BY_NAME.keys())
-        return Read(features, applications[LABEL], groups, pool, rows, absent, digest.hexdigest())
+        return Read(
+            features=features,
+            outcomes=applications[LABEL],
+            groups=groups,
+            pool=pool,
+            pool_rows=rows,
+            absent=absent,
+            sha256=digest.hexdigest(),
+        )

@@ -182,14 +182,16 @@ def prepare(plan: Plan, now: datetime) -> Material:
     sources = {name: declared.sources(name) for name in names}
     check_features(coded, y, plan.seed, plan.allow_leak, sources)
     return Material(
-        features,
-        TrainingSet(coded, y, {name: declared.FEATURE_BY_NAME[name].direction for name in names}, plan.seed),
-        folds,
-        pool,
-        pool_rows,
-        lineage,
-        notices(features, y, absent, len(declared.TABLES)),
-        groups,
+        features=features,
+        data=TrainingSet(
+            coded, y, {name: declared.FEATURE_BY_NAME[name].direction for name in names}, plan.seed
+        ),
+        folds=folds,
+        pool=pool,
+        pool_rows=pool_rows,
+        lineage=lineage,
+        notices=notices(features, y, absent, len(declared.TABLES)),
+        groups=groups,
     )
 
 
@@ -200,4 +202,12 @@ def read_here(source: Path, choose: Choose) -> Read:
     pool, absent = tables.take(portfolio, rows), tables.absent(portfolio)
     outcomes = portfolio.applications[tables.LABEL]
     groups = pl.DataFrame(fairness.labels(portfolio.applications))
-    return Read(declared.build(portfolio), outcomes, groups, pool, rows, absent, data_sha256(source))
+    return Read(
+        features=declared.build(portfolio),
+        outcomes=outcomes,
+        groups=groups,
+        pool=pool,
+        pool_rows=rows,
+        absent=absent,
+        sha256=data_sha256(source),
+    )

@@ -54,4 +54,11 @@ class TrainingSession:
         plan = self.plan
         if not plan.trials:
             return None
-        return Search(plan.trials, plan.search_storage, key, plan.seed, self.remaining_s, on_progress)
+        return Search(
+            trials=plan.trials,
+            storage=plan.search_storage,
+            key=key,
+            seed=plan.seed,
+            remaining_s=self.remaining_s,
+            on_progress=on_progress,
+        )

@@ -92,7 +92,9 @@ def try_candidate(
     tune = partial(search.tune, candidate) if search else None
     with session.start_run(candidate.name, tags, is_nested=True) as run_id:
         by_fold, is_served = m.chosen.folds if m.chosen else None, candidate.obstacle is None
-        found = cross_validate(candidate, m.data, m.folds, bar.fold, tune, by_fold, has_lesser=is_served)
+        found = cross_validate(
+            candidate, m.data, m.folds, progress=bar.fold, tune=tune, chosen=by_fold, has_lesser=is_served
+        )
         evaluation = evaluate(m.y, found.raw, m.folds, seed=plan.seed)
         check_auc(evaluation.metrics["auc"].value, plan.allow_leak)
         final, rounds = candidate, found.best_rounds
@@ -110,7 +112,15 @@ def try_candidate(
             certainty = certainty_of(candidate, plan, m, found, evaluation)
             m, last = m.narrowed(), bar.fold(plan.folds)
             scorer = assemble(
-                final, m.features, m.data, evaluation, plan.protect, lineage, rounds, last, certainty
+                final,
+                m.features,
+                m.data,
+                evaluation,
+                policy=plan.protect,
+                lineage=lineage,
+                rounds=rounds,
+                progress=last,
+                certainty=certainty,
             )
             tracking.log_figures(draw_importance(scorer.importance))
             with tempfile.TemporaryDirectory() as folder:
@@ -134,10 +144,10 @@ def certainty_of(
         found.lesser,
         evaluation.choice.threshold,
         material.narrowed().features,
-        None if is_read else material.readable,
-        plan.rules,
-        plan.review_share,
-        certain.FURTHER.get(certain.FIRST if plan.is_provisional else candidate.family.name, 1.0),
+        readable=None if is_read else material.readable,
+        rules=plan.rules,
+        most=plan.review_share,
+        further=certain.FURTHER.get(certain.FIRST if plan.is_provisional else candidate.family.name, 1.0),
     )
 
 

@@ -63,6 +63,7 @@ def line_plot(
     lines: Sequence[PlotLine],
     write_x: Write,
     write_y: Write,
+    *,
     level: tuple[float, str] | None = None,
     at: tuple[float, str] | None = None,
     ends: tuple[float, float] | None = None,

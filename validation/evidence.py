@@ -151,13 +151,13 @@ def of_run(
     return gather(
         run,
         _scorer(run),
-        runs.read_out_of_fold(run.id),
-        as_table(compared),
-        (readable.id, _scorer(readable)) if readable else None,
-        path,
-        size,
-        terms,
-        on_progress,
+        said=runs.read_out_of_fold(run.id),
+        candidates=as_table(compared),
+        readable=(readable.id, _scorer(readable)) if readable else None,
+        path=path,
+        size=size,
+        terms=terms,
+        on_progress=on_progress,
     )
 
 
@@ -169,6 +169,7 @@ def _scorer(run: Run) -> Scorer:
 def gather(
     run: Run,
     scorer: Scorer,
+    *,
     said: pl.DataFrame,
     candidates: pl.DataFrame,
     readable: tuple[str, Scorer] | None,
@@ -247,7 +248,13 @@ def gather(
     data = TrainingSet(bench.coded.only(names), bench.y, directions(names))
     refits = [
         assemble(
-            bench.candidate, sample, replace(data, seed=seed), evaluation, scorer.policy, {}, bench.rounds
+            bench.candidate,
+            sample,
+            replace(data, seed=seed),
+            evaluation,
+            policy=scorer.policy,
+            lineage={},
+            rounds=bench.rounds,
         )
         for seed, evaluation in zip(seeds, evaluations, strict=True)
     ]

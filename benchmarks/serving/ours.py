@@ -22,7 +22,7 @@ def batches() -> Batches:
     """Load the model and open a log of this process."""
     scorer = Scorer.load(MODEL)
     worker = f"w{uuid.uuid4().hex[:8]}"
-    log = InferenceLog(LOG, worker, bytes(32), "bench", list(scorer.categories))
+    log = InferenceLog(LOG, worker, bytes(32), "bench", categories=list(scorer.categories))
     return Batches(Decider(scorer, "bench", log))
 
 

@@ -100,7 +100,7 @@ def score_file(
     """
     began = time.perf_counter()
     source = Source(path, population, limit, keep_unknown)
-    with closing(source), Client(url, 300, api_key=api_key, purpose=purpose) as client:
+    with closing(source), Client(url, timeout_s=300, api_key=api_key, purpose=purpose) as client:
         journal = _Journal(out, source, population, rows, is_fresh, purpose)
         try:
             client.like_model()  # a service that is down is told at once, not after patient retries

@@ -123,6 +123,7 @@ class Client:
     def __init__(
         self,
         url: str = URL,
+        *,
         timeout_s: float = 90.0,
         attempts: int = 5,
         sleep: Callable[[float], None] = time.sleep,

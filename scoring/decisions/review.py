@@ -51,6 +51,7 @@ def review(
     index: Index,
     note: Callable[[Mapping[str, Any], datetime], None],
     event_id: str,
+    *,
     verdict: str,
     reason: str,
     operator: str | None,

@@ -115,6 +115,7 @@ def cross_validate(
     candidate: Candidate,
     data: TrainingSet,
     folds: NDArray[np.int8],
+    *,
     progress: Callable[[int], Progress] | None = None,
     tune: Tune | None = None,
     chosen: Sequence[Sequence[str]] | None = None,

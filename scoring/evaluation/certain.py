@@ -63,6 +63,7 @@ def learn(
     lesser: Vector,
     threshold: float,
     features: pl.DataFrame,
+    *,
     readable: Readable | None = None,
     rules: Sequence[ReviewRule] = (),
     most: float = MOST,

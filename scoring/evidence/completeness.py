@@ -68,14 +68,14 @@ def complete(scorer: Scorer, features: pl.DataFrame) -> Complete | None:
     total = {name: sum(part[name] for part in parts) for name in parts[0]}
     n, rest = len(refused), len(refused) - total["turned"]
     return Complete(
-        n,
-        total["reasons"],
-        total["turned"] / n,
-        total["noted"] / rest if rest else 1.0,
-        total["fell"] / max(total["reasons"], 1),
-        total["outweighed"] / n,
-        total["quoted"],
-        total["quoted_for"] / max(total["quoted"], 1),
+        applications=n,
+        reasons=total["reasons"],
+        turned=total["turned"] / n,
+        noted=total["noted"] / rest if rest else 1.0,
+        fell=total["fell"] / max(total["reasons"], 1),
+        outweighed=total["outweighed"] / n,
+        quoted=total["quoted"],
+        quoted_for=total["quoted_for"] / max(total["quoted"], 1),
     )
 
 

@@ -168,6 +168,7 @@ def audit(
     y: Outcomes,
     probability: Vector,
     thresholds: Vector,
+    *,
     smallest: int = SMALLEST,
     replicates: int = REPLICATES,
     seed: int = 0,
@@ -215,28 +216,30 @@ def audit(
     last = len(CUTS)
     lowest = min((g for g in places if g != best[0][last]), key=lambda g: ratio[g, last])
     return Audit(
-        attribute,
-        shown[best[0][last]],
-        shown[best[1][last]],
-        tuple(
+        attribute=attribute,
+        reference=shown[best[0][last]],
+        gap_reference=shown[best[1][last]],
+        groups=tuple(
             AuditGroup(
-                shown[g],
-                int(round(tally.size[g], -1)),
-                _measured(plain["share"][g, last], drawn["share"][:, g, last]),
-                _measured(ratio[g, last], ratios[:, g, last]),
-                _measured(gap[g, last], gaps[:, g, last]),
-                float(y[groups == shown[g]].mean()),
-                float(probability[groups == shown[g]].mean()),
-                _measured(off[g], drawn["calibration"][:, g]),
+                name=shown[g],
+                applications=int(round(tally.size[g], -1)),
+                granted=_measured(plain["share"][g, last], drawn["share"][:, g, last]),
+                ratio=_measured(ratio[g, last], ratios[:, g, last]),
+                gap=_measured(gap[g, last], gaps[:, g, last]),
+                default_rate=float(y[groups == shown[g]].mean()),
+                forecast=float(probability[groups == shown[g]].mean()),
+                calibration=_measured(off[g], drawn["calibration"][:, g]),
             )
             for g in places
         ),
-        hidden,
-        tuple(float(cut) for cut in CUTS),
-        {shown[g]: tuple(_measured(ratio[g, c], ratios[:, g, c]) for c in range(last)) for g in places},
-        {shown[g]: tuple(_measured(gap[g, c], gaps[:, g, c]) for c in range(last)) for g in places},
-        tuple(float(edge) for edge in tally.edges),
-        {
+        hidden=hidden,
+        cuts=tuple(float(cut) for cut in CUTS),
+        ratios={
+            shown[g]: tuple(_measured(ratio[g, c], ratios[:, g, c]) for c in range(last)) for g in places
+        },
+        gaps={shown[g]: tuple(_measured(gap[g, c], gaps[:, g, c]) for c in range(last)) for g in places},
+        edges=tuple(float(edge) for edge in tally.edges),
+        calibration={
             shown[g]: tuple(
                 _measured(plain["parts"][g, part], drawn["parts"][:, g, part])
                 if tally.is_shown(g, part, smallest)
@@ -245,8 +248,8 @@ def audit(
             )
             for g in places
         },
-        _measured(off[high] - off[low], spread),
-        ratios[:, lowest, last],
+        calibration_spread=_measured(off[high] - off[low], spread),
+        drawn=ratios[:, lowest, last],
     )
 
 

@@ -199,14 +199,14 @@ class _Curve:
         per_1000 = 1_000 / self.asked
         lost, earned = float(self.lost[cut]) * per_1000, float(self.earned[cut]) * per_1000
         return MoneyOutcome(
-            threshold,
-            cut / n,
-            bads / cut if cut else 0.0,
-            float(self.expected[cut]) * per_1000,
-            lost,
-            earned,
-            earned - lost,
-            1_000 * (COSTS.false_negative * bads + COSTS.false_positive * goods_refused) / n,
+            threshold=threshold,
+            share_granted=cut / n,
+            default_rate=bads / cut if cut else 0.0,
+            expected_loss=float(self.expected[cut]) * per_1000,
+            loss=lost,
+            margin=earned,
+            profit=earned - lost,
+            cost_per_1000=1_000 * (COSTS.false_negative * bads + COSTS.false_positive * goods_refused) / n,
         )
 
 

@@ -109,9 +109,9 @@ class Front:
             owner_page(_owner_view, self.guard.keys.may, lookups),
             {},
             DECODER,
-            self.settings.limits,
-            self.guard,
-            self.rate,
+            limits=self.settings.limits,
+            admit=self.guard,
+            rate=self.rate,
             speaks_for=self.guard.operator,
         )
         app = by_path({*self.routes, *HEALTH, *PAGES, SCHEMA}, strangers, app)
@@ -125,12 +125,12 @@ class Front:
             Documents(app, made, lambda: str(_worker().decider.model)),
             self.routes,
             DECODER,
-            self.settings.limits,
-            self.guard,
-            self.rate,
-            _at_once,
-            self.guard.operator,
-            count_rejected,
+            limits=self.settings.limits,
+            admit=self.guard,
+            rate=self.rate,
+            at_once=_at_once,
+            speaks_for=self.guard.operator,
+            rejected=count_rejected,
         )
 
     def _landing(self, prefix: str) -> Document:

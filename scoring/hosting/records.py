@@ -83,4 +83,6 @@ def records(settings: Settings, log: InferenceLog, serving: Callable[[], Decider
     def on_review(verdict: str, decision: str) -> None:
         REVIEWS.labels(verdict, decision).inc()
 
-    return RecordedDecisions(index, log, settings.log, Scorers(serving), utc_now, on_look, on_review)
+    return RecordedDecisions(
+        index, log, settings.log, Scorers(serving), utc_now, on_look=on_look, on_review=on_review
+    )

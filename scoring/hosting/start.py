@@ -109,6 +109,12 @@ def prepare(settings: Settings, tag: str) -> None:
     renew = partial(models.renew, settings.model)
     private.supervise(
         lambda arbiter: supervisor(
-            arbiter, renew, BentoMLException, backlog(limit), settings.spare, spare.are_taken, spare.end
+            arbiter,
+            renew=renew,
+            failure=BentoMLException,
+            backlog=backlog(limit),
+            spare=settings.spare,
+            are_serving=spare.are_taken,
+            ending=spare.end,
         )
     )

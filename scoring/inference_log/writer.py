@@ -94,6 +94,7 @@ class InferenceLog:
         worker: str,
         key: bytes,
         model: str,
+        *,
         categories: Collection[str] = (),
         anchors: Path | None = None,
         file_bytes: int = FILE_BYTES,

@@ -213,7 +213,7 @@ def record(
             f"portfolio-{os.getpid()}",
             log_key(key_file, log, heads),
             found.model,
-            words,
+            categories=words,
             anchors=heads,
             is_packed=True,
         )

@@ -361,17 +361,19 @@ def _rebuild(said: Mapping[str, Any], folder: Path) -> Scorer:
     else:
         function = Linear.from_json(said["linear"], names)
     return Scorer(
-        Model(encoding, function),
-        calibrated.from_json(said["calibration"]),
-        float(said["threshold"]),
-        Costs(**said["costs"]),
-        Points(**said["points"]),
-        tuple(said["policy"]),
-        {c["name"]: (c["minimum"], c["maximum"]) for c in columns if "minimum" in c},
-        {column["name"]: column["granted_contribution"] for column in columns},
-        {column["name"]: column["granted_value"] for column in columns if "granted_value" in column},
-        {column["name"]: column["importance"] for column in columns},
-        said["metrics"],
-        said["lineage"],
-        said.get("certainty") and certain.rebuilt(said["certainty"], names),
+        model=Model(encoding, function),
+        calibration=calibrated.from_json(said["calibration"]),
+        threshold=float(said["threshold"]),
+        costs=Costs(**said["costs"]),
+        points=Points(**said["points"]),
+        policy=tuple(said["policy"]),
+        ranges={c["name"]: (c["minimum"], c["maximum"]) for c in columns if "minimum" in c},
+        granted_contributions={column["name"]: column["granted_contribution"] for column in columns},
+        granted_values={
+            column["name"]: column["granted_value"] for column in columns if "granted_value" in column
+        },
+        importance={column["name"]: column["importance"] for column in columns},
+        metrics=said["metrics"],
+        lineage=said["lineage"],
+        certainty=said.get("certainty") and certain.rebuilt(said["certainty"], names),
     )

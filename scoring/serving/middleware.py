@@ -80,6 +80,7 @@ class Middleware:
         app: App,
         routes: Mapping[str, Route],
         decoder: Decoder,
+        *,
         limits: Limits = USUAL,
         admit: Admit = lambda _: None,
         rate: Rate | None = None,

@@ -73,6 +73,7 @@ class RecordedDecisions:
         folder: Path,
         scorer_of: Callable[[str], Scorer],
         clock: Callable[[], datetime],
+        *,
         on_look: Callable[[str], None] = lambda _: None,
         on_review: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
@@ -121,9 +122,20 @@ class RecordedDecisions:
         def note(about: Mapping[str, Any], now: datetime) -> None:
             self.log.note("review", {**about, "request_id": asker.request_id}, now)
 
-        said = (event_id, request.verdict, request.reason, asker.operator)
+        def review() -> tuple[Found, dict[str, Any]] | None:
+            said, who = request.reason, asker.operator
+            return decisions.review(
+                self.index,
+                note,
+                event_id,
+                verdict=request.verdict,
+                reason=said,
+                operator=who,
+                now=self._clock,
+            )
+
         try:
-            done = self._asked(lambda: decisions.review(self.index, note, *said, self._clock))
+            done = self._asked(review)
         except decisions.ReviewError as error:
             raise Rejection(error.kind, error.params) from None
         if done is None:

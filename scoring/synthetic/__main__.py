@@ -62,7 +62,7 @@ def main(
                 applicants,
                 test,
                 seed,
-                format,
+                format=format,
                 progress=lambda done: bar.update(task, advance=done),
                 is_shuffled=shuffled,
             )

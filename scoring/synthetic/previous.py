@@ -23,7 +23,7 @@ from scoring.synthetic.previous_levels import (
     LoanKind,
     Shares,
 )
-from scoring.synthetic.previous_table import NORMALISED, Codes, by_kind, lay_out
+from scoring.synthetic.previous_table import NORMALISED, Codes, Requests, by_kind, lay_out
 from scoring.synthetic.request import Population
 
 _REQUESTS = (
@@ -90,25 +90,23 @@ def draw_previous(
     first_due, last_due = _due_days(rng, days, kind, term)
     dated = np.isin(kind, (CASH, CONSUMER, CARD)) & (rng.random(n) >= _by_dict(_NO_DATES, kind))
     kept = rng.random(n) >= _by_dict(_ORPHANS, kind)
-    table = lay_out(
-        rng,
-        client[row],
-        prev_id,
-        days,
-        kind,
-        empty,
-        credit,
-        annuity,
-        term,
-        down_rate,
-        first_due,
-        last_due,
-        dated,
-        codes,
+    drawn = Requests(
+        client=client[row],
+        prev_id=prev_id,
+        days=days,
+        kind=kind,
+        empty=empty,
+        credit=credit,
+        annuity=annuity,
+        term=term,
+        down_rate=down_rate,
+        first_due=first_due,
+        last_due=last_due,
+        dated=dated,
+        codes=codes,
     )
-    return Previous(
-        row, prev_id, days, kind, credit, annuity, term, first_due, last_due, table.filter(pl.Series(kept))
-    )
+    table = lay_out(rng, drawn).filter(pl.Series(kept))
+    return Previous(row, prev_id, days, kind, credit, annuity, term, first_due, last_due, table)
 
 
 def _requests_of_clients(rng: np.random.Generator, z: Floats, population: Population) -> tuple[Ints, Ints]:

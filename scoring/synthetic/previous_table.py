@@ -1,6 +1,7 @@
 """The layout of previous_application: how its 37 columns follow from what was drawn for a request."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -29,54 +30,62 @@ def by_kind(kind: Ints, draw: Callable[[LoanKind, Flags], Floats]) -> Floats:
     return values
 
 
-def lay_out(
-    rng: np.random.Generator,
-    client: Ints,
-    prev_id: Ints,
-    days: Ints,
-    kind: Ints,
-    empty: Flags,
-    credit: Floats,
-    annuity: Floats,
-    term: Ints,
-    down_rate: Floats,
-    first_due: Floats,
-    last_due: Floats,
-    dated: Flags,
-    codes: dict[str, Codes],
-) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Requests:
+    """Earlier requests as they were drawn, one a row; before they are laid out with their gaps."""
+
+    client: Ints
+    prev_id: Ints
+    days: Ints
+    kind: Ints
+    empty: Flags
+    credit: Floats
+    annuity: Floats
+    term: Ints
+    down_rate: Floats
+    first_due: Floats
+    last_due: Floats
+    dated: Flags
+    codes: dict[str, Codes]
+
+
+def lay_out(rng: np.random.Generator, requests: Requests) -> pl.DataFrame:
     """Lay out previous_application with its gaps and codes."""
-    n = len(kind)
-    contract = np.array([k.contract for k in KINDS])[kind]
+    n = len(requests.kind)
+    contract = np.array([k.contract for k in KINDS])[requests.kind]
     shop, card = contract == "Consumer loans", contract == "Revolving loans"
     factor_latent = rng.standard_normal(n)
     factor = np.where(
         shop, chance.quantile(factor_latent, _SHOP_FACTOR), chance.quantile(factor_latent, _CASH_FACTOR)
     )
-    factor = np.where(card | (kind == 5), 1.0, factor)
-    down_share = np.nan_to_num(down_rate) / NORMALISED
-    down = chance.amount(credit * down_share / (1 - down_share), 0.045)
-    asked = chance.amount((credit + down) / factor)
+    factor = np.where(card | (requests.kind == 5), 1.0, factor)
+    down_share = np.nan_to_num(requests.down_rate) / NORMALISED
+    down = chance.amount(requests.credit * down_share / (1 - down_share), 0.045)
+    asked = chance.amount((requests.credit + down) / factor)
     not_asked = card & chance.flags(rng, 0.41, n)
-    unpriced = empty | (card & chance.flags(rng, 0.30, n))
-    no_offer = empty | ((kind == 5) & chance.flags(rng, 0.98, n)) | ((kind == 4) & chance.flags(rng, 0.17, n))
-    has_down_payment = ~np.isnan(down_rate) & ~empty
-    interest = shop & chance.flags(rng, 0.01, n)
-    names = _names(codes, no_offer)
-    dates = _date_columns(rng, days, kind, term, first_due, last_due, dated)
-    places = by_kind(
-        kind, lambda k, here: chance.quantile(rng.standard_normal(int(here.sum())), k.sellerplace)
+    unpriced = requests.empty | (card & chance.flags(rng, 0.30, n))
+    no_offer = (
+        requests.empty
+        | ((requests.kind == 5) & chance.flags(rng, 0.98, n))
+        | ((requests.kind == 4) & chance.flags(rng, 0.17, n))
     )
-    insured = chance.flags(rng, np.array([k.insured for k in KINDS])[kind], n)
+    has_down_payment = ~np.isnan(requests.down_rate) & ~requests.empty
+    interest = shop & chance.flags(rng, 0.01, n)
+    names = _names(requests.codes, no_offer)
+    dates = _date_columns(rng, requests)
+    places = by_kind(
+        requests.kind, lambda k, here: chance.quantile(rng.standard_normal(int(here.sum())), k.sellerplace)
+    )
+    insured = chance.flags(rng, np.array([k.insured for k in KINDS])[requests.kind], n)
     portfolio = np.select([no_offer, shop, card], ["XNA", "POS", "Cards"], "Cash")
     return pl.DataFrame(
         {
-            "SK_ID_PREV": prev_id,
-            "SK_ID_CURR": client,
+            "SK_ID_PREV": requests.prev_id,
+            "SK_ID_CURR": requests.client,
             "NAME_CONTRACT_TYPE": _strings(contract),
-            "AMT_ANNUITY": chance.number(annuity, no_offer),
-            "AMT_APPLICATION": np.where(empty | not_asked, 0.0, asked),
-            "AMT_CREDIT": credit,
+            "AMT_ANNUITY": chance.number(requests.annuity, no_offer),
+            "AMT_APPLICATION": np.where(requests.empty | not_asked, 0.0, asked),
+            "AMT_CREDIT": requests.credit,
             "AMT_DOWN_PAYMENT": chance.number(down, ~has_down_payment),
             "AMT_GOODS_PRICE": chance.number(asked, unpriced),
             "WEEKDAY_APPR_PROCESS_START": chance.named(
@@ -89,15 +98,15 @@ def lay_out(
                 ("N", "Y"), chance.flags(rng, 0.9958, n).astype(np.int64)
             ),
             "NFLAG_LAST_APPL_IN_DAY": chance.flags(rng, 0.9967, n).astype(np.int64),
-            "RATE_DOWN_PAYMENT": chance.number(np.where(has_down_payment, down_rate, np.nan)),
+            "RATE_DOWN_PAYMENT": chance.number(np.where(has_down_payment, requests.down_rate, np.nan)),
             "RATE_INTEREST_PRIMARY": chance.number(0.1892 + 0.02 * rng.standard_normal(n), ~interest),
             "RATE_INTEREST_PRIVILEGED": chance.number(
                 np.asarray((0.6379, 0.7156, 0.8351, 0.8525, 0.8673))[chance.pick(rng, (1, 2, 4, 2, 3), n)],
                 ~interest,
             ),
             "NAME_CASH_LOAN_PURPOSE": names["purpose"],
-            "NAME_CONTRACT_STATUS": _strings(np.array([k.status for k in KINDS])[kind]),
-            "DAYS_DECISION": -days,
+            "NAME_CONTRACT_STATUS": _strings(np.array([k.status for k in KINDS])[requests.kind]),
+            "DAYS_DECISION": -requests.days,
             "NAME_PAYMENT_TYPE": names["payment"],
             "CODE_REJECT_REASON": names["reject"],
             "NAME_TYPE_SUITE": names["suite"],
@@ -108,11 +117,11 @@ def lay_out(
             "CHANNEL_TYPE": names["channel"],
             "SELLERPLACE_AREA": places.round().astype(np.int64),
             "NAME_SELLER_INDUSTRY": names["seller"],
-            "CNT_PAYMENT": chance.number(term, no_offer),
+            "CNT_PAYMENT": chance.number(requests.term, no_offer),
             "NAME_YIELD_GROUP": names["yields"],
             "PRODUCT_COMBINATION": _combination(_strings(contract), names),
             **dates,
-            "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~dated),
+            "NFLAG_INSURED_ON_APPROVAL": chance.number(insured, ~requests.dated),
         }
     )
 
@@ -133,34 +142,30 @@ def _strings(values: np.ndarray) -> pl.Series:
     return chance.named([str(level) for level in levels], codes.astype(np.int64))
 
 
-def _date_columns(
-    rng: np.random.Generator,
-    days: Ints,
-    kind: Ints,
-    term: Ints,
-    first_due: Floats,
-    last_due: Floats,
-    dated: Flags,
-) -> dict[str, pl.Series]:
+def _date_columns(rng: np.random.Generator, requests: Requests) -> dict[str, pl.Series]:
     """Return the five DAYS_ columns of approved loans; what has not happened yet is `NO_DATE`."""
-    n = len(kind)
-    card = kind == CARD
+    n = len(requests.kind)
+    card = requests.kind == CARD
     drawn = np.where(
-        card & chance.flags(rng, 0.62, n), np.minimum(first_due - 20 + rng.integers(0, 90, n), -1.0), NO_DATE
+        card & chance.flags(rng, 0.62, n),
+        np.minimum(requests.first_due - 20 + rng.integers(0, 90, n), -1.0),
+        NO_DATE,
     )
-    first = np.where((first_due >= -1) | (card & chance.flags(rng, 0.39, n)), NO_DATE, first_due)
-    planned = first_due + 30.0 * (term - 1)
+    first = np.where(
+        (requests.first_due >= -1) | (card & chance.flags(rng, 0.39, n)), NO_DATE, requests.first_due
+    )
+    planned = requests.first_due + 30.0 * (requests.term - 1)
     closed_card = chance.flags(rng, 0.22, n)
-    last_card = np.where(closed_card, -np.ceil(days * rng.random(n) * 0.8) - 1, NO_DATE)
-    last = np.where(card, last_card, np.where(last_due >= -1, NO_DATE, last_due))
+    last_card = np.where(closed_card, -np.ceil(requests.days * rng.random(n) * 0.8) - 1, NO_DATE)
+    last = np.where(card, last_card, np.where(requests.last_due >= -1, NO_DATE, requests.last_due))
     after = 2.0 + np.minimum(rng.poisson(5.0, n), 15)
     ended = np.where((last == NO_DATE) | (last + after >= -1), NO_DATE, last + after)
     return {
-        "DAYS_FIRST_DRAWING": chance.number(drawn, ~dated),
-        "DAYS_FIRST_DUE": chance.number(first, ~dated),
-        "DAYS_LAST_DUE_1ST_VERSION": chance.number(np.where(card, NO_DATE, planned), ~dated),
-        "DAYS_LAST_DUE": chance.number(last, ~dated),
-        "DAYS_TERMINATION": chance.number(ended, ~dated),
+        "DAYS_FIRST_DRAWING": chance.number(drawn, ~requests.dated),
+        "DAYS_FIRST_DUE": chance.number(first, ~requests.dated),
+        "DAYS_LAST_DUE_1ST_VERSION": chance.number(np.where(card, NO_DATE, planned), ~requests.dated),
+        "DAYS_LAST_DUE": chance.number(last, ~requests.dated),
+        "DAYS_TERMINATION": chance.number(ended, ~requests.dated),
     }
 
 

@@ -25,6 +25,7 @@ def write(
     train: int,
     test: int,
     seed: int,
+    *,
     format: FileFormat = "parquet",
     block: int = BLOCK,
     progress: Progress | None = None,

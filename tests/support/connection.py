@@ -37,7 +37,7 @@ def serve(talk, app=app, limits=LIMITS, most=0, gate=lambda app: app, is_drainin
     """Run ``talk(port)`` against the app, behind the middleware and our connection."""
 
     async def run():
-        guarded = Middleware(app, {"/score": Route(rows=1)}, Decoder({}), limits, **options)
+        guarded = Middleware(app, {"/score": Route(rows=1)}, Decoder({}), limits=limits, **options)
         config = uvicorn.Config(
             gate(guarded),
             port=0,

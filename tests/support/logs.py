@@ -29,7 +29,7 @@ def entry(number: int, **changes) -> Entry:
 
 
 def write(folder: Path, key: bytes, records: int = 12, now: datetime = NOON, worker: str = "w1", **options):
-    log = InferenceLog(folder, worker, key, "credit_scoring:abc", ("income_type",), **options)
+    log = InferenceLog(folder, worker, key, "credit_scoring:abc", categories=("income_type",), **options)
     for number in range(records):
         log.record([entry(number, event_id=f"{worker}-{now:%d}-{number}")], now)
     return log

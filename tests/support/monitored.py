@@ -63,7 +63,7 @@ def write_log(
     first: int = 0,
 ) -> Path:
     inputs = [name for name in table.columns if name not in COLUMNS]
-    log = InferenceLog(folder, worker, b"k" * 32, model, CATEGORIES)
+    log = InferenceLog(folder, worker, b"k" * 32, model, categories=CATEGORIES)
     entries = [
         Entry(
             event_id=f"{worker}-{i}",

@@ -39,7 +39,9 @@ write_on(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
 
 def write_on(folder: Path, key_file: Path, worker: str) -> None:
     """Decide and look without end, under models, purposes and operators that are ever new."""
-    log = InferenceLog(folder, worker, pseudonym_key(key_file), "credit_scoring:m0", (), is_packed=True)
+    log = InferenceLog(
+        folder, worker, pseudonym_key(key_file), "credit_scoring:m0", categories=(), is_packed=True
+    )
     chance = random.Random(worker)
     for number in range(10**9):
         now, who = datetime.now(UTC), 700_000 + chance.randrange(CLIENTS)

@@ -137,7 +137,9 @@ class Watched:
     def add(self, number: int, packs: bool, pause: float = 0.0) -> None:
         """Write the decisions of a round by a writer of its own, whose files may be packed."""
         now = self.moment()
-        log = InferenceLog(self.log, f"w{number}", KEY, MODEL, (), file_bytes=20_000, is_packed=packs)
+        log = InferenceLog(
+            self.log, f"w{number}", KEY, MODEL, categories=(), file_bytes=20_000, is_packed=packs
+        )
         table = people(EACH, 100 + number)
         for place, row in enumerate(table.head(LINES).iter_rows(named=True)):
             entry = Entry(

@@ -25,6 +25,7 @@ SPARE_S = 0.5  # between two looks whether all serve
 
 def supervisor(
     arbiter: type[Any],
+    *,
     renew: Callable[[], bool],
     failure: Callable[[str], Exception],
     backlog: int,
