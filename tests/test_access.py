@@ -24,7 +24,8 @@ from scoring.serving.problem import Rejection
 from tests.support import small
 from tests.support.keys import LOCKED, NEW, OLD, OPEN, OTHER
 from tests.support.overheard import overheard
-from tests.support.running import ROOT, needs_nginx, nginx, problem, put_in_store, running
+from tests.support.proxies import needs_nginx, nginx
+from tests.support.running import ROOT, problem, put_in_store, running
 from tests.support.running import environment as service_environment
 
 LOCAL, OUTSIDE = ("127.0.0.1", 3000), ("10.0.0.7", 3000)

@@ -11,7 +11,8 @@ from scoring.serving.forwarded import PREFIX, Forwarded
 from scoring.serving.limits import Limits
 from scoring.serving.rate import Rate
 from tests.support.connection import echo, serve
-from tests.support.running import needs_nginx, nginx, problem
+from tests.support.proxies import needs_nginx, nginx
+from tests.support.running import problem
 
 PROXIES = (ip_network("127.0.0.2"), ip_network("10.1.0.0/16"))
 FIRST = "location / {{ proxy_pass http://127.0.0.1:{port}; }}"  # as the manual has it

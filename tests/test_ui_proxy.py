@@ -1,25 +1,16 @@
 """The page below a path of a real nginx: what it loads, sends and gives back stays below that path."""
 
-import contextlib
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.browser import upload
-from tests.support.running import free_port
+from tests.support.proxies import needs_nginx, nginx
 from tests.support.stand_in import serving
 from tests.torture import page as attack
 
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-pytestmark = [
-    pytest.mark.served,
-    pytest.mark.skipif(NGINX is None, reason="no nginx: Debian's package nginx-light has it"),
-]
+pytestmark = [pytest.mark.served, needs_nginx]
 
 # As docs/SERVE.md writes it, but for the password.
 LOCATION = """
@@ -46,52 +37,6 @@ LOCATION = """
       proxy_buffering off;
     }}
 """
-CONFIGURATION = """
-{user}
-daemon off;
-pid {folder}/pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  types {{ text/html html; }}
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ return 404; }}
-{locations}
-  }}
-}}
-"""
-
-
-@contextlib.contextmanager
-def nginx(folder: Path, locations: str) -> Iterator[str]:
-    """Serve locations with nginx until the end of the block."""
-    folder.mkdir()
-    port, is_root = free_port(), Path("/root").is_dir() and not Path(folder).stat().st_uid
-    text = CONFIGURATION.format(
-        user="user root;" if is_root else "", folder=folder, port=port, locations=locations
-    )
-    (folder / "nginx.conf").write_text(text)
-    command = [NGINX, "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf"), "-p", str(folder)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(200):
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(url, trust_env=False)
-                break
-            assert process.poll() is None, (folder / "error.log").read_text()
-            time.sleep(0.05)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +60,7 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def front(page, tmp_path_factory):
-    with nginx(tmp_path_factory.mktemp("nginx") / "it", LOCATION.format(page=page.url)) as url:
+    with nginx(tmp_path_factory.mktemp("nginx"), LOCATION.format(page=page.url)) as (url,):
         yield url
 
 

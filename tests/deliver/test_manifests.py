@@ -14,7 +14,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.support.caddy import caddy
+from tests.support.proxies import delivered_caddy
 from tests.support.running import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -232,7 +232,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     with (
         behind() as service,
         behind() as page,
-        caddy(tmp_path_factory.mktemp("caddy"), [service], page) as url,
+        delivered_caddy(tmp_path_factory.mktemp("caddy"), [service], page) as url,
         httpx.Client(base_url=url, verify=False, trust_env=False, timeout=60) as client,
     ):
         yield client

@@ -14,8 +14,7 @@ import pytest
 
 from scoring.inference_log import pseudonym_key, read
 from tests.support import small
-from tests.support.caddy import caddy
-from tests.support.nginx import nginx
+from tests.support.proxies import delivered_caddy, delivered_nginx
 from tests.support.running import (
     bentoml,
     environment,
@@ -68,10 +67,10 @@ class Replica:
 
 
 def behind_caddy(home: Path, ports: list[int]) -> AbstractContextManager[str]:
-    return caddy(home, ports, free_port())
+    return delivered_caddy(home, ports, free_port())
 
 
-@pytest.mark.parametrize("balancer", [behind_caddy, nginx], ids=["caddy", "nginx"])
+@pytest.mark.parametrize("balancer", [behind_caddy, delivered_nginx], ids=["caddy", "nginx"])
 def test_an_upgrade_with_another_model_refuses_nobody_and_records_every_decision_once(
     tmp_path: Path, balancer: Any
 ) -> None:

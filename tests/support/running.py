@@ -1,7 +1,6 @@
 """A really served model on a loopback port, what a test asks of it, and what it sees of its processes."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import httpx
-import pytest
 
 from scoring.inference_log import read
 from scoring.schema import Problem
@@ -106,42 +104,6 @@ def running(home: Path, host: str = "127.0.0.1", key: str = "", **settings: str)
                 server.send_signal(signal.SIGTERM)
             assert server.wait(30) == 0
             service.http.close()
-
-
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx (Debian: nginx-light)")
-
-
-@contextmanager
-def nginx(folder: Path, *locations: str) -> Iterator[list[str]]:
-    """Run a real nginx with a server for each of the locations; gives their addresses."""
-    ports = [free_port() for _ in locations]
-    servers = [
-        f"server {{ listen 127.0.0.1:{port}; {location} }}"
-        for port, location in zip(ports, locations, strict=True)
-    ]
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = " ".join(f"{kind}_temp_path {kind};" for kind in kinds)
-    (folder / "nginx.conf").write_text(
-        "daemon off; master_process off; pid nginx.pid; error_log stderr; events { worker_connections 64; }\n"
-        f"http {{ access_log off; {temporary} {' '.join(servers)} }}\n"
-    )
-    assert NGINX
-    with (folder / "nginx.out").open("w") as out:
-        server = subprocess.Popen([NGINX, "-p", folder, "-c", "nginx.conf"], stdout=out, stderr=out)
-    try:
-        for port in ports:
-
-            def listens(port: int = port) -> bool:
-                assert server.poll() is None, (folder / "nginx.out").read_text()
-                with socket.socket() as probe:
-                    return probe.connect_ex(("127.0.0.1", port)) == 0
-
-            wait_until(listens)
-        yield [f"http://127.0.0.1:{port}" for port in ports]
-    finally:
-        server.terminate()
-        server.wait(10)
 
 
 def workers(parent: int) -> set[int]:

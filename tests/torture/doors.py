@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from scoring.schema import EXAMPLE
-from tests.support.running import NGINX, nginx
+from tests.support.proxies import NGINX, nginx
 from tests.torture.run import Run
 from tests.torture.served import Home, served, start
 
