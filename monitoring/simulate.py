@@ -11,8 +11,8 @@ import polars as pl
 
 from monitoring.errors import InputError
 from scoring.client.batch import JobError, score_file
+from scoring.client.errors import ServiceError
 from scoring.client.files import FileError
-from scoring.client.http import ServiceError
 from scoring.schema import Purpose
 from scoring.tables import TableError
 

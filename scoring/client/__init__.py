@@ -6,8 +6,9 @@ From Python: `Client` asks for decisions and explanations, `score_file` is what 
 """
 
 from scoring.client.batch import JobError, Summary, score_file
+from scoring.client.errors import Refused, ServiceError
 from scoring.client.files import FileError
-from scoring.client.http import CHUNK, URL, Client, Refused, ServiceError
+from scoring.client.http import CHUNK, URL, Client
 
 __all__ = [
     "CHUNK",

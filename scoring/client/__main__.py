@@ -31,8 +31,9 @@ from rich.text import Text
 
 from scoring import settings, tables
 from scoring.client.batch import ROWS, JobError, score_file
+from scoring.client.errors import Refused, ServiceError
 from scoring.client.files import FileError
-from scoring.client.http import URL, Client, Refused, ServiceError
+from scoring.client.http import URL, Client
 from scoring.language import languages
 from scoring.schema import KEY, Decision, Explanation, Purpose
 

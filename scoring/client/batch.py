@@ -22,8 +22,9 @@ from typing import Any
 
 import polars as pl
 
+from scoring.client.errors import ServiceError
 from scoring.client.files import REJECTED, Chunk, Source
-from scoring.client.http import URL, Client, ServiceError
+from scoring.client.http import URL, Client
 from scoring.schema import KEY, Purpose
 from scoring.spreadsheet import harmless
 from scoring.tables import Population
