@@ -94,7 +94,9 @@ def main(
         for step in steps(filled):
             status.update(f"Fitting: {step.name}")
             own = coded.only(step.names)
-            judged, _, width = judge(step.name, LIGHTGBM, own, y, repeats, seed, step.is_chosen)
+            judged, _, width = judge(
+                step.name, LIGHTGBM, own, y, repeats=repeats, seed=seed, is_choosing=step.is_chosen
+            )
             done[step.name] = judged
             figures = {"AUC": judged.auc()}
             gaps = differences(judged, done[step.before], seed) if step.before else ()

@@ -74,6 +74,7 @@ def judge(
     candidate: Candidate,
     coded: Coded,
     y: Outcomes,
+    *,
     repeats: int,
     seed: int,
     is_choosing: bool = False,

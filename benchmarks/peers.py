@@ -55,7 +55,7 @@ def compare(portfolio: Path, repeats: int, seed: int, report: Report) -> tuple[F
     known, y = read(portfolio, fewest=FEWEST)
     report("ours")
     coded = Coded.of(declared.build(known).select(declared.names(DEFAULT_PROTECTED)))
-    champion, *_ = judge("ours", LIGHTGBM, coded, y, repeats, seed)
+    champion, *_ = judge("ours", LIGHTGBM, coded, y, repeats=repeats, seed=seed)
     peers = []
     for recipe in RECIPES:
         report(recipe.name)

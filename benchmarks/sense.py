@@ -56,6 +56,7 @@ class Tried:
         coded: Coded,
         y: Outcomes,
         held: dict[str, int],
+        *,
         steps: dict[str, list[pl.DataFrame]],
         size: tuple[int, int],
         candidate: Candidate,
@@ -104,7 +105,7 @@ def main(
     boosted = family is Family.lightgbm
     candidate = replace(LIGHTGBM, boosters=boosters) if boosted else LOGISTIC_REGRESSION
     without, held = (
-        Tried(name, coded, y, sides, steps, (folds, rounds), candidate)
+        Tried(name, coded, y, sides, steps=steps, size=(folds, rounds), candidate=candidate)
         for name, sides in (("without", free), ("law", law))
     )
     other = {} if boosted else {"family": family.value}

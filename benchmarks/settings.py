@@ -58,7 +58,7 @@ def main(
     with console.status("") as status:
         for what, candidate in VARIANTS.items():
             status.update(f"Fitting: {what}")
-            judged, (found,), _ = judge(what, candidate, coded, y, 1, seed)
+            judged, (found,), _ = judge(what, candidate, coded, y, repeats=1, seed=seed)
             gaps = differences(judged, champion, seed) if champion else ()
             champion = champion or judged
             trees = round(float(np.mean(found.rounds))) * candidate.boosters

@@ -317,7 +317,9 @@ def _counted(asked: Assignment, ledger: Ledger, window: int | None, stale_days: 
             windows = judged(ledger, reference, model, purpose, now, asked.min_rows)
             late = _late(windows["day"], known)
         else:
-            windows, outside = latest(ledger, reference, model, purpose, window, now, asked.min_rows)
+            windows, outside = latest(
+                ledger, reference, model, purpose, days=window, now=now, min_rows=asked.min_rows
+            )
         remember(reference, ledger)
     others = Counter({(tag, what): rows for tag, what, rows in ledger.rows(cells)})
     del others[model, purpose]
@@ -345,7 +347,13 @@ def _looked_at(report: Report, asked: Assignment) -> Report:
     # Where nothing moved nothing is to be explained, and Evidently looks at few.
     wanted = None if window.judgement.groups else _top(report.reference)
     rows = reading.sample(
-        asked.log, asked.reference, asked.model, asked.purpose, window.start, window.end, wanted
+        asked.log,
+        asked.reference,
+        asked.model,
+        asked.purpose,
+        since=window.start,
+        until=window.end,
+        inputs=wanted,
     )
     return _completed(report, rows, asked)
 

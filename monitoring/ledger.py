@@ -183,6 +183,7 @@ class Ledger:
         file: str,
         cells: str,
         standing: str,
+        *,
         end: Checkpoint,
         days: Sequence[Day],
         events: NDArray[np.uint64],

@@ -111,12 +111,12 @@ def update(
                 continue
             if place is not None and place.offset < size:
                 with suppress(BrokenError):
-                    _add(ledger, log, reference, model, name, now[name], place, seen)
+                    _add(ledger, log, reference, model, name, now=now[name], place=place, seen=seen)
                     continue
             if place is not None:  # it is another: a write that failed was cut off again
                 ledger.drop(name, cells)
                 seen = _Seen(ledger.events(cells).values())
-            _add(ledger, log, reference, model, name, now[name], start, seen)
+            _add(ledger, log, reference, model, name, now=now[name], place=start, seen=seen)
         except BrokenError as error:
             raise InputError(f"{log / name}: {error}; `python -m scoring.inference_log verify`.") from None
         except OSError as error:
@@ -141,6 +141,7 @@ def _add(
     reference: Reference,
     model: str,
     name: str,
+    *,
     now: str,
     place: Checkpoint,
     seen: _Seen,
@@ -165,7 +166,9 @@ def _add(
     for line in aside.all():
         causes[line.why] += line.count
     twice = seen.duplicates - before
-    ledger.add(name, reference.bins.id, now, end, days, seen.own, twice, causes)
+    ledger.add(
+        name, reference.bins.id, now, end=end, days=days, events=seen.own, duplicates=twice, aside=causes
+    )
     seen.close()
 
 
@@ -212,6 +215,7 @@ def sample(
     reference: Reference,
     model: str | None,
     purpose: str,
+    *,
     since: date,
     until: date,
     inputs: Collection[str] | None = None,

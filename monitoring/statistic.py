@@ -121,6 +121,7 @@ class Detector:
         bins: Bins,
         codes: Codes | Callable[[], Codes],
         seed: int = 0,
+        *,
         draws: int = DRAWS,
         most_rows: int = MOST_ROWS,
         counts: Counts | None = None,

@@ -161,6 +161,7 @@ def latest(
     reference: Reference,
     model: str,
     purpose: str,
+    *,
     days: int,
     now: datetime,
     min_rows: int = MIN_ROWS,

@@ -193,6 +193,21 @@ def test_each_foreign_library_has_one_door() -> None:
     assert not strays, "go through the room that has the middleware, or open one in DOORS"
 
 
+def test_past_the_sixth_a_parameter_is_given_by_name() -> None:
+    """Seven values in a row say nothing where they are given; the options of a command never stand so."""
+    trains = [
+        f"{name}: {node.name}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not any(
+            ".command(" in text or ".callback(" in text for text in map(ast.unparse, node.decorator_list)
+        )
+        and len([one for one in node.args.posonlyargs + node.args.args if one.arg not in ("self", "cls")]) > 6
+    ]
+    assert not trains, "put a `*` before the others, or gather them in one value"
+
+
 def test_nothing_unpickles() -> None:
     hits = [f"{name} imports {t}" for name, ts in imported().items() for t in ts if t.split(".")[0] in BANNED]
     assert not hits

@@ -76,7 +76,8 @@ def test_parts_are_remembered_as_they_were_counted(reference: Reference, tmp_pat
     )
     ledger, day = Ledger(tmp_path / "memory.sqlite"), known.first.date()
     row = Day(day, TAG, "decision", known.rows, known)
-    ledger.add("file", reference.bins.id, "1", Checkpoint.start("file"), [row], np.zeros(0, np.uint64), 0, {})
+    nothing = {"events": np.zeros(0, np.uint64), "duplicates": 0, "aside": {}}
+    ledger.add("file", reference.bins.id, "1", end=Checkpoint.start("file"), days=[row], **nothing)
     again = ledger.days(TAG, "decision", reference.bins.id)[day]
     assert list(again.parts) == list(known.parts)
     for key, part in known.parts.items():

@@ -125,7 +125,7 @@ def test_a_command_is_recorded_so_that_it_can_be_given_again():
 def test_a_candidate_is_judged_as_cross_validation_does_repeat_by_repeat(portfolio):
     y = portfolio.applications["TARGET"].to_numpy().astype(np.int8)
     coded = Coded.of(features.build(portfolio).select("EXT_SOURCE_2", "AMT_CREDIT"))
-    judged, found, width = given.judge("linear", LOGISTIC_REGRESSION, coded, y, 2, 5)
+    judged, found, width = given.judge("linear", LOGISTIC_REGRESSION, coded, y, repeats=2, seed=5)
     directions = {n: features.FEATURE_BY_NAME[n].direction for n in coded.names}
     for i, seed in enumerate((5, 6)):
         data = TrainingSet(coded, y, directions, seed)

@@ -161,13 +161,14 @@ def explain(
     Example: python -m scoring.client explain var/demo --limit 100 --out explanations.csv
     """
     with Client(url, api_key=api_key, purpose=purpose) as client:
-        _run(client, portfolio, population, limit, chunk, parallel, out)
+        _run(client, portfolio, population, limit=limit, chunk=chunk, parallel=parallel, out=out)
 
 
 def _run(
     client: Client,
     path: Path,
     population: Literal["train", "test"],
+    *,
     limit: int,
     chunk: int,
     parallel: int,

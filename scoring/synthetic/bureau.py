@@ -115,9 +115,11 @@ def draw_bureau(
     life = np.maximum(np.round(duration * _by_kind(kind, rng.standard_normal(n), _LIFE)), 1)
     life = np.where(life < days, life, np.floor(days * (0.2 + 0.8 * rng.random(n))))
     ended = np.where(active, np.nan, -np.maximum(days - life, 1))
-    debt = _debt(rng, z["bureau_debt"][row], kind, active, end, duration, total)
+    debt = _debt(rng, z["bureau_debt"][row], kind, active=active, end=end, duration=duration, total=total)
     updated = _updated(rng, active, ended, days)
-    balance, kept = _balances(rng, row, loan_id, days, active, ended, len(client), population)
+    balance, kept = _balances(
+        rng, row, loan_id, days=days, active=active, ended=ended, clients=len(client), population=population
+    )
     loan = {
         "client": client[row],
         "row": row,
@@ -171,6 +173,7 @@ def _debt(
     rng: np.random.Generator,
     z: Floats,
     kind: Ints,
+    *,
     active: Flags,
     end: Floats,
     duration: Floats,
@@ -259,6 +262,7 @@ def _balances(
     rng: np.random.Generator,
     row: Ints,
     loan_id: Ints,
+    *,
     days: Ints,
     active: Flags,
     ended: Floats,

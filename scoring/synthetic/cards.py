@@ -59,10 +59,26 @@ def draw_cards(
     row_walk = {name: getattr(walk, name)[month, place] for name in _Months.__dataclass_fields__}
     closed = ended[place] & (month >= 0.7 * months[place])
     frame = _table(
-        rng, previous.prev_id[card], client[owner], begin, limit, unused, place, month, closed, row_walk
+        rng,
+        previous.prev_id[card],
+        client[owner],
+        begin,
+        limit=limit,
+        unused=unused,
+        place=place,
+        month=month,
+        closed=closed,
+        walk=row_walk,
     )
     payments = _payments(
-        rng, z["late"][owner], previous.prev_id[card], client[owner], begin, place, month, row_walk
+        rng,
+        z["late"][owner],
+        previous.prev_id[card],
+        client[owner],
+        begin=begin,
+        place=place,
+        month=month,
+        walk=row_walk,
     )
     return frame, payments
 
@@ -113,6 +129,7 @@ def _table(
     prev_id: Ints,
     client: Ints,
     begin: Ints,
+    *,
     limit: Floats,
     unused: Flags,
     place: Ints,
@@ -182,6 +199,7 @@ def _payments(
     late: Floats,
     prev_id: Ints,
     client: Ints,
+    *,
     begin: Ints,
     place: Ints,
     month: Ints,

@@ -75,7 +75,7 @@ def draw_previous(
     ) * rng.standard_normal(n)
     days = chance.quantile(recency, _DAYS).round().astype(np.int64)
     kind = _kinds(rng, z["prev_refused"][row], row, days)
-    kind, days = _cards(rng, z["has_card"], row, number, kind, days, population)
+    kind, days = _cards(rng, z["has_card"], row, number, kind=kind, days=days, population=population)
     size = -0.08 + 0.45 * z["prev_size"][row] + np.sqrt(1 - 0.45**2) * rng.standard_normal(n)
     size = np.where(kind == CARD, chance.mix(rng, z["card_limit"][row], 0.85), size)
     empty = rng.random(n) < np.array([k.empty for k in KINDS])[kind]
@@ -137,6 +137,7 @@ def _cards(
     z: Floats,
     row: Ints,
     number: Ints,
+    *,
     kind: Ints,
     days: Ints,
     population: Population,
