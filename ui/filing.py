@@ -72,8 +72,8 @@ class Filing(Handling):
                     "all": number(len(found.table), self.lang),
                 }
                 # What came back before was decided: nobody is told that nothing happened.
-                name = "batch_cancelled_preview" if is_preview else "batch_cancelled"
-                yield {"summary": self._message(name, **counts)} | over
+                said = "batch_cancelled_preview" if is_preview else "batch_cancelled"
+                yield {"summary": self._message(said, **counts)} | over
                 return
             parts.append(part)
             yield {"summary": filed.progress(done, len(found.table), self.lang)}

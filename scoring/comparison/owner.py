@@ -46,12 +46,12 @@ class AuditedGroup:
 
     def approved(self, threshold: float) -> float:
         """Return the share that a threshold would grant."""
-        return self._share(np.searchsorted(self.default, threshold, side="left"))
+        return self._share(int(np.searchsorted(self.default, threshold, side="left")))
 
     def good_approved(self, threshold: float) -> float:
         """Return the share of those who paid back that a threshold would grant."""
         good = self.default[~self.is_bad]
-        return self._share(np.searchsorted(good, threshold, side="left"), len(good))
+        return self._share(int(np.searchsorted(good, threshold, side="left")), len(good))
 
     @property
     def default_rate(self) -> float:

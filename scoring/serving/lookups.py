@@ -136,7 +136,7 @@ class Lookups:
                 body = await self._body(scope, receive, LOANS)
                 answer = await self._do(lambda records: records.outcomes(_outcomes(body), asker))
             elif found is None:
-                answer = await self._do(lambda records: records.page(_asked(asked), asker))
+                answer = await self._do(lambda records: records.page(_asked(asked or {}), asker))
             elif is_review:
                 said = _said(await self._body(scope, receive, REVIEW))
                 answer = await self._do(lambda records: records.review(found[1], said, asker))

@@ -167,7 +167,9 @@ def openapi(
             paths.pop(internal, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
-        recorded = [PURPOSE, OPERATOR] if route.read is None else []  # what else is asked decides nothing
+        recorded: list[Any] = (
+            [PURPOSE, OPERATOR] if route.read is None else []
+        )  # what else is asked decides nothing
         endpoint["parameters"] = [*recorded, REQUEST_ID, *route.parameters]
         endpoint["security"] = [{"key": []}, {}]  # without keys, this machine may ask as it is
         body = endpoint["requestBody"]["content"]["application/json"]["schema"]
