@@ -137,6 +137,22 @@ def third(third_folder):
 
 
 @pytest.fixture(scope="session")
+def blank_store(tmp_path_factory):
+    """Make the database of an empty MLflow store: it takes a second and a half, and a copy does as well."""
+    from training import mlflow_store
+
+    file = tmp_path_factory.mktemp("blank") / "mlflow.db"
+    mlflow_store.connect(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def empty_store(blank_store, tmp_path):
+    """Give the address of an MLflow store in which nothing is kept."""
+    return f"sqlite:///{shutil.copy(blank_store, tmp_path / 'mlflow.db')}"
+
+
+@pytest.fixture(scope="session")
 def postgres_url():
     from tests.support import databases
 

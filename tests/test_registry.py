@@ -27,20 +27,11 @@ def saved(tmp_path_factory):
     return small.save(tmp_path_factory.mktemp("saved") / "scorer")
 
 
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory):
-    """An empty store: MLflow takes a second to make one, and a copy does as well."""
-    file = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    mlflow_store.connect(f"sqlite:///{file}").search_experiments()
-    return file
-
-
 @pytest.fixture
-def uri(tmp_path, blank):
-    shutil.copy(blank, tmp_path / "mlflow.db")
+def uri(tmp_path, empty_store):
     BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
     (tmp_path / "models").mkdir()
-    yield f"sqlite:///{tmp_path / 'mlflow.db'}"
+    yield empty_store
     BentoMLContainer.model_store.reset()
 
 

@@ -18,6 +18,7 @@ import train
 from scoring import synthetic
 from tests.support.running import free_port
 from tests.support.tracking_server import tracked
+from tests.support.training import plain
 from training import mlflow_store, registry, runs
 
 
@@ -41,7 +42,8 @@ def store(tmp_path, monkeypatch):
 
 
 def invoke(app, *words):
-    got = CliRunner().invoke(app, list(words))
+    with plain():
+        got = CliRunner().invoke(app, list(words))
     assert got.exception is None or isinstance(got.exception, SystemExit), got.exception
     return got.exit_code, " ".join(got.output.split())
 

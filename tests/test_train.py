@@ -27,6 +27,7 @@ from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, read_examples, read_reference
 from scoring.tables.decisions import AUDIT
 from tests.support.overheard import overheard
+from tests.support.training import plain
 from training import mlflow_store, registry, runs, tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
@@ -279,7 +280,8 @@ def second(plan, results):  # noqa: ARG001 - the champion of the first training
         patch.setitem(COMPARISONS, "some", candidates)
         later = replace(plan, seed=1, compare="some")
         said = io.StringIO()
-        return train.run(later, NOW, Console(file=said, width=120)), said.getvalue()
+        with plain():
+            return train.run(later, NOW, Console(file=said, width=120)), said.getvalue()
 
 
 def test_a_comparison_that_cannot_be_served_keeps_no_scorer_and_says_why(second, client):
@@ -310,20 +312,19 @@ def test_runs_of_other_folds_are_not_compared(second, results):
         registry.compare(results[0].run, second[0][0].run)
 
 
-def test_a_time_budget_that_is_over_begins_nothing_and_says_so(plan, tmp_path):
+def test_a_time_budget_that_is_over_begins_nothing_and_says_so(plan, empty_store):
     said = io.StringIO()
-    later = replace(plan, seed=2, budget_s=-1.0, tracking_uri=f"sqlite:///{tmp_path / 'budget.db'}")
+    later = replace(plan, seed=2, budget_s=-1.0, tracking_uri=empty_store)
     assert train.run(later, NOW, Console(file=said, width=120)) == []
     text = " ".join(said.getvalue().split())
     assert "The time budget was over before dummy, logistic_regression, lightgbm" in text
     assert "none is proposed" in text
 
 
-def test_a_search_is_logged_with_its_trials(plan, tmp_path):
-    searched = replace(
-        plan, compare="champion", trials=2, most_rounds=8, tracking_uri=f"sqlite:///{tmp_path / 'search.db'}"
-    )
-    (result,) = train.run(searched, NOW, Console(quiet=True))
+def test_a_search_is_logged_with_its_trials(plan, empty_store):
+    searched = replace(plan, compare="champion", trials=2, most_rounds=8, tracking_uri=empty_store)
+    with plain():
+        (result,) = train.run(searched, NOW, Console(quiet=True))
     client = mlflow_store.connect(searched.tracking_uri)
     trials = json.loads(Path(client.download_artifacts(result.run.id, "search.json")).read_text())
     assert set(trials) == {"fold 0", "fold 1", "all"}
@@ -332,16 +333,14 @@ def test_a_search_is_logged_with_its_trials(plan, tmp_path):
     assert float(result.run.params["lambda_l2"]) == best["settings"]["lambda_l2"]
 
 
-def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_path, caplog):
+def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_path, empty_store, caplog):
     folder = tmp_path / "portfolio"
     folder.mkdir()
     repaid = pl.read_parquet(home / "portfolio" / "application_train.parquet").with_columns(
         TARGET=pl.lit(0, pl.Int64)
     )
     repaid.write_parquet(folder / "application_train.parquet")
-    got = CliRunner().invoke(
-        train.app, ["--portfolio", str(folder), "--tracking-uri", f"sqlite:///{tmp_path}/m.db"]
-    )
+    got = CliRunner().invoke(train.app, ["--portfolio", str(folder), "--tracking-uri", empty_store])
     assert got.exit_code == 2
     assert "going on without" not in caplog.text  # the missing tables are a note of the training, said once
     assert "TARGET holds one class only: all 1,000 applications are repaid (0)" in " ".join(
@@ -349,20 +348,21 @@ def test_a_portfolio_with_one_outcome_only_is_refused_in_a_sentence(home, tmp_pa
     )
 
 
-def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path):
+def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path, empty_store):
     folder = tmp_path / "portfolio"
     folder.mkdir()
     shutil.copy(home / "portfolio" / "application_train.parquet", folder)
     said = io.StringIO()
-    bare = Plan(folder, folds=2, tracking_uri=f"sqlite:///{tmp_path}/m.db", most_rounds=3, compare="champion")
-    train.run(bare, NOW, Console(file=said, width=120))
+    bare = Plan(folder, folds=2, tracking_uri=empty_store, most_rounds=3, compare="champion")
+    with plain():
+        train.run(bare, NOW, Console(file=said, width=120))
     assert "Note: The portfolio has no history table" in said.getvalue()
     assert "has no value at all" in said.getvalue()
 
 
-def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, tmp_path):
+def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, empty_store):
     monkeypatch.setattr("scoring.evaluation.checks.LEAK_AUC", 0.4)
-    leaking = Plan(plan.portfolio, folds=2, tracking_uri=f"sqlite:///{tmp_path / 'leak.db'}", most_rounds=2)
+    leaking = Plan(plan.portfolio, folds=2, tracking_uri=empty_store, most_rounds=2)
     with pytest.raises(LeakSuspected):
         train.run(leaking, NOW, Console(quiet=True))
     with pytest.raises(mlflow_store.TrackingError, match=r"run train\.py first"):
@@ -463,7 +463,8 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
             lambda _, __, data, ___: tuned_on.append(data.coded.names),
         ),
     )
-    (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
+    with plain(has_scorecard=True):
+        (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
     assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()
     said = runs.read_selection(result.run)
     kept = {row["name"] for row in said["features"] if row["is_kept"]}
@@ -480,5 +481,6 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     monkeypatch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("chosen already"))
     trials.append({"settings": {}, "state": "complete"})
     for is_searched in (True, False):
-        before, (again,) = len(tuned_on), train.run(replace(small, trials=1), NOW, Console(quiet=True))
+        with plain():
+            before, (again,) = len(tuned_on), train.run(replace(small, trials=1), NOW, Console(quiet=True))
         assert (again.run.id != result.run.id, len(tuned_on) > before) == (True, is_searched)
