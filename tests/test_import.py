@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import check
 from tests.support import small
+from tests.support.training import tried_here
 from training import mlflow_store, registry, runs, tracking
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -68,8 +70,9 @@ def store(tmp_path):
     BentoMLContainer.model_store.reset()
 
 
-def invoke(*words):
-    got = CliRunner().invoke(import_model.app, [*words])
+def invoke(*words, trials=tried_here):
+    with trials():
+        got = CliRunner().invoke(import_model.app, [*words])
     return got.exit_code, " ".join(got.output.split())
 
 
@@ -85,7 +88,7 @@ def altered(saved, tmp_path, change):
 
 def test_the_champion_is_imported_once(run, uri):
     tag = f"credit_scoring:{run.id}"
-    code, text = invoke("--tracking-uri", uri)
+    code, text = invoke("--tracking-uri", uri, trials=nullcontext)
     assert (code, text.endswith(f"{tag}: imported; 25 examples decided as in training.")) == (0, True)
     assert text.startswith(f"MLflow store: {uri} Model store: ")
     code, text = invoke("--tracking-uri", uri)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import import_model
 from tests.support import small
+from tests.support.training import tried_here
 from training import mlflow_store, registry, runs, tracking, worth
 
 NOW = datetime(2026, 11, 21, 7, tzinfo=UTC)
@@ -76,7 +77,8 @@ def propose(client, run):
 
 
 def invoke(uri, *words):
-    got = CliRunner().invoke(import_model.app, [*words, "--tracking-uri", uri])
+    with tried_here():
+        got = CliRunner().invoke(import_model.app, [*words, "--tracking-uri", uri])
     return got.exit_code, " ".join(got.output.split())
 
 

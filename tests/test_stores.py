@@ -18,7 +18,7 @@ import train
 from scoring import synthetic
 from tests.support.running import free_port
 from tests.support.tracking_server import tracked
-from tests.support.training import plain
+from tests.support.training import plain, tried_here
 from training import mlflow_store, registry, runs
 
 
@@ -42,7 +42,7 @@ def store(tmp_path, monkeypatch):
 
 
 def invoke(app, *words):
-    with plain():
+    with plain(), tried_here():
         got = CliRunner().invoke(app, list(words))
     assert got.exception is None or isinstance(got.exception, SystemExit), got.exception
     return got.exit_code, " ".join(got.output.split())

@@ -1,9 +1,11 @@
-"""Trainings that leave out what another test has seen already."""
+"""Trainings and imports that leave out what another test has seen already."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from scoring import trial
 
 
 @contextmanager
@@ -14,4 +16,16 @@ def plain(has_scorecard: bool = False) -> Iterator[None]:
         patch.setattr("train.draw_importance", lambda _: {})
         if not has_scorecard:
             patch.setattr("training.material.Material.readable", None)
+        yield
+
+
+@contextmanager
+def tried_here() -> Iterator[None]:
+    """Import models that are tried in this process, where each is one that training wrote.
+
+    A process of its own takes two seconds; tests/test_trial.py and the first import of tests/test_import.py
+    hold what it is for.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("import_model.try_out", trial.prove)
         yield
