@@ -169,6 +169,13 @@ def test_a_look_up_that_fails_is_said_and_a_tester_is_told_of_no_decision(server
     assert not [one for one in server.said if one["path"] == "/decisions"]
 
 
+def test_a_client_that_is_open_without_a_result_is_not_said_to_be_closed_or_previewed() -> None:
+    updates = Handlers("en", Service("http://127.0.0.1:9", patience_s=0.5), Known(None)).open("5")
+    assert "no result yet" in seen(updates["result"]) and "Open a client" not in updates["result"]
+    assert "preview" not in updates["last"] and "does not answer" in updates["message"]
+    assert 'name="AMT_CREDIT"' in updates["form"]
+
+
 @pytest.mark.parametrize(("is_preview", "purpose"), [(True, "preview"), (False, None)])
 def test_a_file_is_a_preview_or_decides_and_says_which(
     page, server: StandIn, tmp_path, is_preview: bool, purpose: str | None

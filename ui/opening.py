@@ -119,7 +119,7 @@ class Opening(Handling):
 
     def _opened(self, application: dict[str, Any], edits: Mapping[str, str] | None = None) -> Updates:
         """Show an application that was just opened and its result; edits stand in its form, not scored."""
-        text, shown, first, state = "", result.waiting(self.lang), None, "connected"
+        text, shown, first, state = "", result.unanswered(self.lang), None, "connected"
         client = application[KEY]
         on_record = self.service.last_decision(client) if client and self.person.may("look_up") else None
         try:

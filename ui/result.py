@@ -80,6 +80,11 @@ def waiting(lang: str) -> str:
     return render("waiting", lang, title=say("waiting", lang), note=say("waiting_note", lang))
 
 
+def unanswered(lang: str) -> str:
+    """Return what stands there while an application is open and the service has given no result."""
+    return render("waiting", lang, title=say("unanswered", lang), note=say("unanswered_note", lang))
+
+
 def card(
     answer: Explanation,
     model: ServedModel,

@@ -100,6 +100,8 @@ TEXTS = texts(
         "fault": "{fact}: {sentence}.",
         # the result
         "waiting": "Open a client or enter a new application.",
+        "unanswered": "There is no result yet.",
+        "unanswered_note": "The facts are here. Score again once the service answers.",
         "waiting_note": "The decision, its distance to the threshold and its reasons will stand here.",
         "granted": "Loan granted",
         "refused": "Loan refused",
@@ -130,10 +132,8 @@ TEXTS = texts(
         "on_record_otherwise": (
             "Today's preview below comes out otherwise; what holds is the decision on record."
         ),
-        "on_record_none": "No decision is on record for this client: below stands a preview.",
-        "on_record_unknown": (
-            "Whether a decision is on record could not be looked up: below stands a preview."
-        ),
+        "on_record_none": "No decision is on record for this client.",
+        "on_record_unknown": "Whether a decision is on record could not be looked up.",
         "ways_note": "Each was scored by the same model; nothing is decided or recorded by asking.",
         "standing_stored": "Preview of the facts as stored: looking decides nothing.",
         "standing_edited": "Edited, not scored: the result below is not yet that of your changes.",
