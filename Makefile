@@ -49,8 +49,8 @@ run: $(RUN)  ## set up, train on a demo portfolio if there is no model, serve th
 test: $(DEV)  ## set up and run the tests (TESTS=tests/test_service.py for one file)
 	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q $(TESTS) $(ARGS)
 
-proofs: $(DEV)  ## run the tests that `make test` leaves out: kills, restarts and jobs at the desk, 20 seconds or more each
-	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q -m heavy $(TESTS) $(ARGS)
+proofs: $(DEV)  ## run what `make test` leaves out: kills, restarts, jobs at the desk, and laws on four times the examples
+	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q -m "heavy or law" --hypothesis-profile=proofs $(TESTS) $(ARGS)
 
 cover: $(DEV)  ## run the tests and say which lines they do not reach; fails below the floor in pyproject.toml
 	@python -m pytest -n auto --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term:skip-covered $(TESTS) $(ARGS)

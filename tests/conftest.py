@@ -27,6 +27,7 @@ from hypothesis import settings
 # pytest --hypothesis-profile=search
 settings.register_profile("repeat", deadline=None, derandomize=True, database=None)
 settings.register_profile("search", deadline=None, max_examples=1_000)
+settings.register_profile("proofs", settings.get_profile("repeat"))  # tests/support/laws.py asks for its name
 settings.load_profile("repeat")
 
 pytest.register_assert_rewrite("tests.support")  # it asserts for the tests

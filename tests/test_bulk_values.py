@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.decider import Decider
@@ -21,6 +21,7 @@ from scoring.serving.problem import Rejection
 from scoring.serving.reading import parse
 from tests.support import small
 from tests.support.arrow import stream
+from tests.support.laws import tried
 from tests.support.sent import ROWS, TAG, job
 
 
@@ -69,7 +70,7 @@ def column(values: list[Any]) -> pa.Array:
         return pa.array(values, pa.uint64())
 
 
-@settings(max_examples=600)
+@tried(600)
 @given(st.sampled_from(NAMES), VALUES)
 def test_both_doors_take_and_refuse_the_same_values(name, value):
     table = pl.DataFrame(pl.from_arrow(pa.table({name: column([value])})))
@@ -77,7 +78,7 @@ def test_both_doors_take_and_refuse_the_same_values(name, value):
     assert found.is_empty() == is_taken(name, value), (name, value)
 
 
-@settings(max_examples=200)
+@tried(200)
 @given(st.sampled_from(sorted(RULES)), st.lists(VALUES, min_size=1, max_size=5))
 def test_every_column_has_the_rule_of_its_record(name, values):
     kind = type(next((value for value in values if value is not None), None))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -26,6 +26,7 @@ from tests.support.json_bodies import (
     bodies,
     with_escapes,
 )
+from tests.support.laws import tried
 
 
 def judged(body: bytes) -> list[ApplicationRequest] | None:
@@ -72,7 +73,7 @@ def all_same(found: Sequence[Any], expected: Sequence[ApplicationRequest]) -> bo
     return True
 
 
-@settings(max_examples=800, deadline=None)
+@tried(800)
 @given(bodies())
 def test_what_is_decoded_fast_pydantic_takes_too_with_the_same_values(body):
     found, expected = DECODER.decode(body, 10), judged(body)
@@ -81,7 +82,7 @@ def test_what_is_decoded_fast_pydantic_takes_too_with_the_same_values(body):
         assert all_same(found, expected), body
 
 
-@settings(max_examples=400, deadline=None)
+@tried(400)
 @given(bodies())
 def test_the_door_takes_and_refuses_what_pydantic_does(body):
     expected = judged(body)
@@ -93,7 +94,7 @@ def test_the_door_takes_and_refuses_what_pydantic_does(body):
         assert expected is not None and all_same(found, expected), body
 
 
-@settings(max_examples=600, deadline=None)
+@tried(600)
 @given(st.sampled_from([*FIELDS, *features.HISTORY_FEATURES]), TOKENS)
 def test_each_column_has_its_own_bounds(name, token):
     row = (

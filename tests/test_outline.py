@@ -5,13 +5,14 @@ import random
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from scoring.engine import NotJson, Outliner, native
 from scoring.engine import build as building
 from tests.support.json_bodies import bodies
+from tests.support.laws import tried
 from tests.torture import sanitized
 
 
@@ -66,13 +67,13 @@ def values(text: bytes) -> int:
     return inside(json.loads(text, object_pairs_hook=lambda pairs: [value for _, value in pairs]))
 
 
-@settings(max_examples=400, deadline=None)
+@tried(400)
 @given(bodies())
 def test_what_a_client_could_send_is_outlined_as_pydantic_reads_it(outliner, body):
     check(outliner, body)
 
 
-@settings(max_examples=1_500, deadline=None)
+@tried(1_500)
 @given(st.integers(0, 2**64))
 def test_whatever_bytes_come_the_first_fault_is_where_pydantic_finds_it(outliner, seed):
     body = sanitized.body(random.Random(seed))
@@ -90,7 +91,7 @@ def test_whatever_bytes_come_the_first_fault_is_where_pydantic_finds_it(outliner
             assert place is None, body
 
 
-@settings(max_examples=300, deadline=None)
+@tried(300)
 @given(
     st.recursive(st.none() | st.booleans() | st.floats() | st.text() | st.integers(), st.lists, max_leaves=8)
 )

@@ -20,6 +20,7 @@ from scoring.serving.reading import parse
 from scoring.tables import Portfolio, concat, from_requests
 from tests.support import small
 from tests.support.json_bodies import FIELDS, KEYS, SPACE, TOKENS, TWICE, bodies, objects, with_escapes
+from tests.support.laws import tried
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +76,13 @@ def check(records: RecordReader, body: bytes, most: int = 10) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@tried(300)
 @given(bodies())
 def test_what_is_read_in_c_pydantic_takes_too_with_the_same_values(records, body):
     check(records, body)
 
 
-@settings(max_examples=300, deadline=None)
+@tried(300)
 @given(st.sampled_from([*FIELDS, *features.HISTORY_FEATURES]), TOKENS)
 @example("AMT_CREDIT", "-0")
 @example("AMT_CREDIT", "-0.0")
@@ -126,7 +127,7 @@ DECIMALS = st.builds(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@tried(800)
 @given(
     st.floats(allow_nan=False, allow_infinity=False).map(repr) | DECIMALS | st.integers(1, 10**25).map(str)
 )
@@ -175,7 +176,7 @@ def test_harmless_escapes_are_read_in_c(records):
         assert b"\\" in body and check(records, body, 20)
 
 
-@settings(max_examples=300, deadline=None)
+@tried(300)
 @given(st.text(max_size=30))
 def test_a_word_is_the_same_however_it_is_escaped(records, text):
     units = text.encode("utf-16-le", "surrogatepass")
@@ -206,7 +207,7 @@ def test_no_body_that_ends_early_is_read_beyond_its_end(records, guarded):
     assert records.read(guarded(WHOLE), 10) is not None
 
 
-@settings(max_examples=200, deadline=None)
+@tried(200)
 @given(
     st.binary(min_size=1, max_size=200)
     | st.lists(

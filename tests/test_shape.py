@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from pydantic_core import from_json
 
 from scoring import engine
@@ -16,6 +16,7 @@ from scoring.serving.large import ArrowTable
 from scoring.serving.problem import Rejection
 from scoring.serving.reading import JUDGED, LONGEST, PIECE, parse
 from tests.support.json_bodies import bodies
+from tests.support.laws import tried
 from tests.torture import nasty
 
 SIZE = 3 * 2**20  # several pieces, and more than an application may have
@@ -130,7 +131,7 @@ def answer(body: bytes) -> object:
         )
 
 
-@settings(max_examples=600, deadline=None)
+@tried(600)
 @given(bodies())
 def test_a_body_read_in_pieces_gets_the_answer_that_it_gets_whole(body):
     whole = answer(body)

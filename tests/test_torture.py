@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from scoring import features
 from scoring.schema import HISTORY
 from scoring.serving.problem import Rejection
 from scoring.serving.reading import parse
 from tests.support.asgi import DECODER
+from tests.support.laws import tried
 from tests.support.stand_in import StandIn, serving
 from tests.torture import arrow_tables, bad, inputs, report, wires
 from tests.torture.__main__ import main
@@ -63,7 +64,7 @@ def test_every_bad_input_of_the_catalogue_is_refused_by_the_path_of_its_field():
 inputs.AGGREGATES[:] = sorted(features.HISTORY_FEATURES)
 
 
-@settings(max_examples=300)
+@tried(300)
 @given(inputs.bodies())
 def test_whatever_is_sent_is_taken_or_refused_and_nothing_else(body):
     rejection = refused(body)
