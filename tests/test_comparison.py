@@ -282,6 +282,17 @@ def test_the_owner_sees_on_whom_decisions_fall_and_no_group_of_fewer_than_100(sc
     assert "aucun modèle" in view.text["fr"]
 
 
+def test_bands_stand_in_the_order_of_their_numbers(scorer, reference, tmp_path):
+    random, n = np.random.default_rng(8), len(reference)
+    bands = random.choice(["40–49", "< 30", "≥ 62", "30–39"], n)
+    beside = {"audit.age": bands, "audit.target": random.integers(0, 2, n), "audit.fold": np.zeros(n)}
+    reference.with_columns(**{k: pl.Series(v) for k, v in beside.items()}).write_parquet(
+        tmp_path / "reference.parquet"
+    )
+    shown = [one.name for one in owner_view(scorer, "m", tmp_path).fairness]
+    assert shown == ["< 30", "30–39", "40–49", "≥ 62"]
+
+
 @pytest.mark.parametrize("left_out", [0, 1, 4, 99])
 def test_the_groups_that_are_shown_less_the_whole_tell_of_nobody_who_is_left_out(
     scorer, reference, tmp_path, left_out
