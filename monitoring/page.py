@@ -295,7 +295,7 @@ def _align(head: str) -> str:
 def _row(window: Window, code: str) -> str:
     found = window.judgement
     share = percent(found.refused / found.rows, code, 1) if found.rows else ""
-    verdict = Said(_word(window))(code)
+    verdict = Said(word_of(window))(code)
     span = window.start.isoformat()
     if window.days != LENGTHS.get(window.length):  # type: ignore[call-overload]
         span = f"{span} \u2013 {(window.end - timedelta(days=1)).isoformat()}"
@@ -306,14 +306,15 @@ def _row(window: Window, code: str) -> str:
     return f'<tr class="{_kind(window)}">{_cells(cells, WINDOW_HEADS)}</tr>'
 
 
-def _word(window: Window) -> str:
+def word_of(window: Window) -> str:
+    """Return the name of the verdict on a window."""
     if window.judgement.is_drift or window.judgement.alarms:
         return "drift"
     return "no_drift" if window.judgement.is_judged else "not_enough"
 
 
 def _kind(window: Window) -> str:
-    return {"drift": "drift", "no_drift": "calm", "not_enough": "unknown"}[_word(window)]
+    return {"drift": "drift", "no_drift": "calm", "not_enough": "unknown"}[word_of(window)]
 
 
 def _bars(windows: Sequence[Window], code: str) -> str:
@@ -324,7 +325,7 @@ def _bars(windows: Sequence[Window], code: str) -> str:
         found = window.judgement
         ratio = min(found.strongest / found.limit, most) if found.is_judged else 0.0
         height = max(ratio / most * HEIGHT, 1.0)
-        label = f"{named(window)(code)}: {Said(_word(window))(code)}"
+        label = f"{named(window)(code)}: {Said(word_of(window))(code)}"
         bars.append(
             f'<rect class="{_kind(window)}" x="{number * step + 2:.1f}" y="{HEIGHT - height:.1f}" '
             f'width="{step - 4:.1f}" height="{height:.1f}"><title>{escape(label)}</title></rect>'

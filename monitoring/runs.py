@@ -11,12 +11,14 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from monitoring.history import history
 from monitoring.page import file_name, heading, page
 from monitoring.report import METRIC, RUN_TIME, Report, metrics, text, to_json
 from scoring.language import languages
 
 LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
 TEXT, BASIS = "report.txt", "basis.sha256"
+HISTORY = "history.json"  # what the service hands on, see `scoring.serving.owner`
 KEPT = 60  # runs
 LEFT_S = 86_400  # after which nobody writes a draft any more
 
@@ -67,6 +69,7 @@ def write(report: Report, folder: Path, known: str = "") -> Path:
         (draft / SUMMARY).write_text(f"{said}\n", encoding="utf-8")
         (draft / METRICS).write_text(metrics(report), encoding="utf-8")
         (draft / TEXT).write_text("".join(f"{line}\n" for line in plain(report)), encoding="utf-8")
+        (draft / HISTORY).write_text(history(report).model_dump_json(), encoding="utf-8")
         (draft / BASIS).write_text(known, encoding="ascii")
         for code in languages():
             (draft / file_name(code)).write_text(page(report, code), encoding="utf-8")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 
 from monitoring import __main__ as command
 from monitoring.causes import Cause
+from monitoring.history import history
 from monitoring.judgement import Finding, Judgement, MovedInput
 from monitoring.reference import Reference
 from monitoring.report import Report
@@ -25,6 +26,8 @@ from monitoring.webhook import UntoldError, tell
 from monitoring.windows import Window
 from monitoring.words import Said
 from scoring.inference_log import anchors_folder, purge
+from scoring.schema import MonitorView
+from scoring.serving.owner import monitor_view
 from tests.support import small, stand_in
 from tests.support.monitored import TAG, days_of, population, write_log, write_reference
 from tests.torture.monitor import attack
@@ -145,6 +148,31 @@ def test_a_log_that_was_changed_and_another_log_are_found(copy: Path) -> None:
     shutil.rmtree(copy / "log-heads")
     days_of(copy / "log", {ago: population(600, seed=80 + ago) for ago in (2, 3)})
     assert run(copy, "verify").exit_code == 1
+
+
+def test_a_report_leaves_what_the_service_hands_on_to_supervisors(copy: Path) -> None:
+    run(copy)
+    view = MonitorView.model_validate_json(monitor_view(copy / "out"))
+    said = json.loads((copy / "out" / "latest" / "summary.json").read_text())
+    assert view.verdict["en"].lower() == said["verdict"] and view.verdict["fr"] == "Pas de dérive"
+    windows = [one for some in said["windows"].values() for one in some]
+    assert len(view.windows) == len(windows) and {one.decisions for one in view.windows} >= {600}
+    assert [one.start for one in view.windows] == sorted((one.start for one in view.windows), reverse=True)
+
+
+def test_where_there_is_no_report_the_service_says_so(tmp_path: Path) -> None:
+    nothing = MonitorView().model_dump_json().encode()
+    assert monitor_view(tmp_path) == nothing
+    (tmp_path / "latest").mkdir()
+    (tmp_path / "latest" / "history.json").write_text('{"of another": "version"}')
+    assert monitor_view(tmp_path) == nothing
+
+
+def test_the_history_of_a_drift_has_its_cause_and_cost() -> None:
+    view = history(alarm())
+    assert (view.is_drift, view.origin, view.changed, view.looked_at) == (True, "NAME_INCOME_TYPE", 12, 900)
+    assert view.cost == 3.4 and "20.0%" in view.cause["en"] and view.since == date(2026, 11, 28)
+    assert [one.origin for one in view.windows] == ["NAME_INCOME_TYPE"]
 
 
 def test_what_nothing_is_new_to_stands_and_is_not_made_again(copy: Path) -> None:

@@ -11,6 +11,7 @@ from ui import place, plots
 from ui.clients import Clients
 from ui.handlers import Handlers
 from ui.house import House
+from ui.people import Person
 from ui.service import Service
 
 
@@ -135,6 +136,22 @@ def test_a_key_without_the_role_sees_the_card_and_not_the_strategy(page, server)
     finally:
         server.is_closed = False
     assert "keys with the role “owner”" in seen(html) and DESCRIPTION["model"] in html
+
+
+def test_supervisors_see_what_the_monitor_says_and_officers_do_not(page) -> None:
+    html = page().load()["model"]
+    assert "What the monitor says Next: mend the source." in seen(html)
+    for fact in ("Drift", "Nov 28, 2026", "AMT_CREDIT Its values are multiplied by 2.", "12 of 900", "3.4"):
+        assert f"<dd>{fact}</dd>" in html
+    assert rows(html, "judged")[1:] == [
+        ["Nov 29, 2026 (so far)", "No drift", "900", "10.0%", "–"],
+        ["Nov 28, 2026", "Drift", "900", "10.0%", "AMT_CREDIT"],
+        ["Nov 23, 2026 to Nov 29, 2026", "Drift", "900", "10.0%", "AMT_CREDIT"],
+    ]
+    officer = page().of(Person("ada", "officer")).load()["model"]
+    assert "What the monitor says" not in officer
+    french = page("fr").load()["model"]
+    assert "Ce que dit le moniteur" in french and "Ses valeurs sont multipliées par 2." in french
 
 
 def test_a_plot_is_drawn_to_scale() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from scoring import language, synthetic
 from scoring.metrics import MEASURES
-from scoring.schema import Explanation, Purpose
+from scoring.schema import Explanation, MonitorView, Purpose
 from scoring.scorer import FAMILIES
 from tests.support.browser import upload
 from tests.support.stand_in import DESCRIPTION, FEATURES, MODEL, OWNER, REFUSED_NUMBER, StandIn, serving
@@ -107,6 +107,7 @@ def handlers(third: str, stand_in: StandIn, portfolio: Path, monkeypatch: pytest
     view = service.owner()
     said = view.model_copy(update={"text": view.text | {third: swapped(view.text["en"])}})
     service.owner = lambda: said  # type: ignore[method-assign]
+    service.monitor = MonitorView  # type: ignore[method-assign]
     return Handlers(third, service, Clients(portfolio))
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 
 from scoring.client import ServiceError
 from scoring.tables import TableError
-from ui import about, compare, form, owner, place, record, result, worklist
+from ui import about, compare, form, monitored, owner, place, record, result, worklist
 from ui.clients import EXAMPLES, UnknownClient
 from ui.filing import Filing
 from ui.handling import Updates, guarded
@@ -55,13 +55,21 @@ class Handlers(Opening, Filing):
         if not self.person.may("oversee"):
             return ""
         try:
-            return owner.card(self.service.owner(), self.lang)
+            return owner.card(self.service.owner(), self.lang) + self._monitored()
         except ServiceError as error:
             if error.kind != "refused":
                 raise
             return self._message("owner_closed")
         except ValueError:  # a service of another version says something else
             logger.warning("the service's owner view is not of this version")
+            return self._message("service_fails")
+
+    def _monitored(self) -> str:
+        """Return what the monitor says; a service that cannot hand it on leaves the rest as it is."""
+        try:
+            return monitored.card(self.service.monitor(), self.lang)
+        except (ServiceError, ValueError):
+            logger.warning("the service does not hand on what the monitor says")
             return self._message("service_fails")
 
     def state(self) -> Updates:

@@ -24,6 +24,7 @@ from scoring.schema import (
     Explanation,
     FieldError,
     FoundDecision,
+    MonitorView,
     OwnerView,
     Placement,
     Purpose,
@@ -179,6 +180,10 @@ class Service:
     def owner(self) -> OwnerView:
         """Return the model as its owner weighs it; needs the role ``owner`` where keys are."""
         return self._in_time(self._asking().owner)
+
+    def monitor(self) -> MonitorView:
+        """Return the monitor's newest report; needs the role ``owner`` where keys are."""
+        return self._in_time(self._asking().monitor)
 
     def decisions(self, limit: int, cursor: str | None = None, **wanted: Any) -> RecordedPage:
         """Look recorded decisions up, the newest first."""

@@ -28,6 +28,7 @@ from scoring.schema import (
     FieldError,
     FoundDecision,
     LoadedOutcomes,
+    MonitorView,
     OwnerView,
     Placement,
     Problem,
@@ -167,6 +168,10 @@ class Client:
     def owner(self) -> OwnerView:
         """Return the owner's view of the model; the key needs the role ``owner``."""
         return OwnerView.model_validate_json(self._request("GET", "/owner", is_safe=True).content)
+
+    def monitor(self) -> MonitorView:
+        """Return the monitor's newest report; the key needs the role ``owner``."""
+        return MonitorView.model_validate_json(self._request("GET", "/monitor", is_safe=True).content)
 
     def score_table(self, table: pl.DataFrame | pa.Table, key: str = "") -> pl.DataFrame:
         """Have a table of applications decided by the bulk door, in one request.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import bentoml
@@ -24,7 +25,7 @@ from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
 from scoring.serving.middleware import Middleware
-from scoring.serving.owner import owner_page
+from scoring.serving.owner import monitor_view, owner_pages
 from scoring.serving.parameters import BESIDE, CHANGE, FACT, VARIED, WITHIN, changes, compared, drawn
 from scoring.serving.problem import Rejection
 from scoring.serving.rate import Rate
@@ -104,9 +105,13 @@ class Front:
         middleware: who makes up paths would fill memory and disk. So those that are none are answered before,
         and look-ups too, whose paths are as many as there are decisions.
         """
+        views: dict[str, Callable[[], bytes]] = {
+            "/owner": _owner_view,
+            "/monitor": partial(monitor_view, self.settings.monitoring),
+        }
         lookups = Lookups(_records, self.guard.keys.may, self.settings.limits)
         strangers = Middleware(
-            owner_page(_owner_view, self.guard.keys.may, lookups),
+            owner_pages(views, self.guard.keys.may, lookups),
             {},
             DECODER,
             limits=self.settings.limits,

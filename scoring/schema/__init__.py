@@ -30,6 +30,7 @@ from scoring.schema.history import (
     PosCashBalance,
     PreviousApplication,
 )
+from scoring.schema.monitored import JudgedWindow, MonitorView
 from scoring.schema.recorded import (
     PURPOSES,
     FoundDecision,
@@ -95,8 +96,10 @@ __all__ = [
     "History",
     "InputWarning",
     "InstallmentsPayment",
+    "JudgedWindow",
     "LoadedOutcomes",
     "Location",
+    "MonitorView",
     "ObservedOutcome",
     "OutcomeState",
     "OutcomesRequest",

@@ -18,6 +18,7 @@ from scoring.schema import (
     PURPOSES,
     FoundDecision,
     LoadedOutcomes,
+    MonitorView,
     OutcomesRequest,
     OwnerView,
     Problem,
@@ -218,6 +219,7 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
         LoadedOutcomes,
         OutcomesRequest,
         OwnerView,
+        MonitorView,
     ):
         found = one.model_json_schema(ref_template=REFERENCE)
         schemas |= found.pop("$defs", {}) | {one.__name__: found}
@@ -264,12 +266,14 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     owner = _asked(
         "What each threshold would approve and cost, what the model weighs", "owner", OwnerView, wrong
     )
-    owner["responses"]["422"] = {
-        "description": "Parameters came where none is read",
-        "content": owner["responses"]["403"]["content"],
-    }
-    owner["description"] = "A key needs the role `owner`."
-    paths["/owner"] = {"get": owner}
+    monitor = _asked("What the monitor said of the latest windows", "owner", MonitorView, wrong)
+    for name, about in (("owner", owner), ("monitor", monitor)):
+        about["responses"]["422"] = {
+            "description": "Parameters came where none is read",
+            "content": about["responses"]["403"]["content"],
+        }
+        about["description"] = "A key needs the role `owner`."
+        paths[f"/{name}"] = {"get": about}
     paths["/outcomes"] = {"post": outcomes}
     paths["/decisions"] = {"get": listed}
     paths["/decisions/{event_id}"] = {"get": found}
@@ -308,6 +312,7 @@ td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 <tr><td><code>POST /decisions/EVENT/review</code><td>a person confirms it, or decides otherwise
 <tr><td><code>POST /outcomes</code><td>say how loans ended
 <tr><td><code>GET /owner</code><td>what each threshold would approve and cost
+<tr><td><code>GET /monitor</code><td>what the monitor said of the latest windows
 <tr><td><a href="model"><code>GET /model</code></a><td>what the model reads, how it decides
 <tr><td><a href="docs.json"><code>GET /docs.json</code></a><td>OpenAPI, with an example request
 <tr><td><a href="readyz"><code>GET /readyz</code></a>, <a href="livez"><code>/livez</code></a><td>health

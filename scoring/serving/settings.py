@@ -70,6 +70,7 @@ class Settings:
     spare: int
     log: Path | None
     log_anchors: Path | None
+    monitoring: Path
     instance: str
     log_days: int | None
     key_file: Path
@@ -127,6 +128,7 @@ class Settings:
             spare=settings.SPARE.read(environment),
             log=None if settings.LOG.given(environment) == "off" else of_home(settings.LOG),
             log_anchors=place(settings.LOG_ANCHORS),
+            monitoring=root / settings.MONITORING.read(environment),
             instance=settings.INSTANCE.read(environment),
             log_days=settings.LOG_DAYS.read(environment),
             key_file=of_home(settings.KEY_FILE),

@@ -85,6 +85,12 @@ LOG_ANCHORS = Setting[Path | None](
     (SERVICE, RECORD, MONITOR),
     default_words="`var/log-heads`",
 )
+MONITORING = Setting(
+    "CREDIT_SCORING_MONITORING",
+    path,
+    Path("var/monitoring"),
+    "folder of the monitor's reports, the newest of which `/monitor` hands on to supervisors",
+)
 MONITOR_WEBHOOK = Setting(
     "CREDIT_SCORING_MONITOR_WEBHOOK",
     text,

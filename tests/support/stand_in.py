@@ -59,6 +59,39 @@ DESCRIPTION: dict[str, Any] = {
     "among": ["all", "neighbours", "NAME_CONTRACT_TYPE"],
 }
 NEWER = {"applications": 1_200, "created": "2026-11-28T03:10:00+00:00"}  # of another model
+MONITOR: dict[str, Any] = {
+    "model": MODEL,
+    "made": "2026-11-30T05:23:00Z",
+    "is_drift": True,
+    "verdict": {"en": "Drift", "fr": "Dérive"},
+    "since": "2026-11-28",
+    "next": {"en": "Next: mend the source.", "fr": "À faire : réparer la source."},
+    "origin": "AMT_CREDIT",
+    "cause": {"en": "Its values are multiplied by 2.", "fr": "Ses valeurs sont multipliées par 2."},
+    "changed": 12,
+    "looked_at": 900,
+    "cost": 3.4,
+    "windows": [
+        {
+            "length": length,
+            "start": f"2026-11-{day}",
+            "end": f"2026-11-{day + days}",
+            "is_closed": is_drift,
+            "is_drift": is_drift,
+            "verdict": {"en": "Drift", "fr": "Dérive"}
+            if is_drift
+            else {"en": "No drift", "fr": "Pas de dérive"},
+            "decisions": 900,
+            "refused": 90,
+            "origin": "AMT_CREDIT" if is_drift else "",
+        }
+        for length, day, days, is_drift in (
+            ("day", 29, 1, False),
+            ("day", 28, 1, True),
+            ("week", 23, 7, True),
+        )
+    ],
+}
 OWNER: dict[str, Any] = {
     "model": MODEL,
     "threshold": THRESHOLD,
@@ -264,10 +297,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._note()
         path, _, query = self.path.partition("?")
-        if path == "/owner" and self.server.is_closed:
+        if path in ("/owner", "/monitor") and self.server.is_closed:
             self._problem(403, "The key has no such role.", [])
         elif path == "/owner":
             self._send(200, OWNER)
+        elif path == "/monitor":
+            self._send(200, MONITOR)
         elif path == "/decisions":
             rows = [recorded(self.server)] if "client=7" not in query else []
             self._send(200, {"decisions": rows, "next": None, "as_of": WHEN})
