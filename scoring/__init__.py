@@ -1,5 +1,7 @@
 """Credit scoring of consumer loan applications."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -11,10 +13,14 @@ PROGRAMS = frozenset({"-m", "train.py", "import_model.py", "run.py", "credit-sco
 
 
 def end_quietly(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show what went wrong, but no traceback to who stops a program with Ctrl-C while it is imported."""
-    if not issubclass(kind, KeyboardInterrupt):
+    """Show what went wrong, but no traceback to who stops a program, or has a full disk."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        sys.stderr.write("Not finished: no space is left to write to; make room, and say the same again.\n")
+    elif not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 
 
 if sys.argv and Path(sys.argv[0]).name in PROGRAMS:  # a program of somebody else's keeps its own ways
     sys.excepthook = end_quietly
+    if sys.stdout is None:  # closed by who started it: what is said goes nowhere, and into no file
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end

@@ -44,3 +44,16 @@ def test_a_program_of_somebody_else_keeps_its_own_ways(tmp_path):
     run = [sys.executable, str(tmp_path / "theirs.py")]
     done = subprocess.run(run, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("room", ["scoring.settings", "scoring.problems", "scoring.language"])
+def test_an_output_that_is_full_or_closed_is_no_traceback(room):
+    arguments = ["check"] if room == "scoring.language" else []
+    run = [sys.executable, "-m", room, *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(run, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode and done.stderr.startswith("Not finished: no space is left")
+    assert "Traceback" not in done.stderr
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *run]
+    done = subprocess.run(closed, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)

@@ -32,7 +32,7 @@ msgstr ""
 
 """
 
-app = typer.Typer(add_completion=False, help=__doc__)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.callback()(settings.warn_of_unknown)
 
 
