@@ -13,7 +13,7 @@ def plain(has_scorecard: bool = False) -> Iterator[None]:
     """Train without figures and without the readable scorecard: half of a small training is theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.tracking.draw", lambda *_: {})
-        patch.setattr("train.draw_importance", lambda _: {})
+        patch.setattr("training.trying.draw_importance", lambda _: {})
         if not has_scorecard:
             patch.setattr("training.material.Material.readable", None)
         yield
