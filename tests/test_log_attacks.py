@@ -105,7 +105,7 @@ WIDE = f"{WHO}".translate({ord("0") + digit: chr(0xFF10 + digit) for digit in ra
 
 
 @pytest.mark.parametrize(
-    "number", ["700_003", WIDE, "+700003", " 700003", "-700003", "700003.0", "7e5", "ten", "", "1" * 19]
+    "number", ["700_003", WIDE, "+700003", " 700003", "-700003", "700003.0", "7e5", "ten", "", "9" * 19]
 )
 def test_a_number_that_is_none_erases_nobody(folder, tmp_path, number):
     before = raw(folder)
