@@ -1,7 +1,8 @@
-"""Take the pictures of the desk for README and docs/DESK.md: `python deploy/pictures.py --page http://127.0.0.1:7860`.
+"""Take the pictures of README and docs/: `python deploy/pictures.py --page http://127.0.0.1:7860`.
 
 The page is that of `make run`. A refused client of its portfolio is opened and recorded, so that there is a
-letter.
+letter. With `--pack` and `--report` the first page of a validation pack and of the monitor's report are taken
+instead, from their files.
 """
 
 from __future__ import annotations
@@ -54,13 +55,22 @@ def refused(page: Page, url: str) -> str:
 def take(
     page: Annotated[str, typer.Option(help="Address of the page.")] = "http://127.0.0.1:7860",
     client: Annotated[str, typer.Option(help="Client to show; a refused one at random if empty.")] = "",
+    pack: Annotated[Path | None, typer.Option(help="HTML of a validation pack.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML of a report of the monitor.")] = None,
 ) -> None:
-    """Take the pictures of docs/: verdict, comparison, decisions, letter, owner."""
+    """Take the pictures of docs/: verdict, comparison, decisions, letter, owner; or pack and report."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser: Any = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         shown = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
         shown.set_default_timeout(120_000)
+        for name, file in (("pack", pack), ("monitor", report)):
+            if file is not None:
+                shown.goto(file.resolve().as_uri())
+                keep(shown, name, 1_000)
+        if pack or report:
+            browser.close()
+            return
         number = client or refused(shown, page)
         shown.goto(f"{page}/en/client/{number}")
         shown.locator(".verdict").wait_for()

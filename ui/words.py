@@ -265,7 +265,7 @@ TEXTS = texts(
         "list_find": "Show",
         "list_all": "All decisions",
         "list_none": "No recorded decision is like that.",
-        "list_queue": "Refusals that wait for a review",
+        "list_queue": "Decisions that wait for a review",
         "list_as_of": "Everything recorded until {time} is found.",
         "list_newest": "Newest",
         "list_older": "Older",
