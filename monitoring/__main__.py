@@ -83,7 +83,6 @@ class Assignment:
     model: str | None
     purpose: str
     min_rows: int
-    scorer: Path | None
     has_evidently: bool
 
 
@@ -169,14 +168,12 @@ def run(
         if reference is None:
             tag, folder = stored(model, store.expanduser())
             found = read_reference(folder, tag)
-            scorer: Path | None = folder
         else:
             tag = _exact(model)
             found = read_reference(reference, tag)
-            scorer = reference if (reference / "booster.txt").is_file() else None
         tag = tag or _only(log)
         found = replace(found, segments_by=(*found.segments_by, *(segment or ())))
-        asked = Assignment(log, found, tag, purpose, min_rows, scorer, has_evidently)
+        asked = Assignment(log, found, tag, purpose, min_rows, has_evidently)
         known = ""
         if events is not None:
             report = _selected(asked, events)
@@ -200,7 +197,8 @@ def run(
             )
         elif groups is not None:
             raise InputError("--audit needs --outcomes, what `python -m scoring.outcomes export` wrote.")
-        report = replace(report, again=_again(asked, to, window))
+        unread = [Said("unread", {"why": why}) for why in found.faults]
+        report = replace(report, again=_again(asked, to, window), notes=[*report.notes, *unread])
         written = runs.write(report, to, known)
     except (InputError, LedgerError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
@@ -292,7 +290,8 @@ def _only(log: Path) -> str | None:
 
 def _asked(asked: Assignment, to: Path, window: int | None) -> list[object]:
     """Return what a report was asked for, but for what is counted from the log."""
-    return [_again(asked, to, window), asked.reference.segments_by, asked.scorer, asked.has_evidently]
+    known = asked.reference
+    return [_again(asked, to, window), known.segments_by, known.scorer, known.faults, asked.has_evidently]
 
 
 def _counted(asked: Assignment, ledger: Ledger, window: int | None, stale_days: float) -> Report:
@@ -390,15 +389,10 @@ def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
     found = report.judgement.groups if report.judgement else ()
     model: Scorer | None = None
     if found and rows.height:
-        # Here: where nothing moved, no model is loaded.
+        # Here: where nothing moved, nothing is undone.
         from monitoring.causes import explain
-        from scoring.scorer import ScorerError
-        from scoring.trial import load
 
-        try:
-            model = load(asked.scorer) if asked.scorer is not None else None
-        except ScorerError as error:
-            raise InputError(str(error)) from error
+        model = report.reference.champion
         report = replace(report, causes=explain(report.reference, rows, found, model))
     if rows.is_empty():
         return report

@@ -13,46 +13,54 @@ import numpy as np
 from monitoring.bins import Axis, Bins, Pair
 from monitoring.ledger import Ledger
 from monitoring.origins import origins_of
-from monitoring.reference import Reference
-from monitoring.segments import PartCount, Segments
+from monitoring.reference import WHOLE, Reference
+from monitoring.segments import PartCount
 from monitoring.statistic import Chance, Detector
 from monitoring.windows import judge_id
 
-CELLS, COUNTS, PARTS = "cells", "counts", "parts"
+CELLS, COUNTS, PARTS, OWN = "cells", "counts", "parts", "own"
 
 
 def recall(reference: Reference, ledger: Ledger) -> None:
-    """Give a reference its cells and what was drawn from it before; where there are none, keep them."""
+    """Give a reference its cells, what was drawn from it and its model's scores; keep what is not there."""
     key = _key(reference)
     found = ledger.kept(key)
-    if CELLS not in found:
+    if OWN in found:
+        # A cached property is what stands under its name.
+        vars(reference)["own"] = _unpacked(found[OWN])
+    if CELLS in found:
+        _restore(reference, found)
+    else:
         bins, usual = reference.bins, reference.segments.usual
         said: dict[str, Any] = {
             "axes": [asdict(axis) for axis in bins.axes],
             "pairs": [asdict(pair) for pair in bins.pairs],
         }
         said[PARTS] = {key: [one.rows, one.refused, one.expected] for key, one in usual.items()}
-        counts = {"whole": reference.detector.counts}
+        counts = {WHOLE: reference.detector.counts}
         counts |= {f"part {key}": one.counts for key, one in usual.items()}
         ledger.keep(key, {CELLS: json.dumps(said).encode(), COUNTS: _packed(**counts)})
-        return
+    if OWN not in found and reference.own:
+        ledger.keep(key, {OWN: _packed(**reference.own)})
+
+
+def _restore(reference: Reference, found: dict[str, bytes]) -> None:
     said, counts = json.loads(found[CELLS]), _unpacked(found[COUNTS])
     bins = Bins(tuple(map(_axis, said["axes"])), tuple(map(_pair, said["pairs"])))
-    detector = Detector(bins, lambda: bins.codes(reference.table), counts=counts["whole"])
-    segments = Segments(reference.table, bins, lambda: detector.codes, reference.segments_by)
-    usual = {
+    vars(reference)["bins"] = bins
+    segments, own = reference.segments, reference.own.get(WHOLE)
+    vars(segments)["usual"] = {
         key: PartCount(rows, refused, expected, counts[f"part {key}"])
         for key, (rows, refused, expected) in said[PARTS].items()
     }
+    detector = Detector(bins, lambda: bins.codes(reference.table), counts=counts[WHOLE], own=own)
+    vars(reference)["detector"] = detector
     for name, content in found.items():
-        if name not in (CELLS, COUNTS):
+        if name not in (CELLS, COUNTS, OWN):
             rows, _, part = name.partition(" ")
             chances = segments.chances.setdefault(part, {}) if part else detector.chances
             drawn = _unpacked(content)
             chances[int(rows)] = Chance(int(rows), **(drawn | {"limit": float(drawn["limit"])}))
-    # A cached property is what stands under its name.
-    vars(segments).update(usual=usual)
-    vars(reference).update(bins=bins, detector=detector, segments=segments)
 
 
 def remember(reference: Reference, ledger: Ledger) -> None:

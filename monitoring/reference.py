@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from monitoring.bins import Bins, cut
+from monitoring.bins import Bins, Counts, cut
 from monitoring.errors import InputError
 from monitoring.origins import origins_of
 from monitoring.outcomes import Calibrator
@@ -21,7 +21,11 @@ from monitoring.segments import Segments
 from monitoring.statistic import Detector
 from scoring.tables.decisions import AUDIT, LOGGED
 
+if TYPE_CHECKING:
+    from scoring.scorer import Scorer
+
 PREDICTION = "probability_of_default"
+WHOLE = "whole"  # among the parts of the rows: all of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,10 @@ class Reference:
         Columns whose values make parts that are compared by themselves.
     id : str
         Hash of its file.
+    scorer : Path, optional
+        Folder of the model.
+    faults : list of str
+        Why it could not be loaded, once that was tried.
     """
 
     table: pl.DataFrame
@@ -50,6 +58,8 @@ class Reference:
     levels: Mapping[str, Collection[str]] = field(default_factory=dict)
     segments_by: Sequence[str] = SEGMENTS_BY
     id: str = ""
+    scorer: Path | None = None
+    faults: list[str] = field(default_factory=list)
 
     @cached_property
     def inputs(self) -> list[str]:
@@ -77,12 +87,46 @@ class Reference:
     @cached_property
     def detector(self) -> Detector:
         """What compares windows with it."""
-        return Detector(self.bins, self.bins.codes(self.table))
+        return Detector(self.bins, self.bins.codes(self.table), own=self.own.get(WHOLE))
 
     @cached_property
     def segments(self) -> Segments:
         """What counts and compares parts of the applicants."""
-        return Segments(self.table, self.bins, lambda: self.detector.codes, self.segments_by)
+        return Segments(
+            self.table, self.bins, lambda: self.detector.codes, self.segments_by, lambda: self.own
+        )
+
+    @cached_property
+    def champion(self) -> Scorer | None:
+        """The model itself; None where there is none, or it cannot be loaded: `faults` says why."""
+        if self.scorer is None:
+            return None
+        # Here: most runs need no model, and it takes seconds to load.
+        from scoring.scorer import ScorerError
+        from scoring.trial import load
+
+        try:
+            return load(self.scorer)
+        except ScorerError as error:
+            self.faults.append(str(error))
+            return None
+
+    @cached_property
+    def own(self) -> Mapping[str, Counts]:
+        """Counts of its rows with the model's own scores, all and by part; none where there is no model."""
+        if self.champion is None:
+            return {}
+        scores = self.champion.probability(self.table[self.champion.feature_names])
+        table = self.table.with_columns(pl.Series(PREDICTION, scores))
+        codes = self.bins.codes(table)
+        parts = {key: one.counts for key, one in self.segments.count(table, codes).items()}
+        return {WHOLE: self.bins.count(codes), **parts}
+
+    @property
+    def own_id(self) -> str:
+        """Hash of those counts; empty without them."""
+        told = b"".join(name.encode() + counts.tobytes() for name, counts in sorted(self.own.items()))
+        return hashlib.sha256(told).hexdigest()[:16] if told else ""
 
 
 def read_reference(path: Path, model: str | None = None) -> Reference:
@@ -107,13 +151,12 @@ def read_reference(path: Path, model: str | None = None) -> Reference:
         what = f"lacks the column {lacking[0]!r}" if lacking else "has no rows"
         raise InputError(f"the reference {file} {what}; import the model again.")
     inputs = Reference(table, model, {}).inputs
-    declared = _declared(file.with_name("scorer.json"))
+    described = file.with_name("scorer.json")
+    declared, is_whole = _declared(described)
     try:
         weights = {name: float(declared.get(name, {}).get("importance", 0.0)) for name in inputs}
     except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{file.with_name('scorer.json')} does not describe a scorer; import the model again."
-        ) from error
+        raise InputError(f"{described} does not describe a scorer; import the model again.") from error
     if not declared:
         weights = dict.fromkeys(inputs, 1.0)
     total = sum(weights.values()) or 1.0
@@ -123,14 +166,16 @@ def read_reference(path: Path, model: str | None = None) -> Reference:
         {name: weight / total for name, weight in weights.items()},
         {name: item["levels"] for name, item in declared.items() if "levels" in item},
         id=hashlib.sha256(file.read_bytes()).hexdigest(),
+        scorer=file.parent if is_whole else None,
     )
 
 
-def _declared(file: Path) -> dict[str, Any]:
-    """Return what scorer.json says of each input, by name."""
+def _declared(file: Path) -> tuple[dict[str, Any], bool]:
+    """Return what scorer.json says of each input, by name, and whether it names the files of a model."""
     if not file.is_file():
-        return {}
+        return {}, False
     try:
-        return {item["name"]: item for item in json.loads(file.read_text(encoding="utf-8"))["features"]}
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return {item["name"]: item for item in said["features"]}, "files" in said
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{file} does not describe a scorer; import the model again.") from error

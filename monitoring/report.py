@@ -13,7 +13,7 @@ from monitoring.judgement import MIN_ROWS, Finding, Judgement
 from monitoring.limits import DetectionLimits
 from monitoring.outcomes import ALARM, Estimate, Watched
 from monitoring.realised import Realised
-from monitoring.reference import Reference
+from monitoring.reference import PREDICTION, Reference
 from monitoring.rejections import Rejections
 from monitoring.retraining import Proposal
 from monitoring.statistic import FLOOR
@@ -172,6 +172,8 @@ class Report:
                 return Said("next_alarm")
             if judgement.groups:
                 first = judgement.groups[0]
+                if first.origin == PREDICTION:
+                    return Said("next_score")
                 kind = next((one.kind for one in self.causes if one.origin == first.origin), "unknown")
                 is_broken = kind not in ("mix", "unknown") or (kind == "unknown" and first.is_source)
                 return Said("next_source" if is_broken else "next_mix", {"origin": first.origin})
@@ -233,7 +235,8 @@ def lines(group: Finding, causes: Sequence[Cause] = ()) -> list[Said]:
     inputs = {"origin": group.origin, "inputs": group.inputs}
     said = [Said("origin_parted" if group.is_parted else "origin", inputs)]
     is_mix = any(cause.origin == group.origin and cause.kind == "mix" for cause in causes)
-    if group.is_source and not group.is_parted and not is_mix:
+    # The score comes from no source: where it alone moved, the model answers otherwise.
+    if group.is_source and not group.is_parted and not is_mix and group.origin != PREDICTION:
         said.append(Said("origin_source"))
     for cause in causes:
         if cause.origin == group.origin:

@@ -201,6 +201,8 @@ class Segments:
         Or a function that gives them.
     columns : sequence of str
         That make parts.
+    own : callable
+        Gives the counts of each part with the model's own scores, as far as they are known.
 
     Attributes
     ----------
@@ -214,8 +216,10 @@ class Segments:
         bins: Bins,
         codes: Codes | Callable[[], Codes],
         columns: Sequence[str],
+        own: Callable[[], Mapping[str, Counts]] = dict,
     ) -> None:
         self.dimensions = dimensions(table, columns)
+        self._own = own
         self.axes = Bins(bins.axes)
         self._given = codes
         self._of = [dimension.of(table) for dimension in self.dimensions]
@@ -300,6 +304,7 @@ class Segments:
                 most_rows=DRAWN_ROWS,
                 counts=self.usual[key].counts,
                 among=np.flatnonzero(self._of[place] == dimension.values.index(value)),
+                own=self._own().get(key),
             )
             found.chances = self.chances.setdefault(key, {})
             self._detectors[key] = found

@@ -109,6 +109,8 @@ class Detector:
         Counts of the codes, where they are known.
     among : numpy.ndarray of int, optional
         The rows of the codes that are its own, where it is of a part of the reference alone; needs counts.
+    own : numpy.ndarray of shape (cells,), optional
+        Counts of the same rows with the scores that the model itself gives them: see `measure`.
 
     Attributes
     ----------
@@ -126,6 +128,7 @@ class Detector:
         most_rows: int = MOST_ROWS,
         counts: Counts | None = None,
         among: NDArray[np.int64] | None = None,
+        own: Counts | None = None,
     ) -> None:
         self.bins, self._codes, self.seed, self._among = bins, codes, seed, among
         self.draws, self.most_rows = draws, most_rows
@@ -135,6 +138,7 @@ class Detector:
         self._ends = np.append(bins.starts[1:], bins.cells) - 1
         self._before = np.repeat(np.arange(len(self._ends)), np.diff(bins.starts, append=bins.cells))
         self._usual = self._measures(self._expected)
+        self._sides = [self._usual] if own is None else [self._usual, self._measures(own / self.rows)]
         self._is_ordered = np.array([axis.levels is None for axis in bins.axes] + [False] * len(bins.pairs))
         self._words = np.flatnonzero([axis.levels is not None for axis in bins.axes])
         self._is_new = np.zeros(bins.cells, dtype=bool)
@@ -183,24 +187,37 @@ class Detector:
         ------
         ValueError
             If the window is empty.
+
+        Notes
+        -----
+        The reference's scores are out of fold: each is of a model that did not learn from the row. Those of a
+        window are of the model that serves. Where few rows were learnt from, the two are spread differently
+        over the same population, and the model's own scores of the rows it learnt from are too sure. Only
+        what is unlike both has moved, and by no more than from the nearer one. Inputs are the same in both.
         """
         rows = int(self.bins.of(counts, 0).sum())
         if not rows:
             raise ValueError("a window without a row has no shares")
         chance = self.chance(rows)
-        both = rows * self.rows / (rows + self.rows)
-        shares = counts / rows
-        distances = self._distances(shares, both, self._usual)
-        # A reference that by chance has few rows of a cell would call the same as ever a surprise: whether
-        # it is chance is told by the shares of both together.
-        pooled = self._measures((counts + self.counts) / (rows + self.rows))
-        evidence = chance.evidence(self._distances(shares, both, pooled)).max(axis=1)
-        effect = np.maximum((distances - chance.mean) / both, 0.0).max(axis=1)
+        found = [self._beside(usual, counts, chance) for usual in self._sides]
+        effect, evidence = np.min(found, axis=0)
         if len(self._words):
             evidence[self._words], effect[self._words] = np.maximum(
                 (evidence[self._words], effect[self._words]), self._unseen(counts, rows)
             )
         return effect, evidence, chance
+
+    def _beside(self, usual: Measures, counts: Counts, chance: Chance) -> Matrix:
+        """Return distance and evidence of a window beside what is usual, shape (2, n_names)."""
+        rows = int(self.bins.of(counts, 0).sum())
+        both = rows * self.rows / (rows + self.rows)
+        apart = counts / rows - usual[0]
+        distances = self._distances(apart, both, usual)
+        # A reference that by chance has few rows of a cell would call the same as ever a surprise: whether
+        # it is chance is told by the shares of both together.
+        pooled = self._measures((counts + usual[0] * self.rows) / (rows + self.rows))
+        evidence = chance.evidence(self._distances(apart, both, pooled)).max(axis=1)
+        return np.stack([np.maximum((distances - chance.mean) / both, 0.0).max(axis=1), evidence])
 
     def sees(self, place: int, counts: Counts) -> bool:
         """Say whether one input's counts, were all others as usual, make a window drift."""
@@ -230,11 +247,10 @@ class Detector:
         weights[self._ends] = 0.0
         return shares, spread, weights
 
-    def _distances(self, shares: Matrix, rows: float, measures: Measures) -> Matrix:
-        """Return both distances in units of chance, shape (n_names, 2)."""
+    def _distances(self, apart: Matrix, rows: float, measures: Measures) -> Matrix:
+        """Return both distances of shares that are so far apart, in units of chance, shape (n_names, 2)."""
         starts, least = self.bins.starts, THIN / rows
         expected, spread, weights = measures
-        apart = shares - self._expected
         # Levels that training never saw have a law of their own: see `_unseen`.
         known = np.where(self._is_new, 0.0, apart)
         form = np.add.reduceat(known**2 / np.maximum(expected, least), starts)
@@ -258,7 +274,7 @@ class Detector:
         rng = np.random.default_rng([self.seed, m])
         chosen = rng.integers(0, self.rows, (self.draws, m))
         drawn = self.bins.count_each(self.codes, chosen if self._among is None else self._among[chosen])
-        found = np.array([self._distances(counts / m, m, self._usual) for counts in drawn])
+        found = np.array([self._distances(counts / m - self._expected, m, self._usual) for counts in drawn])
         # Draws that took part in a fit look more usual by it than they are: each half by the other's.
         fits = [_fitted(m, found[1 - half :: 2]) for half in (0, 1)]
         strongest = np.array([fits[half].evidence(one).max() for half in (0, 1) for one in found[half::2]])

@@ -93,6 +93,8 @@ def _looked_at(
         return
     if evidence["judge"] != judge_id():
         yield "reached by another version of the monitor: not judged again", False
+    elif evidence.get("own") != reference.own_id:
+        yield "reached beside other scores of the model, or none: not judged again", False
     else:
         window = Window.of_json(verdict.window)
         again = judge(

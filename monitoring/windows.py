@@ -148,7 +148,7 @@ def judged(
             if is_closed:
                 heads = ledger.heads([*inside], model, purpose, cells)
                 evidence = {"log": heads, "reference": reference.id, "min_rows": min_rows}
-                evidence |= {"judge": judge_id(), "others": beside}
+                evidence |= {"judge": judge_id(), "others": beside, "own": reference.own_id}
                 ledger.judged(scope, length, start, window.to_json(), evidence, whole)
     weeks = [window.end for window in found["week"] if window.is_closed]
     if weeks:

@@ -191,12 +191,20 @@ TEXTS = texts(
         "late": "{n} decisions came to the log after the verdict on their day was kept, and are in none.",
         "outcomes_twice": "{n} outcomes stood there twice and count once.",
         "outcomes_of_nobody": "{n} decisions with an outcome are not in the log, of days that it still has.",
+        "unread": (
+            "The model could not be loaded: this report does without what it says itself of the reference "
+            "and of what is undone. {why}"
+        ),
         "evidently": (
             "Evidently's defaults on the {compared} most important columns: {flagged} have drifted, verdict "
             "“{verdict}”."
         ),
         # what is to be done
         "next_source": "Next: have the source of {origin} mended, then decide anew what it changed.",
+        "next_score": (
+            "Next: the model's answers changed though its inputs did not: recompute decisions "
+            "(python -m scoring.replay), and look at what is deployed."
+        ),
         "next_mix": (
             "Next: other applicants come, first by {origin}; look by outcomes whether the scores still hold "
             "(--outcomes)."

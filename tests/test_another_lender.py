@@ -82,3 +82,6 @@ def test_a_lender_with_one_flat_table_trains_and_serves_with_a_folder_alone(tmp_
         assert (refused["decision"], granted["decision"]) == ("refused", "granted")
         said = json.dumps(refused["reasons"], ensure_ascii=False)
         assert "current account: overdrawn" in said.lower() and "compte courant\u00a0: à découvert" in said
+        # Later applications of the same law: that the champion scores otherwise than its folds is no drift.
+        where = ("--url", service.url, "--out", tmp_path / "monitoring", "--log", home / "log")
+        assert "No drift" in program("-m", "monitoring", "--simulate", portfolio, *where, "--no-evidently")

@@ -199,6 +199,16 @@ def test_verdicts_outlive_the_retention_of_the_log(copy: Path) -> None:
     assert again.exit_code == 0, again.output
 
 
+def test_a_verdict_of_an_earlier_monitor_is_read_and_not_called_false(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for judging in ("monitoring.verification", "monitoring.kept", "monitoring.windows"):
+        monkeypatch.setattr(f"{judging}.judge_id", lambda: "a later one")
+    result = run(copy, "verify")
+    assert result.exit_code == 0 and "reached by another version of the monitor" in result.output
+    assert run(copy).exit_code == 0
+
+
 def test_there_is_nothing_to_verify_without_a_memory(tmp_path: Path) -> None:
     result = run(tmp_path, "verify")
     assert result.exit_code == 3 and "give the folder of the reports with --out" in result.stderr

@@ -118,6 +118,42 @@ def test_what_does_not_matter_is_not_drift_however_many_rows_there_are(watch: De
     assert (found.distance < FLOOR).all() and not found.is_drift
 
 
+def lumped(rows: int, seed: int, times: float = 1.0) -> pl.DataFrame:
+    """The same people as a small portfolio's champion scores them: in steps, as no fold does."""
+    return people(rows, seed).with_columns((pl.col("probability_of_default") + 0.03).round(2) * times)
+
+
+@pytest.fixture(scope="module")
+def both(watch: Detector) -> Detector:
+    """The same reference, which knows how the champion itself scores its rows."""
+    own = watch.bins.count(watch.bins.codes(lumped(ROWS, 1)))
+    return Detector(watch.bins, watch.codes, counts=watch.counts, own=own)
+
+
+def test_the_champion_of_a_small_portfolio_does_not_move_by_scoring_otherwise_than_its_folds(
+    watch: Detector, both: Detector
+) -> None:
+    windows = [lumped(1_000, 2_000 + seed) for seed in range(60)]
+    assert all("probability_of_default" in moved(watch, window) for window in windows[:3])
+    assert sum(bool(moved(both, window)) for window in windows) <= 1
+
+
+def test_scores_like_those_of_the_folds_have_not_moved_either(both: Detector) -> None:
+    assert not moved(both, people(1_000, 11))
+
+
+def test_scores_that_rise_by_a_quarter_are_found_beside_both(both: Detector) -> None:
+    assert all("probability_of_default" in moved(both, lumped(1_000, 90 + n, 1.25)) for n in range(5))
+
+
+def test_what_the_champion_says_itself_changes_nothing_about_inputs(watch: Detector, both: Detector) -> None:
+    window = people(700, 12).with_columns(pl.col("AMT_CREDIT") * 1.3)
+    alone, beside = compared(watch, window), compared(both, window)
+    inputs = np.array(["probability_of_default" not in name for name in watch.bins.names])
+    assert beside.evidence[inputs] == pytest.approx(alone.evidence[inputs])
+    assert beside.distance[inputs] == pytest.approx(alone.distance[inputs]) and beside.is_drift
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_discoveries_are_those_of_benjamini_and_hochberg(p: list[float]) -> None:
     found = discovered(np.array(p))

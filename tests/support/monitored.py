@@ -61,9 +61,10 @@ def write_log(
     worker: str = "w1",
     clients: int = 10**6,
     first: int = 0,
+    categories: tuple[str, ...] = CATEGORIES,
 ) -> Path:
     inputs = [name for name in table.columns if name not in COLUMNS]
-    log = InferenceLog(folder, worker, b"k" * 32, model, categories=CATEGORIES)
+    log = InferenceLog(folder, worker, b"k" * 32, model, categories=categories)
     entries = [
         Entry(
             event_id=f"{worker}-{i}",
