@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -67,4 +66,4 @@ def pseudonym(key: bytes, applicant: int) -> str:
 
 def signature(key: bytes, content: bytes) -> str:
     """Return the HMAC-SHA-256 of a head, under a key of its own that comes from the log's key."""
-    return hmac.new(hmac.digest(key, _SIGNING, "sha256"), content, hashlib.sha256).hexdigest()
+    return hmac.digest(hmac.digest(key, _SIGNING, "sha256"), content, "sha256").hex()
