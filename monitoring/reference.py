@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scoring.scorer import Scorer
 
 PREDICTION = "probability_of_default"
+ROWS_AT_ONCE = 2_000  # that the model decides again: all of them at once take as much memory as all else
 WHOLE = "whole"  # among the parts of the rows: all of them
 
 
@@ -116,11 +117,15 @@ class Reference:
         """Counts of its rows with the model's own scores, all and by part; none where there is no model."""
         if self.champion is None:
             return {}
-        scores = self.champion.probability(self.table[self.champion.feature_names])
-        table = self.table.with_columns(pl.Series(PREDICTION, scores))
-        codes = self.bins.codes(table)
-        parts = {key: one.counts for key, one in self.segments.count(table, codes).items()}
-        return {WHOLE: self.bins.count(codes), **parts}
+        found: dict[str, Counts] = {}
+        for rows in self.table.iter_slices(ROWS_AT_ONCE):
+            scores = self.champion.probability(rows[self.champion.feature_names])
+            table = rows.with_columns(pl.Series(PREDICTION, scores))
+            codes = self.bins.codes(table)
+            parts = {key: one.counts for key, one in self.segments.count(table, codes).items()}
+            for name, counts in {WHOLE: self.bins.count(codes), **parts}.items():
+                found[name] = found[name] + counts if name in found else counts
+        return found
 
     @property
     def own_id(self) -> str:
