@@ -44,7 +44,7 @@ EXACT = {"predict": 0.0, "explain": 1e-9}
 ROWS_A_ROUND = 40  # small batches are repeated, with other rows each time
 COMMAND = "python -m benchmarks.engine --keep"
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
 

@@ -46,7 +46,7 @@ TOP = 20  # columns for Evidently, by importance
 MOST_DAYS = 36_500
 MEMORY = "memory.sqlite"
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 err = Console(stderr=True, highlight=False)
 
 HELP = """Say whether decisions are still about the population that their model was validated on: what moved,

@@ -1,6 +1,7 @@
 """The house: imports go down, each foreign library has one door, nothing unpickles, libraries are silent."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -193,6 +194,16 @@ def test_each_foreign_library_has_one_door() -> None:
     assert not strays, "go through the room that has the middleware, or open one in DOORS"
 
 
+def test_only_the_one_room_reaches_into_the_libraries_below_the_service() -> None:
+    reaching = {
+        name
+        for name, targets in imported().items()
+        for target in targets
+        if re.match(r"uvicorn\.|httptools|circus|_bentoml|bentoml\._", target)
+    }
+    assert not {name for name in reaching if "scoring.serving.private" not in name}
+
+
 def test_past_the_sixth_a_parameter_is_given_by_name() -> None:
     """Seven values in a row say nothing where they are given; the options of a command never stand so."""
     trains = [
@@ -222,6 +233,18 @@ def test_libraries_do_not_print() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not prints, "a library logs; a command line writes through rich"
+
+
+def test_no_command_line_draws_a_traceback_of_its_own() -> None:
+    """What typer draws would stand where the sentences do: on a full disk, say."""
+    drawn = [
+        f"{name}, line {node.lineno}"
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Typer"
+        if "pretty_exceptions_enable=False" not in ast.unparse(node)
+    ]
+    assert not drawn, "give it pretty_exceptions_enable=False"
 
 
 def top_level_imports(name: str) -> Iterator[str]:

@@ -15,7 +15,6 @@ from starlette.middleware import Middleware
 from scoring.serving import private
 from scoring.serving.private import PARTS, PartGone, PrivatePart
 from tests.support import small
-from tests.support.house import imported
 from tests.support.running import bentoml as command
 from tests.support.running import environment, free_port, put_in_store
 
@@ -51,16 +50,6 @@ def test_the_list_in_the_documents_has_each_part_once() -> None:
     listed = re.findall(r"^\| `([\w.:]+)` \| (\S+ \S+) \|", text, re.MULTILINE)
     ours = [(part.name, " ".join(part.written_for)) for part in PARTS]
     assert [row for row in listed if row[1].split()[0] in ("bentoml", "uvicorn")] == ours
-
-
-def test_only_the_one_room_reaches_into_the_libraries_below_the_service() -> None:
-    reaching = {
-        name
-        for name, targets in imported().items()
-        for target in targets
-        if re.match(r"uvicorn\.|httptools|circus|_bentoml|bentoml\._", target)
-    }
-    assert not {name for name in reaching if "scoring.serving.private" not in name}
 
 
 # What the libraries still do as they come: where one stops, its part may go.

@@ -28,13 +28,15 @@ EXAMPLES: dict[str, int | float | str] = {
 
 
 @cache
-def trees() -> list[ast.Module]:
-    """What the programs say it in."""
+def nodes() -> list[ast.Call | ast.Constant]:
+    """What the programs say it in: their calls and constants."""
     return [
-        ast.parse(file.read_text())
+        node
         for folder in ("scoring", "ui")
         for file in (ROOT / folder).rglob("*.py")
         if "problems" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call | ast.Constant)
     ]
 
 
@@ -46,8 +48,7 @@ def said(function: str) -> set[str]:
     """The names that calls of a function begin with."""
     return {
         argument.value
-        for tree in trees()
-        for node in ast.walk(tree)
+        for node in nodes()
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
         for argument in node.args[:1]
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
@@ -58,7 +59,7 @@ def test_every_kind_and_code_that_is_said_is_declared_and_what_is_declared_is_sa
     assert said("Rejection") <= KINDS.keys()
     assert said("Fault") | said("_wrong") | set(CODES.values()) <= FAULTS.keys()
     assert said("TableError") | {"at_line", "at_row", "too_long"} == FILES.keys()
-    used = {node.value for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    used = {node.value for node in nodes() if isinstance(node, ast.Constant)}
     assert not (KINDS.keys() | FAULTS.keys()) - used, "nothing says these"
 
 

@@ -25,7 +25,7 @@ from ui.address import AddressError, PageAccess, listening, prefix
 PORTFOLIO = Path("var/demo")
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

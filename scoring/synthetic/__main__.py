@@ -20,7 +20,7 @@ from scoring.synthetic.writing import FileFormat, write
 _USAGE_ERROR = 2
 _INTERRUPTED = 130
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
 @app.command()
