@@ -5,13 +5,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from scoring import tables
 from scoring.client import FileError
 from scoring.client.files import Source
 from scoring.tables import TableError, lines
+from tests.support.laws import tried
 from tests.support.read_files import (
     EXPECTED,
     FILES,
@@ -62,7 +63,8 @@ def test_a_file_has_one_verdict_at_every_door(tmp_path: Path, name: str, verdict
         return
     good, named = at_every_door(path, tmp_path / "folder")
     if verdict == "read":
-        kept = {row: {k: v for k, v in EXPECTED[row].items() if k in seen_by(path)} for row in good}
+        seen = seen_by(path)
+        kept = {row: {k: v for k, v in EXPECTED[row].items() if k in seen} for row in good}
         assert not named and good == kept and len(good) == (1 if name == "excel-de.csv" else 3)
         return
     first = min(named)
@@ -184,9 +186,7 @@ def written(draw: st.DrawFn) -> tuple[list[dict], bytes]:
     return named, whole.encode(encoding)
 
 
-@settings(
-    max_examples=40, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@tried(80, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=written())
 def test_what_is_written_in_any_dialect_is_read_at_every_door(
     tmp_path_factory: pytest.TempPathFactory, table: tuple[list[dict], bytes]
@@ -198,9 +198,7 @@ def test_what_is_written_in_any_dialect_is_read_at_every_door(
     assert not named and good == dict(enumerate(people, 1))
 
 
-@settings(
-    max_examples=40, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@tried(80, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     people=st.lists(PERSON, min_size=1, max_size=12, unique_by=lambda person: person[0]),
     breaks=st.lists(

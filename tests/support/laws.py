@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-USUAL, SHARE = 100, 4
+SHARE = 4
 
 
-def tried(times: int) -> Callable[[Any], Any]:
-    """Try a law on so many examples in `make proofs`, on a quarter of them (at least 100) in `make test`."""
-    is_whole = settings.get_current_profile_name() in ("proofs", "search")
-    count = times if is_whole else max(times // SHARE, USUAL)
-    return lambda test: pytest.mark.law(settings(max_examples=count, deadline=None)(test))
+def is_whole() -> bool:
+    """Whether proofs are asked for, and not a suite that ends soon."""
+    return settings.get_current_profile_name() in ("proofs", "search")
+
+
+def tried(times: int, **more: Any) -> Callable[[Any], Any]:
+    """Try a law on so many examples in `make proofs`, on a quarter of them in `make test`."""
+    count = times if is_whole() else times // SHARE
+    return lambda test: pytest.mark.law(settings(max_examples=count, deadline=None, **more)(test))

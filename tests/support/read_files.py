@@ -94,7 +94,8 @@ def seen_by(path: Path) -> list[str]:
 def at_every_door(path: Path, folder: Path) -> tuple[dict[int, dict], dict[int, str]]:
     """Return what all doors agree on: the rows that are read, and those that are named."""
     good, named = client(path)
-    assert page(path)[0] == good and page(path)[1].keys() == named.keys()
+    shown, marked = page(path)
+    assert shown == good and marked.keys() == named.keys()
     try:
         found = portfolio(path, folder)
     except TableError as error:
