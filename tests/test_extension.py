@@ -15,6 +15,7 @@ import pytest
 from scoring.client import Client, ServiceError, score_file
 from scoring.schema import Application, columns
 from scoring.settings import EXTENSION
+from tests.support.forks import forks
 from tests.support.running import put_in_store, running
 from ui.service import Service, sentence
 
@@ -27,13 +28,26 @@ def folder(tmp_path):
     return shutil.copytree(EXAMPLE, tmp_path / "ours", ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def program(*words: str, extension: Path | None = None) -> subprocess.CompletedProcess:
-    env = os.environ | ({EXTENSION.name: str(extension)} if extension else {})
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True)
+@pytest.fixture(scope="module")
+def program():
+    """Give a function that runs a command of Python with an extension, which is read at the first import."""
+    with forks("numpy", "polars", "pydantic", "msgspec", "babel.numbers", "typer") as started:
+
+        def run(*words: str, extension: Path | None = None) -> subprocess.CompletedProcess[str]:
+            return started.run(
+                *words, env=os.environ | ({EXTENSION.name: str(extension)} if extension else {})
+            )
+
+        yield run
 
 
-def check(folder: Path, *words: str) -> subprocess.CompletedProcess:
-    return program("-m", "scoring.extension", "check", *words, extension=folder)
+# A quarter of the applications: they are built one by one, and a law is broken by most of them.
+CHECK = "from scoring import extension; extension.APPLICANTS = 15; extension.app()"
+
+
+@pytest.fixture
+def check(program):
+    return lambda folder, *words: program("-c", CHECK, "check", *words, extension=folder)
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -43,11 +57,12 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def test_the_documented_example_keeps_the_laws():
-    done = program("-m", "scoring.extension", "check", str(EXAMPLE))
+    command = [sys.executable, "-m", "scoring.extension", "check", str(EXAMPLE)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "7 features of 2 columns and 1 tables keep the laws" in done.stdout
 
 
-def test_a_portfolio_that_cannot_be_read_ends_the_check_with_a_sentence(tmp_path):
+def test_a_portfolio_that_cannot_be_read_ends_the_check_with_a_sentence(check, tmp_path):
     (tmp_path / "application_train.csv").write_text("SK_ID_CURR,TARGET\n1,0\n")
     done = check(EXAMPLE, "--portfolio", str(tmp_path))
     assert done.returncode == 2 and "has no column" in done.stderr and "Traceback" not in done.stderr
@@ -76,7 +91,7 @@ def broken(folder: Path, file: str, old: str, new: str) -> Path:
         ("records.py", '"Sublet"', '"None"', "a file reads its level 'None' as missing"),
     ],
 )
-def test_an_extension_that_breaks_a_law_is_refused_by_name(folder, file, old, new, said):
+def test_an_extension_that_breaks_a_law_is_refused_by_name(check, folder, file, old, new, said):
     done = check(broken(folder, file, old, new))
     assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
 
@@ -117,33 +132,16 @@ FAULTS = [
         "rents is no table",
     ),
 ]
-EACH = """
-import json, os, sys
-import numpy, polars, pydantic
-for folder in sys.argv[2:]:  # what takes long to import is imported once
-    sys.stderr.write("\\0")
-    sys.stderr.flush()
-    if os.fork() == 0:
-        os.environ[sys.argv[1]] = folder
-        import scoring.features
-        os._exit(0)
-    os.wait()
-"""
 
 
-def test_an_extension_with_a_fault_is_refused_by_what_is_wrong_and_where(tmp_path):
-    folders = [
-        broken(shutil.copytree(EXAMPLE, tmp_path / str(number)), *fault[:3])
-        for number, fault in enumerate(FAULTS)
-    ]
-    done = program("-c", EACH, EXTENSION.name, *map(str, folders))
-    found = done.stderr.split("\0")[1:]
-    assert len(found) == len(FAULTS)
-    for fault, said in zip(FAULTS, found, strict=True):
-        assert fault[3] in said and "Traceback" not in said, fault
+def test_an_extension_with_a_fault_is_refused_by_what_is_wrong_and_where(program, tmp_path):
+    for number, fault in enumerate(FAULTS):
+        folder = broken(shutil.copytree(EXAMPLE, tmp_path / str(number)), *fault[:3])
+        done = program("-c", "import scoring.features", extension=folder)
+        assert done.returncode and fault[3] in done.stderr and "Traceback" not in done.stderr, fault
 
 
-def test_a_folder_that_is_none_of_an_extension_is_refused_by_what_is_wrong(folder, tmp_path):
+def test_a_folder_that_is_none_of_an_extension_is_refused_by_what_is_wrong(program, folder, tmp_path):
     """Each in one process: what is read is asked again after each change."""
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -161,7 +159,7 @@ def test_a_folder_that_is_none_of_an_extension_is_refused_by_what_is_wrong(folde
         assert done.returncode and said in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_mounted_folder_whose_files_are_links_has_the_same_hash(folder, tmp_path):
+def test_a_mounted_folder_whose_files_are_links_has_the_same_hash(program, folder, tmp_path):
     """Kubernetes mounts each file as a link into a hidden folder that is named by the hour."""
     mounted = tmp_path / "mounted"
     hidden = mounted / "..2026_11_29"
@@ -175,7 +173,7 @@ def test_a_mounted_folder_whose_files_are_links_has_the_same_hash(folder, tmp_pa
     )
 
 
-def test_what_runs_is_what_was_hashed(folder):
+def test_what_runs_is_what_was_hashed(program, folder):
     """A module that is changed after it was read, and one that was compiled before, change nothing."""
     told = (
         "from scoring.schema import extension; before = extension.fingerprint(); "
@@ -187,7 +185,7 @@ def test_what_runs_is_what_was_hashed(folder):
     assert not (folder / "__pycache__").exists()
 
 
-def test_features_of_a_built_in_table_and_of_modules_of_ones_own_are_added(folder):
+def test_features_of_a_built_in_table_and_of_modules_of_ones_own_are_added(check, folder):
     change(folder / "features.py", "FEATURES = (", "from .more import BUREAU\n\nFEATURES = (")
     change(folder / "features.py", "TABLES = (", "TABLES = (\n    BUREAU,")
     (folder / "more.py").write_text(
@@ -202,7 +200,7 @@ def test_features_of_a_built_in_table_and_of_modules_of_ones_own_are_added(folde
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_feature_that_tells_a_protected_attribute_or_belies_its_direction_is_named(folder, tmp_path):
+def test_a_feature_that_tells_a_protected_attribute_or_belies_its_direction_is_named(check, folder, tmp_path):
     """In this portfolio women pay odd rents, high rents are repaid, and women in social housing are married.
 
     So no order of the rents tells gender, but the rents do; and neither rent nor tenancy tells marriage.
@@ -250,7 +248,7 @@ print(json.dumps(built.select(n for n in built.columns if "rent_" in n or n == "
 """
 
 
-def test_the_features_of_the_example_by_hand():
+def test_the_features_of_the_example_by_hand(program):
     done = program("-c", COMPUTE, json.dumps(REQUEST), extension=EXAMPLE)
     found = json.loads(done.stdout)
     expected = {
@@ -265,7 +263,7 @@ def test_the_features_of_the_example_by_hand():
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(program, tmp_path_factory):
     """A store with a model that was trained with the example."""
     home = tmp_path_factory.mktemp("extended")
     save = (
@@ -321,7 +319,7 @@ def test_a_program_without_the_extension_asks_nothing_of_a_model_that_has_one(tm
         server.shutdown()
 
 
-def test_a_model_of_an_extension_is_refused_without_it_and_with_another(home, folder):
+def test_a_model_of_an_extension_is_refused_without_it_and_with_another(program, home, folder):
     load = "import sys; from scoring.scorer import Scorer; Scorer.load(sys.argv[1])"
     for extension, said in ((None, "names none"), (folder, "has ")):
         if extension:
@@ -330,7 +328,7 @@ def test_a_model_of_an_extension_is_refused_without_it_and_with_another(home, fo
         assert "was trained with the extension" in done.stderr and said in done.stderr
 
 
-def test_without_an_extension_nothing_is_added():
+def test_without_an_extension_nothing_is_added(program):
     done = program(
         "-c", "from scoring import features, schema; print(features.ADDED, schema.extension.tables())"
     )
