@@ -27,7 +27,7 @@ from rich.markup import escape
 from scoring.options import HOME
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.trial import try_out
-from training import mlflow_store, registry, runs
+from training import mlflow_store, names, registry, runs
 
 BAD_INPUT, REFUSED = 2, 3
 
@@ -186,9 +186,9 @@ def main(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, import nothing.")] = False,
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
-    ] = mlflow_store.STORE,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = runs.EXPERIMENT,
+        str, typer.Option(help="MLflow store.", envvar=names.STORE_VARIABLE)
+    ] = names.STORE,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment, for --best.")] = names.EXPERIMENT,
 ) -> None:
     """Import the champion into the BentoML model store, if it decides here as it did in training.
 

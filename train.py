@@ -27,22 +27,13 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 from scoring import settings, synthetic
-from scoring.decision import DEFAULT_PROTECTED
-from scoring.evaluation import certain
-from scoring.evaluation.checks import LeakSuspected
-from scoring.language import ENGLISH
+from scoring.decision import DEFAULT_PROTECTED, MOST_REVIEWED
 from scoring.options import flat
 from scoring.portfolio.cluster import Cluster
 from scoring.portfolio.job import RunError
 from scoring.scorer.certainty import ReviewRule
-from training import mlflow_store, runs, tracking
-from training.cluster import OnCluster
-from training.comparison import Result, as_table, show
-from training.lineage import peak_memory_mib
-from training.material import FIRST_FOLDS, FIRST_ROUNDS, Plan, prepare
-from training.proposal import propose
-from training.session import TrainingSession
-from training.trying import choose_features, declared_of, try_candidates
+from training import names
+from training.names import FIRST_FOLDS, FIRST_ROUNDS
 
 
 class Compare(StrEnum):
@@ -55,52 +46,6 @@ class Compare(StrEnum):
 
 
 BAD_INPUT, FAILURE = 2, 1
-
-
-def run(plan: Plan, now: datetime, console: Console) -> list[Result]:
-    """Train every candidate and propose the one whose decisions cost least; return them, the best first.
-
-    What is finished already, by the same code on the same data, is not computed again.
-
-    Raises
-    ------
-    ValueError
-        If the input does not allow a training.
-    LeakSuspected
-        If a candidate is too good to be true.
-    """
-    declared = [declared_of(candidate) for candidate in plan.candidates]  # it says which library is missing
-    session = TrainingSession.open(plan, console)
-    with console.status("Reading the portfolio, computing features"):
-        material = prepare(plan, now)
-    say(
-        console,
-        f"{len(material.y):,} applications, {material.y.mean():.2%} defaults, "
-        f"{material.features.width} features, kept out: {', '.join(plan.protect) or 'nothing'}.",
-    )
-    for notice in material.notices:
-        say(console, f"Note: {notice[ENGLISH]}")
-    whole = material.key(plan, declared)
-    with session.start_run(f"compare {plan.compare}", {runs.KEY: whole, "candidates": plan.compare}):
-        if plan.select:
-            material = choose_features(session, material)
-        results, left = try_candidates(session, material)
-        tracking.log_candidates(as_table([result.run for result in results]))
-    show(results, console)
-    if left:
-        over = f"The time budget was over before {', '.join(left)}"
-        say(console, f"{over}; the same command goes on from here.")
-    cut = [r.candidate.name for r in results if r.run.tags.get(runs.KEY, "").endswith(tracking.CUT)]
-    if cut:
-        say(console, f"The time budget ended the search of {', '.join(cut)}; the same command searches on.")
-    console.print(f"{session.seconds:.0f} s, peak memory {peak_memory_mib() / 1024:.1f} GiB.")
-    say(console, propose(results, session.client, now))
-    return results
-
-
-def say(console: Console, text: str) -> None:
-    """Print a sentence, which a narrow terminal may wrap where it likes."""
-    console.print(text, soft_wrap=True)
 
 
 def make_demo(applicants: int, seed: int, console: Console) -> Path:
@@ -140,9 +85,9 @@ def main(
         list[str] | None, typer.Option(help="Also keep this attribute out: age or household. Repeatable.")
     ] = None,
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
-    ] = mlflow_store.STORE,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = runs.EXPERIMENT,
+        str, typer.Option(help="MLflow store.", envvar=names.STORE_VARIABLE)
+    ] = names.STORE,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = names.EXPERIMENT,
     compare: Annotated[
         Compare,
         typer.Option(
@@ -177,7 +122,7 @@ def main(
     ] = None,
     review_share: Annotated[
         float, typer.Option(min=0, max=1, help="Most of the applications that go to review.")
-    ] = certain.MOST,
+    ] = MOST_REVIEWED,
     review_rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -219,6 +164,13 @@ def main(
         raise typer.BadParameter(
             "--engine spark needs --portfolio and --features; without it leave --features away."
         )
+    # Late, as they take four seconds: --help and a mistaken option are answered at once.
+    from scoring.evaluation.checks import LeakSuspected
+    from training import mlflow_store
+    from training.cluster import OnCluster
+    from training.material import Plan
+    from training.running import run
+
     if is_provisional:
         folds, most_rounds, compare = FIRST_FOLDS, FIRST_ROUNDS, Compare.champion
     try:

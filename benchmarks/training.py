@@ -19,7 +19,7 @@ import typer
 from benchmarks.given import Given, MadeBy, command, refusing
 from benchmarks.results import record
 from scoring.decision import COSTS
-from training import mlflow_store, runs
+from training import mlflow_store, names, runs
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "model.json"
@@ -94,7 +94,7 @@ def main(
         client = mlflow_store.connect(train_afresh(portfolio, compare, folder))
         minutes = (perf_counter() - started) / 60
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        best = runs.find_best(client, runs.EXPERIMENT, "cost_per_1000").run
+        best = runs.find_best(client, names.EXPERIMENT, "cost_per_1000").run
         for run in runs.find_compared(client, best):
             for what, figure, unit, target, met in figures(run):
                 keep(f"out of fold, {name}, {run.params['candidate']}: {what}", figure, unit, target, met)

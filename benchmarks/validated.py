@@ -20,7 +20,8 @@ from benchmarks.training import MODEL, train_afresh
 from scoring.evidence.money import TERMS
 from scoring.metrics import Measured
 from training import mlflow_store, registry
-from validation.evidence import Evidence, Size, of_run
+from validation.evidence import Evidence, of_run
+from validation.size import Size
 
 Shown = tuple[str, float | Measured, str]  # what, figure, unit
 

@@ -13,7 +13,7 @@ import typer
 from jinja2 import Template
 from markupsafe import Markup
 
-from training.mlflow_store import STORE, STORE_VARIABLE
+from training.names import STORE, STORE_VARIABLE
 
 HERE = Path(__file__).parent
 PAGE = Template((HERE / "page.html").read_text(encoding="utf-8"), autoescape=True)

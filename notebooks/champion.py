@@ -21,12 +21,14 @@ def _():
     from scoring.language import ENGLISH, say
     from scoring.scorer import BOOSTER, Scorer
     from training import mlflow_store, registry, runs
+    from training.names import STORE
 
     return (
         BOOSTER,
         COSTS,
         ENGLISH,
         LimeTabularExplainer,
+        STORE,
         Scorer,
         features,
         mlflow_store,
@@ -45,8 +47,8 @@ def _():
 
 
 @app.cell
-def _(mlflow_store, mo):
-    store = mo.cli_args().get("tracking-uri") or mlflow_store.STORE
+def _(STORE, mo):
+    store = mo.cli_args().get("tracking-uri") or STORE
     path = mo.cli_args().get("portfolio") or "var/demo"
     return path, store
 

@@ -26,6 +26,7 @@ DEFAULT_PROTECTED = ("gender", "family_status")
 
 GRANTED, REFUSED = "granted", "refused"
 GRANT_ALL = float(np.nextafter(1.0, 2.0))  # the lowest threshold that no probability can reach
+MOST_REVIEWED = 0.15  # share of applications that goes to review
 EXTREME = 1e-6  # probabilities are read as within [EXTREME, 1 - EXTREME] for points, so points stay finite
 
 

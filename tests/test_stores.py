@@ -19,7 +19,7 @@ from scoring import synthetic
 from tests.support.running import free_port
 from tests.support.tracking_server import tracked
 from tests.support.training import plain, tried_here
-from training import mlflow_store, registry, runs
+from training import mlflow_store, names, registry, runs
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def portfolio(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
     """An empty model store; and MLflow writes the address that it is given into the environment."""
-    monkeypatch.setenv(mlflow_store.STORE_VARIABLE, "")
+    monkeypatch.setenv(names.STORE_VARIABLE, "")
     (tmp_path / "models").mkdir()
     BentoMLContainer.model_store.set(ModelStore(tmp_path / "models"))
     yield
@@ -63,7 +63,7 @@ def test_a_server_keeps_what_is_trained_imported_promoted_refused_and_rolled_bac
     portfolio, tmp_path, monkeypatch
 ):
     with tracked(tmp_path, free_port()) as url:
-        monkeypatch.setenv(mlflow_store.STORE_VARIABLE, url)
+        monkeypatch.setenv(names.STORE_VARIABLE, url)
         code, text = invoke(train.app, *training(portfolio, 15))
         assert (code, f"MLflow store: {url}" in text) == (0, True), text
         client = mlflow_store.connect(url)
@@ -180,7 +180,7 @@ def test_a_run_or_an_experiment_that_was_deleted_is_said_to_be_so(kept, portfoli
     client.delete_run(champion.id)
     code, text = invoke(import_model.app, "--tracking-uri", uri)
     assert (code, f"mlflow runs restore --run-id {champion.id}" in text) == (2, True), text
-    client.delete_experiment(client.get_experiment_by_name(runs.EXPERIMENT).experiment_id)
+    client.delete_experiment(client.get_experiment_by_name(names.EXPERIMENT).experiment_id)
     code, text = invoke(train.app, *training(portfolio, 5), "--tracking-uri", uri)
     assert (code, "mlflow experiments restore" in text) == (2, True), text
     client.delete_model_version(runs.MODEL, "1")

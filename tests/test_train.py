@@ -28,7 +28,7 @@ from scoring.scorer import Scorer, read_examples, read_reference
 from scoring.tables.decisions import AUDIT
 from tests.support.overheard import overheard
 from tests.support.training import plain
-from training import mlflow_store, registry, runs, tracking
+from training import mlflow_store, registry, running, runs, tracking
 from training.comparison import as_table
 from training.lineage import data_sha256
 from training.material import Plan
@@ -56,7 +56,7 @@ def plan(home):
 @pytest.fixture(scope="module")
 def results(plan):
     with (plan.portfolio.parent / "output.txt").open("w") as output:
-        return train.run(plan, NOW, Console(file=output, width=120))
+        return running.run(plan, NOW, Console(file=output, width=120))
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def test_the_candidates_are_nested_under_one_comparison_with_its_table(results, 
 
 def test_what_is_finished_is_not_computed_again(plan, results, client):
     said = io.StringIO()
-    again = train.run(plan, NOW, Console(file=said, width=120))
+    again = running.run(plan, NOW, Console(file=said, width=120))
     assert [result.run.id for result in again] == [result.run.id for result in results]
     assert registry.find_champion(client).id == registry.best([result.run for result in results]).id
     assert registry.holder(client, registry.CHALLENGER) is None
@@ -281,7 +281,7 @@ def second(plan, results):  # noqa: ARG001 - the champion of the first training
         later = replace(plan, seed=1, compare="some")
         said = io.StringIO()
         with plain():
-            return train.run(later, NOW, Console(file=said, width=120)), said.getvalue()
+            return running.run(later, NOW, Console(file=said, width=120)), said.getvalue()
 
 
 def test_a_comparison_that_cannot_be_served_keeps_no_scorer_and_says_why(second, client):
@@ -315,7 +315,7 @@ def test_runs_of_other_folds_are_not_compared(second, results):
 def test_a_time_budget_that_is_over_begins_nothing_and_says_so(plan, empty_store):
     said = io.StringIO()
     later = replace(plan, seed=2, budget_s=-1.0, tracking_uri=empty_store)
-    assert train.run(later, NOW, Console(file=said, width=120)) == []
+    assert running.run(later, NOW, Console(file=said, width=120)) == []
     text = " ".join(said.getvalue().split())
     assert "The time budget was over before dummy, logistic_regression, lightgbm" in text
     assert "none is proposed" in text
@@ -324,7 +324,7 @@ def test_a_time_budget_that_is_over_begins_nothing_and_says_so(plan, empty_store
 def test_a_search_is_logged_with_its_trials(plan, empty_store):
     searched = replace(plan, compare="champion", trials=2, most_rounds=8, tracking_uri=empty_store)
     with plain():
-        (result,) = train.run(searched, NOW, Console(quiet=True))
+        (result,) = running.run(searched, NOW, Console(quiet=True))
     client = mlflow_store.connect(searched.tracking_uri)
     trials = json.loads(Path(client.download_artifacts(result.run.id, "search.json")).read_text())
     assert set(trials) == {"fold 0", "fold 1", "all"}
@@ -355,7 +355,7 @@ def test_a_portfolio_without_history_is_trained_on_and_said(home, tmp_path, empt
     said = io.StringIO()
     bare = Plan(folder, folds=2, tracking_uri=empty_store, most_rounds=3, compare="champion")
     with plain():
-        train.run(bare, NOW, Console(file=said, width=120))
+        running.run(bare, NOW, Console(file=said, width=120))
     assert "Note: The portfolio has no history table" in said.getvalue()
     assert "has no value at all" in said.getvalue()
 
@@ -364,7 +364,7 @@ def test_a_leak_stops_the_training_and_crowns_nobody(plan, monkeypatch, empty_st
     monkeypatch.setattr("scoring.evaluation.checks.LEAK_AUC", 0.4)
     leaking = Plan(plan.portfolio, folds=2, tracking_uri=empty_store, most_rounds=2)
     with pytest.raises(LeakSuspected):
-        train.run(leaking, NOW, Console(quiet=True))
+        running.run(leaking, NOW, Console(quiet=True))
     with pytest.raises(mlflow_store.TrackingError, match=r"run train\.py first"):
         registry.find_champion(mlflow_store.connect(leaking.tracking_uri))
 
@@ -416,7 +416,7 @@ def test_a_store_that_fails_in_the_middle_is_said_in_a_sentence(monkeypatch, hom
     def fail(*_):
         raise mlflow_store.StoreError("the disk is full")
 
-    monkeypatch.setattr(train, "run", fail)
+    monkeypatch.setattr("training.running.run", fail)
     got = CliRunner().invoke(train.app, ["--portfolio", str(home / "portfolio")])
     assert (got.exit_code, "the disk is full. The same command goes on" in got.output) == (1, True)
 
@@ -435,7 +435,7 @@ def test_a_comparison_whose_library_is_not_installed_is_named_with_the_remedy(pl
     absent = replace(COMPARISONS["champion"][0].family, libraries=("no-such-library",))
     monkeypatch.setitem(COMPARISONS, "absent", (replace(COMPARISONS["champion"][0], family=absent),))
     with pytest.raises(ValueError, match=r"needs no-such-library, .* make setup GROUP=compare"):
-        train.run(replace(plan, compare="absent"), NOW, Console(quiet=True))
+        running.run(replace(plan, compare="absent"), NOW, Console(quiet=True))
 
 
 def test_help_shows_an_example():
@@ -452,7 +452,7 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     over = replace(small, budget_s=-1.0)
     with monkeypatch.context() as patch:
         patch.setattr("scoring.candidates.selection.select", lambda *_, **__: pytest.fail("no time is left"))
-        assert train.run(over, NOW, Console(quiet=True)) == []
+        assert running.run(over, NOW, Console(quiet=True)) == []
     tuned_on: list = []
     trials: list = []
     told = io.StringIO()
@@ -464,7 +464,7 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
         ),
     )
     with plain(has_scorecard=True):
-        (result,) = train.run(replace(small, trials=1), NOW, Console(file=told, width=200))
+        (result,) = running.run(replace(small, trials=1), NOW, Console(file=told, width=200))
     assert "The time budget ended the search of lightgbm; the same command searches on." in told.getvalue()
     said = runs.read_selection(result.run)
     kept = {row["name"] for row in said["features"] if row["is_kept"]}
@@ -482,5 +482,5 @@ def test_chosen_features_are_frozen_with_the_scorer_and_chosen_once(plan, monkey
     trials.append({"settings": {}, "state": "complete"})
     for is_searched in (True, False):
         with plain():
-            before, (again,) = len(tuned_on), train.run(replace(small, trials=1), NOW, Console(quiet=True))
+            before, (again,) = len(tuned_on), running.run(replace(small, trials=1), NOW, Console(quiet=True))
         assert (again.run.id != result.run.id, len(tuned_on) > before) == (True, is_searched)

@@ -30,11 +30,12 @@ from training import runs
 from validation import __main__ as program
 from validation import curves, people
 from validation.clauses import CLAUSES
-from validation.evidence import Evidence, Later, Size, WrongPortfolio, _cutoffs, _shown, gather
+from validation.evidence import Evidence, Later, WrongPortfolio, _cutoffs, _shown, gather
 from validation.language import Language, spoken
 from validation.page import ABOUT, compose, write
 from validation.printing import find_chromium, print_pdf
 from validation.sections import _bounds, _rarely, card_of_points
+from validation.size import Size
 from validation.words import WORDS
 
 RANDOM = np.random.default_rng(8)

@@ -19,9 +19,9 @@ from scoring import tables
 from scoring.candidates import COMPARISONS, SCORECARD, Candidate, TrainingSet, fit_rows, vectorise
 from scoring.candidates.coding import Coded
 from scoring.candidates.selection import Selection
-from scoring.decision import DEFAULT_PROTECTED, protected_columns
+from scoring.decision import DEFAULT_PROTECTED, MOST_REVIEWED, protected_columns
 from scoring.evaluation import cross_validate, deal_folds
-from scoring.evaluation.certain import MOST, Readable
+from scoring.evaluation.certain import Readable
 from scoring.evaluation.checks import Notice, check_alone, check_features, notices
 from scoring.evidence import fairness
 from scoring.evidence.sense import check_added
@@ -29,14 +29,11 @@ from scoring.metrics import Outcomes
 from scoring.schema import extension
 from scoring.scorer.certainty import ReviewRule
 from scoring.tables import Portfolio
-from training import mlflow_store, runs
+from training import mlflow_store, names
 from training.cluster import Choose, OnCluster, Read
 from training.lineage import code_sha256, data_sha256, git_revision, libraries
 
 POOL = 500  # applications kept raw, to choose the golden examples from
-
-
-FIRST_FOLDS, FIRST_ROUNDS = 3, 80  # of a provisional model: half a minute, and 0.005 of AUC less on the demo
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,8 @@ class Plan:
     folds: int = 5
     seed: int = 0
     protect: tuple[str, ...] = DEFAULT_PROTECTED
-    tracking_uri: str = mlflow_store.STORE
-    experiment: str = runs.EXPERIMENT
+    tracking_uri: str = names.STORE
+    experiment: str = names.EXPERIMENT
     most_rounds: int | None = None
     allow_leak: str | None = None
     compare: str = "quick"
@@ -59,7 +56,7 @@ class Plan:
     budget_s: float = float("inf")
     select: bool = False
     is_provisional: bool = False
-    review_share: float = MOST
+    review_share: float = MOST_REVIEWED
     rules: tuple[ReviewRule, ...] = ()
     on_cluster: OnCluster | None = None
 

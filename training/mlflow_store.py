@@ -26,9 +26,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import create_sqlalchemy_engine
 from mlflow.tracking import MlflowClient
 
-STORE = "sqlite:///var/mlflow.db"
 FILES = "mlartifacts"  # folder of the artefacts beside a sqlite file
-STORE_VARIABLE = "MLFLOW_TRACKING_URI"  # the store, where no other is asked for
 
 _USER, _QUERY = re.compile(r"//\S*@"), re.compile(r"\?\S*")  # where addresses have names and passwords
 _REACH = re.compile(r"API request to (https?://[^/\s]+)")

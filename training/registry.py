@@ -17,10 +17,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from training.mlflow_store import TrackingError
+from training.names import CHALLENGER as CHALLENGER  # also for those who ask here
+from training.names import CHAMPION as CHAMPION
 from training.runs import ABSENT, MODEL, Run, find_run, read_out_of_fold
 from training.worth import Worth, decision_costs, refusals, worth
 
-CHAMPION, CHALLENGER = "champion", "challenger"
 PROVISIONAL = "provisional"  # tag of a run that only shows the way: any whole training takes its place
 DOUBT = "doubt"  # tag of a run that is not better than one answer for everybody: the sentence that says so
 HISTORY = "champions"  # tag of the registered model: run ids as JSON, the present champion last

@@ -19,7 +19,6 @@ from mlflow.tracking import MlflowClient
 from scoring.metrics import LOWER_IS_BETTER, RANKED_BY
 from training.mlflow_store import TrackingError, shown, sqlite_folder, why
 
-EXPERIMENT = "credit-scoring"
 MODEL = "credit_scoring"  # name in the registry and in the BentoML store
 SCORER = "scorer"  # artefact of each run
 SELECTION = "selection.json"  # artefact of a choice of features, and of the runs that use it

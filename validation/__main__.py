@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,11 +12,12 @@ from rich.console import Console
 from scoring import settings
 from scoring.evidence.money import TERMS, Terms
 from scoring.tables import TableError
-from training import mlflow_store, registry, runs, tracking
-from validation.evidence import Size, WrongPortfolio, of_run
-from validation.language import spoken
-from validation.page import write
+from training import names
 from validation.printing import find_chromium, print_pdf
+from validation.size import Size
+
+if TYPE_CHECKING:
+    from training.runs import Run
 
 BAD_INPUT = 2
 PIPED = 120  # columns of text where no terminal says how wide it is
@@ -27,11 +28,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command(epilog="Example: python -m validation --portfolio var/demo --out var/validation")
 def main(
     portfolio: Annotated[Path, typer.Option(help="What the run was trained on: a folder or the Kaggle zip.")],
-    run: Annotated[str, typer.Option(help="champion, challenger, or the id of a run.")] = registry.CHAMPION,
+    run: Annotated[str, typer.Option(help="champion, challenger, or the id of a run.")] = names.CHAMPION,
     out: Annotated[Path, typer.Option(help="Folder for the pack.")] = Path("var/validation"),
     tracking_uri: Annotated[
-        str, typer.Option(help="MLflow store.", envvar=mlflow_store.STORE_VARIABLE)
-    ] = mlflow_store.STORE,
+        str, typer.Option(help="MLflow store.", envvar=names.STORE_VARIABLE)
+    ] = names.STORE,
     rows: Annotated[int, typer.Option(min=500, help="Applications that refits learn from.")] = Size.rows,
     folds: Annotated[int, typer.Option(min=2, max=20, help="Folds of the refits.")] = Size.folds,
     seed: Annotated[int, typer.Option(help="Same seed, same pack.")] = 0,
@@ -42,6 +43,12 @@ def main(
 ) -> None:
     """Measure all that a validator asks of a run; write and log it as HTML and PDF, in every language."""
     settings.warn_of_unknown()
+    # Late, as they take seconds: --help and a mistaken option are answered at once.
+    from training import mlflow_store, tracking
+    from validation.evidence import WrongPortfolio, of_run
+    from validation.language import spoken
+    from validation.page import write
+
     console = Console(width=None if sys.stdout.isatty() else PIPED)
     errors = Console(stderr=True)
     try:
@@ -68,11 +75,13 @@ def main(
         console.print(str(file), highlight=False, soft_wrap=True)
 
 
-def _find(client: Any, name: str) -> runs.Run:
+def _find(client: Any, name: str) -> Run:
     """Return a run by its alias or its id."""
-    if name == registry.CHAMPION:
+    from training import registry, runs  # late: see above
+
+    if name == names.CHAMPION:
         return registry.find_champion(client)
-    if name == registry.CHALLENGER:
+    if name == names.CHALLENGER:
         return registry.find_challenger(client)
     return runs.find_run(client, name)
 

@@ -51,6 +51,7 @@ from training import runs
 from training.comparison import as_table
 from training.lineage import data_sha256
 from training.runs import Run
+from validation.size import Size
 
 DESCRIBED = 12  # features with a table and a figure of their own
 OF_A_GROUP = 3  # of them
@@ -67,22 +68,6 @@ OnProgress = Callable[[str], None]
 
 class WrongPortfolio(ValueError):
     """The run was trained on other data than was given."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much is refitted.
-
-    Attributes
-    ----------
-    rows : int
-        Applications of the refits, drawn from the portfolio.
-    folds, seed : int
-    """
-
-    rows: int = 5_000
-    folds: int = 3
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scoring.decision import EXTREME
+from scoring.decision import EXTREME, MOST_REVIEWED
 from scoring.evaluation.calibrating import CONSTANT, regression
 from scoring.metrics import Outcomes, Vector
 from scoring.scorer.certainty import (
@@ -45,7 +45,6 @@ SCORECARD, FIRST = "scorecard", "first"
 # What stays further from the truth than it learns: a few coarse bins, and a first model of few trees, which
 # learns as little from a quarter of the applications as from all of them.
 FURTHER = {SCORECARD: 1.25, FIRST: 1.4}
-MOST = 0.15  # share of applications that goes to review
 MOST_UNLIKE, MOST_DISAGREE = 0.02, 0.04  # of it, for two of the reasons; nearness has what is left
 
 
@@ -66,7 +65,7 @@ def learn(
     *,
     readable: Readable | None = None,
     rules: Sequence[ReviewRule] = (),
-    most: float = MOST,
+    most: float = MOST_REVIEWED,
     further: float = 1.0,
 ) -> Certainty | None:
     """Learn the certainty of a scorer from what was said out of fold.

@@ -8,9 +8,7 @@ from itertools import permutations
 
 import numpy as np
 import polars as pl
-import shap
 from lightgbm import Booster
-from lime.lime_tabular import LimeTabularExplainer
 
 from scoring import features as declared
 from scoring.explanation import NEVER, explain
@@ -132,6 +130,8 @@ def outside(scorer: Scorer, features: pl.DataFrame) -> Outside | None:
     function = scorer.model.function
     if not isinstance(function, Boosted) or not len(features):
         return None
+    import shap  # here: it takes a second, and whoever reads a text of the pack imports this room
+
     features = features[:SAMPLE]
     explainer = shap.TreeExplainer(Booster(model_str=function.text))
     explainer.model.model_type = "internal"  # by shap's own algorithm: it would ask LightGBM
@@ -167,6 +167,8 @@ def agreement(scorer: Scorer, features: pl.DataFrame, seed: int = 0) -> Agreemen
     """
     if len(features) < LIME_ROWS:
         return None
+    from lime.lime_tabular import LimeTabularExplainer  # here: as shap above
+
     matrix = scorer.encode(features)
     with np.errstate(all="ignore"):
         middle = np.nan_to_num(
