@@ -294,6 +294,14 @@ def test_what_is_answered_of_the_record_is_what_the_document_says(served, tmp_pa
 
 
 @pytest.mark.served
+def test_the_document_says_how_a_decision_is_given_a_purpose_and_a_person(served):
+    paths = served.http.get("/docs.json").json()["paths"]
+    for path in ("/score", "/explain", "/counterfactual", "/compare", "/curve"):
+        told = {one["name"] for one in paths[path]["post"]["parameters"]} & {"X-Purpose", "X-Operator"}
+        assert len(told) == (2 if path in ("/score", "/explain") else 0), path
+
+
+@pytest.mark.served
 def test_the_document_names_every_route_of_the_record_with_an_example(served):
     document = served.http.get("/docs.json").json()
     routes = {

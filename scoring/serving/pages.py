@@ -168,9 +168,8 @@ def openapi(
             paths.pop(internal, None)
         endpoint = paths[path]["post"]
         endpoint["responses"] = {"200": endpoint["responses"].pop(200, None)} | errors
-        recorded: list[Any] = (
-            [PURPOSE, OPERATOR] if route.read is None else []
-        )  # what else is asked decides nothing
+        # What takes parameters decides and records nothing.
+        recorded = [] if route.parameters else [PURPOSE, OPERATOR]
         endpoint["parameters"] = [*recorded, REQUEST_ID, *route.parameters]
         endpoint["security"] = [{"key": []}, {}]  # without keys, this machine may ask as it is
         body = endpoint["requestBody"]["content"]["application/json"]["schema"]
