@@ -1,7 +1,7 @@
 """Requests that the service rejected, which never reach its log: by client, column and fault, no value.
 
 The service counts them for Prometheus, from the start of its processes on. Each run reads these counts and
-keeps what they grew by under the day of the run; counts hold no person and no value.
+keeps what they grew by under the day of the run, the first one none; counts hold no person and no value.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ SAMPLE = re.compile(r"(?m)^(\w+)\{([^}\n]*)\} (\S+)")  # as BentoML writes one; 
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 KEY, COUNTED = "rejected", "counted"
 DAYS = 7  # that a report shows
-MANY, SHARE = (
-    20,
-    0.05,
-)  # of a client's column in a day, and of all: as the alert `RequestsRejected`
+# Of a client's column in a day, and of all: as the alert `RequestsRejected`.
+MANY, SHARE = 20, 0.05
 TIMEOUT_S, MOST_BYTES = 10.0, 2**24
 Counts = Counter[tuple[str, str, str]]
 NONE = ("", "", "")  # under which decisions are counted beside
@@ -62,7 +60,7 @@ class Rejections:
 
     @property
     def alarms(self) -> list[Said]:
-        """What is wrong with the newest day, if that is not yesterday's: a column that is sent otherwise."""
+        """What is wrong with the newest day, today or yesterday: a column that is sent otherwise."""
         newest = max(self.days, default=None)
         if newest is None or self.today - newest > timedelta(days=1):
             return []
@@ -119,10 +117,16 @@ def read(source: str, api_key: str | None = None) -> Counts:
 
 
 def count(ledger: Ledger, source: str, now: Counts, today: date) -> None:
-    """Keep what counts grew by since the last time; those that fell are of a service that began anew."""
+    """Keep what counts grew by since the last time; those that fell are of a service that began anew.
+
+    What a service had counted before it was first read is of days that nobody knows, and counts under none.
+    """
     kept = ledger.kept(KEY)
     place = f"{COUNTED} {source}"
-    before = _counts(kept.get(place))
+    if place not in kept:
+        ledger.keep(KEY, {place: _written(now)})
+        return
+    before = _counts(kept[place])
     day = _counts(kept.get(today.isoformat()))
     for key, n in now.items():
         day[key] += n - before[key] if n >= before[key] else n

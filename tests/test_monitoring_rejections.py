@@ -55,11 +55,13 @@ def run(asked: list[str]) -> Result:
 def test_what_was_rejected_stands_in_the_report_in_each_language_and_is_an_alarm(
     tmp_path: Path, asked: list[str]
 ) -> None:
-    (tmp_path / "metrics").write_text(exposition(5, 3_000))
+    (tmp_path / "metrics").write_text(exposition(9_000, 1_000))  # of the time before the first reading
+    assert run(asked).exit_code == 0
+    (tmp_path / "metrics").write_text(exposition(9_005, 4_000))
     assert run(asked).exit_code == 0
     calm = json.loads((tmp_path / "out" / "latest" / "summary.json").read_text())
     assert {"client": "desk", "column": "AMT_CREDIT", "fault": "required", "requests": 5} in calm["rejected"]
-    (tmp_path / "metrics").write_text(exposition(505, 3_000))
+    (tmp_path / "metrics").write_text(exposition(9_505, 4_000))
     result = run(asked)
     assert result.exit_code == 1 and "505 requests of one day were rejected for AMT_CREDIT" in result.stdout
     for name, title in (
@@ -79,12 +81,19 @@ def test_counts_that_cannot_be_read_end_the_run_with_a_sentence(asked: list[str]
 def test_each_request_is_counted_once_and_a_service_that_began_anew_from_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "memory.sqlite")
     for amount in (10, 10, 30, 7, 7):  # 7: it was started again in between
-        count(ledger, "a", of(amount=amount, decisions=1_000), DAY)
-    assert latest(ledger, DAY).rows == [(AMOUNT, 37)]
-    assert latest(ledger, DAY).days[DAY][NONE] == 1_000
-    count(ledger, "another service", of(amount=3, decisions=50), DAY)
-    assert latest(ledger, DAY).rows == [(AMOUNT, 40)]
+        count(ledger, "a", of(amount=amount, decisions=1_000 + amount), DAY)
+    assert latest(ledger, DAY).rows == [(AMOUNT, 27)]
+    assert latest(ledger, DAY).days[DAY][NONE] == 20 + 1_007
+    for amount in (3, 6):
+        count(ledger, "another service", of(amount=amount, decisions=50), DAY)
+    assert latest(ledger, DAY).rows == [(AMOUNT, 30)]
     assert latest(ledger, date(2026, 12, 7)).rows == []
+
+
+def test_what_a_service_counted_in_the_months_before_is_no_alarm_of_the_first_day(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "memory.sqlite")
+    count(ledger, "a", of(amount=9_000, decisions=20_000), DAY)
+    assert latest(ledger, DAY).rows == [] and latest(ledger, DAY).alarms == []
 
 
 @pytest.mark.parametrize(
