@@ -8,8 +8,19 @@ from types import TracebackType
 
 __version__ = "0.9.0"
 
-# What `sys.argv` begins with while a program of this project is imported, or a room of it by `python -m`.
-PROGRAMS = frozenset({"-m", "train.py", "import_model.py", "run.py", "credit-scoring-client"})
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = frozenset({"train.py", "import_model.py", "run.py"})
+COMMAND = "credit-scoring-client"  # what pip makes of `scoring.client`
+ROOMS = frozenset({"scoring", "ui", "monitoring", "validation", "benchmarks", "notebooks"})
+
+
+def is_ours() -> bool:
+    """Say whether the program that is being started is one of this project, and not one that imports it."""
+    program = Path(sys.argv[0] if sys.argv else "")
+    if program.name == "-m":  # so it stands there as long as `python -m` looks for what is asked
+        asked = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
+        return asked.split(".")[0] in ROOMS
+    return program.name == COMMAND or (program.name in SCRIPTS and program.resolve().parent == ROOT)
 
 
 def end_quietly(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -20,7 +31,7 @@ def end_quietly(kind: type[BaseException], error: BaseException, trace: Tracebac
         sys.__excepthook__(kind, error, trace)
 
 
-if sys.argv and Path(sys.argv[0]).name in PROGRAMS:  # a program of somebody else's keeps its own ways
+if is_ours():  # a program of somebody else's keeps its own ways
     sys.excepthook = end_quietly
     if sys.stdout is None:  # closed by who started it: what is said goes nowhere, and into no file
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end

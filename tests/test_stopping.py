@@ -42,10 +42,14 @@ def test_any_other_end_of_a_command_shows_what_happened(tmp_path):
     assert "ZeroDivisionError" in done.stderr and done.returncode == 1
 
 
-def test_a_program_of_somebody_else_keeps_its_own_ways(tmp_path):
-    (tmp_path / "theirs.py").write_text("import scoring.client\nraise KeyboardInterrupt\n")
-    run = [sys.executable, str(tmp_path / "theirs.py")]
-    done = subprocess.run(run, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("theirs", ["theirs.py", "train.py", "-m"])
+def test_a_program_of_somebody_else_keeps_its_own_ways(tmp_path, theirs):
+    file = tmp_path / ("batch/__init__.py" if theirs == "-m" else theirs)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("import scoring.client\nraise KeyboardInterrupt\n")
+    run = [sys.executable, *(["-m", "batch"] if theirs == "-m" else [str(file)])]
+    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" in done.stderr
 
 
