@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from scoring.inference_log import (
     InferenceLog,
     LogError,
     anchors_folder,
+    erasing,
     find,
     identity,
     pseudonym,
@@ -30,7 +32,7 @@ from scoring.inference_log import (
 from scoring.inference_log.backup import back_up, restore
 from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
-from scoring.inference_log.packing import log_files, open_log, packed, unpack_bytes, unpacked
+from scoring.inference_log.packing import DRAFT, log_files, open_log, packed, unpack_bytes, unpacked
 from scoring.inference_log.ship import ship
 from scoring.inference_log.shipped import InStore, verify_shipped
 from scoring.inference_log.store import Folder, ShippingError
@@ -293,6 +295,27 @@ def test_who_is_killed_says_the_same_command_again(tmp_path, key):
         assert not faults(home / "log", key) and read(home / "log").table.height == 19
         left = content(home / "log")
         assert pseudonym(key, WHO).encode() not in left and not list((home / "log").glob("*.erasing"))
+
+
+def test_an_erasure_that_an_older_version_began_is_finished(folder, key, monkeypatch):
+    """Its new tables are lost, and come out in other bytes than its record says."""
+
+    def killed(*_: object) -> None:
+        raise OSError("no power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasing, "apply", killed)
+        with pytest.raises(LogError, match="no power"):
+            erased(folder, key)
+    (path,) = folder.glob(f"*{SUFFIX}")
+    begun = Erasure.of(path.read_bytes(), key)
+    for table in begun.tables:
+        (folder / f"{table.file}{DRAFT}").unlink()
+    older = tuple(replace(table, after="0" * 64) for table in begun.tables)
+    path.write_bytes(replace(begun, tables=older).to_bytes(key))
+    done = erased(folder, key)
+    assert (done.finished, done.decisions, done.rows) == (1, 3, 2) and not faults(folder, key)
+    assert pseudonym(key, WHO).encode() not in content(folder) and not list(folder.glob(f"*{DRAFT}"))
 
 
 def test_retention_takes_the_record_of_an_erasure_with_what_it_speaks_of(folder, key):
