@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 from scoring import features, inference_log, tables
 from scoring.client.files import Source
 from scoring.judge import Judge
-from scoring.portfolio import PortfolioRun, RunError, event_id
+from scoring.portfolio import PortfolioRun, RunError, event_id, running, worker
 from scoring.portfolio.__main__ import app
 from scoring.portfolio.finished import Finished
 from scoring.portfolio.job import Task, replace
@@ -56,6 +58,31 @@ def store(tmp_path_factory) -> Path:
 def model(store) -> NamedScorer:
     folder = store / "models" / "credit_scoring" / "small1"
     return NamedScorer(TAG, folder, described_sha256(folder))
+
+
+class Nobody:
+    """A pool without processes: what is asked is answered here, where the pool is not what is promised."""
+
+    def __init__(self, _: int) -> None:
+        worker._work.cache_clear()  # of another run in the same folder
+
+    def __enter__(self) -> "Nobody":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to end."""
+
+    def ask(self, calls: list[list]) -> Iterator[Any]:
+        for call in calls:
+            answer = worker.answer(json.dumps(call))
+            if "error" in answer:
+                raise RunError(answer["error"])
+            yield answer["done"]
+
+
+@pytest.fixture
+def without_processes(monkeypatch) -> None:
+    monkeypatch.setattr(running, "Pool", Nobody)
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +240,7 @@ def test_the_id_of_an_event_is_made_of_run_model_and_applicant(scored) -> None:
     assert len({event_id(run, tag, n) for run in "ab" for tag in "cd" for n in (1, 2)}) == 8
 
 
+@pytest.mark.usefixtures("without_processes")
 def test_an_interrupted_run_goes_on_without_loss_or_repeats(portfolio, model, scored, tmp_path) -> None:
     """What is lost with a kill: a receipt, a part that was being written, a draft, a half-made layout."""
     out = tmp_path / "out"
@@ -298,6 +326,7 @@ def test_a_full_disk_is_said_in_a_sentence_and_nothing_half_written_is_left(tmp_
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("without_processes")
 def test_shares_of_a_portfolio_in_buckets_make_one_run(portfolio, model, scored, tmp_path) -> None:
     laid = tmp_path / "laid"
     split(portfolio, laid, "test", 1, 4)
