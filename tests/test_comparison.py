@@ -211,7 +211,7 @@ def served(tmp_path_factory, folder):
     home = tmp_path_factory.mktemp("served")
     put_in_store(folder, home)
     keys = f"boss+owner:{BOSS},desk:{DESK}"
-    with running(home, key=BOSS, CREDIT_SCORING_API_KEYS=keys) as service:
+    with running(home, key=BOSS, CREDIT_SCORING_API_KEYS=keys, CREDIT_SCORING_INDEX="off") as service:
         yield service
 
 

@@ -304,7 +304,7 @@ def test_a_lender_allows_fewer_changes_by_a_setting():
 def served(tmp_path_factory, folder):
     home = tmp_path_factory.mktemp("served")
     put_in_store(folder, home)
-    with running(home, CREDIT_SCORING_CHANGES="amount,income,debts") as service:
+    with running(home, CREDIT_SCORING_CHANGES="amount,income,debts", CREDIT_SCORING_INDEX="off") as service:
         yield service
 
 

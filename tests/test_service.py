@@ -19,6 +19,7 @@ from scoring.schema import EXAMPLE, Decision, Explanation
 from scoring.scorer import Scorer
 from scoring.settings import API_KEYS
 from tests.support import small
+from tests.support.forks import forks
 from tests.support.running import TAG, bentoml, environment, free_port, problem, put_in_store, running
 
 pytestmark = pytest.mark.served
@@ -377,10 +378,10 @@ def test_a_port_that_is_taken_an_option_without_effect_and_a_misspelt_setting_ar
             f"cannot start: .* nearest is {API_KEYS.name}: rename",
         ),
     )
-    started = [
-        bentoml(*arguments, env=environment(served.home, **settings)) for arguments, settings, _ in tried
-    ]
-    for server, (_, _, words) in zip(started, tried, strict=True):
-        said, _ = server.communicate(timeout=60)
-        assert server.returncode and re.search(words, said), said
-        assert len(said.splitlines()) == 1, said
+    known = ("bentoml_cli.cli", "scoring.hosting.front", "scoring.hosting.worker", "scoring.hosting.start")
+    with forks(*known, env=environment(served.home)) as started:
+        for arguments, settings, words in tried:
+            done = started.run("-m", "bentoml", *arguments, env=environment(served.home, **settings))
+            said = done.stdout + done.stderr
+            assert done.returncode and re.search(words, said), said
+            assert len(said.splitlines()) == 1, said

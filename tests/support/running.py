@@ -1,6 +1,7 @@
 """A really served model on a loopback port, what a test asks of it, and what it sees of its processes."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -72,14 +73,18 @@ class Served:
 
 def put_in_store(folder: Path, home: Path, tag: str = TAG) -> None:
     """What import_model.py does in the end, without its checks."""
-    code = (
-        "import bentoml, shutil, sys\n"
-        "with bentoml.models.create(sys.argv[2]) as model:\n"
-        "    shutil.copytree(sys.argv[1], model.path, dirs_exist_ok=True)\n"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(folder), tag], env=environment(home), cwd=ROOT, check=True
-    )
+    import bentoml  # here: the tests of pages need none
+    from bentoml._internal.configuration.containers import BentoMLContainer
+    from bentoml._internal.models.model import ModelStore
+
+    store = home / "bentoml" / "models"
+    store.mkdir(parents=True, exist_ok=True)
+    BentoMLContainer.model_store.set(ModelStore(store))
+    try:
+        with bentoml.models.create(tag) as model:
+            shutil.copytree(folder, model.path, dirs_exist_ok=True)
+    finally:
+        BentoMLContainer.model_store.reset()
 
 
 @contextmanager

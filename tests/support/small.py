@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from scoring.scorer import DESCRIPTION, Scorer
 from scoring.scorer.calibration import Affine
 from scoring.scorer.certainty import Certainty, Reading, ReviewRule
 from scoring.scorer.folder import own_hash
-from scoring.scorer.model import Vector
+from scoring.scorer.model import Boosted, Encoding, Model, Vector
 from scoring.scorer.scorecard import FeaturePoints, Scorecard
 
 Request = dict[str, Any]
@@ -98,6 +99,19 @@ def burdened(table: pl.DataFrame) -> Vector:
     return -3.5 + 6 * table["annuity_to_income"].to_numpy() + owed + table["AMT_CREDIT"].to_numpy() / 400_000
 
 
+@cache  # half a second, for every second file of tests
+def _fitted(
+    policy: tuple[str, ...], risk: Callable[[pl.DataFrame], Vector]
+) -> tuple[pl.DataFrame, Encoding, str]:
+    """Return the features of the applications, and what was learned on them."""
+    table = features.build(portfolio(applications(600))).select(features.names(policy))
+    random = np.random.default_rng(1)
+    y = (random.random(len(table)) < 1 / (1 + np.exp(-risk(table)))).astype(np.int8)
+    directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
+    model = fit(LIGHTGBM, TrainingSet.of(table, y, directions), rounds=60)
+    return table, model.encoding, cast(Boosted, model.function).text
+
+
 def scorer(
     policy: tuple[str, ...] = ("gender", "family_status"),
     threshold: float = 0.35,
@@ -105,11 +119,8 @@ def scorer(
 ) -> tuple[Scorer, pl.DataFrame, list[Request]]:
     """Train a scorer; give it with the features and the requests that it saw."""
     requests = applications(600)
-    table = features.build(portfolio(requests)).select(features.names(policy))
-    random = np.random.default_rng(1)
-    y = (random.random(len(requests)) < 1 / (1 + np.exp(-risk(table)))).astype(np.int8)
-    directions = {name: features.FEATURE_BY_NAME[name].direction for name in table.columns}
-    model = fit(LIGHTGBM, TrainingSet.of(table, y, directions), rounds=60)
+    table, encoding, text = _fitted(policy, risk)
+    model = Model(encoding, Boosted(text))  # by the engine of now, which a test may have taken away
     bare = Scorer(model, Affine(), threshold, COSTS, POINTS, policy, {})
     granted = bare.probability(table) < bare.threshold
     contributions, _ = bare.contributions(table)
