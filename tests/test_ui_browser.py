@@ -74,16 +74,23 @@ def fetch(url: str, **headers: str) -> tuple[str, str, Mapping[str, str]]:
         return answer.url, answer.read().decode(), answer.headers
 
 
-@pytest.fixture
-def visit(chromium, page_url, stand_in):
-    """Open the page in a language; nothing may be asked of anyone else."""
-    stand_in.be_in_trouble(0)
-    foreign, contexts = [], []
+@pytest.fixture(scope="module")
+def window(chromium):
+    """One window for all: each that is new loads and compiles the page's scripts anew."""
+    context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
 
-    def go(lang: str, **options):
-        context = chromium.new_context(locale="de-DE", viewport={"width": 1280, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
+
+@pytest.fixture
+def visit(window, page_url, stand_in):
+    """Open the page in a language, in a tab of its own; nothing may be asked of anyone else."""
+    stand_in.be_in_trouble(0)
+    foreign = []
+
+    def go(lang: str, **media):
+        page = window.new_page()
+        page.emulate_media(**media)
         page.set_default_timeout(15_000)
         ours = (page_url, "data:", "blob:")
         page.on("request", lambda asked: None if asked.url.startswith(ours) else foreign.append(asked.url))
@@ -92,8 +99,8 @@ def visit(chromium, page_url, stand_in):
         return page
 
     yield go
-    for context in contexts:
-        context.close()
+    for page in window.pages:
+        page.close()
     assert not foreign
 
 
