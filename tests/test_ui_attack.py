@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import laws
 from tests.support.stand_in import serving
 from tests.torture import page as attack
 
@@ -52,10 +53,11 @@ def trap():
     assert not found.calls, "the page fetches addresses for others"
 
 
+@pytest.mark.law
 def test_no_handler_reads_a_file_or_an_address_or_repeats_what_it_got(page, client, planted, trap) -> None:
     secret, canary = planted
-    found = attack.attack_handlers(page, secret, canary, trap.url, client)
-    assert found.tried > 500
+    found = attack.attack_handlers(page, secret, canary, trap.url, client, is_whole=laws.is_whole())
+    assert found.tried > 300
     assert (found.leaks, found.echoes, found.silent) == ([], [], [])
 
 
