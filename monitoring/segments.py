@@ -310,9 +310,6 @@ class Segments:
             self._detectors[key] = found
         return self._detectors[key]
 
-    def _is_large(self, key: str, parts: Mapping[str, PartCount]) -> bool:
-        return all(key in one and one[key].rows >= SMALLEST for one in (parts, self.usual))
-
     def _best(self, dimension: Dimension, parts: Mapping[str, PartCount]) -> str | None:
         """Return the part of a window most of which is granted; None where ratios are not watched."""
         if dimension.column not in FAIR:

@@ -30,7 +30,6 @@ FILES = "mlartifacts"  # folder of the artefacts beside a sqlite file
 
 _USER, _QUERY = re.compile(r"//\S*@"), re.compile(r"\?\S*")  # where addresses have names and passwords
 _REACH = re.compile(r"API request to (https?://[^/\s]+)")
-_SQL = re.compile(r"\((?:\w+\.)+\w+\) (.+?) (?:\[SQL|\(Background)")
 _ERRNO = re.compile(r"\[Errno -?\d+\] ([A-Z][\w ]+)")
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _WAIT_S = 10  # for a database that may be there

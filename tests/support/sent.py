@@ -8,12 +8,9 @@ import polars as pl
 import pyarrow as pa
 
 from scoring import features
-from scoring.decider import Asked, Decider
-from scoring.features.checks import DECODER
 from scoring.inference_log import InferenceLog
 from scoring.serving.job import ArrowJob, JsonJob
 from scoring.serving.problem import Rejection
-from scoring.serving.reading import parse
 from tests.support import small
 from tests.support.arrow import stream
 
@@ -50,12 +47,6 @@ def odd(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         request | (strange[i % len(strange)] if random.random() < 0.3 else {})
         for i, request in enumerate(requests)
     ]
-
-
-def alone_each(scorer, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Decide applications as a few are decided."""
-    body = json.dumps({"applications": requests}).encode()
-    return Decider(scorer, TAG).decide(Asked("r", parse(body, len(requests), DECODER)))
 
 
 def decisions(answer: bytes | Rejection) -> pl.DataFrame:
