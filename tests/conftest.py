@@ -48,9 +48,10 @@ sys.addaudithook(refuse_network)
 
 # What takes longest is begun first, so that no core is left alone with it at the end.
 LONGEST = [
-    *("train", "ui_signed_in", "ui_browser", "stores", "ui_attack", "portfolio", "validation", "extension"),
-    *("lookups", "service", "connection", "reader", "ui_proxy", "import", "registry", "life", "access"),
-    *("purpose", "counterfactual", "client", "ui_language", "language"),
+    *("train", "ui_browser", "ui_signed_in", "portfolio", "connection", "registry", "life", "extension"),
+    *("ui_attack", "client", "stores", "log_files", "validation", "lookups", "purpose", "outcomes", "reader"),
+    *("counterfactual", "service", "decisions", "monitoring_runs", "private", "monitoring", "access"),
+    *("import", "ui_proxy", "ui_language", "torture", "tables", "trial", "monitoring_causes", "log_packing"),
 ]
 
 

@@ -98,7 +98,8 @@ def home(tmp_path_factory):
     return home
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+# The other database at the index itself: tests/test_decisions.py.
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.heavy)])
 def served(request, home, tmp_path_factory):
     index = ""
     if request.param == "postgresql":

@@ -28,7 +28,7 @@ from monitoring.words import Said
 from scoring.inference_log import anchors_folder, purge
 from scoring.schema import MonitorView
 from scoring.serving.owner import monitor_view
-from tests.support import small, stand_in
+from tests.support import laws, small, stand_in
 from tests.support.monitored import TAG, days_of, population, write_log, write_reference
 from tests.torture.monitor import attack
 
@@ -214,10 +214,12 @@ def test_there_is_nothing_to_verify_without_a_memory(tmp_path: Path) -> None:
     assert result.exit_code == 3 and "give the folder of the reports with --out" in result.stderr
 
 
+@pytest.mark.law
 def test_a_monitor_that_is_killed_counts_each_decision_once_and_leaves_no_half_report(tmp_path: Path) -> None:
-    found = attack(tmp_path, kills=2)
+    kills = 2 if laws.is_whole() else 1
+    found = attack(tmp_path, kills)
     bad = {name: found[name] for name in ("wrong", "mixed", "lost", "codes")}
-    assert bad == dict.fromkeys(bad, 0) and found["kills"] == 2, found
+    assert bad == dict.fromkeys(bad, 0) and found["kills"] == kills, found
 
 
 @contextmanager
