@@ -227,12 +227,10 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
         403: "The key has not the role, or may not name an operator",
         405: "Asked by another method",
     } | late
-    gone = wrong | {404: "There is no such decision"}
-    listed = _asked("Recorded decisions, the newest first", "read", RecordedPage, wrong)
-    listed["responses"]["422"] = {
-        "description": "A parameter cannot be used: the errors name it",
-        "content": listed["responses"]["403"]["content"],
-    }
+    unread = wrong | {422: "Parameters came where none is read"}
+    gone = unread | {404: "There is no such decision"}
+    unusable = wrong | {422: "A parameter cannot be used: the errors name it"}
+    listed = _asked("Recorded decisions, the newest first", "read", RecordedPage, unusable)
     listed["parameters"] = [
         OPERATOR,
         REQUEST_ID,
@@ -249,10 +247,6 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     review = _asked("Confirm a decision, or decide otherwise", "review", Review, errors)
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="ReviewRequest")}}}
     review["requestBody"] = {"required": True, "content": content}
-    found["responses"]["422"] = {
-        "description": "Parameters came where none is read",
-        "content": found["responses"]["403"]["content"],
-    }
     for endpoint in (found, review):
         endpoint["parameters"] = [event, OPERATOR, REQUEST_ID]
     errors = wrong | {
@@ -263,14 +257,10 @@ def _recorded(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     content = {"application/json": {"schema": {"$ref": REFERENCE.format(model="OutcomesRequest")}}}
     outcomes["requestBody"] = {"required": True, "content": content}
     owner = _asked(
-        "What each threshold would approve and cost, what the model weighs", "owner", OwnerView, wrong
+        "What each threshold would approve and cost, what the model weighs", "owner", OwnerView, unread
     )
-    monitor = _asked("What the monitor said of the latest windows", "owner", MonitorView, wrong)
+    monitor = _asked("What the monitor said of the latest windows", "owner", MonitorView, unread)
     for name, about in (("owner", owner), ("monitor", monitor)):
-        about["responses"]["422"] = {
-            "description": "Parameters came where none is read",
-            "content": about["responses"]["403"]["content"],
-        }
         about["description"] = "A key needs the role `owner`."
         paths[f"/{name}"] = {"get": about}
     paths["/outcomes"] = {"post": outcomes}
