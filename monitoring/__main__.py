@@ -162,6 +162,10 @@ def run(
     events = None
     try:
         if portfolio is not None:
+            if rejected is not None:
+                raise InputError(
+                    "--rejected counts by day, and --simulate judges what it sends; leave one out."
+                )
             sent = _simulate(portfolio, to, url, limit, api_key)
             model, events, purpose = sent.model, sent.event_ids, "test"
         tag: str | None

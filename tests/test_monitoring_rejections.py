@@ -78,6 +78,13 @@ def test_counts_that_cannot_be_read_end_the_run_with_a_sentence(asked: list[str]
     assert result.exit_code == 3 and "give --rejected the address of the service's /metrics" in result.stderr
 
 
+def test_rejections_beside_a_simulation_are_refused_and_not_passed_over(
+    tmp_path: Path, asked: list[str]
+) -> None:
+    result = run([*asked, "--simulate", str(tmp_path), "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == 3 and "leave one out" in result.stderr
+
+
 def test_each_request_is_counted_once_and_a_service_that_began_anew_from_nothing(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "memory.sqlite")
     for amount in (10, 10, 30, 7, 7):  # 7: it was started again in between
