@@ -53,7 +53,8 @@ def mutations(whole: bytes, chance: random.Random) -> list[Callable[[], bytes]]:
         moved[first], moved[second] = moved[second], moved[first]
         return b"".join(moved)
 
-    return [flip, cut, lose, add, double, shuffle]
+    # An erasure can leave a file with one line.
+    return [flip, cut, lose, add, double, *([shuffle] if len(written) > 1 else [])]
 
 
 def a_log(run: Run, has_table: bool = False) -> tuple[Home, Path]:
