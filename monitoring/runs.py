@@ -1,4 +1,7 @@
-"""Where reports lie: a folder for each run, which appears whole, and ``latest``, which names the newest."""
+"""Where reports lie: a folder for each run, which appears whole, and ``latest``, which names the newest.
+
+``latest-decision`` names the newest of what was decided: a look at tests or what-ifs does not move it.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from monitoring.report import METRIC, RUN_TIME, Report, metrics, text, to_json
 from scoring.language import languages
 
 LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
+DECIDED = "latest-decision"
 TEXT, BASIS = "report.txt", "basis.sha256"
 HISTORY = "history.json"  # what the service hands on, see `scoring.serving.owner`
 KEPT = 60  # runs
@@ -82,9 +86,13 @@ def write(report: Report, folder: Path, known: str = "") -> Path:
     except BaseException:  # Ctrl-C too: nothing half-made stays
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    _point(folder, run)
+    _point(folder, run, LATEST)
+    if report.purpose == "decision":
+        _point(folder, run, DECIDED)
+    decided = (folder / DECIDED).resolve()
     for old in sorted(one for one in folder.glob("run-*") if one.is_dir())[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        if old.name != decided.name:
+            shutil.rmtree(old, ignore_errors=True)
     return run
 
 
@@ -101,9 +109,9 @@ def _name(folder: Path, now: datetime) -> Path:
     return run
 
 
-def _point(folder: Path, run: Path) -> None:
-    """Let ``latest`` name a run, at once."""
-    draft = folder / f".{LATEST}-{os.getpid()}"
+def _point(folder: Path, run: Path, name: str) -> None:
+    """Let a link name a run, at once."""
+    draft = folder / f".{name}-{os.getpid()}"
     draft.unlink(missing_ok=True)
     draft.symlink_to(run.name)
-    draft.replace(folder / LATEST)
+    draft.replace(folder / name)

@@ -160,11 +160,19 @@ def test_a_report_leaves_what_the_service_hands_on_to_supervisors(copy: Path) ->
     assert [one.start for one in view.windows] == sorted((one.start for one in view.windows), reverse=True)
 
 
+def test_a_look_at_tests_moves_nothing_that_supervisors_and_alerts_see(copy: Path) -> None:
+    run(copy)
+    before, decided = monitor_view(copy / "out"), (copy / "out" / "latest-decision").resolve()
+    run(copy, "--purpose", "test")
+    assert (copy / "out" / "latest").resolve() != decided
+    assert (copy / "out" / "latest-decision").resolve() == decided and monitor_view(copy / "out") == before
+
+
 def test_where_there_is_no_report_the_service_says_so(tmp_path: Path) -> None:
     nothing = MonitorView().model_dump_json().encode()
     assert monitor_view(tmp_path) == nothing
-    (tmp_path / "latest").mkdir()
-    (tmp_path / "latest" / "history.json").write_text('{"of another": "version"}')
+    (tmp_path / "latest-decision").mkdir()
+    (tmp_path / "latest-decision" / "history.json").write_text('{"of another": "version"}')
     assert monitor_view(tmp_path) == nothing
 
 

@@ -16,7 +16,7 @@ from scoring.serving.query import read_nothing
 
 logger = logging.getLogger(__name__)
 ROLE = "owner"
-REPORT = Path("latest", "history.json")  # in the monitor's folder
+REPORT = Path("latest-decision", "history.json")  # in the monitor's folder
 MOST_BYTES = 2**21
 
 
