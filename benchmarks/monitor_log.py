@@ -120,7 +120,6 @@ def main(
                 figure,
                 unit,
                 target=target,
-                met=None if target is None else figure <= target,
                 command=again,
                 file=FILE,
             )

@@ -33,12 +33,16 @@ def record(
     command : str
         What makes the figure again.
     target : float, optional
-        The bound that was set; ``met`` says whether the figure keeps it.
+        The bound that was set.
+    met : bool, optional
+        Whether the figure keeps it; if it is not given, the bound is one that it must not pass.
     bounds : tuple of float, optional
         Of the figure's 95 % interval; kept as ``low`` and ``high``.
     file : Path
         JSON, a list of records; made if it is absent. Two benchmarks may write at a time.
     """
+    if met is None and target is not None:
+        met = figure <= target
     kept = {
         "name": name,
         "figure": _rounded(figure),

@@ -186,7 +186,6 @@ def keep(found: dict[tuple[str, int], list[Cost]], reading: dict[int, list[float
             figure,
             unit,
             target=target,
-            met=None if target is None else figure <= target,
             command=COMMAND,
             file=FILE,
         )
