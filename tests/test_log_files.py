@@ -29,7 +29,7 @@ from scoring.inference_log import (
 )
 from scoring.inference_log.disk import LINE_BYTES
 from scoring.inference_log.pieces import BATCH_BYTES
-from tests.support.logs import NAME, NOON, entry, lines, peak, quiet, run, write
+from tests.support.logs import NAME, NOON, entry, lines, measured, quiet, run, write
 
 ROOT = Path(__file__).parent.parent
 OTHER = "2026-11-20.w9.jsonl"
@@ -210,7 +210,7 @@ def test_a_line_without_end_is_named_and_takes_no_memory(folder, tmp_path):
         file.seek(0, os.SEEK_END)
         file.truncate(file.tell() + 2**27)  # zeros without an end, which take no room on the disk
     for command in (("verify", "--key-file", tmp_path / "pseudonym.key"), ("tail", "-n", "2")):
-        memory, said = peak(*command, "--log", folder)
+        memory, _, said = measured(*command, "--log", folder)
         assert memory < quiet() + 2**26, command
         if command[0] == "verify":
             assert f"{NAME}, line 14: the line is longer than any record" in said
@@ -338,7 +338,7 @@ def test_the_end_of_a_log_is_read_without_the_rest(tmp_path, key):
         log.record([entry(number, features=words) for number in range(start, start + 100)], NOON)
     log.close()
     assert sum(path.stat().st_size for path in log.folder.iterdir()) > 7 * BATCH_BYTES
-    memory, said = peak("tail", "-n", "1", "--log", tmp_path / "log")
+    memory, _, said = measured("tail", "-n", "1", "--log", tmp_path / "log")
     assert said.split()[2] == "e1499" and memory < quiet() + 2**25
 
 

@@ -37,7 +37,7 @@ from scoring.inference_log.anchor import read_anchor
 from scoring.inference_log.disk import open_regular
 from scoring.inference_log.packing import BLOCK, open_log, pack, pack_bytes, packed, unpacked
 from scoring.inference_log.table import TableEntry
-from tests.support.logs import NAME, NOON, entry, peak, quiet, run, write
+from tests.support.logs import NAME, NOON, entry, measured, quiet, run, write
 
 ROOT = Path(__file__).parent.parent
 OLD = Path(__file__).with_name("log_of_version_2")
@@ -274,11 +274,11 @@ def test_a_bomb_is_named_and_takes_no_memory(folder, tmp_path, inside):
     bomb = folder / "2026-11-20.w9.jsonl.zst"
     block = pack_bytes(b"\0" * 2**22 if inside == "zeros" else (b"x" * 1_023 + b"\n") * 2**12)
     bomb.write_bytes(block * (packing.UNPACKED_BYTES // 2**22 + 2))
-    memory, said = peak("verify", "--key-file", tmp_path / "pseudonym.key", "--log", folder)
+    memory, _, said = measured("verify", "--key-file", tmp_path / "pseudonym.key", "--log", folder)
     assert memory < quiet() + 2**27 and f"{bomb.name}, line" in said
     if inside == "zeros":
         assert "it unpacks to more than any file that is written" in said
-        memory, said = peak("tail", "-n", "2", "--log", folder)
+        memory, _, said = measured("tail", "-n", "2", "--log", folder)
         assert memory < quiet() + 2**27 and len(said.splitlines()) == 2
         found = read(folder)
         assert found.table.height == 17 and [item.file for item in found.quarantined] == [bomb]

@@ -1,6 +1,6 @@
 """A small log, its lines, and its command."""
 
-import os
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -58,16 +58,31 @@ def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.Data
 @cache
 def quiet() -> int:
     """Peak memory of the command that finds nothing to read."""
-    return peak("verify", "--log", "/nowhere/at/all")[0]
+    return measured("verify", "--log", "/nowhere/at/all")[0]
 
 
-def peak(*arguments: object) -> tuple[int, str]:
-    """Run the command in a process of its own; return its peak memory in bytes, and what it said."""
+# A process begins with the peak of the one that started it: that of pytest would hide a small command's.
+_MEASURED = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+print(json.dumps([peak, done.returncode, done.stdout + done.stderr]))
+"""
+
+
+def measured(*arguments: object, seconds: float = 600) -> tuple[int, int | None, str]:
+    """Run the log's command alone; return its peak in bytes, exit code (None: it hangs) and words."""
     command = [sys.executable, "-m", "scoring.inference_log", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
-    assert process.stdout is not None
-    said = process.stdout.read()
-    process.stdout.close()
-    _, _, used = os.wait4(process.pid, 0)
-    process.returncode = 0
-    return used.ru_maxrss * 1024, said
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, *command],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            cwd=ROOT,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return 0, None, ""
+    peak, code, said = json.loads(done.stdout)
+    return peak, code, said

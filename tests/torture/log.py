@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -18,9 +15,10 @@ import polars as pl
 
 from scoring.client import Client
 from scoring.inference_log import packing, pseudonym_key, read, verify
+from tests.support.logs import measured
 from tests.torture import traffic
 from tests.torture.load import pool
-from tests.torture.run import ROOT, Run
+from tests.torture.run import Run
 from tests.torture.served import START_S, Home, scratch, served, start
 
 
@@ -188,7 +186,7 @@ def planted(run: Run) -> None:
     for folder in (home.log, home.anchors):
         folder.mkdir()
         _set_traps(folder, victim)
-    quiet, _, _ = _command("tail", "--log", str(run.folder / "nowhere"))
+    quiet, _, _ = measured("tail", "--log", str(run.folder / "nowhere"))
     with served(home) as server:
         tally = asyncio.run(traffic.closed(server.port, asked, 8, count))
         with (home.log / "2001-01-01.big.jsonl").open("wb") as file:
@@ -201,7 +199,7 @@ def planted(run: Run) -> None:
         commands += [("export", "--out", str(run.folder / f"x.{kind}")) for kind in ("csv", "parquet")]
         hung = failed = grown = 0
         for number, command in enumerate(commands):
-            memory, code, said = _command(*command, "--log", str(home.log))
+            memory, code, said = measured(*command, "--log", str(home.log))
             hung += code is None
             failed += code not in (0, 1 if command[0] == "verify" else 0)
             if command[0] == "verify":
@@ -233,23 +231,6 @@ def _set_traps(folder: Path, victim: Path) -> None:
     (folder / "2001-03-01.w0.jsonl").mkdir()
 
 
-def _command(*arguments: str, seconds: float = 600) -> tuple[int, int | None, str]:
-    """Run a command of the log; return its peak memory, its exit code (None if it hangs), what it said."""
-    code = (
-        "import json, resource, subprocess, sys\n"
-        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True)\n"
-        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024\n"
-        "print(json.dumps([peak, done.returncode, done.stdout + done.stderr]))"
-    )
-    command = [sys.executable, "-c", code, sys.executable, "-m", "scoring.inference_log", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, cwd=ROOT, check=True)
-    except subprocess.TimeoutExpired:
-        return 0, None, ""
-    peak, returned, said = json.loads(done.stdout)
-    return int(peak), int(returned), str(said)
-
-
 def _lose_key(run: Run, home: Home) -> None:
     """Lose the key, start, begin anew, start again."""
     home.key.unlink()
@@ -259,9 +240,9 @@ def _lose_key(run: Run, home: Home) -> None:
     run.figure("starts with a lost key", float(code == 0), "", "= 0")
     run.figure("refusals that name no way out", float("inference_log renew" not in said), "", "= 0")
     places = ("--log", str(home.log), "--anchors", str(home.anchors), "--key-file", str(home.key))
-    _, renewed, _ = _command("renew", *places, "--reason", "tried")
+    _, renewed, _ = measured("renew", *places, "--reason", "tried")
     with served(home) as server:
         tally = asyncio.run(traffic.closed(server.port, pool(home, 8), 1, 8))
-    _, code_after, said = _command("verify", *places)
+    _, code_after, said = measured("verify", *places)
     whole = renewed == 0 and tally.statuses[200] == 8 and code_after == 0 and ": tried." in said
     run.figure("logs that cannot be begun anew on the record", float(not whole), "", "= 0")
