@@ -5,34 +5,26 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitoring import audited, outcomes, reading, rejections, runs
+from monitoring import outcomes, reading, rejections, runs
 from monitoring.errors import InputError
-from monitoring.judgement import MIN_ROWS, judge
-from monitoring.kept import recall, remember
+from monitoring.judgement import MIN_ROWS
+from monitoring.kept import recall
 from monitoring.ledger import Ledger, LedgerError
-from monitoring.limits import limits
-from monitoring.outcomes import Outcomes, estimate, watch
-from monitoring.reading import Selected
-from monitoring.realised import realised
-from monitoring.reference import PREDICTION, Reference, read_reference
-from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE, Report
-from monitoring.retraining import propose
-from monitoring.windows import STALE_DAYS, Window, ahead, judged, latest
+from monitoring.reference import read_reference
+from monitoring.report import BAD_INPUT, DRIFT, NOT_ENOUGH, STALE
+from monitoring.reporting import Assignment, counted, looked_at, selected, with_outcomes
+from monitoring.windows import STALE_DAYS
 from monitoring.words import Said
 from scoring import settings
-from scoring.decision import COSTS, REFUSED
 from scoring.inference_log import LogError, anchors_folder
 from scoring.options import HOME, LOG, AnchorsFolder, LogFolder, ModelStore
 from scoring.schema import Purpose
@@ -40,9 +32,7 @@ from scoring.store import StoreError, stored
 
 if TYPE_CHECKING:
     from monitoring.simulate import Sent
-    from scoring.scorer import Scorer
 
-TOP = 20  # columns for Evidently, by importance
 MOST_DAYS = 36_500
 MEMORY = "memory.sqlite"
 
@@ -72,18 +62,6 @@ python -m monitoring --simulate var/demo --limit 5000
 
 class ProgramEnd(SystemExit):
     """The program's own end, told apart from the exit code 2 that a command line gives for wrong use."""
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """What is to be judged, and by what."""
-
-    log: Path
-    reference: Reference
-    model: str | None
-    purpose: str
-    min_rows: int
-    has_evidently: bool
 
 
 @app.callback(help=HELP, invoke_without_command=True)
@@ -178,12 +156,21 @@ def run(
         tag = tag or _only(log)
         found = replace(found, segments_by=(*found.segments_by, *(segment or ())))
         asked = Assignment(log, found, tag, purpose, min_rows, has_evidently)
-        known = ""
+        known, now = "", datetime.now(UTC)
         if events is not None:
-            report = _selected(asked, events)
+            report = selected(asked, events, now)
         else:
             memory = Ledger(to / MEMORY)
-            report = _counted(asked, memory, window, stale_days)
+            with _bar() as bar:
+                task = bar.add_task("reading the log", total=None)
+                report = counted(
+                    asked,
+                    memory,
+                    window,
+                    stale_days,
+                    now=now,
+                    progress=lambda done, of: bar.update(task, completed=done, total=of),
+                )
             if rejected is not None:
                 with memory.alone():
                     counts = rejections.read(rejected, api_key)
@@ -194,9 +181,9 @@ def run(
                 if (run := runs.standing(to, known, report.now)) is not None:
                     _stands(run, quiet)
                     raise ProgramEnd(report.code)
-            report = _looked_at(report, asked)
+            report = looked_at(report, asked)
         if ended is not None:
-            report = _with_outcomes(
+            report = with_outcomes(
                 report, outcomes.read(ended, report.model or ""), groups, Ledger(to / MEMORY)
             )
         elif groups is not None:
@@ -296,163 +283,6 @@ def _asked(asked: Assignment, to: Path, window: int | None) -> list[object]:
     """Return what a report was asked for, but for what is counted from the log."""
     known = asked.reference
     return [_again(asked, to, window), known.segments_by, known.scorer, known.faults, asked.has_evidently]
-
-
-def _counted(asked: Assignment, ledger: Ledger, window: int | None, stale_days: float) -> Report:
-    """Judge the closed windows that are new and what there is of the open ones, or the latest days as one."""
-    now = datetime.now(UTC)
-    reference, model, purpose = asked.reference, asked.model or "", asked.purpose
-    with ledger.alone():
-        recall(reference, ledger)
-        with _bar() as bar:
-            task = bar.add_task("reading the log", total=None)
-            reading.update(
-                ledger,
-                asked.log,
-                reference,
-                model,
-                lambda done, of: bar.update(task, completed=done, total=of),
-            )
-        cells = reference.bins.id
-        last, outside, late = ledger.last(model, purpose, cells, ahead(now)), 0, 0
-        known = ledger.decisions(model, purpose, cells)
-        if window is None:
-            windows = judged(ledger, reference, model, purpose, now, asked.min_rows)
-            late = _late(windows["day"], known)
-        else:
-            windows, outside = latest(
-                ledger, reference, model, purpose, days=window, now=now, min_rows=asked.min_rows
-            )
-        remember(reference, ledger)
-    others = Counter({(tag, what): rows for tag, what, rows in ledger.rows(cells)})
-    del others[model, purpose]
-    dated = {day: rows for day, rows in known.items() if day >= ahead(now)}
-    skewed = [Said("ahead", {"n": sum(dated.values()), "day": max(dated).isoformat()})] if dated else []
-    skewed += [Said("late", {"n": late})] if late else []
-    return Report(
-        reference,
-        asked.model,
-        purpose,
-        windows,
-        now,
-        last,
-        [*skewed, *_notes(others, outside, *ledger.aside(cells))],
-        asked.min_rows,
-        timedelta(days=stale_days) if window is None else None,
-    )
-
-
-def _looked_at(report: Report, asked: Assignment) -> Report:
-    """Look at rows of the window that the verdict is about, where there is one."""
-    window = report.standing.window
-    if window is None or not window.judgement.is_judged:
-        return report
-    # Where nothing moved nothing is to be explained, and Evidently looks at few.
-    wanted = None if window.judgement.groups else _top(report.reference)
-    rows = reading.sample(
-        asked.log,
-        asked.reference,
-        asked.model,
-        asked.purpose,
-        since=window.start,
-        until=window.end,
-        inputs=wanted,
-    )
-    return _completed(report, rows, asked)
-
-
-def _late(days: Sequence[Window], known: Mapping[date, int]) -> int:
-    """Return how many decisions came to days after the verdict on them was kept."""
-    closed = [window for window in days if window.is_closed]
-    end = max((window.end for window in closed), default=date.min)
-    there = sum(rows for day, rows in known.items() if day < end)
-    return max(0, there - sum(window.judgement.rows for window in closed))
-
-
-def _selected(asked: Assignment, events: frozenset[str]) -> Report:
-    """Judge named decisions."""
-    found: Selected = reading.select(asked.log, asked.reference, asked.model, asked.purpose, events)
-    now, tally = datetime.now(UTC), found.tally
-    first, last = (tally.first or now).date(), (tally.last or now).date()
-    judgement = judge(tally, asked.reference, (last - first).days + 1, min_rows=asked.min_rows)
-    report = Report(
-        asked.reference,
-        asked.model,
-        asked.purpose,
-        {"selection": [Window("selection", first, last + timedelta(days=1), True, judgement)]},
-        now,
-        tally.last,
-        _notes(found.others, found.outside, found.aside, found.duplicates),
-        asked.min_rows,
-    )
-    return _completed(report, found.sample, asked) if judgement.is_judged else report
-
-
-def _completed(report: Report, rows: pl.DataFrame, asked: Assignment) -> Report:
-    """Add the causes of what moved, by undoing them on the rows, and what Evidently says of the same rows."""
-    found = report.judgement.groups if report.judgement else ()
-    model: Scorer | None = None
-    if found and rows.height:
-        # Here: where nothing moved, nothing is undone.
-        from monitoring.causes import explain
-
-        model = report.reference.champion
-        report = replace(report, causes=explain(report.reference, rows, found, model))
-    if rows.is_empty():
-        return report
-    costs = model.costs if model is not None else COSTS
-    calibrator = report.reference.calibrator
-    sides = [
-        estimate(side[PREDICTION], side["decision"] == REFUSED, costs, calibrator)
-        for side in (rows, report.reference.table)
-    ]
-    report = replace(report, estimates=(sides[0], sides[1]))
-    if report.judgement is not None and report.judgement.rows:
-        report = replace(report, limits=limits(report.reference, report.judgement.rows))
-    report = replace(report, proposal=propose(report.reference, rows, None, report.model or "", costs))
-    if not asked.has_evidently:
-        return report
-    # It takes seconds to import: help, errors and thin windows need not wait for it.
-    from monitoring.attachment import run as attach
-
-    columns = [PREDICTION, *_top(report.reference)]
-    return replace(report, evidently=attach(report.reference.table, rows, columns))
-
-
-def _top(reference: Reference) -> list[str]:
-    """Return the inputs that the model reads most of."""
-    weight = reference.importance
-    return sorted(weight, key=lambda name: -weight[name])[:TOP]
-
-
-def _with_outcomes(report: Report, found: Outcomes, groups: Path | None, memory: Ledger) -> Report:
-    """Add how loans ended: the bet, vintages, what so many outcomes show, and a retraining they ask for."""
-    reference, model, decided = report.reference, report.model or "", found.table
-    strangers = reading.strangers(memory, reference.bins.id, decided.filter(pl.col("outcome") != "unknown"))
-    notes = [Said("outcomes_twice", {"n": found.twice})] if found.twice else []
-    notes += [Said("outcomes_of_nobody", {"n": strangers})] if strangers else []
-    report = replace(report, notes=[*report.notes, *notes])
-    known = watch(decided, model)
-    report = replace(report, watched=known, realised=realised(decided, model))
-    if groups is not None:
-        report = replace(report, audited=audited.audit(decided, audited.read(groups), model, reference))
-    if report.judgement is not None and report.judgement.rows:
-        report = replace(report, limits=limits(reference, report.judgement.rows, known.known))
-    proposal = propose(reference, reference.table.clear(), decided, model)
-    return report if proposal is None else replace(report, proposal=proposal)
-
-
-def _notes(
-    others: Counter[tuple[str, str]], outside: int, aside: Counter[str] | dict[str, int], twice: int
-) -> list[Said]:
-    notes = [
-        Said("others", {"n": rows, "model": tag, "purpose": what})
-        for (tag, what), rows in sorted(others.items())
-        if rows
-    ]
-    notes += [Said("outside", {"n": outside})] if outside else []
-    notes += [Said("aside", {"n": count, "why": why}) for why, count in aside.items()]
-    return notes + ([Said("twice", {"n": twice})] if twice else [])
 
 
 def _stands(run: Path, quiet: bool) -> None:
