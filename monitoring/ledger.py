@@ -15,7 +15,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -24,8 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitoring.operations import Operations
-from monitoring.segments import PartCount
+from monitoring.packed import digest, packed, unpacked
 from monitoring.tally import Tally
 from scoring.inference_log import Checkpoint
 
@@ -286,7 +285,7 @@ class Ledger:
         values = (model, purpose, cells, since.isoformat(), until.isoformat())
         with self._open() as connection:
             for day, *written in connection.execute(asked, values):
-                own, of = date.fromisoformat(day), _read(*written)
+                own, of = date.fromisoformat(day), unpacked(*written)
                 found[own] = found[own] + of if own in found else of
         return found
 
@@ -331,7 +330,7 @@ class Ledger:
         tally: Tally,
     ) -> None:
         """Keep a verdict for good: a window that has one keeps it."""
-        _, _, told, counts, _, parts = _written(tally)
+        _, _, told, counts, _, parts = packed(tally)
         with self._open(is_writing=True) as connection:
             asked = "select 1 from verdicts where scope = ? and length = ? and start = ?"
             if connection.execute(asked, (scope, length, start.isoformat())).fetchone():
@@ -379,8 +378,8 @@ def _add_day(connection: sqlite3.Connection, file: str, cells: str, day: Day) ->
     rows, tally = day.rows, day.tally
     if before := connection.execute(asked, key).fetchone():
         rows += before[0]
-        tally = _read(*before[1:]) + tally if tally is not None and before[4] is not None else tally
-    values = (file, *key[2:], cells, rows, *_written(tally))
+        tally = unpacked(*before[1:]) + tally if tally is not None and before[4] is not None else tally
+    values = (file, *key[2:], cells, rows, *packed(tally))
     connection.execute(f"insert or replace into tallies values ({','.join('?' * 12)})", values)
 
 
@@ -388,16 +387,8 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest(tally: Tally) -> str:
-    """Return a hash of counts, and of all that is kept beside them of a window."""
-    _, _, told, _, _, _ = _written(tally)
-    cells = [tally.counts, *(one.counts for one in tally.parts.values())]
-    content = b"".join(one.astype(np.int64).tobytes() for one in cells)
-    return hashlib.sha256(content + str(told).encode()).hexdigest()
-
-
 def _verdict(number: int, text: str, told: str, counts: bytes, parts: bytes, hashed: str) -> Verdict:
-    said, tally = json.loads(text), _read(None, None, told, counts, None, parts)
+    said, tally = json.loads(text), unpacked(None, None, told, counts, None, parts)
     return Verdict(
         number,
         said["scope"],
@@ -408,43 +399,4 @@ def _verdict(number: int, text: str, told: str, counts: bytes, parts: bytes, has
         hashed,
         text,
         tally,
-    )
-
-
-def _written(tally: Tally | None) -> tuple[Any, ...]:
-    if tally is None:
-        return (None,) * 6
-    operations = asdict(tally.operations) | {"thresholds": list(tally.operations.thresholds.items())}
-    parts = {key: [one.rows, one.refused, one.expected] for key, one in tally.parts.items()}
-    said = {"operations": operations, "unseen": tally.unseen, "parts": parts}
-    cells = [one.counts for one in tally.parts.values()]
-    return (
-        tally.first.isoformat() if tally.first else None,
-        tally.last.isoformat() if tally.last else None,
-        json.dumps(said, ensure_ascii=False),
-        zlib.compress(tally.counts.astype(np.int64).tobytes(), 1),
-        zlib.compress(tally.clients.tobytes(), 1),
-        zlib.compress(np.array(cells, dtype=np.int64).tobytes(), 1),
-    )
-
-
-def _read(
-    first: str | None, last: str | None, said: str, counts: bytes, clients: bytes | None, parts: bytes
-) -> Tally:
-    known = json.loads(said)
-    operations = known["operations"] | {"thresholds": dict(map(tuple, known["operations"]["thresholds"]))}
-    cells = np.frombuffer(zlib.decompress(parts), np.int64)
-    cells = cells.reshape(len(known["parts"]), -1) if known["parts"] else cells
-    times = [datetime.fromisoformat(time).astimezone(UTC) if time else None for time in (first, last)]
-    return Tally(
-        np.frombuffer(zlib.decompress(counts), np.int64),
-        Operations(**operations),
-        np.frombuffer(zlib.decompress(clients), np.uint64) if clients else np.zeros(0, np.uint64),
-        known["unseen"],
-        times[0],
-        times[1],
-        {
-            key: PartCount(rows, refused, expected, own)
-            for (key, (rows, refused, expected)), own in zip(known["parts"].items(), cells, strict=True)
-        },
     )

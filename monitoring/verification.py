@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from monitoring.judgement import judge
-from monitoring.ledger import FIRST, Ledger, Verdict, digest
+from monitoring.ledger import FIRST, Ledger, Verdict
+from monitoring.packed import digest
 from monitoring.reading import aligned
 from monitoring.reference import Reference
 from monitoring.tally import Tally, together, without_clients
