@@ -34,13 +34,17 @@ STORED := $(BENTOML_HOME)/models/credit_scoring/latest
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --fork-strategy fewest \
     --no-emit-index-url --no-emit-find-links --generate-hashes $(ARGS)
 
+# As deploy/image.sh chooses it.
+BUILDER = $(or $(ENGINE),$(shell command -v docker || command -v podman),docker)
+
 BENCH_PEERS := fastapi mlserver litserve ray mlflow
 
-.PHONY: help run test proofs cover torture bench scale setup browser demo data train import first-model serve ui monitor validate bento image lint site notebooks tutorial sbom lock clean
+.PHONY: help run test proofs cover torture bench scale setup browser demo data train import first-model serve ui monitor validate \
+    bento image programs-image mlflow-image deliver lint site notebooks tutorial sbom lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 run: $(RUN)  ## set up, train on a demo portfolio if there is no model, serve the API and the page
 	@test -f "$(STORED)" || $(MAKE) --no-print-directory first-model
@@ -118,11 +122,11 @@ bento: $(RUN)  ## build the bento from the exact tag of the newest model (or MOD
 image: bento  ## make the container image of the bento (ENGINE=podman; where no registry is: deploy/offline-image.sh)
 	@deploy/image.sh credit_scoring:latest credit-scoring:latest $(ARGS)
 
-programs-image:  ## make the image of the page, the monitor and the batch client (after make image)
-	@docker build -f deploy/programs.Dockerfile -t credit-scoring-programs:latest $(ARGS) .
+programs-image:  ## make the image of the page, the monitor and the batch client (after make image; ENGINE=podman)
+	@$(BUILDER) build -f deploy/programs.Dockerfile -t credit-scoring-programs:latest $(ARGS) .
 
-mlflow-image:  ## make the image of MLflow's server, for PostgreSQL and S3
-	@docker build -f deploy/mlflow.Dockerfile -t credit-scoring-mlflow:latest $(ARGS) .
+mlflow-image:  ## make the image of MLflow's server, for PostgreSQL and S3 (ENGINE=podman)
+	@$(BUILDER) build -f deploy/mlflow.Dockerfile -t credit-scoring-mlflow:latest $(ARGS) .
 
 deliver: $(DEV)  ## try what is delivered: workflows, manifests, the image, remote parts (Debian, as root; 15 minutes)
 	@deploy/deliver.sh $(ARGS)
