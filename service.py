@@ -9,8 +9,7 @@ import bentoml
 from pydantic import RootModel
 
 from scoring.hosting import models, start
-from scoring.hosting.front import Hosted
-from scoring.hosting.worker import Worker
+from scoring.hosting.hosted import Hosted
 from scoring.schema import Counterfactual, Curve, Decision, Explanation, Placement, ScoreRequest
 from scoring.serving.job import ArrowJob, Job, JsonJob
 from scoring.serving.media import ARROW
@@ -67,6 +66,8 @@ class CreditScoring:
         start.prepare(SETTINGS, MODEL)
 
     def __init__(self) -> None:
+        from scoring.hosting.worker import Worker  # here: BentoML's own process judges nothing
+
         self.worker = Worker(SETTINGS, str(self.model.tag))
 
     def __is_ready__(self) -> bool:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,19 @@ APPLICATION = {"SK_ID_CURR": 100001, "AMT_CREDIT": 568800.0, "AMT_ANNUITY": 2056
 JSON, ARROW = "application/json", "application/vnd.apache.arrow.stream"
 
 
+def free_port() -> int:
+    """Return a port that nobody has: a build may share the network of its machine, with a service on 3000."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+PORT = free_port()
+
+
 def ask(method: str, path: str, body: bytes = b"", kind: str = JSON) -> tuple[int, str]:
     """Return the status of an answer, and the engine that readiness names."""
-    connection = http.client.HTTPConnection("127.0.0.1", 3000, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
     connection.request(method, path, body or None, {"Content-Type": kind} if body else {})
     answer = connection.getresponse()
     answer.read()
@@ -78,7 +89,7 @@ def main() -> None:
     """Serve, ask, stop; what is recorded meanwhile goes with the folder."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "said").open("wb") as said:
         state = {"CREDIT_SCORING_LOG": f"{folder}/log", "CREDIT_SCORING_KEY_FILE": f"{folder}/key"}
-        command = [sys.executable, "-m", "bentoml", "serve", os.environ["BENTO_PATH"], "--port", "3000"]
+        command = [sys.executable, "-m", "bentoml", "serve", os.environ["BENTO_PATH"], "--port", str(PORT)]
         server = subprocess.Popen(command, env=os.environ | state, stdout=said, stderr=subprocess.STDOUT)
         try:
             wrong = fault(server)

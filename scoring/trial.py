@@ -13,27 +13,19 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from polars.exceptions import PanicException
-
-from scoring import features
-from scoring.judge import Judge
-from scoring.schema import ApplicationRequest
-from scoring.scorer import Scorer, ScorerError, read_examples, read_reference
-from scoring.tables import from_requests
+if TYPE_CHECKING:
+    from scoring.scorer import Scorer
 
 ROOT = (
     Path(__file__).resolve().parent.parent
 )  # where the package lies: also in a bento, or beside an MLflow model
 SECONDS = 180.0  # a champion takes two; a machine that does much else takes longer than a minute
 MEMORY = 8 << 30  # bytes of address space; a champion of 500 features reserves one and a half GiB
-TOLERANCE = 1e-9  # of a golden probability: another processor may round the last bits of a sum differently
-WARM = 3  # golden examples that are answered to compile what is compiled at the first use
 LONGEST = 2_000  # characters of what the child may answer
 
 
@@ -54,7 +46,10 @@ def try_out(folder: Path, tag: str, seconds: float = SECONDS) -> None:
     ScorerError
         If it does not: also if the process was ended by what it read, or had to be.
     """
-    _ask(folder, tag, seconds)
+    if fault := Trial(folder, tag, seconds).fault():
+        from scoring.scorer import ScorerError  # here: who tries need not load what is tried
+
+        raise ScorerError(fault)
 
 
 def load(folder: Path, seconds: float = SECONDS) -> Scorer:
@@ -67,109 +62,60 @@ def load(folder: Path, seconds: float = SECONDS) -> Scorer:
     ScorerError
         As `try_out`.
     """
-    _ask(folder, "", seconds)
+    from scoring.scorer import Scorer
+
+    try_out(folder, "", seconds)
     return Scorer.load(folder)
 
 
-def check(scorer: Scorer, examples: Sequence[Mapping[str, Any]]) -> None:
-    """Prove that this code decides as training did; `scorer.read_examples` gives the golden examples.
+class Trial:
+    """A trial that has begun, in a process of its own.
 
-    Raises
-    ------
-    ScorerError
-        If the scorer reads other features than this code makes, has no example, or at the first example
-        that is refused or decided otherwise.
+    Parameters
+    ----------
+    folder, tag, seconds
+        As for `try_out`.
+    module : str
+        What is run: it hands to `answer` what may fail.
     """
-    scorer.check_features(features.names(scorer.policy))
-    if not examples:
-        raise ScorerError("the scorer has no golden example to show that it decides as in training.")
-    requests = [_request(number, example) for number, example in enumerate(examples, start=1)]
-    decided = Judge(scorer).table(from_requests(requests, columns=features.READS)).said.to_dicts()
-    for number, (example, now) in enumerate(zip(examples, decided, strict=True), start=1):
-        expected, found = example["probability_of_default"], now["probability_of_default"]
-        if not abs(found - expected) <= TOLERANCE or now["decision"] != example["decision"]:
-            raise ScorerError(
-                f"golden example {number}: training gave {expected!r}, {example['decision']}; here it is "
-                f"{found!r}, {now['decision']}. Train again, or install the pinned versions."
-            )
 
-
-def warm(scorer: Scorer, examples: Sequence[Mapping[str, Any]]) -> None:
-    """Judge a few golden examples in each way, so that no client waits.
-
-    Raises
-    ------
-    ScorerError
-        If that fails.
-    """
-    judge = Judge(scorer)
-    requests = [_request(number, example) for number, example in enumerate(examples[:WARM], start=1)]
-    for is_explained in (False, True):
-        try:
-            judge.judge(requests, is_explained)
-        except Exception as error:
-            fault = f"the model cannot answer its own golden examples ({type(error).__name__}); train again."
-            raise ScorerError(fault) from error
-
-
-def _request(number: int, example: Mapping[str, Any]) -> ApplicationRequest:
-    """Read the request of a golden example as the middleware reads a request: from JSON."""
-    try:
-        return ApplicationRequest.model_validate_json(json.dumps(example["request"]))
-    except ValueError as error:  # pydantic's, which must not quote a value
-        raise ScorerError(f"golden example {number} is no valid request any more; train again.") from error
-
-
-def prove(folder: Path, tag: str) -> None:
-    """Do in this process what `try_out` asks of another one.
-
-    Raises
-    ------
-    ScorerError
-        Whatever is wrong with the scorer.
-    """
-    scorer = Scorer.load(folder)
-    try:
-        row = np.full((1, len(scorer.feature_names)), np.nan)
-        if not np.isfinite(scorer.calibration.of(scorer.model.function.raw(row))).all():
-            raise ScorerError(f"{folder} gives no finite score; train again.")
-        scorer.apportion(row)
-        if tag:
-            examples = read_examples(folder)
-            check(scorer, examples)
-            warm(scorer, examples)
-            read_reference(folder)
-    except (ScorerError, MemoryError):
-        raise
-    # Numbers that no training gives: they overflow, or have no logarithm.
-    except (Exception, PanicException) as error:
-        why = " ".join(str(error).split())[:200].rstrip(".")
-        raise ScorerError(f"{folder} cannot decide ({type(error).__name__}: {why}); train again.") from error
-
-
-def _ask(folder: Path, tag: str, seconds: float) -> None:
-    command = [sys.executable, "-m", "scoring.trial", str(folder.resolve()), tag, str(seconds)]
-    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    quiet = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-    try:
-        done = subprocess.run(
+    def __init__(
+        self, folder: Path, tag: str, seconds: float = SECONDS, module: str = "scoring.trial"
+    ) -> None:
+        self.folder = folder
+        self.seconds = seconds
+        command = [sys.executable, "-m", module, str(folder.resolve()), tag, str(seconds)]
+        paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        quiet = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+        self._process = subprocess.Popen(
             command, env=os.environ | quiet, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, timeout=seconds, check=False,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise ScorerError(
-            f"{folder} was not read within {seconds:g} s by a process of its own; import the model again."
-        ) from error
-    if done.returncode < 0:
-        raise ScorerError(
-            f"{folder} ended the process that tried it ({_name(-done.returncode)}); import the model again."
-        )
-    try:
-        fault = json.loads(done.stdout)
-    except ValueError:
-        fault = f"{folder} could not be tried (exit code {done.returncode})."
-    if fault:
-        raise ScorerError(fault)
+
+    def fault(self) -> str:
+        """Wait for the end, and return what is wrong; "" if nothing is."""
+        folder = self.folder
+        try:
+            answer, _ = self._process.communicate(timeout=self.seconds)
+        except subprocess.TimeoutExpired:
+            return (
+                f"{folder} was not read within {self.seconds:g} s by a process of its own; "
+                "import the model again."
+            )
+        finally:
+            self.end()
+        code = self._process.returncode
+        if code < 0:
+            return f"{folder} ended the process that tried it ({_name(-code)}); import the model again."
+        try:
+            return str(json.loads(answer))
+        except ValueError:
+            return f"{folder} could not be tried (exit code {code})."
+
+    def end(self) -> None:
+        """End the process, if it has not ended."""
+        with self._process as process:
+            process.kill()
 
 
 def _name(number: int) -> str:
@@ -189,20 +135,27 @@ def bound(seconds: float) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def _main(folder: str, tag: str, seconds: str) -> None:
+def answer(look: Callable[[], None], faults: tuple[type[Exception], ...], folder: str, seconds: str) -> None:
     """Say on the standard output, in JSON, what is wrong with a scorer; libraries write elsewhere."""
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     bound(float(seconds))
     fault = ""
     try:
-        prove(Path(folder), tag)
-    except ScorerError as error:
+        look()
+    except faults as error:
         fault = str(error)[:LONGEST]
     except MemoryError:
         fault = f"{folder} asks for more than {MEMORY >> 30} GiB of memory; import the model again."
-    with answer:
-        json.dump(fault, answer)
+    with said:
+        json.dump(fault, said)
+
+
+def _main(folder: str, tag: str, seconds: str) -> None:
+    from scoring.proof import prove
+    from scoring.scorer import ScorerError
+
+    answer(lambda: prove(Path(folder), tag), (ScorerError,), folder, seconds)
 
 
 if __name__ == "__main__":

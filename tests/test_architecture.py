@@ -45,6 +45,7 @@ FLOORS = {
         "scoring.judge",
         "scoring.counterfactual",
         "scoring.comparison",
+        "scoring.proof",
         "scoring.trial",
     ],
     "record": ["scoring.inference_log", "scoring.decisions", "scoring.outcomes", "scoring.replay"],

@@ -12,12 +12,12 @@ from polars.exceptions import PanicException
 from scoring import features
 from scoring.decider import Decider
 from scoring.inference_log import InferenceLog, read
+from scoring.proof import check
 from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving.batches import GIVE_WAY_MS, Batches
 from scoring.serving.job import Job
 from scoring.serving.problem import Rejection
-from scoring.trial import check
 from tests.support import small
 from tests.support.overheard import overheard
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 import import_model
 from scoring.metrics import LOWER_IS_BETTER, MEASURES, RANKED_BY
+from scoring.proof import check
 from scoring.scorer import Scorer, ScorerError, read_examples
-from scoring.trial import check
 from tests.support import small
 from tests.support.training import tried_here
 from training import mlflow_store, registry, runs, tracking

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from scoring.serving.life import BEHIND, lower_priority
 from tests.support import small
 from tests.support.running import (
+    ROOT,
     bentoml,
     environment,
     free_port,
@@ -167,5 +169,19 @@ def test_a_thread_that_stands_back_leaves_the_others_where_they_are() -> None:
     thread = threading.Thread(target=lowered)
     thread.start()
     thread.join()
-    assert inside == [BEHIND]
+    assert inside == [before + BEHIND]
     assert priority() == before
+
+
+def test_who_has_a_low_priority_already_can_still_lower_that_of_a_thread():
+    """As `nice bentoml serve` has: nobody but root may raise it again."""
+    code = (
+        "import os\n"
+        "from scoring.serving.life import lower_priority\n"
+        "os.nice(10)\n"
+        "if os.geteuid() == 0: os.setresuid(65534, 65534, 65534)\n"
+        "lower_priority()\n"
+        "print(os.getpriority(os.PRIO_PROCESS, 0) > 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr

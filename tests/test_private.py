@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -117,6 +118,29 @@ def test_importing_the_service_changes_nothing_in_the_process(home) -> None:
         [sys.executable, "-c", IMPORTED], cwd=ROOT, env=environment(home), capture_output=True, text=True
     )
     assert done.stdout.split()[-1:] == ["True"], done.stdout + done.stderr
+
+
+def test_the_process_above_the_workers_loads_nothing_that_judges(home) -> None:
+    """Importing it would take a second of every start, and 80 MB for as long as it serves."""
+    look = "import sys, service; print({'numpy', 'polars', 'pyarrow', 'sqlalchemy'} & {*sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, env=environment(home), capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1:] == ["set()"], done.stdout + done.stderr
+
+
+def test_a_schema_is_written_once_and_is_the_reader_s_own(monkeypatch) -> None:
+    class Written(private.WrittenOnce, BaseModel):
+        number: int
+
+    class Plain(BaseModel):
+        number: int
+
+    first = Written.model_json_schema()
+    assert first == Plain.model_json_schema() | {"title": "Written"}
+    first["properties"].clear()
+    monkeypatch.setattr(BaseModel, "model_json_schema", None)
+    assert Written.model_json_schema()["properties"]["number"]["type"] == "integer"
 
 
 @pytest.mark.served

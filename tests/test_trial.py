@@ -57,7 +57,7 @@ def test_a_model_that_takes_all_the_memory_is_refused(folder):
     (folder / "examples.json").write_text("[" + "[]," * 2_000_000 + "[]]")  # 130 MB when it is read
     small.sign(folder)
     code = (
-        "import os, sys; from scoring import trial\n"
+        "import os, sys; from scoring import proof, trial\n"
         "taken = int(open('/proc/self/statm').read().split()[0]) * os.sysconf('SC_PAGE_SIZE')\n"
         "trial.MEMORY = taken + (64 << 20)\n"
         "trial._main(*sys.argv[1:])\n"

@@ -4,7 +4,8 @@ A few applications, or slices of a table, come in; decisions under the names of 
 dictionaries or as frames. What carries them, and who asks by which means, is known above.
 """
 
-from scoring.decider.few import Asked, Decided, Decider
+from scoring.decider.few import Decided, Decider
 from scoring.decider.slices import DecidedSlice, Slices
+from scoring.schema import Asked
 
 __all__ = ["Asked", "Decided", "DecidedSlice", "Decider", "Slices"]

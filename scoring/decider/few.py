@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 from scoring.decider.slices import Slices
 from scoring.inference_log import Entry, InferenceLog, Together
 from scoring.judge import Judge, Judged
-from scoring.schema import KEY, ApplicationRequest, Decision, Explanation, Purpose, Request
+from scoring.schema import KEY, Asked, Decision, Explanation, Purpose
 from scoring.scorer import Scorer
 
 EVENTS_KEPT = 1_000  # requests of many rows that are known to be recorded; a client asks again within seconds
@@ -33,19 +32,6 @@ Answer = dict[str, Any]
 def new_event_id() -> str:
     """Return a new id of a decision: 128 bits, so that no two ever meet."""
     return uuid.uuid4().hex
-
-
-@dataclass
-class Asked:
-    """Applications to decide, who asked, and what for.
-
-    ``operator`` is the name of the API key that they came with, or of the person that a front end names.
-    """
-
-    request_id: str
-    applications: Sequence[Request | ApplicationRequest]
-    operator: str | None = None
-    purpose: Purpose = "decision"
 
 
 class Decided(NamedTuple):

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from scoring.inference_log import anchors_folder
+from scoring.serving.life import below
 from scoring.serving.settings import Settings
 from scoring.settings import INDEX, ROOT
 
@@ -20,26 +20,13 @@ logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what 
 
 
 def keep_following(settings: Settings) -> None:
-    """Have the log followed into the index as long as this process lives; nothing waits for it.
-
-    Raises
-    ------
-    LogError
-        If the settings name no database.
-    """
+    """Have the log followed into the index as long as this process lives; nothing waits for it."""
     if settings.log is None or settings.index == "off":
         return
-    if "://" in settings.index:  # what is wrong with it stops the start
-        from scoring.decisions import place_of  # here: it takes 0.15 s, and a file needs no look
-
-        place_of(settings.index, settings.log)
     command = [sys.executable, "-m", "scoring.decisions", "follow", "--parent", str(os.getpid())]
-    command += [
-        "--log",
-        str(settings.log),
-        "--anchors",
-        str(settings.log_anchors or anchors_folder(settings.log)),
-    ]
+    command += ["--log", str(settings.log)]
+    if settings.log_anchors:
+        command += ["--anchors", str(settings.log_anchors)]
     command += ["--key-file", str(settings.key_file), "--instance", settings.instance]
     # Not as an argument, which everybody on this machine can read: it may hold a password.
     environment = {**os.environ, INDEX.name: settings.index}
@@ -47,7 +34,7 @@ def keep_following(settings: Settings) -> None:
     def keep() -> None:
         while True:
             process = subprocess.Popen(command, cwd=ROOT, env=environment)
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+            os.setpriority(os.PRIO_PROCESS, process.pid, below(NICE))
             process.wait()
             logger.warning("the follower of the log ended; another takes its place")
             time.sleep(AGAIN_S)

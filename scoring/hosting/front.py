@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import bentoml
 from starlette.responses import JSONResponse
 
 from scoring.comparison.owner import owner_view
 from scoring.features.checks import DECODER
-from scoring.hosting import models, spare, start
+from scoring.hosting import models, start
 from scoring.hosting.worker import count_rejected
 from scoring.scorer import Scorer
-from scoring.serving import pages, private
+from scoring.serving import pages
 from scoring.serving.access import HEALTH, PAGES
 from scoring.serving.asgi import App, by_path, with_header
 from scoring.serving.documents import Document, Documents
 from scoring.serving.forwarded import Forwarded
 from scoring.serving.job import Job
-from scoring.serving.life import DRAIN, end_with
 from scoring.serving.limits import Route
 from scoring.serving.lookups import Lookups
 from scoring.serving.middleware import Middleware
@@ -32,33 +30,6 @@ from scoring.serving.rate import Rate
 from scoring.serving.settings import Settings
 
 SCHEMA = "/schema.json"  # BentoML's own clients ask for it
-
-T = TypeVar("T")
-
-
-class Hosted(bentoml.Service[T]):  # type: ignore[misc]  # bentoml offers it without its type
-    """A BentoML service behind the project's own front.
-
-    BentoML asks it for the application once in each worker, before it starts uvicorn: that is when what this
-    process needs is put in place.
-    """
-
-    def to_asgi(self, is_main: bool = True) -> App:
-        """Return the application, with all that stands before it."""
-        with start.startable():
-            private.demand()
-            settings = start.settings()
-            front = Front(settings, self)
-            if start.PARENT in os.environ and bentoml.server_context.worker_index:
-                end_with(int(os.environ[start.PARENT]))
-            # Here: they need what was looked for.
-            from scoring.serving.private.connection import connection
-            from scoring.serving.private.server import server
-
-            private.speak_through(connection(settings.limits, DRAIN.is_on))
-            private.serve_by(server(spare.PLACE.is_of_the_last))
-            self.middlewares[:] = [(front.entrance, {})]
-            return spare.until_needed(front.gate(private.without_timeouts(super().to_asgi(is_main))))
 
 
 def routes(settings: Settings) -> dict[str, Route]:

@@ -1,21 +1,28 @@
-"""Which model is served: chosen by the parent, tried in a process of its own, taken up by the workers."""
+"""Which model is served: chosen by the parent, tried in a process of its own, taken up by the workers.
+
+The parent judges nothing: what loads a scorer is imported where a worker needs it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bentoml
 import yaml
 from bentoml.exceptions import BentoMLException, NotFound
 
-from scoring.decider import Decider
-from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving.settings import IS_BENTO, MANIFEST, NAME
-from scoring.trial import check, try_out, warm
+from scoring.trial import try_out
+
+if TYPE_CHECKING:
+    from scoring.decider import Decider
 
 SERVED = f"_{NAME}_served"  # tells a worker which file names the model that its parent chose
+LOOK_S = 0.01
 
 logger = logging.getLogger("bentoml.credit_scoring")  # bentoml shows only what is logged under its own name
 
@@ -55,6 +62,10 @@ def load(tag: str) -> Decider:
     ScorerError
         If it reads other features than this code makes, or its golden examples score otherwise.
     """
+    from scoring.decider import Decider
+    from scoring.proof import check, warm
+    from scoring.scorer import Scorer, read_examples
+
     place = folder(tag)
     scorer, examples = Scorer.load(place), read_examples(place)
     check(scorer, examples)
@@ -68,6 +79,24 @@ def choose(served: Path, tag: str) -> None:
     draft.write_text(tag, encoding="ascii")
     draft.replace(served)
     os.environ[SERVED] = str(served)
+
+
+def allow() -> None:
+    """Let the workers load the model that was chosen: it is proven."""
+    _allowed().touch()
+
+
+def await_proof() -> None:
+    """Wait, in a worker, until its parent allows to load a model; at once where it has none.
+
+    If it never does, it ends: it tells its workers, and they are bound to it.
+    """
+    while SERVED in os.environ and not _allowed().exists():
+        time.sleep(LOOK_S)
+
+
+def _allowed() -> Path:
+    return Path(os.environ[SERVED]).with_name("allowed")
 
 
 def renew(asked: str) -> bool:
@@ -92,4 +121,6 @@ def renew(asked: str) -> bool:
 
 def why(error: Exception) -> str:
     """Return what may be logged of a model that cannot be taken up."""
+    from scoring.scorer import ScorerError
+
     return str(error) if isinstance(error, ScorerError | BentoMLException) else type(error).__name__

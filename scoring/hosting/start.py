@@ -1,4 +1,7 @@
-"""What the parent does before it has workers: whatever would stop them stops it, with one sentence."""
+"""What the parent does before it has workers: whatever would stop them stops it, with one sentence.
+
+It loads no scorer and no log: the rehearsal does, in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,17 @@ from bentoml.exceptions import BentoMLException
 from scoring import language
 from scoring.hosting import models, spare
 from scoring.hosting.following import keep_following
-from scoring.hosting.worker import open_log
-from scoring.inference_log import LogError
-from scoring.scorer import ScorerError
+from scoring.hosting.rehearsal import Rehearsal
 from scoring.serving import private
 from scoring.serving.access import AccessError, AccessGuard, KeyRing
 from scoring.serving.crowd import backlog, take_descriptors
 from scoring.serving.settings import NAME, Settings
 from scoring.settings.setting import SettingError
-from scoring.trial import try_out
 
 LAST_PORT = 65_535
 PARENT = f"_{NAME}_parent"  # tells a worker who its parent is
 
-FAULTS = (SettingError, AccessError, ScorerError, LogError, language.LanguageError, private.PartGone)
+FAULTS = (SettingError, AccessError, language.LanguageError, private.PartGone)
 
 
 @contextmanager
@@ -76,9 +76,10 @@ def check_address() -> None:
 
 
 def prepare(settings: Settings, tag: str) -> None:
-    """Try the start-up once in the parent: it stops at a fault, a worker would be restarted for ever."""
-    import scoring.serving.large  # noqa: F401 - if it cannot be had, that is found now
+    """Try the start-up once: the parent stops at a fault, a worker would be restarted for ever.
 
+    The workers load their libraries meanwhile, and their model once that was proven.
+    """
     if "BENTOML_API_WORKERS" in os.environ or any(word.startswith("--api-workers") for word in sys.argv):
         raise BentoMLException(
             "The service cannot start: BentoML 1.4.39 takes --api-workers (BENTOML_API_WORKERS) and "
@@ -90,11 +91,8 @@ def prepare(settings: Settings, tag: str) -> None:
         private.keep_quiet()
         language.load()
         guard(settings)
-        try_out(models.folder(tag), tag)
-        log = open_log(settings, "start-up", tag, ())
-        if log is not None:
-            log.check()
-        keep_following(settings)
+    rehearsal = Rehearsal(models.folder(tag), tag)
+    atexit.register(rehearsal.end)
     limit = take_descriptors()
     place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
@@ -106,10 +104,16 @@ def prepare(settings: Settings, tag: str) -> None:
         supervisor,  # here: no worker needs circus, and it takes 0.1 s
     )
 
+    def proven() -> None:
+        rehearsal.succeed()
+        models.allow()
+        keep_following(settings)
+
     renew = partial(models.renew, settings.model)
     private.supervise(
         lambda arbiter: supervisor(
             arbiter,
+            proven=proven,
             renew=renew,
             failure=BentoMLException,
             backlog=backlog(limit),

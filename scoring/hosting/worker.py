@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 import uuid
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from scoring import language
 from scoring.decider import Decider
 from scoring.features import READS
 from scoring.hosting import models
-from scoring.inference_log import InferenceLog, anchors_folder, log_key
+from scoring.hosting.log import open_log
 from scoring.schema import Purpose
 from scoring.serving.access import KeyRing
 from scoring.serving.batches import Batches
@@ -73,24 +72,6 @@ def count_rejected(key: str | None, rejection: Rejection) -> None:
         REJECTED.labels(key or "", column if column in COLUMNS else "other", code).inc()
 
 
-def open_log(settings: Settings, worker: str, model: str, categories: Sequence[str]) -> InferenceLog | None:
-    """Open the inference log for one worker process; None if nothing is to be recorded."""
-    if settings.log is None:
-        return None
-    anchors = settings.log_anchors or anchors_folder(settings.log)
-    return InferenceLog(
-        settings.log,
-        f"{settings.instance}-{worker}" if settings.instance else worker,
-        log_key(settings.key_file, settings.log, anchors, is_shared=bool(settings.instance)),
-        model,
-        categories=categories,
-        anchors=anchors,
-        keep_days=settings.log_days,
-        announce=logger.info,
-        is_packed=True,
-    )
-
-
 class Worker:
     """Decides, explains and records; takes up another model while it does.
 
@@ -131,6 +112,7 @@ class Worker:
         # What is loaded stays: the collector need not walk it at every turn (it made pauses of 100-300 ms).
         gc.collect()
         gc.freeze()
+        gc.enable()
         self.decider = Decider(scorer, tag, log, on_decided=self.count)
         self.batches = Batches(self.decider)
         self.tables = self.large.submit(self._tables, self.decider)

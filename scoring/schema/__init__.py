@@ -18,6 +18,7 @@ from scoring.schema.answers import (
     ReviewReason,
 )
 from scoring.schema.application import FORM_GROUPS, Application
+from scoring.schema.asked import Asked
 from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
 from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys, values
 from scoring.schema.faults import errors_of, fault_at, field_error, field_errors
@@ -77,6 +78,7 @@ __all__ = [
     "Answer",
     "Application",
     "ApplicationRequest",
+    "Asked",
     "Bureau",
     "BureauBalance",
     "Change",

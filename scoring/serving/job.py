@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from scoring.decider import Asked
-from scoring.schema import Purpose
+from scoring.schema import Asked, Purpose
 
 JOB = "credit_scoring.job"  # where the ASGI scope carries what passed the middleware
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+LEAST = 19  # of all priorities, as a niceness
 BEHIND = 5  # a third of the weight of a thread that answers one client
 _PR_SET_PDEATHSIG = 1  # Linux: a signal for this process when its parent is gone
 
@@ -28,6 +29,11 @@ def end_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def below(steps: int) -> int:
+    """Return a niceness so far below that of this process, which may have a low priority itself."""
+    return min(LEAST, os.getpriority(os.PRIO_PROCESS, os.getpid()) + steps)
+
+
 def lower_priority(threads: str = "") -> None:
     """Let other threads go before this one, or before those whose names begin so.
 
@@ -35,13 +41,14 @@ def lower_priority(threads: str = "") -> None:
     """
     if sys.platform != "linux":
         return
+    lower = below(BEHIND)
     if not threads:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lower)
         return
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # it has ended
             if (task / "comm").read_text().startswith(threads):
-                os.setpriority(os.PRIO_PROCESS, int(task.name), BEHIND)
+                os.setpriority(os.PRIO_PROCESS, int(task.name), lower)
 
 
 class Drain:

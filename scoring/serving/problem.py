@@ -6,7 +6,6 @@ import logging
 import traceback
 from collections.abc import Sequence
 
-from scoring.inference_log import LogError
 from scoring.language import ENGLISH, say
 from scoring.problems import KINDS, Params
 from scoring.schema import FieldError, Problem
@@ -88,6 +87,10 @@ def rejection_of(error: BaseException) -> Rejection:
     """
     if isinstance(error, Rejection):
         return error
+    from scoring.inference_log import (
+        LogError,
+    )  # here: BentoML's own process gives no answers, and needs no log
+
     if isinstance(error, LogError):
         logger.error("nothing is decided: %s", error)
         return Rejection("unrecorded", retry_after_s=5)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring import settings
-from scoring.counterfactual.policy import POLICY
 from scoring.serving.limits import KIB, MIB, USUAL, Limits
 from scoring.settings import ROOT
 from scoring.settings.setting import Networks, Setting, SettingError
@@ -54,8 +53,8 @@ class Settings:
         Explanations inside a worker at once.
     aside_rows, aside_concurrent : int
         The same for questions that decide nothing.
-    changes : tuple of str
-        What a counterfactual may change.
+    changes_given : tuple of str, or None
+        What a counterfactual may change; None for all that policy lets change. `changes` says it.
     batch : int
         Most requests to /score that are merged; 1 merges none.
     rate : float
@@ -86,11 +85,16 @@ class Settings:
     explain_concurrent: int
     aside_rows: int
     aside_concurrent: int
-    changes: tuple[str, ...]
+    changes_given: tuple[str, ...] | None
     batch: int
     rate: float
     drain_s: float
     limits: Limits
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What a counterfactual may change."""
+        return _allowed(self.changes_given)
 
     @classmethod
     def read(cls, environment: Mapping[str, str], root: Path = ROOT, home: Path = HOME) -> Settings:
@@ -122,6 +126,9 @@ class Settings:
         index = settings.INDEX.read(environment)
         is_file = index not in ("", "off") and "://" not in index
         answer_s = settings.ANSWER_SECONDS.read(environment)
+        changes = settings.CHANGES.read(environment)
+        if changes is not None:
+            _allowed(changes)
         return cls(
             model=settings.MODEL.read(environment),
             workers=settings.WORKERS.read(environment),
@@ -144,7 +151,7 @@ class Settings:
             explain_concurrent=settings.EXPLAIN_CONCURRENT.read(environment),
             aside_rows=settings.ASIDE_ROWS.read(environment),
             aside_concurrent=settings.ASIDE_CONCURRENT.read(environment),
-            changes=_changes(settings.CHANGES.read(environment)),
+            changes_given=changes,
             batch=settings.BATCH.read(environment),
             rate=settings.RATE.read(environment),
             drain_s=settings.DRAIN_SECONDS.read(environment),
@@ -164,8 +171,10 @@ class Settings:
         )
 
 
-def _changes(given: tuple[str, ...] | None) -> tuple[str, ...]:
+def _allowed(given: tuple[str, ...] | None) -> tuple[str, ...]:
     """Return the levers that the lender allows."""
+    from scoring.counterfactual.policy import POLICY  # here: BentoML's own process proposes nothing
+
     found = tuple(POLICY) if given is None else given if given != ("none",) else ()
     if unknown := [name for name in found if name not in POLICY]:
         raise SettingError(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from scoring import trial
+from scoring import proof
 
 
 @contextmanager
@@ -27,5 +27,5 @@ def tried_here() -> Iterator[None]:
     hold what it is for.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("import_model.try_out", trial.prove)
+        patch.setattr("import_model.try_out", proof.prove)
         yield

@@ -236,7 +236,7 @@ def _files(folder: Path, chance: random.Random) -> None:
 
 def _inside(whole: Path, kept: Path, seed: int, first: int, cases: int) -> None:
     """Read cases one after the other; say what became of each, on a line."""
-    from scoring import trial
+    from scoring import proof, trial
     from scoring.scorer import Scorer, ScorerError
 
     trial.bound(BATCH_S)
@@ -251,7 +251,7 @@ def _inside(whole: Path, kept: Path, seed: int, first: int, cases: int) -> None:
             if Scorer.load(folder).engine == "lightgbm":
                 outcome = "left"
             else:
-                trial.prove(folder, "credit_scoring:tried")
+                proof.prove(folder, "credit_scoring:tried")
         except ScorerError as error:
             outcome, text = "refused", str(error).replace(str(folder), "FOLDER")
             if "\n" in text or not text.endswith(".") or len(text) > 1_000:

@@ -7,6 +7,7 @@ happens at import.
 
 from __future__ import annotations
 
+import json
 import os
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -183,7 +184,24 @@ def serve_by(server: type[Any]) -> None:
     uvicorn.Server = server  # type: ignore[misc]
 
 
-class HandedOn:
+_WRITTEN: dict[object, str] = {}
+
+
+class WrittenOnce:
+    """Writes a schema once: BentoML asks for each endpoint's at a start, for a client that nobody uses."""
+
+    @classmethod
+    def model_json_schema(cls, *options: Any, **named: Any) -> dict[str, Any]:
+        """Return the schema; whoever has it may change it."""
+        asked = (cls, options, *sorted(named.items()))
+        if asked not in _WRITTEN:
+            written = super().model_json_schema(*options, **named)  # type: ignore[misc]
+            _WRITTEN[asked] = json.dumps(written)
+        schema: dict[str, Any] = json.loads(_WRITTEN[asked])
+        return schema
+
+
+class HandedOn(WrittenOnce):
     """Lets an endpoint take what the middleware has checked and left in the scope."""
 
     @classmethod
@@ -196,7 +214,7 @@ class HandedOn:
 Reply = tuple[bytes, str]  # an answer and its media type, where it may be another than JSON
 
 
-class AsBytes:
+class AsBytes(WrittenOnce):
     """Turns what an endpoint gives for one request, its body or a rejection, into the response."""
 
     @classmethod

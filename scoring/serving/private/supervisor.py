@@ -26,6 +26,7 @@ SPARE_S = 0.5  # between two looks whether all serve
 def supervisor(
     arbiter: type[Any],
     *,
+    proven: Callable[[], None],
     renew: Callable[[], bool],
     failure: Callable[[str], Exception],
     backlog: int,
@@ -39,6 +40,8 @@ def supervisor(
     ----------
     arbiter : type
         ``bentoml._internal.utils.circus.Arbiter`` of bentoml 1.4.39.
+    proven : callable
+        Called once, in a thread, while the workers load; what it raises ends the server.
     renew : callable
         Called at SIGHUP, in a thread, one call at a time; says whether the workers are to be told, each by a
         SIGHUP of its own.
@@ -84,9 +87,21 @@ def supervisor(
 
         def start(self, cb: Callable[[Any], Any] | None = None) -> None:
             """Watch over the workers until the end, and say what it was if it was none that was asked for."""
+            threading.Thread(target=self._prove, daemon=True).start()
             super().start(cb)
             if self._fault is not None:
                 raise self._fault
+
+        def _prove(self) -> None:
+            try:
+                proven()
+            except Exception as fault:
+                self.loop.add_callback(self._end_for, fault)
+
+        def _end_for(self, fault: Exception) -> None:
+            if not self._is_over:
+                self._fault = fault
+                self.stop()
 
         def reload(self, graceful: bool = True, sequential: bool = False) -> None:  # noqa: ARG002
             """Let the workers take up what is new; none of them ends.
@@ -152,10 +167,8 @@ def supervisor(
             """Count the starts that fail; one that is killed (a negative code) is simply replaced."""
             self._failed = self._failed + 1 if exit_code is not None and exit_code > 0 else 0
             if self._failed >= STARTS and not self._is_over:
-                self._fault = failure(
-                    f"a worker ended {STARTS} times in a row with exit code {exit_code}; see the lines above."
-                )
-                self.loop.add_callback(self.stop)
+                words = f"a worker ended {STARTS} times in a row with exit code {exit_code}; see above."
+                self.loop.add_callback(self._end_for, failure(words))
             elif not self._is_over:
                 logger.warning("a worker is gone (exit code %s); another takes its place", exit_code)
             return True
