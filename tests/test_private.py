@@ -1,6 +1,7 @@
 """What is used of other libraries without being offered is there, does what it did, and is listed."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -127,6 +128,17 @@ def test_the_process_above_the_workers_loads_nothing_that_judges(home) -> None:
         [sys.executable, "-c", look], cwd=ROOT, env=environment(home), capture_output=True, text=True
     )
     assert done.stdout.split()[-1:] == ["set()"], done.stdout + done.stderr
+
+
+def test_what_a_bento_keeps_of_the_endpoints_is_read_at_once(home) -> None:
+    """Each process of a bento reads its bento.yaml: with all that is taken and given, for 1.5 s."""
+    look = "import json, service; print(json.dumps(service.CreditScoring.schema()))"
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, env=environment(home), capture_output=True, text=True
+    )
+    kept = done.stdout.splitlines()[-1]
+    assert len(kept) < 5_000
+    assert {"/score", "/explain"} <= {route["route"] for route in json.loads(kept)["routes"]}
 
 
 def test_a_schema_is_written_once_and_is_the_reader_s_own(monkeypatch) -> None:

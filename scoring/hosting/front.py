@@ -123,7 +123,7 @@ class Front:
         return _json(pages.openapi(generated, model, self.routes, prefix))
 
     def _schema(self, _: str) -> Document:
-        return _json(pages.schema(self.service.schema(), self.routes))
+        return _json(pages.schema(self.service.whole_schema(), self.routes))
 
 
 def _json(content: dict[str, Any]) -> Document:

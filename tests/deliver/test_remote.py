@@ -154,7 +154,9 @@ def test_a_model_is_trained_imported_promoted_and_rolled_back(home: Path, tracki
     train = ("train.py", "--portfolio", str(home / "portfolio"), *USUAL)
     done = program(home, tracking, *train)
     assert done.returncode == 0 and tracking in done.stdout + done.stderr, done.stderr[-2_000:]
-    done = program(home, tracking, "import_model.py", "--force", "the first")
+    # So small a model is the first champion only if it is better than one answer for everybody.
+    forced = () if "Champion:" in done.stdout else ("--force", "the first")
+    done = program(home, tracking, "import_model.py", *forced)
     assert done.returncode == 0, done.stdout + done.stderr
     first = latest(home)
     assert program(home, tracking, *train, "--seed", "1").returncode == 0
