@@ -277,7 +277,7 @@ WORDS = {
     "categories": "inputs that are words",
     "model": "exact tag of the model",
     "table.file": "the Arrow file beside, with a row for each decision",
-    "table.sha256": "hash of its packed bytes",
+    "table.sha256": "hash of it, as it was before it was packed",
     "table.rows": "how many decisions",
     "table.events": "what their event ids begin with",
     "table.start": "number of the first of them",

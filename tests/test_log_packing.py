@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ import pytest
 
 from scoring.inference_log import (
     InferenceLog,
+    LogError,
     anchors_folder,
     audit_table,
     find,
@@ -32,16 +34,19 @@ from scoring.inference_log import (
     read,
     renew,
     verify,
+    writer,
 )
 from scoring.inference_log.anchor import read_anchor
 from scoring.inference_log.disk import open_regular
-from scoring.inference_log.packing import BLOCK, open_log, pack, pack_bytes, packed, unpacked
-from scoring.inference_log.table import TableEntry
-from tests.support.logs import NAME, NOON, entry, measured, quiet, run, write
+from scoring.inference_log.erasing import erase
+from scoring.inference_log.packing import BLOCK, Packer, open_log, pack, pack_bytes, packed, unpacked
+from scoring.inference_log.table import TableEntry, table_files
+from tests.support.logs import NAME, NOON, decided, entry, measured, quiet, run, write
 
 ROOT = Path(__file__).parent.parent
 OLD = Path(__file__).with_name("log_of_version_2")
 STEM = "0123456789abcdef01234567"
+KEY = bytes(range(32))
 
 
 @pytest.fixture
@@ -113,6 +118,83 @@ def test_a_log_of_an_older_version_is_read_packed_and_verified(tmp_path):
     assert seen(folder, key, tmp_path / "x.parquet") == before
     InferenceLog(folder, "w1", key, "m", categories=("income_type",), is_packed=True).record([entry(7)], NOON)
     assert read(folder).table.height == 6
+
+
+def test_a_log_whose_tables_were_packed_at_once_is_read_verified_and_erased(tmp_path):
+    """A line of before names the packed file, with the hash of its bytes."""
+    shutil.copytree(Path(__file__).with_name("log_of_packed_tables"), tmp_path, dirs_exist_ok=True)
+    folder, key = tmp_path / "log", bytes(range(32))
+    before = seen(folder, key, tmp_path / "x.parquet")
+    assert [row["event_id"] for row in before[0]] == [f"{STEM}00000000", f"{STEM}00000001", "e0", "e1", "e2"]
+    assert before[3:6] == [[], (1, 5, 0, []), []]
+    erase(folder, anchors_folder(folder), key, 2, "asked for", lambda: NOON)
+    assert faults(folder, key) == [] and read(folder).table.height == 4
+    assert [path.name for path in table_files(folder)] == ["2026-11-21.w1.t0.arrow.zst"]
+
+
+def test_a_table_is_packed_before_the_file_that_names_it(folder, monkeypatch):
+    (table,) = table_files(folder)
+    whole = table.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="No space"):
+        broken.setattr(packing, "write_all", full)
+        pack(folder / NAME)
+    assert (folder / NAME).exists() and table.read_bytes() == whole
+    assert pack(folder / NAME) and not table.exists()
+    with open_log(table) as again:
+        assert again.read() == whole
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_tables_rest_while_others_are_written_unless_too_many_files_wait(tmp_path, monkeypatch, is_full):
+    looks: list[bool] = []
+
+    def clock() -> float:
+        looks.append(log.folder.is_dir() and any(path.suffix == ".zst" for path in log.folder.iterdir()))
+        return 0.0 if is_full else (len(looks) - 1) * packing.REST_S / 3
+
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=("income_type",))
+    packer = Packer(tmp_path / "none", tmp_path / "none", KEY, print, clock)
+    with log.table(STEM, "r", "bank", NOON) as table:
+        table.add(*decided(9))
+        table.commit()
+    log.close()
+    monkeypatch.setattr(packing, "MOST_WAITING", 0 if is_full else 1)
+    packer.stand_back()
+    packer.add(log.folder / NAME)
+    while any(path.suffix != ".zst" for path in log.folder.iterdir()):
+        time.sleep(0.01)
+    packer.close()
+    assert looks == [False] * (2 if is_full else 4)
+
+
+def test_a_file_is_closed_when_its_tables_are_many_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "TABLES_BYTES", 10_000)
+    log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=("income_type",), is_packed=True)
+    for number in range(9):
+        with log.table(f"{number:024}", "r", "bank", NOON) as table:
+            table.add(*decided(200))
+            table.commit()
+    log.close()
+    assert len(packing.log_files(log.folder)) > 3
+    assert {path.suffix for path in log.folder.iterdir()} == {".zst"}
+    assert read(log.folder).table.height == 1_800 and faults(log.folder, KEY) == []
+
+
+def test_a_table_of_a_name_that_is_packed_is_not_hidden_by_another(tmp_path):
+    for turn in range(2):
+        log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=("income_type",), is_packed=True)
+        with contextlib.ExitStack() as stack:
+            if turn:
+                stack.enter_context(pytest.raises(LogError, match="its name is there"))
+            with log.table(STEM, "r", "bank", NOON) as table:
+                table.add(*decided(9))
+                table.commit()
+        log.close()
+    assert read(log.folder).table.height == 9 and faults(log.folder, KEY) == []
 
 
 def test_what_is_closed_is_packed(tmp_path, key):
@@ -206,6 +288,8 @@ def test_what_is_purged_while_it_is_packed_does_not_come_back(folder, monkeypatc
 
     def purged(part: Path, target: Path) -> Path:
         done = whole(part, target)
+        if ".arrow" in target.name:
+            return done  # that comes first
         for place in ((folder / NAME), target):  # as `purge` does, which came between
             place.unlink()
         whole_again = done.write_bytes(b"")
@@ -300,13 +384,19 @@ def test_a_file_that_would_unpack_without_end_is_named(folder, key, kind):
 
 
 def test_a_table_that_is_a_bomb_is_named(folder, key):
-    (table,) = folder.glob("*.arrow.zst")
-    table.write_bytes(pack_bytes(bytes(2**28 + 1)))
-    assert "was changed" in verify(folder, anchors_folder(folder), key).faults[0].why
     part = TableEntry.of(json.loads((folder / NAME).read_bytes().splitlines()[-1]))
-    named = replace(part, sha256=hashlib.sha256(table.read_bytes()).hexdigest())
-    with pytest.raises(ValueError, match=f"table {table.name} cannot be read"):
-        named.read(folder)
+    table = folder / part.file
+    for bomb in (pack_bytes(bytes(2**28 + 1)), pack_bytes(bytes(2**24)) * 17):
+        table.unlink(missing_ok=True)
+        packed(table).write_bytes(bomb)
+        (fault,) = verify(folder, anchors_folder(folder), key).faults
+        assert f"its table {table.name} cannot be read: it" in fault.why
+        with pytest.raises(ValueError, match=f"table {table.name} cannot be read"):
+            part.read(folder)
+        packed(table).rename(folder / "x.arrow.zst")  # as it was named before, with the hash of the bytes
+        named = replace(part, file="x.arrow.zst", sha256=hashlib.sha256(bomb).hexdigest())
+        with pytest.raises(ValueError, match=r"table x\.arrow\.zst cannot be read"):
+            named.read(folder)
 
 
 def test_blocks_of_a_packed_file_are_one_file(tmp_path):

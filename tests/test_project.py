@@ -76,7 +76,7 @@ def test_nothing_names_a_machine_or_a_registry(what: str) -> None:
     for file in tracked():
         if what == "a path of one machine" and is_of_an_image(file):
             continue
-        if file.suffix not in {".png", ".jpg", ".ico", ".arrow"}:
+        if file.suffix not in {".png", ".jpg", ".ico", ".arrow", ".zst"}:
             for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
                 if FOREIGN[what].search(line):
                     hits.append(f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}")

@@ -25,10 +25,9 @@ from scoring.inference_log.erasure import SUFFIX as ERASURE
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.packing import log_files, place
 from scoring.inference_log.record import LogError
+from scoring.inference_log.table import table_files
 
 LOG, ANCHORS, KEY = "log", "log-heads", "pseudonym.key"
-TABLE = ".arrow.zst"
-OLD_TABLE = ".arrow"
 TRIES = 5  # an anchor is rewritten in place, a file is packed under another name: then it is looked at again
 PIECE = 2**20
 
@@ -65,8 +64,8 @@ def back_up(log: Path, anchors: Path, key_file: Path, to: Path) -> Verification:
             _copy_anchor(anchors / f"{name}{ANCHOR}", draft / ANCHORS, key)
             _copy_file(log / name, draft / LOG)
         # A table is there before its line, and the record of an erasure says why lines and tables are others.
-        for path in (*named(log, TABLE), *named(log, OLD_TABLE), *named(log, ERASURE)):
-            _copy(path, draft / LOG / path.name)
+        for path in (*table_files(log), *named(log, ERASURE)):
+            _copy_file(path, draft / LOG)
         write_new(draft / KEY, key, 0o600)
         verdict = verify(draft / LOG, draft / ANCHORS, key)
         _must_verify(verdict, "the copy is not kept; look at the log with verify, and say the same again")
@@ -143,6 +142,8 @@ def _copy_file(path: Path, to: Path) -> None:
     """Copy a file of the log, plain or packed, whichever stands there; nothing if it was purged."""
     for _ in range(TRIES):
         there = place(path)
+        if (to / there.name).exists():
+            return  # a table that was packed after it was found, and again before
         try:
             _copy(there, to / there.name)
         except FileNotFoundError:

@@ -24,7 +24,7 @@ from pathlib import Path
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.disk import IrregularError, is_too_long, lines, named
 from scoring.inference_log.erasure import Erasures
-from scoring.inference_log.packing import DamagedError, log_files, open_log, packed, place, remove
+from scoring.inference_log.packing import PACKED, DamagedError, log_files, open_log, packed, place, remove
 from scoring.inference_log.record import is_header
 from scoring.inference_log.renewal import Renewal, put_aside
 from scoring.inference_log.table import TableEntry, table_files, writer_of
@@ -146,7 +146,7 @@ def verify(folder: Path, anchors: Path, key: bytes | None) -> Verification:
         verdict.purged += part.purged
         verdict.faults += part.faults
         verdict.notes += part.notes
-        unnamed -= part.tables
+        unnamed -= part.tables | {f"{name}{PACKED}" for name in part.tables}
     verdict.faults += _missing(
         folder, {name: part.anchor for name, part in found.items() if part.is_anchored}
     )
@@ -367,7 +367,7 @@ def purge(folder: Path, anchors: Path, key: bytes, before: date, now: datetime) 
         tables = tables_of(path)
         remove(path)  # another worker may be at it
         for part in tables:  # after the file: who reads meanwhile and misses one finds the file gone too
-            (folder / part).unlink(missing_ok=True)
+            remove(folder / part)
         gone.append(path.name)
     left = {path.name for path in log_files(folder)}
     for record, erasure in Erasures.load(folder, key).all:

@@ -49,14 +49,14 @@ def create(path: Path, mode: int = FILE_MODE, flags: int = 0) -> int:
     return descriptor
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Write all of the content: a nearly full disk takes a part and says so only by the count."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+def write_new(path: Path, content: bytes | memoryview, mode: int = FILE_MODE) -> None:
     """Write and sync a file that is not there yet; a failure leaves none."""
     descriptor = create(path, mode)
     try:

@@ -20,12 +20,14 @@ from typing import Protocol
 
 from scoring.inference_log.affected import Affected, affected_by, tidy
 from scoring.inference_log.chain import ChainFault, verify_file
-from scoring.inference_log.disk import open_regular, sync_folder, write_new
+from scoring.inference_log.disk import sync_folder, write_new
 from scoring.inference_log.erasure import SUFFIX, Erasure, Erasures, alone
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.packing import (
     DRAFT,
+    exchange,
     left_plain,
+    open_log,
     overwrite,
     pack,
     place,
@@ -235,9 +237,10 @@ class _Finisher:
         tables = []
         for table in erasure.tables:
             draft, file = self.folder / f"{table.file}{DRAFT}", self.folder / table.file
-            is_there = draft.exists() and _digest(draft) == table.after
-            if not is_there and file.exists() and _digest(file) == table.before:
-                after = erased(table.file, file.read_bytes(), table.rows)
+            is_there = _digest(draft) == table.after
+            if not is_there and _digest(file) == table.before:
+                with open_log(file) as opened:
+                    after = erased(table.file, opened.read(), table.rows)
                 draft.unlink(missing_ok=True)
                 write_new(draft, after)
                 table = replace(table, after=hashlib.sha256(after).hexdigest())
@@ -268,10 +271,8 @@ def apply(folder: Path, erasure: Erasure) -> None:
     """Put what a record says where it says it; what is there already stays. Raises an OSError."""
     for table in erasure.tables:
         draft, path = folder / f"{table.file}{DRAFT}", folder / table.file
-        # A table that is not there was purged meanwhile.
-        if path.exists() and draft.exists() and _digest(draft) == table.after:
-            draft.rename(path)
-            sync_folder(folder)
+        if _digest(draft) == table.after:
+            exchange(path, draft)
         draft.unlink(missing_ok=True)
     by_file: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
     for line in erasure.lines:
@@ -280,6 +281,10 @@ def apply(folder: Path, erasure: Erasure) -> None:
         overwrite(folder / name, instead)
 
 
-def _digest(path: Path) -> str:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(path: Path) -> str | None:
+    """Return the hash of what a table holds, packed or not; None if there is none."""
+    try:
+        with open_log(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None

@@ -1,6 +1,7 @@
 """Closed files of the log, compressed: ``X.jsonl`` becomes ``X.jsonl.zst``, and who reads sees no difference.
 
-The chain and its anchors speak of the lines, not of the bytes on the disk, so nothing about them changes. A
+The chain and its anchors speak of the lines, not of the bytes on the disk, so nothing about them changes. The
+tables that a file's lines bind, ``X.t0.arrow``, are packed in the same way, just before it. A
 packed file is written beside (``.part``), read back and compared, synced and renamed, and only then the plain
 one goes: a crash at any moment leaves one of the two whole. While both are there, the plain one counts.
 """
@@ -12,11 +13,12 @@ import hashlib
 import io
 import math
 import os
+import re
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedReader
@@ -24,19 +26,23 @@ from pathlib import Path
 from typing import IO, Any
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
-from scoring.inference_log.disk import create, named, open_regular, sync_folder, write_all
+from scoring.inference_log.disk import create, lines, named, open_regular, sync_folder, write_all
 from scoring.inference_log.record import HEADED
 
 LOG, PACKED, PART, DRAFT = ".jsonl", ".zst", ".part", ".erasing"
 WAIT_S = 0.02  # between two looks at a file that is being packed
 UNPACKED_BYTES = 2**28  # four times a full file, and little enough to be read through: what is longer stays
-MOST = 2**22  # in a block that is read
+MOST = 2**24  # in a block that is read
 BLOCK = 2**20  # packed at a time: a block is unpacked without those before it, in 2 ms
+TABLE_BLOCK = MOST  # of a table, which is read whole: what its columns have in common is said once
 LEVEL = 3  # zstd's own default: each further one costs more than it saves
 _SIZES = struct.Struct("<IIQQ")  # a frame that zstd skips: mark, bytes that follow, then what is in them
 _SKIPPED = 0x184D2A50
 _SLACK = 2**16  # by which a frame of what cannot be packed is longer than that
 BEHIND = 10  # niceness of the thread that packs: who decides goes first
+REST_S = 1.0  # after the last table was written, before tables are packed
+MOST_WAITING = 8  # closed files that wait for such a rest: beyond that the disk comes first
+_TABLE = re.compile(rb'"table":\{"file":"([^"/]+\.arrow)"')
 
 
 class DamagedError(OSError):
@@ -112,13 +118,20 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def _next(self) -> bytes:
+        block = unpack_bytes(self._file, MOST) or b""
+        self._passed += len(block)
+        if self._passed > UNPACKED_BYTES:
+            raise DamagedError("it unpacks to more than any file that is written")
+        return block
+
+    def readall(self) -> bytes:
+        rest, self._block = bytes(self._block), memoryview(b"")
+        return b"".join([rest, *iter(self._next, b"")])
+
     def readinto(self, buffer: Any) -> int:
         if not self._block:
-            block = unpack_bytes(self._file, MOST)
-            self._block = memoryview(block or b"")
-            self._passed += len(self._block)
-            if self._passed > UNPACKED_BYTES:
-                raise DamagedError("it unpacks to more than any file that is written")
+            self._block = memoryview(self._next())
         some = self._block[: len(buffer)]
         buffer[: len(some)] = some
         self._block = self._block[len(some) :]
@@ -198,12 +211,12 @@ def hold(descriptor: int) -> None:
 
 
 def pack(path: Path) -> bool:
-    """Pack a file of the log that nobody writes any more; say whether it was done.
+    """Pack a file of the log that nobody writes any more, after its tables; say whether it was done.
 
     Raises
     ------
     OSError
-        If it could not be written or did not come back as it was; the plain file stays then.
+        If one could not be written or did not come back as it was; the plain file stays then.
     """
     try:
         plain = open_regular(path)
@@ -219,33 +232,98 @@ def pack(path: Path) -> bool:
             fcntl.flock(plain, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False  # somebody writes or packs it
-        part = _part(path)
-        part.unlink(missing_ok=True)  # of one who was killed: this one alone has the lock
-        descriptor = create(part)
+        for table in _tables(path, plain):
+            pack_table(table)
+        plain.seek(0)
+        return _pack(path, plain, BLOCK)
+
+
+def _tables(path: Path, plain: BufferedReader) -> Iterator[Path]:
+    """Give the tables that lines of a file bind."""
+    for found in filter(None, map(_TABLE.search, lines(plain))):
+        yield path.with_name(os.fsdecode(found[1]))
+
+
+def pack_table(path: Path) -> None:
+    """Pack a table that a line of the log binds, so that nobody writes it; raises as `pack`."""
+    while True:
         try:
-            digest = hashlib.sha256()
-            while block := plain.read(BLOCK):
-                digest.update(block)
-                write_all(descriptor, pack_bytes(block))
-            found = os.fstat(plain.fileno())
-            os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))  # when it was written last
-            os.fsync(descriptor)
-            with unpacked(open_regular(part)) as again:
-                if hashlib.file_digest(again, "sha256").digest() != digest.digest():
-                    raise DamagedError("it does not come back as it was")
-            part.rename(packed(path))
+            plain = open_regular(path)
         except OSError:
-            part.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-        sync_folder(path.parent)
-        if not _is(path, plain):  # it was purged meanwhile, and must not come back
-            packed(path).unlink(missing_ok=True)
-            return False
-        path.unlink(missing_ok=True)
-        sync_folder(path.parent)
+            return  # it is packed, gone, or nothing of ours
+        with plain:
+            if path.is_symlink() or os.fstat(plain.fileno()).st_size > UNPACKED_BYTES:
+                return
+            fcntl.flock(plain, fcntl.LOCK_EX)  # who erases in it, or packs it, is soon done
+            if _is(path, plain):
+                _pack(path, plain, TABLE_BLOCK)
+                return
+
+
+def _pack(path: Path, plain: BufferedReader, block: int) -> bool:
+    """Pack a file that this one alone has locked; False if it was purged meanwhile."""
+    part = _part(path)
+    part.unlink(missing_ok=True)  # of one who was killed
+    _write_packed(plain, part, block)
+    part.rename(packed(path))
+    sync_folder(path.parent)
+    if not _is(path, plain):  # it was purged meanwhile, and must not come back
+        packed(path).unlink(missing_ok=True)
+        return False
+    path.unlink(missing_ok=True)
+    sync_folder(path.parent)
     return True
+
+
+def _write_packed(plain: BufferedReader, to: Path, size: int) -> None:
+    """Write what a file holds packed, in blocks of a size, and read it back; a failure leaves nothing."""
+    descriptor = create(to)
+    try:
+        digest = hashlib.sha256()
+        while block := plain.read(size):
+            digest.update(block)
+            write_all(descriptor, pack_bytes(block))
+        found = os.fstat(plain.fileno())
+        os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))  # when it was written last
+        os.fsync(descriptor)
+        with unpacked(open_regular(to)) as again:
+            if hashlib.file_digest(again, "sha256").digest() != digest.digest():
+                raise DamagedError("it does not come back as it was")
+    except OSError:
+        to.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def exchange(path: Path, draft: Path) -> None:
+    """Put a draft in the place of a table, packed or not; of one that was purged the draft goes too.
+
+    Raises
+    ------
+    OSError
+        If it could not be written: what was done may be done again.
+    """
+    while os.path.lexists(path) or os.path.lexists(packed(path)):
+        try:
+            plain = open_regular(path)
+        except FileNotFoundError:
+            small = path.with_name(f"{path.name}{PACKED}{DRAFT}")
+            small.unlink(missing_ok=True)
+            with open_regular(draft) as new:
+                _write_packed(new, small, TABLE_BLOCK)
+            if packed(path).exists():
+                small.rename(packed(path))
+            small.unlink(missing_ok=True)
+            break
+        with plain:
+            fcntl.flock(plain, fcntl.LOCK_EX)  # who packs it is soon done
+            if _is(path, plain):
+                packed(path).unlink(missing_ok=True)  # of one who was killed: the plain one counts
+                draft.rename(path)
+                break
+    sync_folder(path.parent)
+    draft.unlink(missing_ok=True)
 
 
 def overwrite(path: Path, instead: Sequence[tuple[int, bytes]]) -> bool:
@@ -368,24 +446,56 @@ class Packer:
         The log's key.
     tell : callable
         Told why a file stays plain; its records are safe all the same.
+    clock : callable
+        Seconds from any fixed moment on.
     """
 
-    def __init__(self, folder: Path, anchors: Path, key: bytes, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        anchors: Path,
+        key: bytes,
+        tell: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._tell = tell
+        self._clock = clock
+        self._busy = -math.inf  # when a table was written last
+        self._closed = 0  # files that are not packed yet
+        self._is_over = threading.Event()
         self._thread = ThreadPoolExecutor(1, "log-pack", _stand_back)
         self._thread.submit(self._pack_all, left_plain(folder, anchors, key))
 
     def add(self, path: Path) -> None:
         """Have a file packed that was just closed."""
-        self._thread.submit(self._pack_all, [path])
+        self._closed += 1
+        self._thread.submit(self._pack_closed, path)
+
+    def stand_back(self) -> None:
+        """Rest for a while: tables are being written, and who asked for them waits."""
+        self._busy = self._clock()
 
     def close(self) -> None:
         """Wait until all that was added is packed."""
+        self._is_over.set()
         self._thread.shutdown(wait=True)
+
+    def _pack_closed(self, path: Path) -> None:
+        self._pack_all([path])
+        self._closed -= 1
+
+    def _rest(self) -> None:
+        while self._clock() - self._busy < REST_S and self._closed <= MOST_WAITING:
+            if self._is_over.wait(REST_S / 10):
+                return
 
     def _pack_all(self, paths: Iterable[Path]) -> None:
         for path in paths:
             try:
+                with open_regular(path) as plain:
+                    for table in _tables(path, plain):
+                        self._rest()
+                        pack_table(table)
                 pack(path)
             except OSError as error:
                 self._tell(f"log {path.name}: it stays as it is, not compressed: {error.strerror}")

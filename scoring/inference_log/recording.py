@@ -49,7 +49,7 @@ class TableRecording:
         folder: Path,
         key: bytes,
         model: str,
-        keep: Callable[[date, bytes], str],
+        keep: Callable[[date, memoryview], str],
         bind: Callable[[list[bytes], datetime], None],
         about: Mapping[str, Any],
     ) -> None:

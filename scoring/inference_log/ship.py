@@ -26,7 +26,7 @@ from scoring.inference_log.chain import tables_of, verify_file
 from scoring.inference_log.disk import open_regular
 from scoring.inference_log.erasure import Erasures, alone
 from scoring.inference_log.following import identity
-from scoring.inference_log.packing import left_plain, log_files, pack, packed
+from scoring.inference_log.packing import left_plain, log_files, pack, packed, place
 from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
@@ -228,7 +228,7 @@ def _put_files(
     """Put a file, its anchor, tables and erasures into the store; what is there already is not sent again."""
     there = store.keys(under)
     names = tables_of(path)
-    tables = [*(folder / name for name in names), *erasures.of_file(path.name, names)]
+    tables = [*(place(folder / name) for name in names), *erasures.of_file(path.name, names)]
     objects: list[list[str | int]] = []
     for one in (packed(path), anchors / f"{path.name}{ANCHOR}", *tables):
         try:

@@ -21,6 +21,7 @@ from scoring.inference_log.disk import write_new
 from scoring.inference_log.erasing import apply
 from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import PACKED
+from scoring.inference_log.packing import place as place_of
 from scoring.inference_log.ship import FILES, MANIFESTS, Manifest, check_owner
 from scoring.inference_log.store import Store, put_checked
 from scoring.inference_log.table import TableEntry
@@ -137,6 +138,7 @@ class InStore:
         )
         tables = _tables(log / manifest.file, heads, self.key)
         wanted = {part.file for part in tables if any(part.holds(one) is not None for one in erasure.events)}
+        wanted |= {f"{name}{PACKED}" for name in wanted}  # as they lie there
         _fetch(store, manifest, place, wanted.__contains__)
         found = affected_by(log, heads, self.key, str(erasure.whose), self.now(), erasure.events)
         if not found.lines and not found.tables:
@@ -147,7 +149,8 @@ class InStore:
             found.lines = found.lines or list(old.lines)
         done = replace(erasure, lines=tuple(found.lines), tables=tuple(found.tables), whose=None)
         apply(log, done)
-        changed = {table.file for table in found.tables if (log / table.file).exists()}
+        lying = {place_of(log / table.file) for table in found.tables}
+        changed = {path.name for path in lying if path.exists()}
         changed |= {f"{manifest.file}{PACKED}"} if found.lines else set()
         contents = {f"{under}/{name}": (log / name).read_bytes() for name in sorted(changed)}
         said = {str(one[0]): one for one in manifest.objects}

@@ -22,7 +22,7 @@ from scoring.inference_log.chained_file import ChainedFile
 from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import Kind, Note
-from scoring.inference_log.packing import Packer
+from scoring.inference_log.packing import Packer, packed
 from scoring.inference_log.record import Entry, Header, LogError, Values, body
 from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import check_key
@@ -30,6 +30,7 @@ from scoring.inference_log.table import SUFFIX
 from scoring.schema import Purpose
 
 FILE_BYTES = 64 * 2**20
+TABLES_BYTES = 256 * 2**20  # that lines of a file bind: they are packed when it is closed
 RECORD_BYTES = LINE_BYTES - 2**10  # with its place in the chain it is a line that is read
 PROBE_BYTES = 2**16  # about the size of a merged batch
 ANNOUNCE_EVERY = timedelta(minutes=1)
@@ -119,6 +120,7 @@ class InferenceLog:
         self._announce = announce
         self._announced: datetime | None = None
         self._tables = 0  # files of tables begun
+        self._table_bytes = 0  # of those that were written since the file was begun
         self._waiting: list[_Batch] = []
         self._queue = threading.Lock()  # held for an instant, to stand in line
         self._disk = threading.Lock()  # held while writing, for all that stand in line
@@ -234,12 +236,17 @@ class InferenceLog:
                     batches, self._waiting = self._waiting, []
                 self._commit(batches)
 
-    def _keep(self, day: date, content: bytes) -> str:
+    def _keep(self, day: date, content: memoryview) -> str:
         """Write a table to a file of its own, outside the queue of the lines, and return its name."""
+        if (packer := self._packer) is not None:
+            packer.stand_back()
         with self._queue:
             number, self._tables = self._tables, self._tables + 1
+            self._table_bytes += len(content)
         name = f"{day}.{self.worker}.t{number}{SUFFIX}"
         try:
+            if os.path.lexists(packed(self.folder / name)):  # where both are, the plain one counts
+                raise FileExistsError(errno.EEXIST, "a table of its name is there")
             write_new(self.folder / name, content)
         except OSError as error:
             self._has_failed = True
@@ -309,8 +316,12 @@ class InferenceLog:
 
     def _append(self, day: date, bodies: list[bytes], time: datetime, headers: dict[str, bytes]) -> None:
         file = self._file
-        if file is None or file.day != day or file.size >= self._file_bytes or not file.is_in_place():
+        is_full = file is not None and (
+            file.size >= self._file_bytes or self._table_bytes >= TABLES_BYTES or not file.is_in_place()
+        )
+        if file is None or file.day != day or is_full:
             self._close()
+            self._table_bytes = 0
             self._purge(day, time)
             file = self._file = ChainedFile.begin(self.folder, self.anchors, self.worker, day, self._key)
             if self._is_packed and self._packer is None:

@@ -108,8 +108,9 @@ def tampered(run: Run) -> None:
     """A thousand changes, each of which `verify` must find and name by file and line."""
     home, lines = a_log(run, has_table=True)
     key, changes = pseudonym_key(home.key), run.count(1_000, least=20)
-    (table,) = home.log.glob("*.arrow.zst")
+    (table,) = (path.with_suffix("") for path in home.log.glob("*.arrow.zst"))
     unpack(lines)
+    unpack(table)
     chance = random.Random(10)
     whole = {file: file.read_bytes() for file in (lines, table)}
     ways = [(file, way) for file in whole for way in mutations(whole[file], chance)]
