@@ -44,7 +44,7 @@ def main(
                 took = process.cpu_times()
                 found[role(process)].append(took.user + took.system)
                 if process == parent:
-                    found["trial of the model"].append(took.children_user + took.children_system)
+                    found["rehearsal"].append(took.children_user + took.children_system)
     table = Table("", "median s", "least s")
     for name, seconds in found.items():
         table.add_row(name, f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}")
