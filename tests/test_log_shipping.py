@@ -18,7 +18,7 @@ from scoring.inference_log import anchors_folder, packing, parquet, pseudonym_ke
 from scoring.inference_log import store as stores
 from scoring.inference_log.disk import write_new
 from scoring.inference_log.ship import Manifest, Shipped, ship
-from scoring.inference_log.store import Folder, ShippingError, put_checked
+from scoring.inference_log.store import CLAIMS, Folder, ShippingError, put_checked
 from tests.support.logs import NAME, NOON, ROOT, decided, entry, run, write
 
 STEM = "0123456789abcdef01234567"
@@ -114,8 +114,10 @@ def test_pandas_polars_and_duckdb_read_the_decisions_by_day_and_model(tmp_path, 
 def test_what_is_there_is_not_sent_again(tmp_path, key, store, monkeypatch):
     folder = two_days(tmp_path / "log", key)
     shipped(folder, key, store)
-    monkeypatch.setattr(Folder, "put", lambda *_: pytest.fail("written again"))
+    written: list[str] = []
+    monkeypatch.setattr(Folder, "put", lambda _, name, __: written.append(name))
     assert shipped(folder, key, store) == Shipped(before=2)
+    assert {name.partition("/")[0] for name in written} == {CLAIMS}  # that somebody is at work
 
 
 def test_what_is_still_written_waits(tmp_path, key, store):

@@ -142,7 +142,7 @@ def test_each_changed_or_lost_table_is_found_and_set_aside(log, is_packed):
     if is_packed:
         assert pack(*log.folder.glob("*.jsonl"))
     (first, second) = table_files(log.folder)
-    whole, before, found = first.read_bytes(), read(log.folder).table, set()
+    whole, before, whys = first.read_bytes(), read(log.folder).table, set[str]()
     for place in range(0, len(whole), max(1, len(whole) // 60)):
         first.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         if faults := state(log.folder).faults:
@@ -150,8 +150,8 @@ def test_each_changed_or_lost_table_is_found_and_set_aside(log, is_packed):
             assert read(log.folder).table.equals(before.tail(ROWS - 5))
         else:  # some bits of a frame say nothing
             assert is_packed and read(log.folder).table.equals(before)
-        found |= {fault.why for fault in faults}
-    assert len(found) == 1 + is_packed and any("changed" in why for why in found)
+        whys |= {fault.why for fault in faults}
+    assert len(whys) == 1 + is_packed and any("changed" in why for why in whys)
     first.write_bytes(whole[: len(whole) // 2])
     found = read(log.folder)
     assert found.table.height == ROWS - 5 and first.name[:20] in found.quarantined[0].why

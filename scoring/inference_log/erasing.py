@@ -13,6 +13,7 @@ import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +51,9 @@ class FaultyError(LogError):
 
 class ShippedCopies(Protocol):
     """What was shipped of a log."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only one that changes it, whatever the machine; raises a `LogError` if others do."""
 
     def events(self, who: str) -> Sequence[str]:
         """Return the events of a person."""
@@ -104,13 +108,14 @@ def erase(
     FaultyError
         If an affected file does not verify. Nothing is erased.
     LogError
-        If nothing is known of the client, the reason is none, or a file cannot be written.
+        If nothing is known of the client, the reason is none, a file cannot be written, or
+        others are at work.
     """
     if not 0 < len(reason.strip()) <= REASON_LETTERS or not reason.isprintable():
         raise LogError(f"a reason is one line of at most {REASON_LETTERS} letters; give one with --reason.")
     who, done = pseudonym(key, client), Erased()
     finisher = _Finisher(folder, anchors, key, now, shipped, done)
-    with alone(folder):
+    with alone(folder), shipped.alone() if shipped is not None else nullcontext():
         for path in left_plain(folder, anchors, key):
             _pack(path)  # what a kill left behind an anchor is then seen to be there to stay
         before = Erasures.load(folder, key)

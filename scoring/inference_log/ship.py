@@ -30,7 +30,7 @@ from scoring.inference_log.packing import left_plain, log_files, pack, packed, p
 from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
-from scoring.inference_log.store import ShippingError, Store, put_checked
+from scoring.inference_log.store import ShippingError, Store, at_work, put_checked
 
 DIGITS = 16  # of the head, in a key
 TOGETHER_ROWS = 131_072  # decisions that are held, 150 MB, and looked for in the store at a time
@@ -122,9 +122,10 @@ def ship(
     Raises
     ------
     ShippingError
-        If the store cannot be used, or has another log.
+        If the store cannot be used, has another log, or is erased from at this moment.
     """
-    with alone(folder, is_shipping=True):
+    check_owner(store, key, is_taken=True)
+    with alone(folder, is_shipping=True), at_work(store, is_shipping=True):
         return _ship(folder, anchors, key, store, now, tell)
 
 
@@ -136,7 +137,6 @@ def _ship(
     now: Callable[[], datetime],
     tell: Callable[[str], None],
 ) -> Shipped:
-    check_owner(store, key, is_taken=True)
     for path in left_plain(folder, anchors, key):
         pack(path)  # what was closed lately, or left by who was killed
     erasures = Erasures.load(folder, key)

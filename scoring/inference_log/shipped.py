@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import PACKED
 from scoring.inference_log.packing import place as place_of
 from scoring.inference_log.ship import FILES, MANIFESTS, Manifest, check_owner
-from scoring.inference_log.store import Store, put_checked
+from scoring.inference_log.store import Store, at_work, put_checked
 from scoring.inference_log.table import TableEntry
 
 
@@ -113,6 +113,11 @@ class InStore:
     key: bytes
     now: Callable[[], datetime]
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only one that changes the store."""
+        check_owner(self.store, self.key)
+        return at_work(self.store)
+
     def events(self, who: str) -> Sequence[str]:
         """Return the events of a person."""
         check_owner(self.store, self.key)
@@ -184,9 +189,14 @@ def purge_shipped(store: Store, key: bytes, before: date, now: datetime) -> int:
     Raises
     ------
     ShippingError
-        If the store cannot be used, or has another log.
+        If the store cannot be used, has another log, or others are at work on it.
     """
     check_owner(store, key)
+    with at_work(store):
+        return _purge(store, key, before, now)
+
+
+def _purge(store: Store, key: bytes, before: date, now: datetime) -> int:
     gone = 0
     for day in _before(store, MANIFESTS, before):
         for name in sorted(store.keys(f"{MANIFESTS}/{day}")):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from scoring.inference_log.disk import make_folder, open_regular, sync_folder, w
 from scoring.inference_log.record import LogError
 
 S3 = "s3://"
+CLAIMS = "at-work"  # where those who change something say so, as long as they do
 DRAFT, STALE_S = ".part", 3_600.0  # nobody writes an object for so long: who did was killed
 
 
@@ -75,6 +77,57 @@ def put_checked(store: Store, key: str, content: bytes) -> None:
             f"the store {store} does not give {key} back as it was written; nothing was removed here: look "
             "after the store, and say the same command again."
         )
+
+
+@contextmanager
+def at_work(store: Store, is_shipping: bool = False) -> Iterator[None]:
+    """Be the only one that changes what a store has, on whatever machine; or one of several that add to it.
+
+    Who begins says so in the store, and then looks: of two at once, the one that looks last sees both.
+
+    Raises
+    ------
+    ShippingError
+        If others are at work.
+    """
+    mine = f"{CLAIMS}/{'shipping' if is_shipping else 'changing'}.{_process(os.getpid())}"
+    store.put(mine, b"1")
+    try:
+        for other in sorted(store.keys(CLAIMS)):
+            kind, _, whose = other.removeprefix(f"{CLAIMS}/").partition(".")
+            if other == mine or (is_shipping and kind == "shipping"):
+                continue
+            pid = whose.rpartition("-")[2]
+            if pid.isdigit() and whose == _process(int(pid)) and not _is_alive(int(pid)):
+                store.remove(other)  # of one who was killed, on this machine
+                continue
+            raise ShippingError(
+                f"an erasure, a purge or a shipment is at work on the store {store}: wait until it is done, "
+                "and say the same command again. If it was killed with its machine, remove "
+                f"{other} there first."
+            )
+        yield
+    finally:
+        store.remove(mine)
+
+
+def _process(pid: int) -> str:
+    """Return the name of a process of this machine, or of this container: in each, numbers begin anew."""
+    try:
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        numbers = 0
+    return f"{socket.gethostname()}-{numbers}-{pid}"
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class Folder:
