@@ -146,7 +146,7 @@ def _in_table(folder: Path, line: bytes, who: str, events: list[str]) -> ErasedT
     try:
         part = TableEntry.of(json.loads(line))
         content = part.content(folder)
-        applicants = rows_of(part.file, content)["applicant"]
+        applicants = rows_of(part.file, content, ["applicant"])["applicant"]
     except ValueError:
         return None  # `verify` says what is wrong with it
     rows = (applicants == who).arg_true().to_list()

@@ -7,7 +7,7 @@ follow the one before: what was changed since is not followed, and named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,7 +26,7 @@ from scoring.inference_log.note import Note
 from scoring.inference_log.packing import DamagedError, length, log_files, open_log
 from scoring.inference_log.packing import place as at_rest
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
-from scoring.inference_log.table import TableEntry, not_erased, records
+from scoring.inference_log.table import DECIDED, TableEntry, not_erased, records
 
 SETTLED_S = 60.0  # a file that nobody wrote to for so long has no writer in the middle of a batch
 HEADERS_KEPT = 64  # of the files that were asked for last
@@ -51,7 +51,8 @@ class Checkpoint:
 class FollowedLine:
     """A record that was followed: what it says, where its line begins, and the place behind it.
 
-    ``content`` is a decision, decisions in a table, or a note; a word says why it is none of them.
+    ``content`` is a decision, decisions in a table, without their inputs, or a note; a word says why it is
+    none of them.
     """
 
     content: Row | tuple[TableEntry, pl.DataFrame] | Note | str
@@ -169,7 +170,7 @@ def follow(
             start, place = place.offset, Checkpoint(place.seq + is_record, place.offset + len(line), head)
             if is_record and anchor is not None and place.seq == anchor.seq and head != anchor.hash:
                 raise BrokenError(f"record {place.seq} is not the one of the anchor")
-            content = _content(folder, line, headers)
+            content = _content(folder, line, headers, DECIDED)
             if content is not None:
                 yield FollowedLine(content, start, place)
     if place.seq < last:
@@ -212,7 +213,7 @@ def _whole(file: BufferedReader) -> Iterator[bytes]:
 
 
 def _content(
-    folder: Path, line: bytes, headers: MutableMapping[str, Header]
+    folder: Path, line: bytes, headers: MutableMapping[str, Header], columns: Sequence[str] | None = None
 ) -> Row | tuple[TableEntry, pl.DataFrame] | Note | str | None:
     try:
         record = parse(line, headers)
@@ -222,7 +223,7 @@ def _content(
             return Note.of(record)
         if "table" in record:
             part = TableEntry.of(record)
-            return part, part.read(folder)
+            return part, part.read(folder, columns)
     except ValueError as error:
         return str(error)
     return with_inputs_hash(record)

@@ -179,12 +179,13 @@ class TableEntry:
         if not erasures.is_right(self.file, self.sha256, digest):
             raise ValueError(f"its table {self.file} was changed")
 
-    def read(self, folder: Path) -> pl.DataFrame:
+    def read(self, folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the decisions and inputs in the log's columns; raises as `content`.
 
-        Of a row that was erased the applicant is null, and all that was said of it.
+        Of a row that was erased the applicant is null, and all that was said of it. ``columns``: of the file,
+        these alone.
         """
-        table = rows_of(self.file, self.content(folder))
+        table = rows_of(self.file, self.content(folder), columns)
         try:
             return table.select(
                 pl.Series("event_id", event_ids(self.events, self.start, table.height), dtype=pl.String),
@@ -210,12 +211,12 @@ class TableEntry:
         return row if 0 <= row < self.rows else None
 
 
-def rows_of(name: str, content: bytes) -> pl.DataFrame:
+def rows_of(name: str, content: bytes, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Return what a table's file holds, in its own columns; raises a ValueError if it cannot be read."""
     try:
         if name.endswith(PACKED_SUFFIX):
             content = unpack_bytes(io.BytesIO(content), UNPACKED_BYTES) or b""
-        return pl.read_ipc(content)
+        return pl.read_ipc(content, columns=None if columns is None else list(columns))
     except (PolarsError, DamagedError):
         raise ValueError(f"its table {name} cannot be read") from None
 
