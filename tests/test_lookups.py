@@ -352,6 +352,7 @@ def test_only_a_key_with_the_role_may_ask(served, requests):
         (b'{"verdict":"confirmed","verdict":"otherwise","reason":"x"}', 422, "verdict"),
         (b'{"verdict":"confirmed","reason":"\\ud800"}', 400, "not JSON"),
         (b'{"verdict":"confirmed","reason":"x","decision":"granted"}', 422, "decision"),
+        (b'{"verdict":"confirmed","reasn":"x"}', 422, "is it reason?"),
         (b'{"verdict":"confirmed","reason":"' + b"x" * 2_001 + b'"}', 422, "reason"),
         (b" " * 20_000, 413, "16 KiB"),
     ],

@@ -21,6 +21,10 @@ def test_columns_that_no_application_has_come_back_unchanged_when_told(tmp_path:
         Source(path)
     with pytest.raises(batch.FileProblem, match="does not know: BRANCH, NOTE"):
         batch.read(path, "en")
+    misspelt = tmp_path / "b.csv"
+    misspelt.write_text("SK_ID_CURR,Amt_Credits\n1,5.0\n")
+    with pytest.raises(FileError, match=r"'Amt_Credits' \(is it AMT_CREDIT\?\); remove"):
+        Source(misspelt)
     source = Source(path, keep_unknown=True)
     (chunk,) = source.chunks(10)
     assert chunk.carried.to_dict(as_series=False) == {"BRANCH": ["007", "009"], "NOTE": [None, "NA"]}

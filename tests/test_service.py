@@ -149,7 +149,8 @@ def test_a_table_is_answered_like_the_same_applications_in_json(served, scorer_f
 @pytest.mark.parametrize(
     ("change", "field", "detail"),
     [
-        ({"FOO": 1}, "FOO", "there is no such field"),
+        ({"FOO": 1}, "FOO", "there is no such field; GET"),
+        ({"amt_credits": 1}, "amt_credits", "is it AMT_CREDIT?"),
         ({"AMT_CREDIT": "40"}, "AMT_CREDIT", "must be a number"),
         ({"AMT_CREDIT": True}, "AMT_CREDIT", "must be a number"),
         ({"AMT_CREDIT": -1.0}, "AMT_CREDIT", "must be at least 0"),

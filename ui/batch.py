@@ -16,6 +16,7 @@ from scoring.features import HISTORY_FEATURES
 from scoring.features.checks import RULES, checker_of, explain
 from scoring.features.wording import written
 from scoring.language import joined, number
+from scoring.problems import nearest
 from scoring.schema import KEY, Decision, FieldError
 from ui.service import ServedModel
 from ui.words import of_service, quoted, say
@@ -136,6 +137,12 @@ def read(path: Path, lang: str, keep_unknown: bool = False) -> Upload:
         raise FileProblem(error.say(lang)) from None
 
 
+def _strange(name: str, lang: str) -> str:
+    """Name a column that no application has, and the one that is probably meant."""
+    close = nearest(name, RULES)
+    return say("file_column_near", lang, column=quoted(name), close=close) if close else quoted(name)
+
+
 def _read(raw: tables.Raw, lang: str, keep_unknown: bool) -> Upload:
     # A file that was scored before is scored anew: its old answers would stand beside the new ones.
     names = [name for name in raw.names if name not in RESULT]
@@ -143,9 +150,8 @@ def _read(raw: tables.Raw, lang: str, keep_unknown: bool) -> Upload:
     if KEY not in names:
         raise FileProblem(say("file_no_number", lang, name=raw.label))
     if strange and not keep_unknown:
-        raise FileProblem(
-            say("file_columns", lang, name=raw.label, columns=joined(map(quoted, strange[:8]), lang))
-        )
+        columns = joined((_strange(name, lang) for name in strange[:8]), lang)
+        raise FileProblem(say("file_columns", lang, name=raw.label, columns=columns))
     if not raw.records:
         raise FileProblem(say("file_empty", lang, name=raw.label))
     kinds = {name: RULES[name].kind for name in names if name in RULES}

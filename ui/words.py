@@ -396,6 +396,7 @@ TEXTS = texts(
             "{name} has columns that an application does not know: {columns}. Remove them, or have them "
             "carried through."
         ),
+        "file_column_near": "{column} (is it {close}?)",
         "cell": "{column}: {sentence}",
         "cell_unclear": (
             "is the comma of {text} for thousands or for decimals? Write {plain}, or a point for the decimals"

@@ -17,7 +17,7 @@ import polars as pl
 
 from scoring import features, tables
 from scoring.features.checks import RULES, Checker, explain
-from scoring.problems import Fault
+from scoring.problems import Fault, nearest
 from scoring.schema import KEY, Decision, extension
 from scoring.tables import LABEL
 
@@ -221,8 +221,10 @@ def _unknown(raw: tables.Raw, keep: bool) -> list[str]:
     unknown = [name for name in raw.names if name not in RULES and name not in (LABEL, *RESULT)]
     if unknown and not keep:
         others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        close = nearest(unknown[0], RULES)
+        strange = repr(unknown[0][:60]) + (f" (is it {close}?)" if close else "")
         raise FileError(
-            f"{raw.label}: no application has a column {unknown[0][:60]!r}{others}; remove what is not "
+            f"{raw.label}: no application has a column {strange}{others}; remove what is not "
             "listed in GET /docs.json of the service, carry it through to the result with --keep-unknown, or "
             f"name the extension that declares it in {extension.VARIABLE}."
         )

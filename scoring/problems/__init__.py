@@ -7,6 +7,7 @@ value, named by a code. Both have parameters, and their sentences are texts: eve
 from scoring.problems.faults import FAULTS, Fault
 from scoring.problems.files import FILES
 from scoring.problems.kinds import KINDS, URN, ProblemKind, type_of
+from scoring.problems.spelling import nearest
 from scoring.problems.words import Params, Sayable, places, worded
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Params",
     "ProblemKind",
     "Sayable",
+    "nearest",
     "places",
     "type_of",
     "worded",

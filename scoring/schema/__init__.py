@@ -21,7 +21,7 @@ from scoring.schema.application import FORM_GROUPS, Application
 from scoring.schema.asked import Asked
 from scoring.schema.columns import KEY, NO_DATE, Column, Record, columns
 from scoring.schema.decode import ABSENT, Decoder, Location, Request, repeated_keys, values
-from scoring.schema.faults import errors_of, fault_at, field_error, field_errors
+from scoring.schema.faults import errors_of, fault_at, field_error, field_errors, hinted, known_at
 from scoring.schema.history import (
     HISTORY,
     Bureau,
@@ -133,6 +133,8 @@ __all__ = [
     "fault_at",
     "field_error",
     "field_errors",
+    "hinted",
+    "known_at",
     "repeated_keys",
     "values",
 ]

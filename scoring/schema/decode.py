@@ -63,12 +63,14 @@ class Decoder:
 
     Attributes
     ----------
+    aggregates : mapping of str to KindName
+        As given.
     names : frozenset of str
         Every name that an object of a request may have.
     """
 
     def __init__(self, aggregates: Mapping[str, KindName]) -> None:
-        self._kinds = aggregates
+        self.aggregates = aggregates
         self._records = {table: _struct(record) for table, record in HISTORY.items()}
         raw = _define("History", {t: list[record] for t, record in self._records.items()})  # type: ignore[valid-type]
         given = _define("HistoryFeatures", {name: _type(kind) | None for name, kind in aggregates.items()})
@@ -127,7 +129,7 @@ class Decoder:
     def faults(self, application: ApplicationRequest) -> Iterator[tuple[str, Fault]]:
         """Give (field, fault) for what the type of an application cannot tell: aggregates of no feature."""
         for name, value in (application.history_features or {}).items():
-            kind = self._kinds.get(name)
+            kind = self.aggregates.get(name)
             if kind is None:
                 yield f"history_features.{name[:100]}", Fault("unknown_aggregate")
             elif value is not None and isinstance(value, str) != (kind == "category"):

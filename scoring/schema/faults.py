@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scoring.problems import FAULTS, Fault
+from scoring.problems import FAULTS, Fault, nearest
 from scoring.schema.answers import FieldError
 from scoring.schema.decode import Decoder, Location
 from scoring.schema.request import PLACE, ScoreRequest
@@ -40,6 +41,11 @@ CODES = {
 """What pydantic calls a fault -> what we call it; the faults that this house declares have our codes."""
 PARAMS = {"ge": "minimum", "le": "maximum", "max_length": "maximum", "expected": "values"}
 
+HINTED = 3  # different unknown names of a request that are looked up, however many it has
+UNKNOWN = ("unknown_field", "unknown_aggregate")
+POSITION = re.compile(r"\[\d+\]")
+STEP = re.compile(r"(\w+)(?:\[\d+\])?\.")
+
 
 def errors_of(application: Mapping[str, Any], row: int, decoder: Decoder) -> list[FieldError]:
     """Return what is wrong with one application, in the words of the service."""
@@ -64,6 +70,55 @@ def field_errors(error: ValidationError, start: int, above: Location = ()) -> li
             place = (*above, start + int(position), *rest)
         found.append(field_error(place, fault_of(wrong), 0 if above else start))
     return found
+
+
+def hinted(
+    errors: Sequence[FieldError], known: Callable[[FieldError], tuple[str, Iterable[str]]]
+) -> list[FieldError]:
+    """Tell the first few names that are unknown which known one each is probably meant for.
+
+    Parameters
+    ----------
+    errors : sequence of FieldError
+    known : callable
+        Gives the name that an error is about, and those that could stand there.
+    """
+    looked_up: dict[str, str | None] = {}  # by the place of the name, the same in each row and each record
+    found = []
+    for error in errors:
+        place, close = POSITION.sub("", error.field), None
+        if error.code in UNKNOWN:
+            if place not in looked_up and len(looked_up) < HINTED:
+                looked_up[place] = nearest(*known(error))
+            close = looked_up.get(place)
+        fault = Fault("misspelt_field", {"close": close}) if close else None
+        found.append(fault_at(error.row, error.field, fault) if fault else error)
+    return found
+
+
+def known_at(
+    error: FieldError, model: type[BaseModel] = ScoreRequest, aggregates: Iterable[str] = ()
+) -> tuple[str, Iterable[str]]:
+    """Return the name that an error in a JSON body is about, and the names of its object."""
+    path = error.field if error.row is None else f"applications[{error.row}].{error.field}"
+    while (step := STEP.match(path)) and (inner := _inside(model, step[1])):
+        model, path = inner, path[step.end() :]
+    if error.code == "unknown_aggregate":
+        return path.removeprefix("history_features."), aggregates
+    return path, model.model_fields
+
+
+def _inside(model: type[BaseModel], name: str) -> type[BaseModel] | None:
+    """Return the class of the objects that a field holds, if it holds some."""
+    field = model.model_fields.get(name)
+    return next(_models(field.annotation), None) if field else None
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def fault_of(wrong: ErrorDetails) -> Fault:

@@ -27,6 +27,8 @@ from scoring.schema import (
     fault_at,
     field_error,
     field_errors,
+    hinted,
+    known_at,
     repeated_keys,
 )
 from scoring.schema.columns import INT64_MAX, read_id
@@ -251,7 +253,7 @@ def _valid(model: type[Request], body: bytes, kind: str) -> Request:
     except ValidationError as error:
         if any(fault["type"] == "json_invalid" for fault in error.errors(include_url=False)):
             raise Rejection("unreadable-json") from None
-        faults = field_errors(error, 0)
+        faults = hinted(field_errors(error, 0), partial(known_at, model=model))
     else:
         faults = [field_error(place, TWICE, 0) for place in repeated_keys(body, NAMED)]
     if faults:

@@ -8,7 +8,8 @@ applications are read some at a time, each time as a small body of their own.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -29,6 +30,8 @@ from scoring.schema import (
     fault_at,
     field_error,
     field_errors,
+    hinted,
+    known_at,
     repeated_keys,
 )
 from scoring.serving.problem import ERRORS_NAMED, Rejection, faulty
@@ -77,7 +80,7 @@ def slices(body: bytes | bytearray, rows: int, decoder: Decoder) -> Iterator[lis
             ready += valid
             judged += len(piece)
             if errors and judged > JUDGED:
-                raise faulty(len(errors), errors, is_all=False)
+                raise _faulty(errors, decoder, is_all=False)
         if len(errors) > ERRORS_NAMED:
             break
         size += len(piece or b"")
@@ -85,9 +88,14 @@ def slices(body: bytes | bytearray, rows: int, decoder: Decoder) -> Iterator[lis
             yield ready
             ready, size = [], 0
     if errors:
-        raise faulty(len(errors), errors)
+        raise _faulty(errors, decoder)
     if ready:
         yield ready
+
+
+def _faulty(errors: Sequence[FieldError], decoder: Decoder, is_all: bool = True) -> Rejection:
+    known = partial(known_at, aggregates=decoder.aggregates)
+    return faulty(len(errors), hinted(errors[:ERRORS_NAMED], known), is_all)
 
 
 def _pieces(body: bytes | bytearray, rows: int) -> Iterator[tuple[int, bytes | bytearray | None]]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from scoring.problems import nearest
 from scoring.schema import APPLICATION_TABLES, HISTORY, KEY, Application, columns
 from scoring.tables import unpack
 from scoring.tables.faults import TableError
@@ -41,9 +42,8 @@ class File:
         """Refuse a file that lacks a column, or has a line that is no record."""
         for name in names:
             if name not in self.raw.names:
-                close = difflib.get_close_matches(name, self.raw.names, n=1)
-                if close:
-                    raise TableError("misspelt_column", file=self.label, name=name, close=close[0][:60])
+                if close := nearest(name, self.raw.names):
+                    raise TableError("misspelt_column", file=self.label, name=name, close=close[:60])
                 raise TableError("no_column", file=self.label, name=name)
         if lines := self.raw.faults.height:
             fault = self.raw.fault(self.raw.faults.row(0, named=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import struct
 from collections.abc import Callable, Iterator
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 
 from scoring.features.checks import RULES
 from scoring.problems import Fault
-from scoring.schema import KEY, FieldError, fault_at
+from scoring.schema import KEY, FieldError, fault_at, hinted
 from scoring.serving.large.plain import WORD_BYTES, Checked, fault_of, is_shared, made
 from scoring.serving.problem import ERRORS_NAMED, Rejection
 
@@ -129,14 +128,14 @@ def _check_schema(schema: pa.Schema) -> None:
         if KEY not in seen:
             errors.append(fault_at(None, KEY, Fault("required")))
     if errors:
-        raise Rejection("wrong-columns", errors=errors[:ERRORS_NAMED])
+        known = hinted(errors[:ERRORS_NAMED], lambda error: (error.field, RULES))
+        raise Rejection("wrong-columns", errors=known)
 
 
 def _unknown(name: str) -> Fault:
     if name in ("history", "history_features"):
         return Fault("history_as_columns")
-    close = difflib.get_close_matches(name[:100], RULES, n=1)
-    return Fault("misspelt_field", {"close": close[0]}) if close else Fault("unknown_field")
+    return Fault("unknown_field")
 
 
 def _check_messages(body: bytes | bytearray) -> None:
