@@ -160,13 +160,13 @@ def api() -> str:
             codes = [str(code) for code in about["responses"] if str(code) >= "400"]
             if codes:
                 parts.append(f"\nOtherwise {', '.join(codes)}, with a [Problem](#problem).\n")
-    parts.append("\n# What is sent and answered\n")
+    parts.append("\n## What is sent and answered\n")
     done: set[str] = set()
     while waiting := [name for name in dict.fromkeys(named) if name not in done]:
         done.add(waiting[0])
         fields = schemas[waiting[0]].get("properties", {})
         named += ENDPOINT.findall(json.dumps(fields))
-        parts.append(f"\n## {waiting[0]}\n\n{_sentence(schemas[waiting[0]].get('description', ''))}\n")
+        parts.append(f"\n### {waiting[0]}\n\n{_sentence(schemas[waiting[0]].get('description', ''))}\n")
         if len(fields) > LONG or all("x-titles" in one for one in fields.values()):
             parts.append("\nThe columns of its table, under their names there: [files](FILES.md).\n")
             fields = {name: one for name, one in fields.items() if "x-titles" not in one}

@@ -13,6 +13,9 @@ import typer
 from jinja2 import Template
 from markupsafe import Markup
 
+from scoring.scorer import ScorerError
+from scoring.tables import TableError
+from training.mlflow_store import TrackingError
 from training.names import STORE, STORE_VARIABLE
 
 HERE = Path(__file__).parent
@@ -29,6 +32,14 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("var/notebooks"),
 ) -> None:
     """Run the notebooks on a portfolio and its champion; write each as HTML and as .ipynb."""
+    try:
+        _write(portfolio, tracking_uri, out)
+    except (ScorerError, TableError, TrackingError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _write(portfolio: Path, tracking_uri: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     given = {"explore": {"path": str(portfolio)}, "champion": {"path": str(portfolio), "store": tracking_uri}}
     for name in NOTEBOOKS:

@@ -1,6 +1,7 @@
 """Whether a lender's own columns and features keep the laws: ``python -m scoring.extension check FOLDER``.
 
-What an extension is stands in `scoring.schema.extension`.
+``words`` writes its catalogues, for a translator to fill. What an extension is stands in
+`scoring.schema.extension`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from scoring.features import Feature
 from scoring.features import added as theirs
 from scoring.features.checks import DECODER
 from scoring.features.wording import ADDED, LEVELS
-from scoring.language import ENGLISH, languages, say
+from scoring.language import ENGLISH, Text, languages, say
 from scoring.language.catalogues import LanguageError, unsaid
+from scoring.language.filling import fill
+from scoring.language.numbers import is_known
 from scoring.schema import HISTORY, KEY, Application, Column, columns, extension
 from scoring.settings import EXTENSION
 from scoring.tables import LABEL, Portfolio
@@ -45,7 +48,11 @@ Values = npt.NDArray[np.float64]
 Truths = npt.NDArray[np.bool_]
 Cells = npt.NDArray[np.int64]
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Example: python -m scoring.extension check docs/extension",
+)
 
 
 @app.callback()
@@ -76,14 +83,8 @@ def check(
 
     Example: python -m scoring.extension check docs/extension --portfolio var/ours
     """
-    if folder is not None:  # it is read as this program is imported: another process begins with it
-        words = [sys.executable, "-m", "scoring.extension", "check", "--seed", str(seed)]
-        words += ["--portfolio", str(portfolio.resolve())] if portfolio else []
-        changed = os.environ | {EXTENSION.name: str(folder.resolve())}
-        raise typer.Exit(subprocess.run(words, env=changed, check=False).returncode)
-    if extension.folder() is None:
-        typer.echo(f"No extension is named: give its folder, or set {EXTENSION.name}.", err=True)
-        raise typer.Exit(2)
+    looked_at = ["--portfolio", str(portfolio.resolve())] if portfolio else []
+    _with(folder, "check", "--seed", str(seed), *looked_at)
     try:
         broken = list(laws(seed))
     except LanguageError as error:
@@ -108,6 +109,47 @@ def check(
             else " Without --portfolio, protected attributes and directions were not looked at."
         )
     )
+
+
+@app.command()
+def words(
+    language: Annotated[str, typer.Argument(help="As CLDR names it: fr, de, pt_BR.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help=f"Folder of the extension; {EXTENSION.name} if none is given.")
+    ] = None,
+) -> None:
+    """Write the extension's catalogue of a language: its texts, with the words that they have, to fill.
+
+    Example: python -m scoring.extension words fr docs/extension
+    """
+    place = _with(folder, "words", language)
+    if not is_known(language):
+        raise typer.BadParameter(f"CLDR knows no language {language!r}.")
+    file = place / f"{language}.po"
+    fill(file, language, texts(), f"python -m scoring.extension words {language}")
+    typer.echo(str(file))
+
+
+def _with(folder: Path | None, *command: str) -> Path:
+    """Return the folder of the extension; for one that is given run the command in a process of its own.
+
+    An extension is read as this program is imported, so another process begins with it.
+    """
+    if folder is not None:
+        changed = os.environ | {EXTENSION.name: str(folder.resolve())}
+        whole = [sys.executable, "-m", "scoring.extension", *command]
+        raise typer.Exit(subprocess.run(whole, env=changed, check=False).returncode)
+    named = extension.folder()
+    if named is None:
+        typer.echo(f"No extension is named: give its folder, or set {EXTENSION.name}.", err=True)
+        raise typer.Exit(2)
+    return named
+
+
+def texts() -> list[Text]:
+    """Return what the extension says: labels of columns and features, and levels."""
+    labels = [column.label for column in extension.added_columns()]
+    return labels + [feature.label for feature in added()] + [LEVELS[level] for level in sorted(ADDED)]
 
 
 def added() -> list[Feature]:
@@ -264,13 +306,11 @@ def _written(documents: list[dict[str, Any]], folder: Path) -> Portfolio:
 
 def _words() -> Iterator[str]:
     """Give a sentence for each text of the extension without words in a language."""
-    labels = [column.label for column in extension.added_columns()]
-    labels += [feature.label for feature in added()] + [LEVELS[level] for level in sorted(ADDED)]
-    texts = {text.key: say(text, ENGLISH) for text in labels}
+    said = {text.key: say(text, ENGLISH) for text in texts()}
     for language in languages():
         if language != ENGLISH:
-            for key in sorted(texts.keys() & set(unsaid(language)[0])):
-                yield f"{key} ({texts[key]!r}) has no words in {language}.po."
+            for key in sorted(said.keys() & set(unsaid(language)[0])):
+                yield f"{key} ({said[key]!r}) has no words in {language}.po."
 
 
 def _levels() -> Iterator[str]:

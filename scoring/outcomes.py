@@ -43,7 +43,12 @@ MIDNIGHT = r"[T ]00:00:00(\.0+)?Z?$"  # as spreadsheets write a day
 Place = Annotated[str, typer.Option("--index", help="As of scoring.decisions.", envvar=settings.INDEX.name)]
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    epilog="Example: python -m scoring.outcomes load outcomes.csv --log var/log",
+)
 app.callback()(settings.warn_of_unknown)
 
 

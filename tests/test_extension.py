@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,21 @@ def test_the_documented_example_keeps_the_laws():
     command = [sys.executable, "-m", "scoring.extension", "check", str(EXAMPLE)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "7 features of 2 columns and 1 tables keep the laws" in done.stdout
+
+
+def test_a_translator_fills_the_words_of_an_extension_in_its_own_folder(program, folder):
+    write = "from scoring import extension; extension.app()"
+    assert program("-c", write, "words", "fr", extension=folder).returncode == 0
+    assert (folder / "fr.po").read_text() == (EXAMPLE / "fr.po").read_text()  # every word is kept
+    assert program("-c", write, "words", "de", extension=folder).returncode == 0
+    keys = re.findall('^msgctxt "(.*)"$', (EXAMPLE / "fr.po").read_text(), re.MULTILINE)
+    made = (folder / "de.po").read_text()
+    assert re.findall('^msgctxt "(.*)"$', made, re.MULTILINE) == keys
+    assert made.count('msgstr ""\n') == 1 + len(keys)  # that of the header, and one for each text
+    update = "from scoring.language.__main__ import app; app()"
+    done = program("-c", update, "update", "fr", "--folder", str(folder.parent), extension=folder)
+    assert done.returncode == 2 and "scoring.extension words fr" in " ".join(done.stderr.split())
+    assert not (folder.parent / "fr.po").exists()
 
 
 def test_a_portfolio_that_cannot_be_read_ends_the_check_with_a_sentence(check, tmp_path):

@@ -45,14 +45,27 @@ def lines():
                     yield pytest.param(line, id=f"{document.name}: {line[:60]}")
 
 
-@pytest.mark.parametrize("line", list(lines()))
-def test_each_command_of_a_document_is_one_with_these_options(line):
+def commands(name, command):
+    """Give a command and all its parts, under the names by which they are called."""
+    yield name, command
+    for part, inner in getattr(command, "commands", {}).items():
+        yield from commands(f"{name} {part}", inner)
+
+
+def programs():
+    for name, module in REFERENCE.COMMANDS.items():
+        for called, command in commands(name, REFERENCE.command_of(module)):
+            yield pytest.param(called, command, id=called)
+
+
+def tried(line):
+    """Assert that a line calls a program by options that it has."""
     words = shlex.split(line, comments=True)
-    programs = [name for name in REFERENCE.COMMANDS if line.startswith(f"{name} ") or line == name]
-    if not programs and words[2].startswith(("scoring.", "deploy.", "benchmarks", "tests")):
+    found = [name for name in REFERENCE.COMMANDS if line.startswith(f"{name} ") or line == name]
+    if not found and words[2].startswith(("scoring.", "deploy.", "benchmarks", "tests")):
         assert importlib.util.find_spec(words[2])  # a writer of a document, a benchmark
         return
-    (program,) = programs
+    (program,) = found
     command, rest = REFERENCE.command_of(REFERENCE.COMMANDS[program]), words[len(program.split()) :]
     while parts := getattr(command, "commands", None):
         if command.invoke_without_command and not (rest and rest[0] in parts):
@@ -62,6 +75,20 @@ def test_each_command_of_a_document_is_one_with_these_options(line):
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     given = {word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
     assert given <= known | {"--help"}
+
+
+@pytest.mark.parametrize("line", list(lines()))
+def test_each_command_of_a_document_is_one_with_these_options(line):
+    tried(line)
+
+
+@pytest.mark.parametrize(("name", "command"), list(programs()))
+def test_the_help_of_each_command_has_an_example_of_this_very_command(name, command):
+    said = f"{command.help or ''}\n{command.epilog or ''}"
+    examples = re.findall(r"^ *(?:Example: )?`*(python .*?)[`\]]*(?:\[/bold\])?$", said, re.MULTILINE)
+    assert examples and all(example.startswith(name) for example in examples), said
+    for example in examples:
+        tried(example)
 
 
 @pytest.mark.parametrize("page", [page for page in REFERENCE.PAGES if page != "api"])

@@ -133,6 +133,7 @@ def test_a_cell_has_one_meaning_at_every_door(
     last = len(records)
     if read.startswith("refused"):
         assert list(named) == [last] and cell not in named[last]
+        assert ("this is a date" in read) == ("this is a date" in named[last])
     elif read == "missing":
         assert not named and name not in good[last]
     else:

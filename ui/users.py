@@ -22,6 +22,7 @@ from ui.people import Role
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(
     no_args_is_help=True,
+    epilog="Example: python -m ui.users add ada --role officer",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -39,6 +39,7 @@ from scoring.schema import KEY, Decision, Explanation, Purpose
 
 app = typer.Typer(
     no_args_is_help=True,
+    epilog="Example: python -m scoring.client score var/demo --out decisions.csv",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -158,6 +159,9 @@ def explain(
     api_key: ApiKey = None,
 ) -> None:
     """Have the service decide and explain the applications of a portfolio, and write the reasons.
+
+    Why a row of a file was refused stands in the record: GET /decisions?client=NUMBER has its event, and
+    GET /decisions/EVENT explains it.
 
     Example: python -m scoring.client explain var/demo --limit 100 --out explanations.csv
     """

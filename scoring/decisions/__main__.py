@@ -67,7 +67,12 @@ class IndexAsked:
 
 
 console, errors = Console(highlight=False, soft_wrap=True), Console(stderr=True, soft_wrap=True)
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    epilog="Example: python -m scoring.decisions status --log var/log",
+)
 app.callback()(settings.warn_of_unknown)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po, write_po
 
 from scoring import settings
-from scoring.language.catalogues import DECLARED, HERE, LanguageError, languages, load, parse, unsaid
-from scoring.language.numbers import is_known, name_of
+from scoring.language.catalogues import DECLARED, HERE, LanguageError, languages, load, unsaid
+from scoring.language.filling import fill
+from scoring.language.numbers import is_known
 
 SPEAKING = (
     *("scoring.problems", "scoring.explanation", "scoring.counterfactual", "scoring.evaluation.checks"),
@@ -22,17 +21,12 @@ SPEAKING = (
     *("ui.words", "validation.page", "monitoring.words"),
 )
 """Modules that bring every text with them, each where it is installed."""
-HEADER = """# {name}. Each text has its key (msgctxt) and its English (msgid); what stands in braces stays.
-# `python -m scoring.language update {language}` writes this file anew, with the words that it has.
-msgid ""
-msgstr ""
-"Language: {language}\\n"
-"Content-Type: text/plain; charset=utf-8\\n"
-"Plural-Forms: {plurals}\\n"
-
-"""
-
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+    epilog="Example: python -m scoring.language check",
+)
 app.callback()(settings.warn_of_unknown)
 
 
@@ -52,25 +46,16 @@ def update(
 
     Words of a text whose English has changed are kept, marked fuzzy, and not said until the mark is gone.
     """
+    if settings.EXTENSION.read(os.environ):
+        raise typer.BadParameter(
+            f"{settings.EXTENSION.name} is set, and a lender's own words belong into its folder: unset it, "
+            f"or have theirs written by `python -m scoring.extension words {language}`."
+        )
     declare()
     if not is_known(language):
         raise typer.BadParameter(f"CLDR knows no language {language!r}.")
     file = folder / f"{language}.po"
-    before = parse(file) if file.is_file() else Catalog(locale=language)
-    had = {message.context: message for message in before if message.id}
-    header = HEADER.format(name=name_of(language), language=language, plurals=before.plural_forms)
-    catalogue = read_po(BytesIO(header.encode()), locale=language)
-    for _, text in sorted(DECLARED.items()):
-        english = text.en if text.plural is None else (text.en, text.plural)
-        old = had.get(text.key)
-        if old is None or not any(old.string or ()) or type(old.id) is not type(english):
-            catalogue.add(english, context=text.key)
-        else:
-            flags = ["fuzzy"] if old.fuzzy or old.id != english else []
-            catalogue.add(english, old.string, context=text.key, flags=flags)
-    written = BytesIO()
-    write_po(written, catalogue, width=0, omit_header=True)
-    file.write_text(header + written.getvalue().decode(), encoding="utf-8")
+    fill(file, language, DECLARED.values(), f"python -m scoring.language update {language}")
     typer.echo(str(file))
 
 

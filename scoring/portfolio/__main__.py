@@ -40,6 +40,7 @@ from scoring.trial import load
 
 app = typer.Typer(
     no_args_is_help=True,
+    epilog="Example: python -m scoring.portfolio score var/demo --model credit_scoring:latest --out scored",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

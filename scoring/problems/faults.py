@@ -17,6 +17,8 @@ FAULTS: Mapping[str, Text] = texts(
         # A value.
         "required": "this field is required",
         "not_a_number": "must be a number",
+        "a_date": "must be a number, and this is a date; write the days from the application back to it, "
+        "as -1 for the day before",
         "not_finite": "must be a finite number or null",
         "not_whole": "must be a whole number (of 32 bits)",
         "not_text": "must be a text (string) or null",

@@ -32,6 +32,7 @@ _GROUPED_BY_POINT = r"^[+-]?\d{1,3}((\.\d{3})+,\d*|(\.\d{3}){2,})$"
 _DOUBTFUL_COMMA = r"^[+-]?[1-9]\d{0,2},\d{3}$"
 _DOUBTFUL_POINT = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 _PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_DATE = r"^\d{1,4}([-/.])\d{1,2}[-/.]\d{1,4}([ T]|$)"
 _POWERED = r"^\+?(\d+)(?:[.,](\d*))?[eE]\+?(\d{1,3})$"  # of three digits no spreadsheet writes more
 
 YES_NO = {
@@ -227,8 +228,11 @@ def _odd_numbers(cells: pl.Series, decimal: str) -> tuple[pl.Expr, pl.Expr]:
         .then(pl.lit("unclear_comma"))
         .when(is_doubtful_point)
         .then(pl.lit("unclear_point"))
-        .when(~number.is_finite().fill_null(False))
-        .then(pl.lit("not_a_number"))
+        .when(number.is_finite().fill_null(False))
+        .then(None)
+        .when(text.str.contains(_DATE))
+        .then(pl.lit("a_date"))
+        .otherwise(pl.lit("not_a_number"))
     )
     return pl.when(code.is_null()).then(number), code
 
