@@ -20,6 +20,7 @@ from pathlib import Path
 from monitoring.errors import InputError
 from monitoring.ledger import Ledger
 from monitoring.words import Said
+from scoring.regular import read_regular
 
 REJECTED, DECISIONS = "credit_scoring_rejected_total", "credit_scoring_decisions_total"
 LABELS = ("client", "field", "code")
@@ -100,7 +101,7 @@ def read(source: str, api_key: str | None = None) -> Counts:
             with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:
                 text = answer.read(MOST_BYTES).decode()
         else:
-            text = Path(source).read_text("utf-8")
+            text = read_regular(Path(source)).decode()
     except (OSError, HTTPException, ValueError) as error:
         why = f"status {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         raise InputError(

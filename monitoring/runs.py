@@ -18,6 +18,7 @@ from monitoring.history import history
 from monitoring.page import file_name, heading, page
 from monitoring.report import METRIC, RUN_TIME, Report, metrics, text, to_json
 from scoring.language import languages
+from scoring.regular import read_regular
 
 LATEST, SUMMARY, EVIDENTLY, METRICS = "latest", "summary.json", "evidently", "metrics.prom"
 DECIDED = "latest-decision"
@@ -42,9 +43,9 @@ def standing(folder: Path, known: str, now: datetime) -> Path | None:
     """Return the newest run if it has this basis: then it says what a new one would. Its time becomes now."""
     try:
         run = (folder / LATEST).resolve(strict=True)
-        if (run / BASIS).read_text("ascii") != known:
+        if read_regular(run / BASIS).decode("ascii") != known:
             return None
-        counted = (run / METRICS).read_text("utf-8")
+        counted = read_regular(run / METRICS).decode()
     except OSError:
         return None
     draft = run / f".{METRICS}-{os.getpid()}"

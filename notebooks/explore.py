@@ -173,6 +173,8 @@ def _(ENGLISH, bad, by_parts, declared, mo, picture, plt, say):
         place.errorbar(middles, rates, yerr=1.96 * errors, fmt="o-", capsize=2)
         place.axhline(bad.mean(), color="grey", linewidth=0.8)
         place.set_title(say(declared[fact].label, ENGLISH), fontsize=9)
+        place.xaxis.set_major_locator(plt.MaxNLocator(4))
+        place.xaxis.set_major_formatter("{x:,g}")
     axes[0, 0].set_ylabel("default rate")
     axes[1, 0].set_ylabel("default rate")
     mo.vstack(

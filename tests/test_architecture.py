@@ -27,6 +27,7 @@ from tests.support.house import (
 FLOORS = {
     "foundation": [
         *(
+            "scoring.regular",
             "scoring.settings",
             "scoring.language",
             "scoring.problems",

@@ -37,10 +37,10 @@ from scoring.inference_log import (
     writer,
 )
 from scoring.inference_log.anchor import read_anchor
-from scoring.inference_log.disk import open_regular
 from scoring.inference_log.erasing import erase
 from scoring.inference_log.packing import BLOCK, Packer, open_log, pack, pack_bytes, packed, unpacked
 from scoring.inference_log.table import TableEntry, table_files
+from scoring.regular import open_regular
 from tests.support.logs import NAME, NOON, decided, entry, measured, quiet, run, write
 
 ROOT = Path(__file__).parent.parent

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scoring.regular import read_regular
 from ui.people import NAME, ROLES, Role
 
 logger = logging.getLogger(__name__)
@@ -202,7 +203,7 @@ def load(path: Path) -> dict[str, Account]:
         If it cannot be read.
     """
     try:
-        return read(path.read_text(encoding="ascii"), str(path))
+        return read(read_regular(path).decode("ascii"), str(path))
     except OSError as error:
         raise AccountError(f"the file of users {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scoring.inference_log.disk import named, read_small
+from scoring.inference_log.disk import named
 from scoring.inference_log.keys import signature
+from scoring.regular import read_small
 
 ANCHOR = ".head"
 ANCHOR_BYTES = 1_024  # rewritten in place, so that a full disk cannot stop it

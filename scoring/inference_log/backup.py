@@ -12,20 +12,13 @@ from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.chain import Verification, verify
-from scoring.inference_log.disk import (
-    create,
-    make_folder,
-    named,
-    open_regular,
-    sync_folder,
-    write_all,
-    write_new,
-)
+from scoring.inference_log.disk import create, make_folder, named, sync_folder, write_all, write_new
 from scoring.inference_log.erasure import SUFFIX as ERASURE
 from scoring.inference_log.keys import pseudonym_key
 from scoring.inference_log.packing import log_files, place
 from scoring.inference_log.record import LogError
 from scoring.inference_log.table import table_files
+from scoring.regular import open_regular
 
 LOG, ANCHORS, KEY = "log", "log-heads", "pseudonym.key"
 TRIES = 5  # an anchor is rewritten in place, a file is packed under another name: then it is looked at again

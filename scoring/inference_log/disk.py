@@ -21,10 +21,6 @@ FOLDER_MODE, FILE_MODE = 0o750, 0o640
 _BLOCK = 2**16
 
 
-class IrregularError(OSError):
-    """What stands under a name is no regular file."""
-
-
 def make_folder(place: Path) -> None:
     """Make a folder, and those above, that others cannot enter, whatever the umask; what is there stays."""
     if not place.parent.exists():
@@ -88,31 +84,6 @@ def named(folder: Path, suffix: str) -> list[Path]:
             return sorted(folder / entry.name for entry in found if entry.name.endswith(suffix))
     except FileNotFoundError:
         return []
-
-
-def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading, without ever waiting for it.
-
-    Raises
-    ------
-    IrregularError
-        If it is a folder, a FIFO, a socket or a device, or a link to one.
-    OSError
-        If it cannot be opened.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):  # a device must not even be opened
-        raise IrregularError(0, "it is no regular file")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # it was changed for another meanwhile
-        os.close(descriptor)
-        raise IrregularError(0, "it is no regular file")
-    return os.fdopen(descriptor, "rb")
-
-
-def read_small(path: Path, limit: int) -> bytes:
-    """Return what a regular file holds, but no more than so many bytes."""
-    with open_regular(path) as file:
-        return file.read(limit)
 
 
 def lines(file: BufferedReader) -> Iterator[bytes]:

@@ -22,9 +22,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from scoring.inference_log.disk import named, read_small
+from scoring.inference_log.disk import named
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
+from scoring.regular import read_small
 
 SUFFIX = ".erasure"
 RECORD_BYTES = 2**28

@@ -7,8 +7,9 @@ import os
 import secrets
 from pathlib import Path
 
-from scoring.inference_log.disk import make_folder, open_regular, sync_folder, write_new
+from scoring.inference_log.disk import make_folder, sync_folder, write_new
 from scoring.inference_log.record import LogError
+from scoring.regular import open_regular
 
 KEY_BYTES = 32  # as long as the digest of HMAC-SHA-256: RFC 2104 asks for no less
 KEY_LIMIT = 2**16

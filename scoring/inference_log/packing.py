@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
-from scoring.inference_log.disk import create, lines, named, open_regular, sync_folder, write_all
+from scoring.inference_log.disk import create, lines, named, sync_folder, write_all
 from scoring.inference_log.record import HEADED
+from scoring.regular import open_regular
 
 LOG, PACKED, PART, DRAFT = ".jsonl", ".zst", ".part", ".erasing"
 WAIT_S = 0.02  # between two looks at a file that is being packed

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import polars as pl
 
-from scoring.inference_log.disk import IrregularError, lines
+from scoring.inference_log.disk import lines
 from scoring.inference_log.note import Note
 from scoring.inference_log.packing import DamagedError, log_files, open_log, written_as
 from scoring.inference_log.packing import place as place_at_rest
 from scoring.inference_log.record import Header, LogError, Row, parse
 from scoring.inference_log.table import TableEntry, not_erased
+from scoring.regular import IrregularError
 
 NAMED = 10_000  # lines that are set aside by name
 BATCH_BYTES = 4 * 2**20  # of lines read at a time: as dictionaries they take ten times the memory of columns

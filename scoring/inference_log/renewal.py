@@ -16,12 +16,13 @@ from datetime import datetime
 from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, ANCHOR_BYTES, is_key_of, read_anchor
-from scoring.inference_log.disk import make_folder, named, read_small, sync_folder, write_new
+from scoring.inference_log.disk import make_folder, named, sync_folder, write_new
 from scoring.inference_log.erasure import SUFFIX as ERASURE
 from scoring.inference_log.keys import pseudonym_key, signature
 from scoring.inference_log.packing import LOG, PACKED
 from scoring.inference_log.record import LogError
 from scoring.inference_log.table import table_files
+from scoring.regular import read_small
 
 RECORD = "renewal.json"
 REASON_LETTERS = 500

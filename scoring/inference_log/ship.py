@@ -23,7 +23,6 @@ from pathlib import Path
 from scoring.inference_log import parquet
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import tables_of, verify_file
-from scoring.inference_log.disk import open_regular
 from scoring.inference_log.erasure import Erasures, alone
 from scoring.inference_log.following import identity
 from scoring.inference_log.packing import left_plain, log_files, pack, packed, place
@@ -31,6 +30,7 @@ from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign
 from scoring.inference_log.store import ShippingError, Store, at_work, put_checked
+from scoring.regular import open_regular
 
 DIGITS = 16  # of the head, in a key
 TOGETHER_ROWS = 131_072  # decisions that are held, 150 MB, and looked for in the store at a time

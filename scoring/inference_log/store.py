@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from scoring.inference_log.disk import make_folder, open_regular, sync_folder, write_new
+from scoring.inference_log.disk import make_folder, sync_folder, write_new
 from scoring.inference_log.record import LogError
+from scoring.regular import open_regular
 
 S3 = "s3://"
 CLAIMS = "at-work"  # where those who change something say so, as long as they do

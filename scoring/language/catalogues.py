@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.language import numbers
+from scoring.regular import read_regular
 from scoring.settings import EXTENSION, LANGUAGES, ROOT
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _catalogue(language: str) -> NullTranslations:
     found = NullTranslations()
     for folder in _folders():
         file = folder / f"{language}.po"
-        if file.is_file():
+        if file.exists():
             catalogue = _read(file)
             catalogue.add_fallback(found)
             found = catalogue
@@ -180,7 +181,7 @@ def parse(file: Path) -> Catalog:
     from babel.messages.pofile import PoFileError, read_po
 
     try:
-        content = file.read_bytes()
+        content = read_regular(file)
         _check_lines(file.name, content.decode(errors="replace"))
         return read_po(BytesIO(content), locale=file.stem, abort_invalid=True)
     except LanguageError:

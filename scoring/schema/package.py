@@ -12,7 +12,6 @@ import ast
 import hashlib
 import importlib
 import os
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -22,6 +21,7 @@ from importlib.util import decode_source, spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from scoring.regular import IrregularError, read_small
 from scoring.settings import EXTENSION, ROOT
 
 PACKAGE = "credit_scoring_extension"
@@ -138,15 +138,16 @@ def _raise(error: OSError) -> None:
 
 def _read(file: Path) -> bytes:
     """Read one file, if it is one and not a large one."""
-    state = file.stat()
-    if not stat.S_ISREG(state.st_mode):
-        raise ExtensionError(f"{file} is no file; take it away.")
-    if state.st_size > LARGEST:
+    try:
+        content = read_small(file, LARGEST + 1)
+    except IrregularError:
+        raise ExtensionError(f"{file} is no file; take it away.") from None
+    if len(content) > LARGEST:
         raise ExtensionError(
-            f"{file} has {state.st_size / 2**20:,.1f} MB; a module or a catalogue has at most "
+            f"{file} has {file.stat().st_size / 2**20:,.1f} MB; a module or a catalogue has at most "
             f"{LARGEST // 2**20}: data belong into the tables."
         )
-    return file.read_bytes()
+    return content
 
 
 class _Finder(MetaPathFinder, ExecutionLoader):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from scoring.regular import read_regular
 from scoring.serving import header
 from scoring.serving.asgi import Scope
 from scoring.serving.problem import Rejection
@@ -166,7 +167,7 @@ class KeyRing:
         if self._file is None:
             return self._fixed
         try:
-            more = parse_keys(self._file.read_text(encoding="ascii"), str(self._file))
+            more = parse_keys(read_regular(self._file).decode("ascii"), str(self._file))
         except OSError as error:
             raise AccessError(f"the API key file {self._file} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from scoring.regular import IrregularError, read_small
 from scoring.schema import MonitorView
 from scoring.serving.asgi import ASKER, App, Receive, Scope, Send, respond
 from scoring.serving.life import lower_priority
@@ -58,10 +59,11 @@ def monitor_view(folder: Path) -> bytes:
     """
     view = MonitorView()
     try:
-        with (folder / REPORT).open("rb") as file:
-            view = MonitorView.model_validate_json(file.read(MOST_BYTES))
+        view = MonitorView.model_validate_json(read_small(folder / REPORT, MOST_BYTES))
     except FileNotFoundError:
         logger.debug("there is no report of the monitor")
+    except IrregularError as error:
+        logger.warning("the monitor's %s cannot be used: %s", REPORT, error.strerror)
     except (OSError, ValueError) as error:
         logger.warning("the monitor's %s cannot be used: %s", REPORT, type(error).__name__)
     return view.model_dump_json().encode()
