@@ -169,7 +169,8 @@ def months(batches: Iterator[pa.RecordBatch], said: str, _: str) -> Iterator[pa.
     parcels.ownerless = ownerless.get(MONTHS, 0)
     if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
         raise TableError("shared_value", file="bureau", name=LINK, lines=twice)
-    for frame in found.get(MONTHS, []):
+    if MONTHS in found:
+        frame = pl.concat(found[MONTHS])  # one by one, each parcel would have the credits hashed anew
         owned = frame.join(owners, on=LINK, how="inner", maintain_order="left")
         parcels.ownerless += frame.height - owned.height
         yield from parcels.put(owned, bucket_of(owned[KEY], plan.buckets))

@@ -110,8 +110,9 @@ class Work:
         inputs, clients = everything.select(self._scorer.feature_names), raw[KEY]
         ids = [event_id(self._run, self._model, client) for client in clients.to_list()]
         events = pl.Series("event_id", ids, dtype=pl.String)
-        decided = self._scorer.decide(inputs).select(
-            events, clients, pl.all(), pl.lit(self._model).alias("model"), _warnings(self._scorer, inputs)
+        marks = remarks.marks(self._scorer.model.encoding, self._scorer.ranges, inputs)
+        decided = self._scorer.decide_marked(inputs, marks).select(
+            events, clients, pl.all(), pl.lit(self._model).alias("model"), _warnings(marks, inputs.height)
         )
         if self._command == "explain":
             decided = decided.hstack(_explained(self._scorer, inputs))
@@ -129,9 +130,8 @@ def _rejected(checked: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=REJECTED, orient="row").sort("row", maintain_order=True)
 
 
-def _warnings(scorer: Scorer, inputs: pl.DataFrame) -> pl.Series:
+def _warnings(marks: pl.DataFrame, applications: int) -> pl.Series:
     """Return the values unlike those of training, without words: a list for each application."""
-    marks = remarks.marks(scorer.model.encoding, scorer.ranges, inputs)
     problem = (
         pl.when(pl.col("word").is_null()).then(pl.lit("outside range")).otherwise(pl.lit("unseen category"))
     )
@@ -140,7 +140,7 @@ def _warnings(scorer: Scorer, inputs: pl.DataFrame) -> pl.Series:
         .group_by("row", maintain_order=True)
         .agg(warnings=pl.struct(*_MARK))
     )
-    rows = pl.DataFrame({"row": pl.int_range(inputs.height, dtype=pl.UInt32, eager=True)})
+    rows = pl.DataFrame({"row": pl.int_range(applications, dtype=pl.UInt32, eager=True)})
     found = rows.join(listed, on="row", how="left", maintain_order="left")["warnings"]
     return (
         found.fill_null(pl.Series([[]], dtype=WARNINGS)).cast(WARNINGS)

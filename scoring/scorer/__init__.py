@@ -176,7 +176,7 @@ class Scorer:
             for name, column in said.items()
         ]
         if self.certainty is None:
-            found: list[list[str]] = [[]] * len(default)
+            found = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(default))
             is_asked = pl.Series("review", [None] * len(default), pl.Boolean)
         else:
             odd = np.bincount(marks["row"].to_numpy(), minlength=len(default))
@@ -184,7 +184,7 @@ class Scorer:
                 default, default >= self.threshold, odd, matrix, lambda name: features[name].to_numpy()
             )
             found, is_asked = certain.listed(bits), pl.Series("review", bits > 0)
-        return pl.DataFrame([*columns, is_asked, pl.Series("review_reasons", found, pl.List(pl.String))])
+        return pl.DataFrame([*columns, is_asked, found.alias("review_reasons")])
 
     def say(self, default: Vector) -> dict[str, NDArray[Any] | float | None]:
         """Return fields of `schema.Decision`: one value for each probability of default, or one for all."""

@@ -16,6 +16,7 @@ from math import isfinite, nan
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from scoring.scorer.model import Matrix, Vector, probability
@@ -223,12 +224,12 @@ class Certainty:
         return found
 
 
-def listed(bits: NDArray[np.uint8]) -> list[list[str]]:
-    """Return the reasons that `Certainty.reviews` gives as bits."""
+def listed(bits: NDArray[np.uint8]) -> pl.Series:
+    """Return the reasons that `Certainty.reviews` gives as bits: a list for each application."""
     every = [
         [name for i, name in enumerate(REASONS) if number >> i & 1] for number in range(1 << len(REASONS))
     ]
-    return [every[number] for number in bits.tolist()]
+    return pl.Series(every, dtype=pl.List(pl.String)).gather(bits)
 
 
 def described(certainty: Certainty, card: dict[str, Any] | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -47,23 +46,26 @@ def marks(
     least, greatest = np.array(ends.row(0), dtype=np.float64).reshape(2, -1)  # all missing: NaN
     low, high = np.array([ranges[name] for name in numbers]).reshape(-1, 2).T
     found: list[tuple[str, NDArray[np.intp]]] = []
+    values: list[NDArray[np.float64]] = [np.empty(0)]
     for i in np.flatnonzero((least < low) | (greatest > high)):
         value = features[numbers[i]].to_numpy()  # a null becomes NaN, which lies nowhere
-        found.append((numbers[i], np.flatnonzero((value < low[i]) | (value > high[i]))))
+        rows = np.flatnonzero((value < low[i]) | (value > high[i]))
+        found.append((numbers[i], rows))
+        values.append(value[rows])
+    number, unseen = pl.Series(np.concatenate(values)), pl.Series(dtype=pl.String)
     for name, levels in encoding.levels.items():
         word = features[name]
         if strange := set(word.unique().drop_nulls()) - set(levels):
-            found.append((name, word.is_in(list(strange)).fill_null(False).arg_true().to_numpy()))
-    rows = np.concatenate([rows for _, rows in found]) if found else np.empty(0, np.intp)
-    names = [name for name, places in found for _ in places]
-    is_word = [name in encoding.levels for name in names]
-    values = [features[name].gather(places).to_list() for name, places in found]
-    flat: list[Any] = [value for column in values for value in column]
+            rows = word.is_in(list(strange)).fill_null(False).arg_true().to_numpy()
+            found.append((name, rows))
+            unseen.append(word.gather(rows))
+    names = pl.Series([name for name, _ in found], dtype=pl.String)
+    places = np.concatenate([np.empty(0, np.intp), *(rows for _, rows in found)])
     columns = {
-        "row": pl.Series(rows.astype(np.uint32), dtype=pl.UInt32),
-        "feature": pl.Series(names, dtype=pl.String),
-        "number": pl.Series([None if w else v for v, w in zip(flat, is_word, strict=True)], dtype=pl.Float64),
-        "word": pl.Series([v if w else None for v, w in zip(flat, is_word, strict=True)], dtype=pl.String),
+        "row": pl.Series(places.astype(np.uint32)),
+        "feature": names.gather(np.repeat(np.arange(names.len()), [len(rows) for _, rows in found])),
+        "number": pl.concat([number, number.clear(unseen.len())]),
+        "word": pl.concat([unseen.clear(number.len()), unseen]),
     }
     return pl.DataFrame(columns).sort("row", maintain_order=True)
 

@@ -37,7 +37,7 @@ APPLICATIONS = "application"
 APPLICANTS = 10_000  # of a bucket, about
 CREDITS = 1_000_000  # that are held at a time while their months are brought to them, about
 ABREAST = 512  # files that are written at a time; beyond, the buckets are made in two steps
-BATCH = 65_536  # records read at a time
+CELLS = 1_000_000  # read at a time, about: of a narrow table many records, which are joined at once
 POSITION = "position"  # of a record in its table, from 0
 LAYOUT = "layout.json"
 Table = dict[str, Any]
@@ -193,7 +193,8 @@ def assembled(plan: BucketPlan, found: Mapping[str, pl.DataFrame], tables: Seque
         frame = found.get(table)
         if frame is None:  # nobody of it is in this bucket
             return pl.DataFrame(schema=_schema(plan, table))
-        return frame.sort(POSITION) if POSITION in frame.columns else frame  # they came by another way
+        is_in_order = POSITION not in frame.columns or frame[POSITION].is_sorted()
+        return frame if is_in_order else frame.sort(POSITION)  # they came by another way
 
     applications = records(APPLICATIONS).sort(KEY)
     twice = applications.filter(pl.col(KEY).is_duplicated())
@@ -283,7 +284,7 @@ def _applications(plan: BucketPlan, table: str, draft: Path) -> Table:
 
         def frames() -> Iterator[pl.DataFrame]:
             nonlocal before
-            for frame in file.frames(kinds, -(-BATCH // 8)):
+            for frame in file.frames(kinds, _records(kinds)):
                 check_labels(file.label, frame, partial(_place, file, before))
                 yield _placed(frame, before)
                 before += frame.height
@@ -302,7 +303,7 @@ def _history(plan: BucketPlan, table: str, draft: Path) -> Table | None:
         read = {KEY: "id"} | kinds
         file.check(read)
         count = _Owned(KEY)
-        _sort(count.of(file.frames(read, BATCH)), plan.buckets, draft)
+        _sort(count.of(file.frames(read, _records(read))), plan.buckets, draft)
         return _said(plan, table, file, count.without)
 
 
@@ -316,7 +317,7 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
         links = {KEY: "id", LINK: "id"}
         file.check(links)
         slots = min(ABREAST, max(1, -(-file.raw.records // CREDITS)))
-        known = (frame.drop_nulls() for frame in file.frames(links, BATCH))
+        known = (frame.drop_nulls() for frame in file.frames(links, _records(links)))
         _write(known, LINK, lambda keys: bucket_of(keys, slots), credits)
         label = file.label
     with open_table(source, "bureau_balance") as file:
@@ -327,7 +328,7 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
 
         def placed() -> Iterator[pl.DataFrame]:
             nonlocal before
-            for frame in file.frames(kinds, BATCH):
+            for frame in file.frames(kinds, _records(kinds)):
                 yield _placed(frame, before)
                 before += frame.height
 
@@ -345,7 +346,7 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
             owners = pl.read_ipc_stream(beside) if beside.exists() else empty
             if twice := owners.filter(pl.col(LINK).is_duplicated()).height:
                 raise TableError("shared_value", file=label, name=LINK, lines=twice)
-            for frame in frames:
+            for frame in _longer(frames, owners.height):
                 found = frame.join(owners, on=LINK, how="inner", maintain_order="left")
                 count.without += frame.height - found.height
                 yield found.select(*_schema(plan, "bureau_balance"))
@@ -354,6 +355,22 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
         for folder in (credits, months):
             shutil.rmtree(folder, ignore_errors=True)
         return _said(plan, "bureau_balance", file, count.without)
+
+
+def _longer(frames: Iterator[pl.DataFrame], records: int) -> Iterator[pl.DataFrame]:
+    """Put frames together to so many records: what they are joined to is hashed for each of them anew."""
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if sum(one.height for one in held) >= records:
+            yield pl.concat(held)
+            held = []
+    if held:
+        yield pl.concat(held)
+
+
+def _records(kinds: Mapping[str, str]) -> int:
+    return CELLS // len(kinds)
 
 
 def _place(file: File, before: int, row: int) -> Place:

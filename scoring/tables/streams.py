@@ -22,9 +22,9 @@ class Streams:
     Records keep their order in each stream. A stream to which nothing is put has no file.
     """
 
-    def __init__(self, folder: Path, held_bytes: int = HELD_BYTES) -> None:
+    def __init__(self, folder: Path, held_bytes: int | None = None) -> None:
         self._folder = folder
-        self._most = held_bytes
+        self._most = HELD_BYTES if held_bytes is None else held_bytes
         self._writers: dict[int, pa.ipc.RecordBatchStreamWriter] = {}
         self._held: list[tuple[pl.DataFrame, npt.NDArray[np.int64]]] = []
         self._bytes = 0
