@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 STAGES = ("map", "reduce", "commit")
 PATIENCE_S = 1_800.0
-DRAFT = re.compile(r"\.part-\d+\.parquet\.(\d+)$")
+DRAFT = re.compile(r"\.part-(\d+)\.parquet\.(\d+)$")
+DEATH = re.compile(r"finished with state EXITED message Command exited with code 137")
 T = TypeVar("T")
 Family = Callable[[int], Iterator[int]]
 
@@ -65,8 +66,15 @@ def has_joined(log: Path) -> bool:
     return "Successfully registered" in log.read_text(encoding="utf-8")
 
 
-def kill_one(stage: str, line: list[str], out: Path, family: Family) -> None:
-    """Start a run, kill -9 one executor in a stage, and let the run end.
+class Victim(NamedTuple):
+    """An executor, and the bucket that it is putting away; none in the stages before."""
+
+    pid: int
+    bucket: str | None
+
+
+def kill_one(stage: str, line: list[str], out: Path, family: Family, logs: Path) -> str:
+    """Start a run, kill -9 one executor in a stage, let the run end, and say what proves the kill.
 
     Parameters
     ----------
@@ -79,50 +87,70 @@ def kill_one(stage: str, line: list[str], out: Path, family: Family) -> None:
         Its folder.
     family : callable
         Gives a process and its descendants.
+    logs : Path
+        Where the workers of the cluster say how their executors ended.
 
     Raises
     ------
     Missed
-        If there was nobody to kill in that stage.
+        If there was nobody to kill in that stage, or the stage was over before the kill.
     RuntimeError
         If the run fails.
     """
+    before = deaths(logs)
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        victim = awaited(lambda: found(stage, out, process, family), f"stage {stage}", pause=0.005)
-        if victim < 0:
+        victim = awaited(lambda: found(stage, out, process, family), f"stage {stage}", pause=0.002)
+        if victim.pid < 0:
             raise Missed(f"the run ended before an executor could be killed in {stage}.")
-        pids = [*family(victim)]
+        pids = [*family(victim.pid)]
         for pid in pids:  # the executor first, then its Python, which would put a part away all the same
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        awaited(lambda: not Path(f"/proc/{victim}/cmdline").exists() or is_gone(victim), "the kill")
+        awaited(lambda: all(is_gone(pid) for pid in pids), "the kill", pause=0.002)
+        left = sorted(receipts(out))
         if (out / "manifest.json").exists():
             raise Missed(f"everything was done before the kill in {stage}.")
+        if victim.bucket in left:
+            raise Missed(f"bucket {victim.bucket} was put away before the kill.")
         assert process.stderr is not None
         said = process.stderr.read()
         if process.wait():
             raise RuntimeError(said[-2_000:])
+        died = deaths(logs) - before
+        if died != 1:
+            raise RuntimeError(f"{died} executors ended by a kill, says the cluster, and not one.")
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+    at = f", which was putting away bucket {victim.bucket}" if victim.bucket else ""
+    return f"executor {victim.pid}{at}; {len(left)} buckets done then; the cluster: exit code 137"
 
 
-def found(stage: str, out: Path, process: subprocess.Popen[str], family: Family) -> int | None:
-    """Return an executor that is in a stage now; None if none is yet, -1 if none will be."""
+def deaths(logs: Path) -> int:
+    """Return how many executors ended by kill -9, as the workers of a cluster say."""
+    texts = (log.read_text(encoding="utf-8") for log in logs.glob("Worker-*.log"))
+    return sum(len(DEATH.findall(text)) for text in texts)
+
+
+def receipts(out: Path) -> set[str]:
+    """Return the numbers of the buckets that are done."""
+    return {file.stem for file in (out / ".job" / "receipts").glob("[0-9]*.json")}
+
+
+def found(stage: str, out: Path, process: subprocess.Popen[str], family: Family) -> Victim | None:
+    """Return an executor that is in a stage now; None if none is yet, one without a pid if none will be."""
     if process.poll() is not None:
-        return -1
-    receipts = list((out / ".job" / "receipts").glob("[0-9]*.json"))
-    executors = living()
+        return Victim(-1, None)
     if stage == "commit":
         for draft in out.glob("*/.part-*.parquet.*"):
-            if (match := DRAFT.search(draft.name)) and (above := ancestor(int(match[1]), executors)):
-                return above
+            if (match := DRAFT.search(draft.name)) and (above := ancestor(int(match[2]), living())):
+                return Victim(above, match[1])
         return None
     # Python works for an executor in these two stages alone, not while tables are counted.
-    busy = [pid for pid in executors if len([*family(pid)]) > 2]
-    return busy[0] if busy and bool(receipts) == (stage == "reduce") else None
+    busy = [pid for pid in living() if len([*family(pid)]) > 2]
+    return Victim(busy[0], None) if busy and bool(receipts(out)) == (stage == "reduce") else None
 
 
 def living() -> list[int]:

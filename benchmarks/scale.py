@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,6 +28,7 @@ from rich.console import Console
 from benchmarks import executors
 from benchmarks.layout import plain
 from benchmarks.results import record
+from scoring.portfolio.job import MANIFEST
 from scoring.synthetic import write
 from tests.support import small
 
@@ -226,9 +227,13 @@ def emptied(folder: Path) -> Iterator[Path]:
 
 
 def digest(out: Path) -> str:
-    """Return what all parts of a run are, byte for byte."""
-    files = sorted(out.rglob("*.parquet"))
-    said = [(str(f.relative_to(out)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files]
+    """Return what a run left, byte for byte, and every count of its manifest, which any engine must find."""
+    files = sorted(file for file in out.rglob("*") if file.is_file() and file.name != MANIFEST)
+    said: list[Any] = [(str(f.relative_to(out)), hashlib.sha256(f.read_bytes()).hexdigest()) for f in files]
+    manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    said += [manifest[name] for name in ("applications", "rejected", "rows", "parts")]
+    counts = ("read", "matched", "orphans")
+    said += [(name, [table[count] for count in counts]) for name, table in manifest["tables"].items()]
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 
@@ -262,10 +267,12 @@ def kills(
         expected = digest(whole)
     chosen, line = stages or [POOL, *executors.STAGES], command("score", source, OUT, "pool", *more)
 
-    def kill_pool(_: Path) -> None:
-        if not killed(line, chance.uniform(0.1, 0.95) * cost.wall):
+    def kill_pool(_: Path) -> str:
+        after = chance.uniform(0.1, 0.95) * cost.wall
+        if not killed(line, after):
             raise executors.Missed("the run was over before.")
         measured(line)
+        return f"all processes after {after:.1f} s"
 
     if POOL in chosen:
         fired(times, kill_pool, expected, "pool")
@@ -276,28 +283,28 @@ def kills(
     with emptied(OUT.with_name(f"{OUT.name}-cluster")) as folder, executors.cluster(folder) as master:
         for stage in stages:
 
-            def kill_executor(out: Path, stage: str = stage) -> None:
+            def kill_executor(out: Path, stage: str = stage) -> str:
                 line = command("score", source, out, "spark", *more, "--master", master, *SMALL)
-                executors.kill_one(stage, line, out, family)
+                return executors.kill_one(stage, line, out, family, folder)
 
             fired(times, kill_executor, expected, f"spark, {stage}")
             what = f"spark, executors killed in {stage}, runs that differ"
             record(what, 0, f"of {times}", target=0, met=True, command=COMMAND, file=FILE)
 
 
-def fired(times: int, kill: Callable[[Path], None], expected: str, what: str) -> None:
+def fired(times: int, kill: Callable[[Path], str], expected: str, what: str) -> None:
     """Kill so many times, counting those alone that met a run, and compare every byte of what it wrote."""
     left = times
     for number in range(TRIES * times):
         with emptied(OUT) as out:
             try:
-                kill(out)
+                proof = kill(out)
             except executors.Missed as error:
                 console.print(f"{what}: a kill met nothing, and is not counted: {error}")
                 continue
             check(digest(out) == expected, f"{what}: after kill {number + 1} other bytes were written")
             left -= 1
-            console.print(f"{what}: {times - left} of {times} kills")
+            console.print(f"{what}: {times - left} of {times} kills: {proof}")
         if not left:
             return
     check(False, f"{what}: only {times - left} of {times} kills met a run: give more applicants")

@@ -261,6 +261,7 @@ def test_an_interrupted_run_goes_on_without_loss_or_repeats(portfolio, model, sc
     summary = run_once(portfolio, out, "score", model, buckets=4, run_name="night")
     assert 1 <= summary.resumed < 4
     assert contents(out) == contents(scored)
+    assert not list(out.rglob(".part-*"))
     again = run_once(portfolio, out, "score", model, buckets=4, run_name="night")
     assert again.resumed == 4
 

@@ -201,6 +201,8 @@ class PortfolioRun:
             "parts": parts,
         }
         check_counts(manifest)
+        for draft in self.out.glob("*/.part-*.parquet.*"):  # of a process that was killed
+            draft.unlink(missing_ok=True)
         write_json(self.out / MANIFEST, manifest)
         shutil.rmtree(self.inner / "receipts")
         return manifest
