@@ -4,7 +4,12 @@ pyspark is 400 MB and needs Java, so the suite runs without it: it is skipped wh
 """
 
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +31,7 @@ from scoring.portfolio.running import NamedScorer
 from scoring.schema import HISTORY
 from scoring.scorer import described_sha256
 from scoring.synthetic import write
+from scoring.tables import TableError
 from scoring.tables.buckets import Buckets
 from tests.support import logs, small
 from training import material
@@ -53,8 +59,16 @@ def session():
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> NamedScorer:
-    folder = small.save(tmp_path_factory.mktemp("model") / "small1")
+def store(tmp_path_factory) -> Path:
+    home = tmp_path_factory.mktemp("store")
+    (home / "models" / "credit_scoring").mkdir(parents=True)
+    small.save(home / "models" / "credit_scoring" / "small1")
+    return home
+
+
+@pytest.fixture(scope="module")
+def model(store) -> NamedScorer:
+    folder = store / "models" / "credit_scoring" / "small1"
     return NamedScorer(TAG, folder, described_sha256(folder))
 
 
@@ -95,6 +109,42 @@ def test_spark_writes_the_bytes_that_the_pool_writes(session, portfolio, pooled,
             assert manifest["tables"][table][name] == of_pool["tables"][table][name], (table, name)
     assert manifest["engine"]["name"].startswith("spark 4")
     assert manifest["engine"]["scores"] == ["native"]
+
+
+@contextmanager
+def connect_server(folder: Path):
+    """A server of Spark Connect on loopback, as ``sbin/start-connect-server.sh`` starts one."""
+    import pyspark
+
+    home, said = Path(pyspark.__file__).parent, folder / "server.log"
+    conf = {"spark.connect.grpc.binding.port": "0", "spark.connect.grpc.binding.address": "127.0.0.1"}
+    line: list[str | Path] = [home / "bin" / "spark-submit", "--master", "local[2]"]
+    line += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    for name, value in (SETTINGS | conf).items():
+        line += ["--conf", f"{name}={value}"]
+    env = os.environ | {"SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
+    with (
+        said.open("w") as log,
+        subprocess.Popen([*line, "spark-internal"], env=env, stdout=log, stderr=log) as server,
+    ):
+        try:
+            while not (port := re.search(r"server started at: \S+?:(\d+)", said.read_text())):
+                assert server.poll() is None, said.read_text()[-2_000:]
+                time.sleep(0.2)
+            yield f"sc://127.0.0.1:{port[1]}"
+        finally:
+            server.terminate()
+
+
+def test_spark_connect_gives_the_same_bytes(portfolio, pooled, store, tmp_path) -> None:
+    """As a program of its own: a process has a classic session or one of Connect."""
+    line = [sys.executable, "-m", "scoring.portfolio", "score", portfolio, "--out", tmp_path / "out"]
+    line += ["--model", TAG, "--model-store", store, "--run", "night", "--buckets", "3", "--engine", "spark"]
+    with connect_server(tmp_path) as address:
+        done = subprocess.run([*line, "--master", address], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert "log.level" not in done.stderr
+    assert contents(tmp_path / "out") == contents(pooled)
 
 
 def test_csv_is_typed_by_the_reader_s_rules(session, portfolio, pooled, model, tmp_path) -> None:
@@ -141,6 +191,18 @@ def test_a_wrong_value_is_named_by_table_and_column(session, portfolio, model, t
         if other != file:
             other.unlink()
     with pytest.raises(RunError, match=r"bureau, column 'DAYS_CREDIT', row 1: .*whole"):
+        run(session, source, tmp_path / "out", model)
+    assert not (tmp_path / "out" / "decisions").exists()
+
+
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut", "overwritten"])
+def test_a_damaged_part_is_named(session, portfolio, model, tmp_path, is_cut) -> None:
+    source = shutil.copytree(portfolio, tmp_path / "p")
+    file = max((source / "bureau").glob("*.parquet"))
+    content = file.read_bytes()
+    half = len(content) // 2
+    file.write_bytes(content[:half] if is_cut else content[:4] + b"\xff" * half + content[4 + half :])
+    with pytest.raises(TableError, match=rf"{file.name} cannot be read"):
         run(session, source, tmp_path / "out", model)
     assert not (tmp_path / "out" / "decisions").exists()
 

@@ -115,9 +115,11 @@ class Lake:
 def session(master: str, conf: Mapping[str, str]) -> SparkSession:
     """Return a session on a master of Spark's, ``sc://…`` for Spark Connect."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName("credit-scoring").config("spark.log.level", "ERROR")
-    builder = builder.remote(master) if master.startswith("sc://") else builder.master(master)
-    if not master.startswith("sc://"):
+    builder = SparkSession.builder.appName("credit-scoring")
+    if master.startswith("sc://"):  # where what is logged is the server's own affair
+        builder = builder.remote(master)
+    else:
+        builder = builder.master(master).config("spark.log.level", "ERROR")
         builder = builder.config("spark.ui.showConsoleProgress", sys.stderr.isatty())
     for name, value in conf.items():
         builder = builder.config(name, value)

@@ -42,6 +42,7 @@ from scoring.tables.buckets import (
     Table,
     assembled,
 )
+from scoring.tables.faults import unreadable
 from scoring.tables.portfolio import LINK
 
 OLDEST = (4, 1)  # has repartitionById
@@ -54,6 +55,9 @@ BOOT = Path(__file__).with_name("credit_scoring_boot.py")
 MONTHS_ABREAST = 2_000_000  # of credits, that are brought to their applicants at a time
 OURS = re.compile(r"(?:TableError|RunError|ScorerError|LayoutError): (.+)")
 """An error of ours in what Spark says of a task."""
+
+DAMAGED = re.compile(r"\[FAILED_READ_FILE[^]]*\] Encountered error while reading file \w+:/*(/\S+?)\.\s")
+CONDITION = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]")
 
 
 def run(
@@ -150,11 +154,17 @@ def _plainly(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, value)
     try:
         yield
-    except PySparkException as error:
-        if said := OURS.search(str(error)):
+    except Exception as error:
+        text = str(error)
+        if not isinstance(error, PySparkException) and not type(error).__module__.startswith("py4j"):
+            raise
+        if said := OURS.search(text):
             raise RunError(said[1].strip()) from error
-        kinds = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)):", str(error), re.MULTILINE)
-        what = f"{kinds[-1]} in a worker" if kinds else error.getCondition() or type(error).__name__
+        if damaged := DAMAGED.search(text):
+            raise unreadable(damaged[1]) from error
+        kinds = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)):", text, re.MULTILINE)
+        condition = CONDITION.search(text)
+        what = f"{kinds[-1]} in a worker" if kinds else condition[1] if condition else type(error).__name__
         raise RunError(f"Spark {spark.version} failed ({what}); its own log says more.") from error
 
 
