@@ -335,6 +335,18 @@ def test_a_model_of_other_features_is_not_served(tmp_path, scorer_folder):
     assert "cannot start" in said and "ext_average" in said
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"CREDIT_SCORING_INDEX": "nonsense://x"}, "cannot be used; give the path of a file"),
+        ({"CREDIT_SCORING_LOG": "/proc/here"}, "cannot be made"),
+    ],
+)
+def test_a_log_or_an_index_that_cannot_be_used_stops_the_start(served, changes, words):
+    said = refusal(served.home, **changes)
+    assert "The service cannot start: " in said and words in said
+
+
 CALL_ALL = """
 import asyncio, json, sys
 from bentoml import AsyncHTTPClient, SyncHTTPClient
