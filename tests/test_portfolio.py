@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from scoring.tables import TableError, buckets
 from scoring.tables.buckets import POSITION, BucketPlan, Buckets, bucket_of, finish, lay_out
 from tests.support import small
 
+ROOT = Path(__file__).parent.parent
 TAG = "credit_scoring:small1"
 NOW = datetime(2026, 11, 29, 2, tzinfo=UTC)
 run_once = partial(run, now=lambda: NOW, processes=1)
@@ -464,3 +466,11 @@ def test_without_the_kernels_a_run_fails_by_name_unless_it_is_allowed(model, mon
     with pytest.raises(RunError, match=rf"on {os.uname().nodename} .*not built.*--allow-slow"):
         task.work()
     assert Task("score", "night", TAG, str(model.folder), is_slow_allowed=True).work()[1] == "lightgbm"
+
+
+def test_nothing_of_spark_is_used_that_connect_has_not() -> None:
+    """`make scale` runs against a server of Connect; this says it to the suite, which has no Spark."""
+    classic = re.compile(r"sparkContext|SparkContext\b|\.rdd\b|\._j[a-z]|mapPartitions|parallelize")
+    sources = [*(ROOT / "scoring" / "portfolio").glob("*.py"), *(ROOT / "training").rglob("*.py")]
+    assert not [f"{file.name}: {found[0]}" for file in sources if (found := classic.search(file.read_text()))]
+    assert classic.search("spark.sparkContext.parallelize([1])")
