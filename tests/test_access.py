@@ -400,7 +400,8 @@ def test_no_pickle_is_read_by_the_service(guarded):
 
 @served
 def test_serving_loads_no_library_that_keeps_models_as_pickles(guarded):
-    code = "import service, sys; print(*sys.modules)"
+    ours = "service, scoring.hosting.front, scoring.hosting.worker, scoring.proof"  # as a worker does
+    code = f"import sys, {ours}; print(*sys.modules)"
     environment = service_environment(guarded.home)
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
