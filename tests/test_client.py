@@ -114,6 +114,7 @@ def test_the_client_loads_nothing_of_the_service():
         "features",
         "language",
         "problems",
+        "regular",
         "schema",
         "serving",
         "settings",
