@@ -44,9 +44,9 @@ FILES: Mapping[str, Text] = texts(
         "too_many_columns": "{file} has {columns} columns; at most {most} are read.",
         "other_columns": "{file}: {part} has other columns than the parts before; write it again.",
         "no_column": "{file} has no column '{name}'; "
-        "expected the columns of the Kaggle file, with a header line.",
+        "expected the columns of the Kaggle file and of the extension, if any, in a header line.",
         "misspelt_column": "{file} has no column '{name}' (it has '{close}'); "
-        "expected the columns of the Kaggle file, with a header line.",
+        "expected the columns of the Kaggle file and of the extension, if any, in a header line.",
         "repeated_column": "{file} has its column '{name}' (number {column}) more than once; "
         "keep one of them.",
         "repeated_unknown_column": "{file} has its column (number {column}) more than once; "
