@@ -1,6 +1,5 @@
 """A person can be erased from the log, which says of all others what it said, and shows any change."""
 
-import io
 import json
 import shutil
 import signal
@@ -32,12 +31,12 @@ from scoring.inference_log import (
 from scoring.inference_log.backup import back_up, restore
 from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
-from scoring.inference_log.packing import DRAFT, PACKED, log_files, open_log, packed, unpack_bytes, unpacked
+from scoring.inference_log.packing import DRAFT, PACKED, log_files, open_log, packed
 from scoring.inference_log.ship import ship
 from scoring.inference_log.shipped import InStore, verify_shipped
 from scoring.inference_log.store import Folder, ShippingError
-from scoring.inference_log.table import rows_of, table_files
-from tests.support.logs import NAME, NOON, ROOT, decided, entry, run, write
+from scoring.inference_log.table import table_files
+from tests.support.logs import NAME, NOON, ROOT, content, decided, entry, everything, run, write
 
 STEM = "0123456789abcdef01234567"
 WHO = 700_003  # decided in a line, and in a row of each table
@@ -78,18 +77,6 @@ def erased(folder: Path, key: bytes, client: int = WHO):
 def faults(folder: Path, key: bytes) -> list[tuple[str, int | None, str]]:
     found = verify(folder, anchors_folder(folder), key).faults
     return [(fault.file.name, fault.line, fault.why) for fault in found]
-
-
-def content(folder: Path) -> bytes:
-    """Return all that can be read in a log, unpacked."""
-    parts = []
-    for path in log_files(folder):
-        with open_log(path) as file:
-            parts.append(file.read())
-    for path in table_files(folder):
-        whole = path.read_bytes()
-        parts.append(unpack_bytes(io.BytesIO(whole), 2**28) or b"" if path.suffix == PACKED else whole)
-    return b"".join(parts + [path.read_bytes() for path in folder.glob(f"*{SUFFIX}")])
 
 
 def test_a_person_goes_and_all_others_stay(folder, key):
@@ -335,21 +322,6 @@ def stored(tmp_path: Path, key: bytes) -> Folder:
     for folder in (tmp_path / "log", tmp_path / "other"):
         ship(folder, anchors_folder(folder), key, store, lambda: NOON)
     return store
-
-
-def everything(store: Folder) -> bytes:
-    """Return all that can be read in a store, unpacked."""
-    found = []
-    for key in store.keys(""):
-        content = store.get(key) or b""
-        if key.endswith(".parquet"):
-            content = pl.read_parquet(content).write_csv().encode()
-        elif ".arrow" in key:
-            content = rows_of(key.removesuffix(PACKED) + PACKED, content).write_csv().encode()
-        elif key.endswith(".zst"):
-            content = unpacked(io.BufferedReader(io.BytesIO(content))).read()
-        found.append(content)
-    return b"".join(found)
 
 
 @pytest.mark.parametrize("is_purged", [False, True])

@@ -10,8 +10,7 @@ import pytest
 from scoring.inference_log import anchors_folder, pseudonym, pseudonym_key, read, verify
 from scoring.inference_log.shipped import verify_shipped
 from scoring.inference_log.store import CLAIMS, Folder, ShippingError, at_work
-from tests.support.logs import NOON, ROOT, decided, write
-from tests.test_log_erasure import content, everything
+from tests.support.logs import NOON, ROOT, content, decided, everything, write
 
 STEM = "0123456789abcdef01234567"
 FIRST, SECOND = 700_003, 700_007  # clients that both machines know, in lines and in tables

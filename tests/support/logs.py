@@ -1,5 +1,6 @@
 """A small log, its lines, and its command."""
 
+import io
 import json
 import subprocess
 import sys
@@ -16,6 +17,10 @@ from scoring.inference_log import (
     InferenceLog,
 )
 from scoring.inference_log.__main__ import app
+from scoring.inference_log.erasure import SUFFIX
+from scoring.inference_log.packing import PACKED, log_files, open_log, unpack_bytes, unpacked
+from scoring.inference_log.store import Folder
+from scoring.inference_log.table import rows_of, table_files
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -43,6 +48,33 @@ def lines(folder: Path) -> list[bytes]:
 
 def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def content(folder: Path) -> bytes:
+    """Return all that can be read in a log, unpacked."""
+    parts = []
+    for path in log_files(folder):
+        with open_log(path) as file:
+            parts.append(file.read())
+    for path in table_files(folder):
+        whole = path.read_bytes()
+        parts.append(unpack_bytes(io.BytesIO(whole), 2**28) or b"" if path.suffix == PACKED else whole)
+    return b"".join(parts + [path.read_bytes() for path in folder.glob(f"*{SUFFIX}")])
+
+
+def everything(store: Folder) -> bytes:
+    """Return all that can be read in a store, unpacked."""
+    found = []
+    for key in store.keys(""):
+        content = store.get(key) or b""
+        if key.endswith(".parquet"):
+            content = pl.read_parquet(content).write_csv().encode()
+        elif ".arrow" in key:
+            content = rows_of(key.removesuffix(PACKED) + PACKED, content).write_csv().encode()
+        elif key.endswith(".zst"):
+            content = unpacked(io.BufferedReader(io.BytesIO(content))).read()
+        found.append(content)
+    return b"".join(found)
 
 
 def decided(rows: int, first: int = 0) -> tuple[list[int], pl.DataFrame, pl.DataFrame]:
