@@ -154,8 +154,9 @@ def test_the_dashboard_is_one_by_the_types_of_its_grafana(tmp_path: Path) -> Non
     assert f"image: grafana/grafana:{version}" in (ROOT / "deploy" / "compose.yaml").read_text()
     options = ["--noEmit", "--strict", "--skipLibCheck", "--moduleResolution", "node", "--target", "es2022"]
 
+    (tmp_path / "node_modules").symlink_to(TYPES)
+
     def compiled(board: str) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "node_modules").exists() or (tmp_path / "node_modules").symlink_to(TYPES)
         text = (
             f'import type {{ Dashboard }} from "@grafana/schema";\nexport const board: Dashboard = {board};\n'
         )
