@@ -329,7 +329,8 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
         def placed() -> Iterator[pl.DataFrame]:
             nonlocal before
             for frame in file.frames(kinds, _records(kinds)):
-                yield _placed(frame, before)
+                # By one way alone they keep their order.
+                yield _placed(frame, before) if slots > 1 else frame
                 before += frame.height
 
         def owned() -> Iterator[pl.DataFrame]:
@@ -349,7 +350,7 @@ def _balances(plan: BucketPlan, draft: Path) -> Table | None:
             for frame in _longer(frames, owners.height):
                 found = frame.join(owners, on=LINK, how="inner", maintain_order="left")
                 count.without += frame.height - found.height
-                yield found.select(*_schema(plan, "bureau_balance"))
+                yield found.select(name for name in _schema(plan, "bureau_balance") if name in found.columns)
 
         _sort(owned(), plan.buckets, draft)
         for folder in (credits, months):
