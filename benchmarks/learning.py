@@ -104,7 +104,8 @@ def curve(
         for size in chosen:
             line = [sys.executable, "-m", "benchmarks.binned", folder]
             line += [str(-(-size // bucket)), str(-(-held_out // bucket))]
-            said = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+            written = subprocess.run(line, check=True, capture_output=True, text=True).stdout
+            said = json.loads(written.splitlines()[-1])  # LightGBM may have said something before
             a_row = said["peak"] / said["rows"]
             what = f"training on {said['rows']:,} applicants from buckets"  # of whole buckets: about `size`
             is_met = a_row <= MOST_BYTES if said["rows"] >= 290_000 else None
