@@ -10,7 +10,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from scoring.inference_log import anchors_folder, find, packing, pseudonym, pseudonym_key, read, renew, verify
+from scoring.inference_log import (
+    anchors_folder,
+    compressed,
+    find,
+    packing,
+    pseudonym,
+    pseudonym_key,
+    read,
+    renew,
+    verify,
+)
 from scoring.inference_log.erasing import erase
 from scoring.inference_log.erasure import SUFFIX
 from scoring.inference_log.record import LogError
@@ -56,7 +66,7 @@ def raw(*folders: Path) -> bytes:
     parts = []
     for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
         if path.name.endswith(".jsonl.zst"):
-            with packing.unpacked(path.open("rb")) as file:
+            with compressed.unpacked(path.open("rb")) as file:
                 parts.append(file.read())
         elif path.suffix == ".parquet":
             parts.append(pl.read_parquet(path).write_csv().encode())

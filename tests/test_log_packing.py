@@ -26,6 +26,7 @@ from scoring.inference_log import (
     LogError,
     anchors_folder,
     audit_table,
+    compressed,
     find,
     inputs_hash,
     packing,
@@ -37,8 +38,10 @@ from scoring.inference_log import (
     writer,
 )
 from scoring.inference_log.anchor import read_anchor
+from scoring.inference_log.compressed import pack_bytes, unpacked
 from scoring.inference_log.erasing import erase
-from scoring.inference_log.packing import BLOCK, Packer, open_log, pack, pack_bytes, packed, unpacked
+from scoring.inference_log.packer import REST_S, Packer
+from scoring.inference_log.packing import BLOCK, open_log, pack, packed
 from scoring.inference_log.table import TableEntry, table_files
 from scoring.regular import open_regular
 from tests.support.logs import NAME, NOON, decided, entry, measured, quiet, run, write
@@ -154,7 +157,7 @@ def test_tables_rest_while_others_are_written_unless_too_many_files_wait(tmp_pat
 
     def clock() -> float:
         looks.append(log.folder.is_dir() and any(path.suffix == ".zst" for path in log.folder.iterdir()))
-        return 0.0 if is_full else (len(looks) - 1) * packing.REST_S / 3
+        return 0.0 if is_full else (len(looks) - 1) * REST_S / 3
 
     log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=("income_type",))
     packer = Packer(tmp_path / "none", tmp_path / "none", KEY, print, clock)
@@ -162,7 +165,7 @@ def test_tables_rest_while_others_are_written_unless_too_many_files_wait(tmp_pat
         table.add(*decided(9))
         table.commit()
     log.close()
-    monkeypatch.setattr(packing, "MOST_WAITING", 0 if is_full else 1)
+    monkeypatch.setattr("scoring.inference_log.packer.MOST_WAITING", 0 if is_full else 1)
     packer.stand_back()
     packer.add(log.folder / NAME)
     while any(path.suffix != ".zst" for path in log.folder.iterdir()):
@@ -357,7 +360,7 @@ def test_every_change_of_a_packed_file_is_named_and_nothing_changed_is_read(fold
 def test_a_bomb_is_named_and_takes_no_memory(folder, tmp_path, inside):
     bomb = folder / "2026-11-20.w9.jsonl.zst"
     block = pack_bytes(b"\0" * 2**22 if inside == "zeros" else (b"x" * 1_023 + b"\n") * 2**12)
-    bomb.write_bytes(block * (packing.UNPACKED_BYTES // 2**22 + 2))
+    bomb.write_bytes(block * (compressed.UNPACKED_BYTES // 2**22 + 2))
     memory, _, said = measured("verify", "--key-file", tmp_path / "pseudonym.key", "--log", folder)
     assert memory < quiet() + 2**27 and f"{bomb.name}, line" in said
     if inside == "zeros":

@@ -23,7 +23,8 @@ from scoring.inference_log import (
     read,
     verify,
 )
-from scoring.inference_log.packing import pack, pack_bytes, unpack_bytes
+from scoring.inference_log.compressed import pack_bytes, unpack_bytes
+from scoring.inference_log.packing import pack
 from scoring.inference_log.table import TableEntry, erased, table_files
 from tests.support.logs import decided
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
+from scoring.inference_log.compressed import DamagedError
 from scoring.inference_log.disk import lines, named, write_new
 from scoring.inference_log.erasure import ErasedLine, ErasedTable
 from scoring.inference_log.note import NOTE_VERSION
 from scoring.inference_log.packing import (
     DRAFT,
-    DamagedError,
     log_files,
     open_log,
 )

@@ -22,9 +22,10 @@ from io import BufferedReader
 from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
+from scoring.inference_log.compressed import DamagedError
 from scoring.inference_log.disk import is_too_long, lines, named
 from scoring.inference_log.erasure import Erasures
-from scoring.inference_log.packing import PACKED, DamagedError, log_files, open_log, packed, place, remove
+from scoring.inference_log.packing import PACKED, log_files, open_log, packed, place, remove
 from scoring.inference_log.record import is_header
 from scoring.inference_log.renewal import Renewal, put_aside
 from scoring.inference_log.table import TableEntry, table_files, writer_of

@@ -24,10 +24,10 @@ from scoring.inference_log.chain import ChainFault, verify_file
 from scoring.inference_log.disk import sync_folder, write_new
 from scoring.inference_log.erasure import SUFFIX, Erasure, Erasures, alone
 from scoring.inference_log.keys import pseudonym
+from scoring.inference_log.packer import left_plain
 from scoring.inference_log.packing import (
     DRAFT,
     exchange,
-    left_plain,
     open_log,
     overwrite,
     pack,

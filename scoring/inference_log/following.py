@@ -19,11 +19,12 @@ import polars as pl
 
 from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import first_hash, next_hash
+from scoring.inference_log.compressed import DamagedError
 from scoring.inference_log.disk import lines
 from scoring.inference_log.erasure import Erasures
 from scoring.inference_log.keys import signature
 from scoring.inference_log.note import Note
-from scoring.inference_log.packing import DamagedError, length, log_files, open_log
+from scoring.inference_log.packing import length, log_files, open_log
 from scoring.inference_log.packing import place as at_rest
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, with_inputs_hash
 from scoring.inference_log.table import DECIDED, TableEntry, not_erased, records

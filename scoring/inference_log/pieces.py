@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
+from scoring.inference_log.compressed import DamagedError
 from scoring.inference_log.disk import lines
 from scoring.inference_log.note import Note
-from scoring.inference_log.packing import DamagedError, log_files, open_log, written_as
+from scoring.inference_log.packing import log_files, open_log, written_as
 from scoring.inference_log.packing import place as place_at_rest
 from scoring.inference_log.record import Header, LogError, Row, parse
 from scoring.inference_log.table import TableEntry, not_erased

@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from scoring.inference_log.chain import CHAINED
+from scoring.inference_log.compressed import DamagedError
 from scoring.inference_log.disk import lines
 from scoring.inference_log.following import BrokenError, Checkpoint, FileHeaders
-from scoring.inference_log.packing import DamagedError
 from scoring.inference_log.packing import place as place_at_rest
 from scoring.inference_log.pieces import Quarantined, SetAside, files_of, opened, pieces, pieces_of
 from scoring.inference_log.record import Header, LogError, Row, is_header, parse, purpose_of, with_inputs_hash

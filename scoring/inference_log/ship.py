@@ -25,7 +25,8 @@ from scoring.inference_log.anchor import ANCHOR, Anchor, read_anchor
 from scoring.inference_log.chain import tables_of, verify_file
 from scoring.inference_log.erasure import Erasures, alone
 from scoring.inference_log.following import identity
-from scoring.inference_log.packing import left_plain, log_files, pack, packed, place
+from scoring.inference_log.packer import left_plain
+from scoring.inference_log.packing import log_files, pack, packed, place
 from scoring.inference_log.pieces import SetAside
 from scoring.inference_log.record import LogError
 from scoring.inference_log.signed import check_signed, sign

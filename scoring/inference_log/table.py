@@ -33,9 +33,10 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
+from scoring.inference_log.compressed import DamagedError, pack_bytes, unpack_bytes
 from scoring.inference_log.disk import named
 from scoring.inference_log.erasure import Erasures
-from scoring.inference_log.packing import DamagedError, open_log, pack_bytes, unpack_bytes
+from scoring.inference_log.packing import open_log
 from scoring.inference_log.record import SCHEMA_VERSION, Row, purpose_of
 from scoring.schema import Purpose
 from scoring.tables.decisions import LOGGED

@@ -22,7 +22,8 @@ from scoring.inference_log.chained_file import ChainedFile
 from scoring.inference_log.disk import LINE_BYTES, make_folder, write_new
 from scoring.inference_log.keys import pseudonym
 from scoring.inference_log.note import Kind, Note
-from scoring.inference_log.packing import Packer, packed
+from scoring.inference_log.packer import Packer
+from scoring.inference_log.packing import packed
 from scoring.inference_log.record import Entry, Header, LogError, Values, body
 from scoring.inference_log.recording import TableRecording
 from scoring.inference_log.renewal import check_key
@@ -75,7 +76,7 @@ class InferenceLog:
         it writes is collected elsewhere.
     is_packed : bool
         Compress files when they are closed, in a thread behind all others, and those that were left plain by
-        who was killed: see `packing`.
+        who was killed: see `packer`.
 
     Raises
     ------

@@ -17,8 +17,9 @@ from scoring.inference_log import (
     InferenceLog,
 )
 from scoring.inference_log.__main__ import app
+from scoring.inference_log.compressed import unpack_bytes, unpacked
 from scoring.inference_log.erasure import SUFFIX
-from scoring.inference_log.packing import PACKED, log_files, open_log, unpack_bytes, unpacked
+from scoring.inference_log.packing import PACKED, log_files, open_log
 from scoring.inference_log.store import Folder
 from scoring.inference_log.table import rows_of, table_files
 

@@ -16,6 +16,7 @@ import polars as pl
 from scoring.inference_log import (
     InferenceLog,
     anchors_folder,
+    compressed,
     packing,
     pseudonym,
     pseudonym_key,
@@ -173,7 +174,7 @@ def _same(wanted: pl.DataFrame, found: pl.DataFrame) -> int:
 def _unpacked(path: Path) -> bytes:
     """Return what a file holds, unpacked."""
     if path.name.endswith(".jsonl.zst"):
-        with packing.unpacked(path.open("rb")) as file:
+        with compressed.unpacked(path.open("rb")) as file:
             return file.read()
     if path.suffix == ".parquet":
         return pl.read_parquet(path.read_bytes()).write_csv().encode()
