@@ -13,6 +13,8 @@ from scoring.inference_log.store import CLAIMS, Folder, ShippingError, at_work
 from tests.support.logs import NOON, ROOT, content, decided, everything, write
 
 STEM = "0123456789abcdef01234567"
+# Of the second command behind the first one: `make proofs` tries all, the suite that in the midst of it.
+DELAYS = [0.7, *(pytest.param(delay, marks=pytest.mark.heavy) for delay in (0.0, 1.4))]
 FIRST, SECOND = 700_003, 700_007  # clients that both machines know, in lines and in tables
 # The log's command, over a store that takes its time: so that what meets does meet.
 SLOW = """
@@ -79,7 +81,7 @@ def test_of_two_erasures_at_once_on_one_log_each_is_done_or_says_to_wait(tmp_pat
     assert read(log).table.height == 3 * (12 + 9) - 6 * len({FIRST, second})
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.7, 1.4])
+@pytest.mark.parametrize("delay", DELAYS)
 def test_two_machines_may_erase_different_clients_from_one_store_at_once(tmp_path, key, delay):
     a, b = (machine(tmp_path, key, name) for name in "ab")
     to, store = ("--to", tmp_path / "store"), ("--store", tmp_path / "store")
@@ -97,7 +99,7 @@ def test_two_machines_may_erase_different_clients_from_one_store_at_once(tmp_pat
     assert not verify_shipped(Folder(tmp_path / "store"), key).faults
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.7, 1.4])
+@pytest.mark.parametrize("delay", DELAYS)
 def test_two_machines_may_ship_while_their_store_is_erased(tmp_path, key, delay):
     a, b = (machine(tmp_path, key, name, turns=2) for name in "ab")
     to, store = ("--to", tmp_path / "store"), ("--store", tmp_path / "store")
