@@ -356,6 +356,26 @@ def test_every_change_of_a_packed_file_is_named_and_nothing_changed_is_read(fold
         assert find(folder, "w1-21-11") is None or find(folder, "w1-21-11")["event_id"] == "w1-21-11"
 
 
+@pytest.mark.parametrize("command", ["verify", "export"])
+def test_a_table_without_end_is_named_and_takes_no_memory(tmp_path, command):
+    key = pseudonym_key(tmp_path / "pseudonym.key")
+    log = InferenceLog(tmp_path / "log", "w1", key, "m", categories=("income_type",))
+    with log.table(STEM, "r", "bank", NOON) as table:
+        table.add(*decided(9))
+        table.commit()
+    log.close()
+    (place,) = table_files(log.folder)
+    os.truncate(place, 2**31)  # zeros without an end, which take no room on the disk
+    to = (
+        ["--out", tmp_path / "all.parquet"]
+        if command == "export"
+        else ["--key-file", tmp_path / "pseudonym.key"]
+    )
+    memory, code, said = measured(command, "--log", log.folder, *to)
+    assert memory < quiet() + 2**27 and code is not None
+    assert f"its table {place.name} was changed" in " ".join(said.split())
+
+
 @pytest.mark.parametrize("inside", ["zeros", "lines"])
 def test_a_bomb_is_named_and_takes_no_memory(folder, tmp_path, inside):
     bomb = folder / "2026-11-20.w9.jsonl.zst"

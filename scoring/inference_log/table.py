@@ -36,13 +36,14 @@ from polars.exceptions import PolarsError
 from scoring.inference_log.compressed import DamagedError, pack_bytes, unpack_bytes
 from scoring.inference_log.disk import named
 from scoring.inference_log.erasure import Erasures
-from scoring.inference_log.packing import open_log
+from scoring.inference_log.packing import length, open_log
 from scoring.inference_log.record import SCHEMA_VERSION, Row, purpose_of
 from scoring.schema import Purpose
 from scoring.tables.decisions import LOGGED
 
 PLAIN_VERSION, TABLE_VERSION = 2, 3  # nobody writes lines of the first any more
 SUFFIX, PACKED_SUFFIX = ".arrow", ".arrow.zst"
+TABLE_BYTES = 2**30  # larger than any table that is written: such a file is not even read
 UNPACKED_BYTES = 2**28  # ten times the largest table that is written
 DECIDED = ("applicant", "probability_of_default", "threshold", "decision")
 
@@ -183,6 +184,8 @@ class TableEntry:
     @contextmanager
     def _open(self, folder: Path) -> Iterator[BufferedReader]:
         try:
+            if length(folder / self.file) > TABLE_BYTES:
+                raise ValueError(f"its table {self.file} was changed")
             with open_log(folder / self.file) as file:
                 yield file
         except FileNotFoundError:
