@@ -202,25 +202,27 @@ def keep(found: dict[tuple[str, int], list[Cost]], reading: dict[int, list[float
     if len(sizes) < 2:
         return
     low, high = sizes[0], sizes[-1]
+    span = f"from {low:,} to {high:,}"
     added: dict[str, float] = {}
     fixed: dict[str, float] = {}
     for engine in {engine for engine, _ in found}:
         totals = [middle([cost.total for cost in found[engine, size]]) for size in (low, high)]
         added[engine] = 1_000 * (totals[1] - totals[0]) / (high - low)
-        put(f"{engine}, an added applicant", added[engine], "CPU ms", MOST_MS if engine == "pool" else None)
+        most = MOST_MS if engine == "pool" else None
+        put(f"{engine}, an added applicant, {span}", added[engine], "CPU ms", most)
         fixed[engine] = totals[0] - added[engine] * low / 1_000
-        put(f"{engine}, a run as such", fixed[engine], "CPU s")
+        put(f"{engine}, a run as such, {span}", fixed[engine], "CPU s")
         peaks = [middle([cost.peak for cost in found[engine, size]]) for size in (low, high)]
         put(f"{engine}, peak at {high:,} to that at {low:,}", peaks[1] / peaks[0], "ratio")
     if {"pool", "spark"} <= set(added):
-        put("spark, an added applicant, CPU to the pool's", added["spark"] / added["pool"], "ratio")
+        put(f"spark, an added applicant, {span}, CPU to the pool's", added["spark"] / added["pool"], "ratio")
         if added["spark"] < added["pool"]:  # else Spark costs more at any size
             even = 1_000 * (fixed["spark"] - fixed["pool"]) / (added["pool"] - added["spark"])
-            put("spark, as many CPU s as the pool's from", even, "applicants")
+            put(f"spark, {span}, as many CPU s as the pool's from", even, "applicants")
     if "pool" in added:
         layout = 1_000 * (middle(reading[high]) - middle(reading[low])) / (high - low)
         share = layout / added["pool"]
-        put("pool, reading and sorting, share of an added applicant", share, "ratio", MOST_READING)
+        put(f"pool, reading and sorting, share of an added applicant, {span}", share, "ratio", MOST_READING)
 
 
 @contextmanager
