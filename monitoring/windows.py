@@ -129,7 +129,7 @@ def judged(
     done = {length: max((one.end for one in own), default=date.min) for length, own in kept.items()}
     days = ledger.days(model, purpose, cells, min(done.values()), ahead(now))
     others = ledger.others(model, purpose, cells, done["day"])
-    today = (now - timedelta(hours=1)).date()
+    today = (now - SKEW).date()
     found: dict[str, list[Window]] = {}
     for length in LENGTHS:
         found[length] = list(kept[length])

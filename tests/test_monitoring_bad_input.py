@@ -161,7 +161,8 @@ def test_outcomes_that_cannot_be_are_an_error_with_a_remedy(
 def test_outcomes_that_stand_there_twice_count_once_and_those_of_nobody_are_said(
     tmp_path: Path, decided: Path, asked: Asked
 ) -> None:
-    some = loans(n=400, time=pl.lit(NOW - timedelta(minutes=1)))
+    later = pl.lit((NOW + timedelta(days=40)).date())
+    some = loans(n=400, time=pl.lit(NOW - timedelta(minutes=1)), observed_on=later)
     strangers = some.head(30).with_columns(event_id=pl.lit("nobody-") + pl.col("event_id"))
     pl.concat([some, some.head(100), strangers]).write_parquet(tmp_path / "decided.parquet")
     _, said, summary = asked(decided, "--outcomes", tmp_path / "decided.parquet")

@@ -19,7 +19,7 @@ from monitoring.ledger import Ledger
 from monitoring.reference import PREDICTION, Reference, read_reference
 from monitoring.report import Report, lines
 from monitoring.tally import Tally
-from monitoring.windows import Window
+from monitoring.windows import SKEW, Window
 from monitoring.words import Said
 from scoring import features, trial
 from scoring.inference_log import COLUMNS
@@ -56,7 +56,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     window = decided(2, scorer).drop("event_id", "time", "applicant", "request_id", "model")
     words = tuple(name for name, dtype in window.schema.items() if dtype == pl.String and name != "decision")
-    write_log(folder / "log", window.head(700), now=datetime.now(UTC) - timedelta(days=1), categories=words)
+    yesterday = datetime.now(UTC) - SKEW - timedelta(days=1)  # a day is closed an hour after its midnight
+    write_log(folder / "log", window.head(700), now=yesterday, categories=words)
     return folder
 
 
