@@ -304,6 +304,21 @@ def test_what_is_purged_while_it_is_packed_does_not_come_back(folder, monkeypatc
     assert not packed(folder / NAME).exists()
 
 
+def test_of_two_who_pack_a_file_the_slower_one_takes_nothing_away(tmp_path, key, monkeypatch):
+    """It has opened the plain file, and gets its lock when the other one is done and has let go of it."""
+    folder, lock = tmp_path / "log", fcntl.flock
+
+    def other_was_first(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        assert pack(folder / NAME)
+        lock(descriptor, how)
+
+    write(folder, key).close()
+    monkeypatch.setattr(fcntl, "flock", other_was_first)
+    assert not pack(folder / NAME)
+    assert faults(folder, key) == [] and read(folder).table.height == 12
+
+
 def test_what_is_too_old_goes_packed_or_not(folder, key):
     assert pack(folder / NAME)
     (folder / f"{NAME}.zst.part").write_bytes(b"left by a crash")

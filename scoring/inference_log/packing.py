@@ -116,6 +116,8 @@ def pack(path: Path) -> bool:
             fcntl.flock(plain, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False  # somebody writes or packs it
+        if not _is(path, plain):
+            return False  # another packed it meanwhile: what that one made must stay
         for table in tables(path, plain):
             pack_table(table)
         plain.seek(0)
