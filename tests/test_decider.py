@@ -1,8 +1,10 @@
 """The decider answers each request on its own account, however requests are merged."""
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +19,10 @@ from scoring.schema import ApplicationRequest
 from scoring.scorer import Scorer, ScorerError, read_examples
 from scoring.serving.batches import GIVE_WAY_MS, Batches
 from scoring.serving.job import Job
+from scoring.serving.large import Large
 from scoring.serving.problem import Rejection
+from scoring.serving.questions import Questions
+from scoring.serving.turns import Rest, Turns
 from tests.support import small
 from tests.support.overheard import overheard
 
@@ -193,3 +198,27 @@ def test_golden_examples_are_scored_as_in_training(folder):
     examples[3]["probability_of_default"] += 1e-6
     with pytest.raises(ScorerError, match="golden example 4: training gave"):
         check(scorer, examples)
+
+
+def test_what_a_model_brought_goes_with_it_as_the_collector_does_not_look_at_it(folder):
+    """A worker freezes what is loaded: what holds itself would stay for good, at each change of the model."""
+    request = jobs([1])[0].applications
+    scorer = Scorer.load(folder)
+    decider = Decider(scorer, "m")
+    batches, large = Batches(decider), Large(decider, 1_000, Turns())
+    questions = Questions(scorer, "m", (), folder, Rest())
+    for is_explained in (False, True):
+        assert isinstance(batches.answer([Job("r", request)], is_explained)[0], bytes)
+    for question, parameters in (
+        ("compare", {"fact": "AMT_CREDIT"}),
+        ("curve", {"fact": "AMT_CREDIT"}),
+    ):
+        assert isinstance(questions.answer(Job("r", request, parameters=parameters), question), bytes)
+    gc.collect()
+    gc.freeze()
+    left = [weakref.ref(one) for one in (decider, batches, large, *vars(questions).values())]
+    try:
+        del decider, batches, large, questions, scorer
+        assert [one() for one in left if one() is not None] == []
+    finally:
+        gc.unfreeze()

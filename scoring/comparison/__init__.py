@@ -10,7 +10,7 @@ counts are rounded to tens: one person more or less is not seen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,15 @@ class Peers:
         self._file = folder / REFERENCE
         self._judge = Judge(scorer)
         self._known = set(scorer.feature_names)
-        self._binned = lru_cache(maxsize=BINNED)(self._bin)
-        self._granted = (self._column("decision") == GRANTED).to_numpy()
+        # Of no method of this: it would hold itself, and stay when another model serves.
+        self._binned = lru_cache(maxsize=BINNED)(partial(_bin, self._file, scorer))
+        self._granted = (_column(self._file, "decision") == GRANTED).to_numpy()
         self._partitions = {ALL: Partition(np.zeros(len(self._granted), np.int16), lambda _: 0)}
         likes = [name for name in LIKE if name in self._known]
         self._partitions[NEIGHBOURS] = neighbours(pl.read_parquet(self._file, columns=likes), self._granted)
         for name in FILTERS:
             if name in self._known:
-                self._partitions[name] = by_levels(name, self._column(name), self._granted)
+                self._partitions[name] = by_levels(name, _column(self._file, name), self._granted)
 
     def compare(
         self,
@@ -137,21 +138,23 @@ class Peers:
     def _is_there(self, name: str) -> bool:
         return name in (SCORE, ALL, NEIGHBOURS) or name in self._known
 
-    def _column(self, name: str) -> pl.Series:
-        return pl.read_parquet(self._file, columns=[name])[name]
 
-    def _bin(self, fact: str, bins: int) -> tuple[FactBins, NDArray[np.int16]]:
-        """Return the bins of a fact, and in which of them each application of the reference lies."""
-        values = self._values(fact)
-        axis = FactBins.of(values, bins)
-        return axis, axis.places(values).astype(np.int16)
+def _column(file: Path, name: str) -> pl.Series:
+    return pl.read_parquet(file, columns=[name])[name]
 
-    def _values(self, name: str) -> pl.Series:
-        if name != SCORE:
-            return self._column(name)
-        return pl.Series(
-            self.scorer.points.of(self._column("probability_of_default").to_numpy()), dtype=pl.Float64
-        )
+
+def _bin(file: Path, scorer: Scorer, fact: str, bins: int) -> tuple[FactBins, NDArray[np.int16]]:
+    """Return the bins of a fact, and in which of them each application of the reference lies."""
+    values = _values(file, scorer, fact)
+    axis = FactBins.of(values, bins)
+    return axis, axis.places(values).astype(np.int16)
+
+
+def _values(file: Path, scorer: Scorer, name: str) -> pl.Series:
+    if name != SCORE:
+        return _column(file, name)
+    rates = _column(file, "probability_of_default").to_numpy()
+    return pl.Series(scorer.points.of(rates), dtype=pl.Float64)
 
 
 def is_compared(fact: str) -> bool:
