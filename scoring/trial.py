@@ -84,7 +84,8 @@ class Trial:
     ) -> None:
         self.folder = folder
         self.seconds = seconds
-        command = [sys.executable, "-m", module, str(folder.resolve()), tag, str(seconds)]
+        # -P: not the code of a checkout, say, in which a bento of another version is served.
+        command = [sys.executable, "-P", "-m", module, str(folder.resolve()), tag, str(seconds)]
         paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         quiet = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
         self._process = subprocess.Popen(

@@ -277,6 +277,14 @@ def test_a_killed_worker_is_said_with_the_remedy(portfolio, tmp_path) -> None:
         list(pool.ask([["lay", vars(plan), table, str(tmp_path)] for table in plan.tables]))
 
 
+def test_a_worker_runs_this_code_also_in_a_folder_with_code_of_the_same_name(tmp_path, monkeypatch) -> None:
+    (tmp_path / "scoring").mkdir()
+    (tmp_path / "scoring" / "__init__.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunError, match="a worker failed over bucket 1"), Pool(1) as pool:
+        list(pool.ask([["nothing that it knows", 1]]))
+
+
 def test_another_run_in_the_same_folder_is_refused(portfolio, model, scored) -> None:
     with pytest.raises(RunError, match="another run;"):
         run_once(portfolio, scored, "score", model, buckets=4, run_name="other night")

@@ -41,6 +41,16 @@ def test_a_scorer_as_training_made_it_passes(saved):
     assert trial.load(saved).threshold == 0.35
 
 
+def test_it_is_tried_by_the_code_that_asks_also_in_a_folder_with_code_of_the_same_name(
+    saved, tmp_path, monkeypatch
+):
+    """As where a bento is served in a checkout of another version."""
+    (tmp_path / "scoring").mkdir()
+    (tmp_path / "scoring" / "__init__.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    trial.try_out(saved, "credit_scoring:tried")
+
+
 @pytest.mark.parametrize("end", scorers.DEADLY)
 def test_a_model_that_ends_the_process_that_reads_it_is_one_sentence(folder, end):
     scorers.DEADLY[end](folder)

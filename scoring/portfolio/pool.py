@@ -77,7 +77,7 @@ class _Process:
     def __init__(self) -> None:
         paths = os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scoring.portfolio.worker"],
+            [sys.executable, "-P", "-m", "scoring.portfolio.worker"],  # of this code, wherever it is called
             env=os.environ | ONE_THREAD | {"PYTHONPATH": paths},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
