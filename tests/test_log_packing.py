@@ -269,6 +269,31 @@ def test_a_file_that_is_written_is_not_packed_by_another(tmp_path, key):
     assert pack(log.folder / NAME) and read(log.folder).table.height == 25
 
 
+def test_tables_of_a_file_that_is_written_are_not_packed_by_another(tmp_path, key):
+    log = write(tmp_path / "log", key)
+    with log.table(STEM, "r", "bank", NOON) as table:
+        table.add(*decided(5))
+        table.commit()
+    other = write(tmp_path / "log", key, worker="w2", is_packed=True)
+    other.close()
+    assert [path.suffix for path in table_files(log.folder)] == [".arrow"]
+    log.close()
+    pack_all(log.folder)
+
+
+def test_what_a_kill_left_of_a_table_goes_with_its_erasure(folder, key):
+    log = write(folder, key, worker="w3")
+    with log.table(STEM[::-1], "r", "bank", NOON) as held:
+        held.add(*decided(5))
+        held.commit()
+    (table,) = (path for path in table_files(folder) if ".w3." in path.name)
+    part = packed(table).with_name(f"{packed(table).name}.part")
+    part.write_bytes(pack_bytes(table.read_bytes()))  # of one who packed the table of a file that is held
+    erase(folder, anchors_folder(folder), key, 700_003, "asked for", lambda: NOON)
+    assert not part.exists() and faults(folder, key) == []
+    log.close()
+
+
 def test_a_file_of_an_older_version_is_packed_only_if_it_is_closed(tmp_path, key):
     """Who wrote it did not hold it: without the anchor's word it may be written on."""
     folder = tmp_path / "log"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
 from scoring.inference_log.disk import named
-from scoring.inference_log.packing import LOG, pack, pack_table, tables
+from scoring.inference_log.packing import LOG, is_held, pack, pack_table, tables
 from scoring.inference_log.record import HEADED
 from scoring.regular import open_regular
 
@@ -97,6 +97,8 @@ class Packer:
         for path in paths:
             try:
                 with open_regular(path) as plain:
+                    if is_held(plain):  # another worker is not done with it, nor with its tables
+                        continue
                     for table in tables(path, plain):
                         self._rest()
                         pack_table(table)

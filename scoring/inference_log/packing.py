@@ -94,6 +94,16 @@ def hold(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def is_held(file: BufferedReader) -> bool:
+    """Say whether somebody writes a file at this moment, or packs it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return False
+
+
 def pack(path: Path) -> bool:
     """Pack a file of the log that nobody writes any more, after its tables; say whether it was done.
 
@@ -209,7 +219,8 @@ def exchange(path: Path, draft: Path) -> None:
         with plain:
             fcntl.flock(plain, fcntl.LOCK_EX)  # who packs it is soon done
             if _is(path, plain):
-                packed(path).unlink(missing_ok=True)  # of one who was killed: the plain one counts
+                for one in (packed(path), _part(path)):  # of one who was killed: the plain one counts
+                    one.unlink(missing_ok=True)
                 draft.rename(path)
                 break
     sync_folder(path.parent)
@@ -233,7 +244,7 @@ def overwrite(path: Path, instead: Sequence[tuple[int, bytes]]) -> bool:
     """
     while os.path.lexists(path) or os.path.lexists(packed(path)):
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             if _overwrite_packed(path, instead):
                 return True
