@@ -1,13 +1,15 @@
 """Commands that meet on one log, or on one store: who was erased does not come back, and all verifies."""
 
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from scoring.inference_log import anchors_folder, pseudonym, pseudonym_key, read, verify
+from scoring.inference_log import anchors_folder, pseudonym, pseudonym_key, read, store, verify
 from scoring.inference_log.shipped import verify_shipped
 from scoring.inference_log.store import CLAIMS, Folder, ShippingError, at_work
 from tests.support.logs import NOON, ROOT, content, decided, everything, write
@@ -142,3 +144,78 @@ def test_those_who_ship_do_not_hold_each_other_up(tmp_path):
     with pytest.raises(ShippingError, match="wait until it is done"), at_work(store):
         pass
     assert len(store.keys(CLAIMS)) == 1
+
+
+# It says that it is at work, and stays so.
+AT_WORK = """
+import sys
+from pathlib import Path
+from scoring.inference_log.store import Folder, at_work
+with at_work(Folder(Path(sys.argv[1]))):
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def working(place: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-c", AT_WORK, str(place)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline()
+    return process
+
+
+def claimed(place: Path) -> str:
+    """Return the claim that a process left which was killed."""
+    with working(place) as process:
+        process.kill()
+    (claim,) = Folder(place).keys(CLAIMS)
+    return claim
+
+
+def test_a_claim_of_another_machine_of_the_same_name_stands(tmp_path, monkeypatch):
+    claim = claimed(tmp_path / "store")
+    (tmp_path / "boot_id").write_text("9d0ea5c1-0000-4000-8000-000000000000\n")
+    monkeypatch.setattr(store, "BOOT", tmp_path / "boot_id", raising=False)
+    with pytest.raises(ShippingError, match="wait until it is done"), at_work(Folder(tmp_path / "store")):
+        pass
+    assert list(Folder(tmp_path / "store").keys(CLAIMS)) == [claim]
+
+
+@pytest.mark.parametrize("number", [os.getpid(), os.getppid()])
+def test_who_was_killed_holds_nobody_up_when_another_process_has_its_number(tmp_path, number):
+    there = Folder(tmp_path / "store")
+    name = claimed(there.root)
+    there.remove(name)
+    there.put(f"{name.rpartition('-')[0].replace('changing', 'shipping')}-{number}", b"1")
+    with at_work(there):
+        assert len(there.keys(CLAIMS)) == 1
+    assert not there.keys(CLAIMS)
+
+
+def test_who_was_killed_holds_nobody_up_while_its_parent_does_not_look(tmp_path):
+    with working(tmp_path / "store") as process:
+        with pytest.raises(ShippingError, match="wait until it is done"), at_work(Folder(tmp_path / "store")):
+            pass
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        with at_work(Folder(tmp_path / "store")):
+            pass
+
+
+def test_who_begins_as_another_ends_finds_the_store_usable(tmp_path):
+    there, wrong = Folder(tmp_path / "store"), list[str]()
+
+    def come_and_go(number: int) -> None:
+        try:
+            for _ in range(1_000):
+                there.put(f"{CLAIMS}/{number}", b"1")
+                there.remove(f"{CLAIMS}/{number}")
+        except ShippingError as error:
+            wrong.append(str(error))
+
+    threads = [threading.Thread(target=come_and_go, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

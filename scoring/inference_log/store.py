@@ -22,6 +22,8 @@ from scoring.regular import open_regular
 
 S3 = "s3://"
 CLAIMS = "at-work"  # where those who change something say so, as long as they do
+BOOT = Path("/proc/sys/kernel/random/boot_id")  # another one on each machine, and after each start
+TRIES = 100  # to write into a folder that others remove as it becomes empty
 DRAFT, STALE_S = ".part", 3_600.0  # nobody writes an object for so long: who did was killed
 
 
@@ -91,16 +93,16 @@ def at_work(store: Store, is_shipping: bool = False) -> Iterator[None]:
     ShippingError
         If others are at work.
     """
-    mine = f"{CLAIMS}/{'shipping' if is_shipping else 'changing'}.{_process(os.getpid())}"
+    pid = os.getpid()
+    mine = f"{CLAIMS}/{'shipping' if is_shipping else 'changing'}.{_machine()}-{_began(pid)}-{pid}"
     store.put(mine, b"1")
     try:
         for other in sorted(store.keys(CLAIMS)):
             kind, _, whose = other.removeprefix(f"{CLAIMS}/").partition(".")
             if other == mine or (is_shipping and kind == "shipping"):
                 continue
-            pid = whose.rpartition("-")[2]
-            if pid.isdigit() and whose == _process(int(pid)) and not _is_alive(int(pid)):
-                store.remove(other)  # of one who was killed, on this machine
+            if _was_killed(whose):
+                store.remove(other)
                 continue
             raise ShippingError(
                 f"an erasure, a purge or a shipment is at work on the store {store}: wait until it is done, "
@@ -112,23 +114,42 @@ def at_work(store: Store, is_shipping: bool = False) -> Iterator[None]:
         store.remove(mine)
 
 
-def _process(pid: int) -> str:
-    """Return the name of a process of this machine, or of this container: in each, numbers begin anew."""
+def _machine() -> str:
+    """Return the name of this machine, or of this container: in each, the numbers of processes begin anew.
+
+    Two machines may have one name, and two of their containers one number; no two were started as one.
+    """
+    boot = numbers = "0"
+    with suppress(OSError):
+        numbers = str(Path("/proc/self/ns/pid").stat().st_ino)
+        boot = BOOT.read_text(encoding="ascii").strip().replace("-", "")
+    return f"{socket.gethostname()}-{boot}-{numbers}"
+
+
+def _began(pid: int) -> str | None:
+    """Return when a process of this machine began, which tells it from a later one of its number.
+
+    It is ``0`` of one that was killed and is waited for by its parent; None if it is not to be known.
+    """
     try:
-        numbers = Path("/proc/self/ns/pid").stat().st_ino
+        state, *facts = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
-        numbers = 0
-    return f"{socket.gethostname()}-{numbers}-{pid}"
+        return None
+    return "0" if state == b"Z" else facts[18].decode()
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _was_killed(whose: str) -> bool:
+    """Say whether a claim is of a process of this machine that is no more."""
+    machine, began, number = whose.rsplit("-", 2) if whose.count("-") >= 2 else ("", "", "")
+    if machine != _machine() or not number.isdigit():
         return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
     except PermissionError:
         pass
-    return True
+    return _began(int(number)) not in (began, None)
 
 
 class Folder:
@@ -147,15 +168,26 @@ class Folder:
         path = self.root / key
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}{DRAFT}")
         with self._usable():
-            make_folder(path.parent)
-            self._tidy(path.parent)
-            write_new(draft, content)
+            self._begin(draft, content)
             try:
                 draft.rename(path)
             except OSError:
                 draft.unlink(missing_ok=True)
                 raise
             sync_folder(path.parent)
+
+    def _begin(self, draft: Path, content: bytes) -> None:
+        """Write a draft, and make its folder again while others remove it with the last object in it."""
+        for left in reversed(range(TRIES)):
+            try:
+                make_folder(draft.parent)
+                self._tidy(draft.parent)
+                write_new(draft, content)
+            except (FileExistsError, FileNotFoundError):
+                if not left:
+                    raise
+            else:
+                return
 
     def get(self, key: str) -> bytes | None:
         """Return an object."""
