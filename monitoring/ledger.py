@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from monitoring.packed import digest, packed, unpacked
 from monitoring.tally import Tally
 from scoring.inference_log import Checkpoint
+from scoring.regular import IrregularError, open_lock
 
 VERSION = 2
 FIRST = "0" * 64  # what the first verdict follows
@@ -140,8 +141,12 @@ class Ledger:
         LedgerError
             If one is at work, and goes on for half a minute.
         """
-        end = monotonic() + BUSY_S
-        with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+        end, place = monotonic() + BUSY_S, self.path.with_name(f"{self.path.name}.lock")
+        try:
+            file = open_lock(place)
+        except IrregularError as error:
+            raise LedgerError(f"{place} cannot be locked: {error}; take it away.") from None
+        with file as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

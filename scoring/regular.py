@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 
 
@@ -36,6 +36,18 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise IrregularError(0, "it is no regular file")
     return os.fdopen(descriptor, "rb")
+
+
+def open_lock(path: Path) -> FileIO:
+    """Open a file to be locked, and make it if there is none; raises as `open_regular`."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise IrregularError(0, "it is no regular file")
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IrregularError(0, "it is no regular file")
+    return FileIO(descriptor, "r+")
 
 
 def read_regular(path: Path) -> bytes:

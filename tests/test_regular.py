@@ -10,10 +10,12 @@ import pytest
 
 from monitoring import rejections, runs
 from monitoring.errors import InputError
+from monitoring.ledger import Ledger, LedgerError
 from scoring import language
 from scoring.language import LanguageError
 from scoring.language.catalogues import parse
-from scoring.regular import IrregularError, read_regular
+from scoring.portfolio.job import RunError, alone
+from scoring.regular import IrregularError, open_lock, read_regular
 from scoring.schema import MonitorView
 from scoring.serving.access import AccessError, KeyRing
 from scoring.serving.owner import REPORT, monitor_view
@@ -59,6 +61,31 @@ def fifo(tmp_path: Path) -> Path:
 def test_a_fifo_that_a_setting_or_an_option_names_is_refused(fifo, door, kind, said):
     answer = within_time(lambda: door(fifo))
     assert isinstance(answer, kind) and said in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("lock", "kind"),
+    [
+        (lambda place: alone(place, place.parent), RunError),
+        (lambda place: Ledger(place.with_suffix("")).alone(), LedgerError),
+    ],
+)
+def test_a_fifo_in_place_of_a_lock_is_refused_and_not_waited_for(tmp_path, lock, kind):
+    os.mkfifo(tmp_path / "own.lock")
+
+    def take() -> None:
+        with lock(tmp_path / "own.lock"):
+            pass
+
+    answer = within_time(take)
+    assert isinstance(answer, kind) and "own.lock cannot be locked: it is no regular file" in str(answer)
+
+
+def test_a_lock_is_made_and_what_stands_in_it_stays(tmp_path):
+    open_lock(tmp_path / "own.lock").close()
+    (tmp_path / "own.lock").write_bytes(b"1")
+    open_lock(tmp_path / "own.lock").close()
+    assert (tmp_path / "own.lock").read_bytes() == b"1"
 
 
 def test_a_folder_and_a_device_are_no_regular_files_either(tmp_path):

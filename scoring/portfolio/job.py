@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 from scoring.portfolio.work import RESULT, Command, Done, Work
+from scoring.regular import IrregularError, open_lock
 from scoring.scorer import Scorer
 from scoring.tables.buckets import ApplicantBucket, Table
 
@@ -232,7 +233,11 @@ def alone(lock: Path, place: Path) -> Iterator[None]:
     RunError
         If one is there.
     """
-    with lock.open("a") as file:
+    try:
+        file = open_lock(lock)
+    except IrregularError as error:
+        raise RunError(f"{lock} cannot be locked: {error}; take it away.") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
