@@ -33,7 +33,7 @@ from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import DRAFT, PACKED, log_files, open_log, packed
 from scoring.inference_log.ship import ship
-from scoring.inference_log.shipped import InStore, verify_shipped
+from scoring.inference_log.shipped import InStore, purge_shipped, verify_shipped
 from scoring.inference_log.store import Folder, ShippingError
 from scoring.inference_log.table import table_files
 from tests.support.logs import NAME, NOON, ROOT, content, decided, entry, everything, run, write
@@ -381,6 +381,36 @@ def test_a_store_that_fails_in_the_midst_is_erased_by_the_same_command(folder, k
     assert done.finished == 1 and done.decisions == 3
     assert not faults(folder, key) and not verify_shipped(store, key).faults
     assert pseudonym(key, WHO).encode() not in everything(store) + content(folder)
+
+
+@pytest.mark.parametrize("at_work", ["ship", "purge"])
+def test_what_a_kill_left_in_a_store_is_erased_too(folder, key, tmp_path, monkeypatch, at_work):
+    """Who ships says last what is there, who purges says first what goes."""
+    store, who = Folder(tmp_path / "store"), pseudonym(key, WHO).encode()
+    heads, whole = anchors_folder(folder), Folder.put
+    if at_work == "purge":
+        ship(folder, heads, key, store, lambda: NOON)
+
+    def put(self: Folder, name: str, content: bytes) -> None:
+        if at_work == "purge":
+            whole(self, name, content)
+        if name.startswith("manifests"):
+            raise ShippingError("killed")
+        whole(self, name, content)
+
+    monkeypatch.setattr(Folder, "put", put)
+    with pytest.raises(ShippingError, match="killed"):
+        if at_work == "purge":
+            purge_shipped(store, key, date(2026, 11, 30), NOON)
+        else:
+            ship(folder, heads, key, store, lambda: NOON)
+    monkeypatch.undo()
+    assert who in everything(store)
+    erase(folder, heads, key, WHO, REASON, lambda: NOON, shipped=InStore(store, key, lambda: NOON))
+    assert who not in everything(store) + content(folder)
+    ship(folder, heads, key, store, lambda: NOON)
+    found = verify_shipped(store, key)
+    assert not found.faults and found.purged == (at_work == "purge") and who not in everything(store)
 
 
 def test_retention_reaches_the_store(folder, key, tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ from scoring.inference_log.packing import place as place_of
 from scoring.inference_log.ship import FILES, MANIFESTS, Manifest, check_owner
 from scoring.inference_log.store import Store, at_work, put_checked
 from scoring.inference_log.table import TableEntry
+
+LEFT = "left"  # of files that no manifest names, in the place of its state
 
 
 def verify_shipped(store: Store, key: bytes) -> Verification:
@@ -128,9 +131,9 @@ class InStore:
         check_owner(self.store, self.key)
         written = 0
         events = pl.Series(parquet.EVENT, erasure.events, pl.String)
+        for target in sorted(self.store.keys(parquet.DECISIONS)):  # also what no manifest names yet
+            written += parquet.remove(self.store, target, events, erasure.whose) > 0
         for manifest in _manifests(self.store, self.key):
-            for target in manifest.decisions:
-                written += parquet.remove(self.store, target, events, erasure.whose) > 0
             with TemporaryDirectory(prefix=".erasing-", dir=scratch) as place:
                 written += self._erase_file(manifest, erasure, Path(place))
         return written
@@ -161,20 +164,39 @@ class InStore:
         said = {str(one[0]): one for one in manifest.objects}
         for target, content in {record: done.to_bytes(self.key), **contents}.items():
             said[target] = [target, len(content), hashlib.sha256(content).hexdigest()]
-        put_checked(store, record, done.to_bytes(self.key))
-        put_checked(store, manifest.key, replace(manifest, objects=list(said.values())).to_bytes(self.key))
-        for target, content in contents.items():
+        changes = {record: done.to_bytes(self.key)}
+        if manifest.state != LEFT:
+            changes[manifest.key] = replace(manifest, objects=list(said.values())).to_bytes(self.key)
+        changes |= contents
+        for target, content in changes.items():
             put_checked(store, target, content)
-        return 2 + len(contents)
+        return len(changes)
 
 
 def _manifests(store: Store, key: bytes) -> Iterator[Manifest]:
-    """Give what is shipped and not purged; a manifest that is none is named by who verifies."""
+    """Give what has files in a store, also those that have no manifest: a kill came first, or a purge.
+
+    A manifest that is none is named by who verifies.
+    """
+    known = set[str]()
     for name in sorted(store.keys(MANIFESTS)):
-        with suppress(ValueError):
+        try:
             manifest = Manifest.of(store.get(name) or b"", key)
-            if manifest.state != "purged":
-                yield manifest
+        except ValueError:
+            known.add(name)  # its files are evidence
+            continue
+        if manifest.state != "purged":
+            known.add(name)
+            yield manifest
+    left = defaultdict[str, dict[str, int]](dict)
+    for target, size in store.keys(FILES).items():
+        left[target.rpartition("/")[0]][target] = size
+    for under, objects in sorted(left.items()):
+        file, _, head = under.rpartition("/")[2].rpartition(".")
+        named: list[list[str | int]] = [[target, size, ""] for target, size in objects.items()]
+        manifest = Manifest(file, head, 0, "", named, state=LEFT)
+        if manifest.key not in known and f"{under}/{file}{PACKED}" in objects:
+            yield manifest
 
 
 def _tables(path: Path, heads: Path, key: bytes) -> Iterator[TableEntry]:
