@@ -86,6 +86,41 @@ def test_bentoml_as_it_comes_looks_for_lost_workers_every_ten_seconds() -> None:
     assert type(arbiter) is private.ARBITER.find() and arbiter.check_delay == 10
 
 
+ENDS = """
+import os, subprocess, sys, time
+from scoring.serving import private
+from scoring.serving.private import supervisor as room
+circus = private.ARBITER.find()
+ours = room.supervisor(circus, proven=None, renew=None, failure=None, backlog=1, spare=0, are_serving=None,
+                       ending=None)
+room.ORPHAN_S = 0.3
+def after_a_look(kind):
+    arbiter = object.__new__(kind)
+    arbiter.watchers, arbiter._left = [], (None, 0.0)
+    own = subprocess.Popen([sys.executable, "-c", "import os; os.abort()"])
+    os.waitid(os.P_PID, own.pid, os.WEXITED | os.WNOWAIT)
+    arbiter.reap_processes()
+    return own.wait(), arbiter
+code, arbiter = after_a_look(ours)
+print(after_a_look(circus)[0], code)
+lost = os.spawnlp(os.P_NOWAIT, "true", "true")
+for _ in range(600):
+    time.sleep(0.05)
+    arbiter.reap_processes()
+    if not os.path.exists(f"/proc/{lost}"):
+        break
+else:
+    print("left")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_circus_as_it_comes_takes_the_end_of_any_child_and_here_of_workers_and_the_lost_only() -> None:
+    """Who tries a model in a process of its own has to learn that it was killed, and how."""
+    done = subprocess.run([sys.executable, "-c", ENDS], cwd=ROOT, capture_output=True, text=True, timeout=90)
+    assert done.stdout.split() == ["0", "-6"], done.stdout + done.stderr
+
+
 def test_uvicorn_as_it_comes_speaks_through_the_class_that_is_named() -> None:
     """In a process of its own, as in a worker."""
     code = (

@@ -85,7 +85,7 @@ ARBITER = PrivatePart(
     BENTOML,
     "replace a worker the moment that it ends, in a container too, to end when none can start, and to change "
     "the model at SIGHUP without ending a worker",
-    ("initialize", "reload", "start", "stop", "manage_watchers"),
+    ("initialize", "reload", "start", "stop", "manage_watchers", "iter_watchers", "reap_processes"),
 )
 TIMEOUTS = PrivatePart(
     "bentoml._internal.server.http.traffic:TimeoutMiddleware",

@@ -10,7 +10,9 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from circus.exc import ConflictError
@@ -21,6 +23,7 @@ STARTS = 3  # a worker that ends by itself so often in a row will not start at t
 AGAIN_S = 0.1
 ANY_PORT = "tcp://127.0.0.1:*"  # whichever is free when it is taken
 SPARE_S = 0.5  # between two looks whether all serve
+ORPHAN_S = 1.0  # that an end waits for who waits for it
 
 
 def supervisor(
@@ -75,6 +78,7 @@ def supervisor(
             self._failed = 0
             self._fault: Exception | None = None
             self._is_over = False
+            self._left: tuple[int | None, float] = (None, 0.0)  # whose end waits, and since when
             self._one_renewal = threading.Lock()
             for watcher in self.watchers:
                 place = watcher.args.index("--backlog") + 1
@@ -142,6 +146,22 @@ def supervisor(
                 "the port, or choose another with --port."
             )
 
+        def reap_processes(self) -> None:
+            """Take the ends of workers, and of processes that nobody else waits for.
+
+            circus takes any: whoever waits for a process of its own, as for the trial of a model, would not
+            learn how it ended. But the first process of a container gets those that lost their parents.
+            """
+            for watcher in self.iter_watchers():
+                for pid in [pid for pid in watcher.processes if _ended(os.P_PID, pid) is not None]:
+                    watcher.reap_process(pid)
+            left, now = _ended(os.P_ALL, 0), time.monotonic()
+            if left is None or left != self._left[0]:
+                self._left = left, now
+            elif now - self._left[1] > ORPHAN_S:
+                with suppress(ChildProcessError):
+                    os.waitpid(left, os.WNOHANG)
+
         def _child(self, *_: object) -> None:
             self.loop.add_callback_from_signal(self._look)
 
@@ -174,3 +194,12 @@ def supervisor(
             return True
 
     return Supervisor
+
+
+def _ended(kind: int, number: int) -> int | None:
+    """Return a child that has ended, or whose end was taken; None if there is none."""
+    try:
+        found = os.waitid(kind, number, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return number or None
+    return found.si_pid if found else None
