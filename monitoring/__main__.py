@@ -191,7 +191,7 @@ def run(
         unread = [Said("unread", {"why": why}) for why in found.faults]
         report = replace(report, again=_again(asked, to, window), notes=[*report.notes, *unread])
         written = runs.write(report, to, known)
-    except (InputError, LedgerError, StoreError, OSError) as error:
+    except (InputError, LedgerError, LogError, StoreError, OSError) as error:
         err.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise ProgramEnd(BAD_INPUT) from None
     except KeyboardInterrupt:

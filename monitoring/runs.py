@@ -46,7 +46,7 @@ def standing(folder: Path, known: str, now: datetime) -> Path | None:
         if read_regular(run / BASIS).decode("ascii") != known:
             return None
         counted = read_regular(run / METRICS).decode()
-    except OSError:
+    except (OSError, ValueError):  # not there, or not as it was written
         return None
     draft = run / f".{METRICS}-{os.getpid()}"
     name = METRIC + RUN_TIME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -73,6 +74,26 @@ def test_a_log_of_another_version_is_set_aside_and_said(tmp_path: Path, asked: A
         file.write_bytes(file.read_bytes().replace(b'"schema_version":3', b'"schema_version":99'))
     code, said, _ = asked(log)
     assert code == 2 and "5 lines of the log were set aside: not of schema_version" in said
+
+
+def test_a_file_that_cannot_be_read_is_an_error_and_no_drift(
+    tmp_path: Path, decided: Path, asked: Asked
+) -> None:
+    log = tmp_path / "log"
+    shutil.copytree(decided, log)
+    (log / "2026-01-01.w0.jsonl").symlink_to("2026-01-01.w0.jsonl")
+    code, said, _ = asked(log, "--model", "credit_scoring")  # which models are there, is read first
+    assert code == 3 and "2026-01-01.w0.jsonl cannot be read" in said
+
+
+@pytest.mark.parametrize("name", ["basis.sha256", "metrics.prom"])
+def test_a_report_that_was_harmed_is_made_anew(
+    tmp_path: Path, decided: Path, asked: Asked, name: str
+) -> None:
+    code, _, summary = asked(decided)
+    (tmp_path / "out" / "latest" / name).write_bytes(b"\xff")
+    again, said, anew = asked(decided)
+    assert (again, anew["window"]) == (code, summary["window"]) and "nothing is new" not in said
 
 
 def test_a_memory_of_another_version_is_said_with_a_remedy(
