@@ -1,5 +1,6 @@
 """A person can be erased from the log, which says of all others what it said, and shows any change."""
 
+import errno
 import json
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,6 +20,7 @@ from scoring.decisions import Filter, Follower, Index, by_event, page, place_of
 from scoring.inference_log import (
     InferenceLog,
     LogError,
+    affected,
     anchors_folder,
     erasing,
     find,
@@ -29,6 +32,7 @@ from scoring.inference_log import (
     verify,
 )
 from scoring.inference_log.backup import back_up, restore
+from scoring.inference_log.disk import write_new
 from scoring.inference_log.erasing import FaultyError, erase
 from scoring.inference_log.erasure import SUFFIX, Erasure
 from scoring.inference_log.packing import DRAFT, PACKED, log_files, open_log, packed
@@ -284,6 +288,60 @@ def test_who_is_killed_says_the_same_command_again(tmp_path, key):
         assert not faults(home / "log", key) and read(home / "log").table.height == 19
         left = content(home / "log")
         assert pseudonym(key, WHO).encode() not in left and not list((home / "log").glob("*.erasing"))
+
+
+KILLED_AT_THE_STORE = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from scoring.inference_log import anchors_folder
+from scoring.inference_log.erasing import erase
+from scoring.inference_log.shipped import InStore
+from scoring.inference_log.store import Folder
+class Killing(Folder):
+    def put(self, name, content):
+        if name.startswith("files"):
+            os.kill(os.getpid(), 9)
+        super().put(name, content)
+def now():
+    return datetime.now(UTC)
+log, key, store = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), Killing(Path(sys.argv[3]))
+erase(log, anchors_folder(log), key, 700_003, "asked for", now, shipped=InStore(store, key, now))
+"""
+
+
+def test_who_is_killed_at_the_store_leaves_no_copy_of_it_in_the_log(folder, key, tmp_path):
+    store, key_file = stored(tmp_path, key), tmp_path / "pseudonym.key"
+    command = [sys.executable, "-c", KILLED_AT_THE_STORE, folder, key_file, store.root]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert list(folder.rglob("*/*.zst"))  # what was fetched to erase in it
+    done = erase(
+        folder,
+        anchors_folder(folder),
+        key,
+        WHO,
+        REASON,
+        lambda: NOON,
+        shipped=InStore(store, key, lambda: NOON),
+    )
+    assert done.finished == 1 and not list(folder.rglob("*/*"))
+
+
+def test_an_erasure_for_which_there_is_no_room_says_so_and_leaves_none_of_it_taken(folder, key, monkeypatch):
+    before, left = content(folder), [1]
+
+    def full(*arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_new(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(affected, "write_new", full)
+        with pytest.raises(LogError, match=r"No space left on device; make room .* Nothing is erased\."):
+            erased(folder, key)
+    assert not list(folder.glob("*.erasing")) and content(folder) == before and not faults(folder, key)
+    assert erased(folder, key).decisions == 3
 
 
 def test_an_erasure_that_an_older_version_began_is_finished(folder, key, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from scoring.inference_log.packing import (
 from scoring.inference_log.record import LogError, strict_json
 from scoring.inference_log.table import TableEntry, erased, event_ids, rows_of
 
+SCRATCH = f"{DRAFT}-"  # how the name of a folder begins that has copies of what is in a store
 _ABOUT_EVENTS = (b'"kind":"review"', b'"kind":"outcome"')
 _KIND_BYTES = 160  # of a line, among which its kind is: after its number and the hash before it
 _KEPT = ("of", "event_id", "decision", "purpose", "header", "verdict", "operator")
@@ -163,6 +165,8 @@ def _in_table(folder: Path, line: bytes, who: str, events: list[str]) -> ErasedT
 
 
 def tidy(folder: Path) -> None:
-    """Remove the new tables of an erasure that came to no record."""
+    """Remove the new tables of an erasure that came to no record, and what a killed one had of a store."""
     for path in named(folder, DRAFT):
         path.unlink(missing_ok=True)
+    for copies in folder.glob(f"{SCRATCH}*"):
+        shutil.rmtree(copies, ignore_errors=True)

@@ -124,18 +124,24 @@ def erase(
                 finisher.finish(path, erasure)
                 done.finished += 1
         known = shipped.events(who) if shipped is not None else ()
-        plan = affected_by(folder, anchors, key, who, now(), known)
-        if not plan.lines and not plan.tables and not known:
-            if done.finished:
-                return done
-            raise LogError(_unknown(folder, before))
         try:
+            plan = affected_by(folder, anchors, key, who, now(), known)
+            if not plan.lines and not plan.tables and not known:
+                if done.finished:
+                    return done
+                raise LogError(_unknown(folder, before))
             if not is_forced and (faults := _faults(folder, anchors, key, plan)):
                 raise FaultyError(faults)
             _must_be_writable(folder, plan)
         except LogError:
             tidy(folder)
             raise
+        except OSError as error:
+            tidy(folder)
+            raise LogError(
+                f"new tables cannot be written in {folder}: {error.strerror}; make room for those of the "
+                "client, not compressed, and say the same command again. Nothing is erased."
+            ) from error
         moment = now()
         erasure = Erasure(
             id=f"{moment:%Y-%m-%dT%H%M%SZ}-{secrets.token_hex(4)}",

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from scoring.inference_log import parquet
-from scoring.inference_log.affected import affected_by, committed
+from scoring.inference_log.affected import SCRATCH, affected_by, committed
 from scoring.inference_log.anchor import ANCHOR
 from scoring.inference_log.chain import ChainFault, Verification, verify
 from scoring.inference_log.disk import write_new
@@ -134,7 +134,7 @@ class InStore:
         for target in sorted(self.store.keys(parquet.DECISIONS)):  # also what no manifest names yet
             written += parquet.remove(self.store, target, events, erasure.whose) > 0
         for manifest in _manifests(self.store, self.key):
-            with TemporaryDirectory(prefix=".erasing-", dir=scratch) as place:
+            with TemporaryDirectory(prefix=SCRATCH, dir=scratch) as place:
                 written += self._erase_file(manifest, erasure, Path(place))
         return written
 
