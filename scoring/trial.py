@@ -136,27 +136,46 @@ def bound(seconds: float) -> None:
             resource.setrlimit(what, (most, most))
 
 
-def answer(look: Callable[[], None], faults: tuple[type[Exception], ...], folder: str, seconds: str) -> None:
-    """Say on the standard output, in JSON, what is wrong with a scorer; libraries write elsewhere."""
+class Unproven(Exception):
+    """What is wrong, in a sentence."""
+
+
+def answer(look: Callable[[], None], folder: str, seconds: str) -> None:
+    """Say on the standard output, in JSON, what is wrong with a scorer; libraries write elsewhere.
+
+    ``look`` raises an `Unproven`. It imports what it needs, so that a library that is not there is named.
+    """
     said = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     bound(float(seconds))
     fault = ""
     try:
         look()
-    except faults as error:
-        fault = str(error)[:LONGEST]
+    except Unproven as error:
+        fault = str(error)
     except MemoryError:
         fault = f"{folder} asks for more than {MEMORY >> 30} GiB of memory; import the model again."
+    except ImportError as error:
+        fault = f"{error}; install the pinned versions."
+    except OSError as error:  # of whatever else is looked at: the model need not be at fault
+        fault = f"{error.filename or folder} cannot be used: {error.strerror or type(error).__name__}."
+    except Exception as error:
+        fault = f"{folder} could not be tried ({type(error).__name__}); report this."
     with said:
-        json.dump(fault, said)
+        json.dump(fault[:LONGEST], said)
 
 
 def _main(folder: str, tag: str, seconds: str) -> None:
-    from scoring.proof import prove
-    from scoring.scorer import ScorerError
+    def look() -> None:
+        from scoring.proof import prove
+        from scoring.scorer import ScorerError
 
-    answer(lambda: prove(Path(folder), tag), (ScorerError,), folder, seconds)
+        try:
+            prove(Path(folder), tag)
+        except ScorerError as error:
+            raise Unproven(str(error)) from error
+
+    answer(look, folder, seconds)
 
 
 if __name__ == "__main__":

@@ -352,6 +352,13 @@ def test_a_lost_key_is_noticed_at_the_start_with_the_way_out(folder, tmp_path):
         InferenceLog(folder, "w2", pseudonym_key(path), "m")
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_key_at_a_place_that_cannot_be_looked_at_is_a_sentence(tmp_path, is_shared):
+    path = tmp_path / ("k" * 300)  # whoever runs the test may enter every folder
+    with pytest.raises(LogError, match=rf"{path} cannot be used: File name too long"):
+        log_key(path, tmp_path / "log", tmp_path / "log-heads", is_shared)
+
+
 def test_a_broken_anchor_is_no_lost_key(folder, key):
     head = anchors_folder(folder) / f"{NAME}.head"
     newest = anchors_folder(folder) / "2026-11-30.w1.jsonl.head"

@@ -77,6 +77,34 @@ def test_a_model_that_takes_all_the_memory_is_refused(folder):
     assert "GiB of memory; import the model again." in json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            "PermissionError(13, 'Permission denied', '/run/key')",
+            "/run/key cannot be used: Permission denied.",
+        ),
+        (
+            "ImportError('libarrow.so: no such file')",
+            "libarrow.so: no such file; install the pinned versions.",
+        ),
+        ("KeyError('of a person')", "/store/model could not be tried (KeyError); report this."),
+    ],
+)
+def test_what_nobody_expects_is_named_and_not_laid_to_the_model(error, said):
+    code = f"from scoring import trial\ndef look(): raise {error}\ntrial.answer(look, '/store/model', '60')\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout or '"nothing"') == said
+
+
+@pytest.mark.parametrize("module", ["scoring.trial", "scoring.hosting.rehearsal"])
+def test_a_library_that_cannot_be_loaded_is_named(saved, tmp_path, monkeypatch, module):
+    (tmp_path / "polars.py").write_text("raise ImportError('libpolars.so: no such file')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    fault = trial.Trial(saved, "credit_scoring:tried", module=module).fault()
+    assert fault == "libpolars.so: no such file; install the pinned versions."
+
+
 def test_a_decision_of_last_year_is_scored_again_by_a_model_whose_examples_are_refused_now(folder):
     (folder / "examples.json").write_text("[]")
     small.sign(folder)

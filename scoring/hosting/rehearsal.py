@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bentoml.exceptions import BentoMLException
 
-from scoring.trial import SECONDS, Trial, answer
+from scoring.trial import SECONDS, Trial, Unproven, answer
 
 
 class Rehearsal:
@@ -41,16 +41,22 @@ class Rehearsal:
         self._trial.end()
 
 
-def _main(folder: str, tag: str, seconds: str) -> None:
+def rehearse(folder: Path, tag: str) -> None:
+    """Look at all that a worker needs, in the process of a trial.
+
+    Raises
+    ------
+    Unproven
+        If a worker could not start.
+    """
+    import scoring.serving.large  # noqa: F401 - if it cannot be had, that is found now
     from scoring.hosting.log import open_log
     from scoring.inference_log import LogError
     from scoring.proof import prove
     from scoring.scorer import ScorerError
     from scoring.serving.settings import Settings
 
-    def rehearse() -> None:
-        import scoring.serving.large  # noqa: F401 - if it cannot be had, that is found now
-
+    try:
         settings = Settings.read(os.environ)
         if settings.log is not None and (log := open_log(settings, "start-up", tag, ())) is not None:
             log.check()
@@ -58,9 +64,13 @@ def _main(folder: str, tag: str, seconds: str) -> None:
                 from scoring.decisions import place_of  # here: it takes 0.15 s, and a file needs no look
 
                 place_of(settings.index, settings.log)
-        prove(Path(folder), tag)
+        prove(folder, tag)
+    except (LogError, ScorerError) as error:
+        raise Unproven(str(error)) from error
 
-    answer(rehearse, (LogError, ScorerError, ImportError), folder, seconds)
+
+def _main(folder: str, tag: str, seconds: str) -> None:
+    answer(lambda: rehearse(Path(folder), tag), folder, seconds)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,13 @@ def log_key(path: Path, log: Path, anchors: Path, is_shared: bool = False) -> by
         If the key was lost, see `check_key`, cannot be used, see `pseudonym_key`, or is not there and to be
         ``is_shared`` by several instances.
     """
-    if not path.exists() and not is_key_of(anchors, None):
+    try:
+        is_lost = not path.exists() and not is_key_of(anchors, None)
+    except OSError as error:
+        raise LogError(
+            f"{error.filename} cannot be used: {error.strerror}; let this user read and write it."
+        ) from error
+    if is_lost:
         raise LogError(_lost(f"the key {path} is gone, and the log in {log} is signed with it", log, anchors))
     if is_shared:
         _must_be_given(path)
