@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from scoring.hosting import models
 from scoring.serving.life import BEHIND, lower_priority
 from tests.support import small
 from tests.support.running import (
@@ -153,6 +154,20 @@ def broken(home):
     code = "import sys\nif any('worker.service' in word for word in sys.orig_argv): sys.exit(3)\n"
     (folder / "sitecustomize.py").write_text(code)
     return folder
+
+
+def test_a_model_that_cannot_be_noted_for_the_workers_is_refused_in_a_sentence(tmp_path, monkeypatch, caplog):
+    """As where the folder of temporary files is full; the tag of the one before stays."""
+    served = tmp_path / "model"
+    served.write_text("credit_scoring:one")
+    served.with_suffix(".draft").mkdir()
+    monkeypatch.setenv(models.SERVED, str(served))
+    monkeypatch.setattr(models, "newest", lambda _: "credit_scoring:two")
+    monkeypatch.setattr(models, "folder", lambda _: tmp_path)
+    monkeypatch.setattr(models, "try_out", lambda *_: None)
+    assert models.renew("credit_scoring:latest") is False
+    assert f"reload refused: {tmp_path}/model.draft cannot be used: Is a directory. The model" in caplog.text
+    assert served.read_text() == "credit_scoring:one"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads of different niceness")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,10 +112,10 @@ def renew(asked: str) -> bool:
             logger.info("reload: %s is the newest model; nothing changes", tag)
             return False
         try_out(folder(tag), tag)
+        choose(served, tag)
     except Exception as error:  # whatever is wrong with the new one, the old one is right
         logger.error("reload refused: %s The model from before goes on.", why(error))
         return False
-    choose(served, tag)
     logger.info("reload: the workers take up %s", tag)
     return True
 
@@ -123,4 +124,6 @@ def why(error: Exception) -> str:
     """Return what may be logged of a model that cannot be taken up."""
     from scoring.scorer import ScorerError
 
-    return str(error) if isinstance(error, ScorerError | BentoMLException) else type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or tempfile.gettempdir()} cannot be used: {error.strerror}."
+    return str(error) if isinstance(error, ScorerError | BentoMLException) else f"{type(error).__name__}."

@@ -155,10 +155,10 @@ class Worker:
     def take_up(self) -> None:
         """Load the model that the parent chose beside the one that serves, and let it serve."""
         before = self.decider
-        tag = models.chosen(self.settings.model)
-        if tag == before.model:
-            return
         try:
+            tag = models.chosen(self.settings.model)
+            if tag == before.model:
+                return
             decider = models.load(tag)
         except Exception as error:
             logger.error("reload refused: %s %s goes on.", models.why(error), before.model)
