@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import pytest
 
 from scoring.inference_log import anchors_folder, packing, parquet, pseudonym_key, read, verify
 from scoring.inference_log import store as stores
-from scoring.inference_log.disk import write_new
+from scoring.inference_log.anchor import read_anchor
+from scoring.inference_log.disk import create, write_new
 from scoring.inference_log.ship import Manifest, Shipped, ship
 from scoring.inference_log.store import CLAIMS, Folder, ShippingError, put_checked
 from tests.support.logs import NAME, NOON, ROOT, decided, entry, run, write
@@ -305,6 +307,33 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path, key, store):
         assert len(seen) == len(set(seen))
     done = shipped(folder, key, store)
     assert done.files + done.before == 2 and len(events(store)) == 27 == len(set(events(store)))
+
+
+@pytest.mark.parametrize("state", ["closed", "left by a kill"])
+def test_what_is_packed_is_shipped_where_there_is_no_room_to_pack_the_others(
+    tmp_path, key, store, monkeypatch, state
+):
+    """It is what purging makes room with."""
+    folder = two_days(tmp_path / "log", key)
+    assert packing.pack(folder / NAME)
+    plain = folder / "2026-11-22.w2.jsonl"
+    if state == "left by a kill":
+        head = anchors_folder(folder) / f"{plain.name}.head"
+        anchor = read_anchor(head, key)
+        assert anchor is not None
+        head.write_bytes(replace(anchor, state="open").to_bytes(key))
+
+    def full(to: Path) -> int:
+        if to.name.startswith(plain.name):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return create(to)
+
+    monkeypatch.setattr(packing, "create", full)
+    done = shipped(folder, key, store)
+    assert done.files == 1
+    assert done.left == [f"{plain.name}: it could not be packed: No space left on device"]
+    monkeypatch.undo()
+    assert (done := shipped(folder, key, store)).files == 1 and not done.left
 
 
 def test_what_a_kill_left_in_a_store_is_tidied_away(tmp_path, key, store):

@@ -15,7 +15,7 @@ files of one name on two machines are told apart, and one file in two copies of 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -138,12 +138,16 @@ def _ship(
     now: Callable[[], datetime],
     tell: Callable[[str], None],
 ) -> Shipped:
+    done, known, unpacked = Shipped(), dict[str, set[str]](), set[str]()
     for path in left_plain(folder, anchors, key):
-        pack(path)  # what was closed lately, or left by who was killed
+        try:
+            pack(path)  # what was closed lately, or left by who was killed
+        except OSError as error:  # what is packed can be shipped all the same, and then purged
+            unpacked.add(path.name)
+            done.left.append(f"{path.name}: it could not be packed: {error.strerror or error}")
     erasures = Erasures.load(folder, key)
     if any(erasure.whose is not None for _, erasure in erasures.all):
         raise LogError("an erasure was ended in its midst: say its command again, and then ship.")
-    done, known = Shipped(), dict[str, set[str]]()
     whole: list[Manifest] = []
     parts: list[parquet.Part] = []
 
@@ -151,7 +155,7 @@ def _ship(
         done.doubled += parquet.add(store, parts)
         parts.clear()
 
-    for path, anchor in _closed(folder, anchors, key, done.left):
+    for path, anchor in _closed(folder, anchors, key, done.left, unpacked):
         day = path.name[:10]
         if day not in known:
             known[day] = set(store.keys(f"{MANIFESTS}/day={day}"))
@@ -206,8 +210,13 @@ def check_owner(store: Store, key: bytes, is_taken: bool = False) -> None:
         ) from None
 
 
-def _closed(folder: Path, anchors: Path, key: bytes, left: list[str]) -> Iterator[tuple[Path, Anchor]]:
-    """Give the packed files with their anchors: what is plain is still written, or cannot be packed."""
+def _closed(
+    folder: Path, anchors: Path, key: bytes, left: list[str], told: Set[str]
+) -> Iterator[tuple[Path, Anchor]]:
+    """Give the packed files with their anchors: what is plain is still written, or cannot be packed.
+
+    ``told`` are those of which ``left`` says so already.
+    """
     for path in log_files(folder):
         try:
             anchor = read_anchor(anchors / f"{path.name}{ANCHOR}", key)
@@ -219,7 +228,7 @@ def _closed(folder: Path, anchors: Path, key: bytes, left: list[str]) -> Iterato
             left.append(f"{path.name}: the file has no anchor in the folder of anchors")
         elif is_packed and anchor is not None and anchor.state != "purged":
             yield path, anchor
-        elif anchor is not None and anchor.state == "closed":
+        elif anchor is not None and anchor.state == "closed" and path.name not in told:
             left.append(f"{path.name}: it is closed, but could not be packed")
 
 
