@@ -1,10 +1,12 @@
 """A served process comes and goes without losing a request or a decision, and leaves nothing behind."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.hosting import models
+from scoring.hosting import models, start
 from scoring.serving.life import BEHIND, lower_priority
 from tests.support import small
 from tests.support.running import (
@@ -154,6 +156,18 @@ def broken(home):
     code = "import sys\nif any('worker.service' in word for word in sys.orig_argv): sys.exit(3)\n"
     (folder / "sitecustomize.py").write_text(code)
     return folder
+
+
+@pytest.mark.skipif(shutil.which("systemd-tmpfiles") is None, reason="needs systemd-tmpfiles")
+def test_what_workers_need_to_start_outlasts_the_cleaning_of_temporary_files(tmp_path, monkeypatch):
+    """Else the first worker that ended after ten days would have been the end of the service."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp" / "of-another").mkdir(parents=True)
+    note = start.own_folder() / "model"
+    note.write_text("credit_scoring:one")
+    (tmp_path / "clean.conf").write_text(f"d {tmp_path}/tmp 0755 - - 1us\n")
+    subprocess.run(["systemd-tmpfiles", "--clean", tmp_path / "clean.conf"], check=False)
+    assert note.exists() and not (tmp_path / "tmp" / "of-another").exists()
 
 
 def test_a_model_that_cannot_be_noted_for_the_workers_is_refused_in_a_sentence(tmp_path, monkeypatch, caplog):

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import fcntl
 import os
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +76,18 @@ def check_address() -> None:
         ) from None
 
 
+def own_folder() -> Path:
+    """Make a folder of this process, which is there until it ends.
+
+    Its lock keeps systemd-tmpfiles off, which takes away what nobody has changed for ten days.
+    """
+    place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    with suppress(OSError):  # not every file system has locks
+        fcntl.flock(os.open(place, os.O_RDONLY), fcntl.LOCK_SH)
+    return place
+
+
 def prepare(settings: Settings, tag: str) -> None:
     """Try the start-up once: the parent stops at a fault, a worker would be restarted for ever.
 
@@ -94,8 +107,7 @@ def prepare(settings: Settings, tag: str) -> None:
     rehearsal = Rehearsal(models.folder(tag), tag)
     atexit.register(rehearsal.end)
     limit = take_descriptors()
-    place = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place = own_folder()
     models.choose(place / "model", tag)
     spare.make(place / "places", settings.workers)
     os.environ[PARENT] = str(os.getpid())
