@@ -181,12 +181,12 @@ def test_a_claim_of_another_machine_of_the_same_name_stands(tmp_path, monkeypatc
     assert list(Folder(tmp_path / "store").keys(CLAIMS)) == [claim]
 
 
-@pytest.mark.parametrize("number", [os.getpid(), os.getppid()])
-def test_who_was_killed_holds_nobody_up_when_another_process_has_its_number(tmp_path, number):
+@pytest.mark.parametrize("whose", [os.getpid, os.getppid])
+def test_who_was_killed_holds_nobody_up_when_another_process_has_its_number(tmp_path, whose):
     there = Folder(tmp_path / "store")
     name = claimed(there.root)
     there.remove(name)
-    there.put(f"{name.rpartition('-')[0].replace('changing', 'shipping')}-{number}", b"1")
+    there.put(f"{name.rpartition('-')[0].replace('changing', 'shipping')}-{whose()}", b"1")
     with at_work(there):
         assert len(there.keys(CLAIMS)) == 1
     assert not there.keys(CLAIMS)
