@@ -11,10 +11,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from monitoring.packed import digest, packed, unpacked
 from monitoring.tally import Tally
 from scoring.inference_log import Checkpoint
+from scoring.inference_log.disk import create
 from scoring.regular import IrregularError, open_lock
 
 VERSION = 2
@@ -123,6 +125,8 @@ class Ledger:
     def _open(self, is_writing: bool = False) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(create(self.path))  # it counts clients: others may read it no more than the log
             with closing(sqlite3.connect(self.path, timeout=BUSY_S)) as connection, connection:
                 if is_writing:
                     connection.execute("begin immediate")

@@ -1,7 +1,10 @@
 """Two followers of one index, beside erasures and while it is made again: it says what the log says."""
 
+import os
 import sqlite3
+import stat
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,3 +236,15 @@ def test_a_database_of_somebody_else_is_neither_filled_nor_emptied(tmp_path):
     with made.begin() as connection:
         assert connection.scalar(select(schema.about.c.next)) == 1
     made.close()
+
+
+def test_an_index_is_for_those_alone_who_may_read_the_log(log):
+    index = Index(place_of("", log.folder), identity(KEY))
+    before = os.umask(0)
+    try:
+        follow(Follower(index, log.folder, log.anchors, KEY))
+    finally:
+        os.umask(before)
+    index.close()
+    place = Path(str(index.url.database))
+    assert stat.S_IMODE(place.stat().st_mode) == 0o640

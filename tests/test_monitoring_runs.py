@@ -106,6 +106,11 @@ def test_verdicts_are_reached_again_from_their_counts_and_these_from_the_log(cop
     assert cut.exit_code == 1 and "cut off or changed" in cut.output
 
 
+def test_the_memory_is_for_those_alone_who_may_read_the_log(judged: Path) -> None:
+    memory = next((judged / "out").glob("*.sqlite"))
+    assert memory.stat().st_mode & 0o007 == 0
+
+
 def test_a_model_that_was_changed_is_an_alarm_of_its_day_that_is_reached_again(tmp_path: Path) -> None:
     write_reference(tmp_path / "scorer", population(1_500, seed=1))
     log = days_of(tmp_path / "log", {ago: population(600, seed=40 + ago) for ago in (1, 2)})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from scoring.decisions import schema
 from scoring.inference_log import LogError
+from scoring.inference_log.disk import create
 
 BUSY_S = 5.0  # a writer of SQLite holds the others up for no longer
 CONNECT_S = 5
@@ -93,7 +95,7 @@ class Index:
         self.log = log
         self._engine: Engine | None = None
         self._is_checked = False
-        self._file = 0  # of SQLite, as the disk numbers it
+        self._file: int | None = None  # of SQLite, as the disk numbers it
 
     def __str__(self) -> str:
         """Say where it is, without its password."""
@@ -139,10 +141,12 @@ class Index:
             if not is_made and not file.exists():
                 raise MissingError(f"there is no index {self} yet: `python -m scoring.decisions follow`.")
             file.parent.mkdir(parents=True, exist_ok=True)
-            number = file.stat().st_ino if file.exists() else 0
-            if number != self._file:  # somebody removed it, or put another in its place
+            is_there = file.exists()
+            if not is_there or file.stat().st_ino != self._file:  # new, removed, or another in its place
                 self.close()
-                file.touch(0o640)
+                if not is_there:
+                    with suppress(FileExistsError):  # another process made it in between
+                        os.close(create(file))
                 self._file = file.stat().st_ino
         if self._engine is None:
             self._engine = _engine(self.url)
