@@ -174,6 +174,19 @@ def test_tables_rest_while_others_are_written_unless_too_many_files_wait(tmp_pat
     assert looks == [False] * (2 if is_full else 4)
 
 
+def test_what_stops_the_thread_that_packs_is_said_and_the_next_file_is_packed(tmp_path):
+    (tmp_path / "log").touch()
+    told: list[str] = []
+    log = write(tmp_path / "written", KEY)
+    log.close()
+    packer = Packer(tmp_path / "log", tmp_path / "none", KEY, told.append)
+    packer.add(Path("no file has such a name\0"))
+    packer.add(log.folder / NAME)
+    packer.close()
+    assert [line.rpartition(": ")[2] for line in told] == ["Not a directory", "ValueError"]
+    assert [path.suffix for path in log.folder.iterdir()] == [".zst"]
+
+
 def test_a_file_is_closed_when_its_tables_are_many_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "TABLES_BYTES", 10_000)
     log = InferenceLog(tmp_path / "log", "w1", KEY, "m", categories=("income_type",), is_packed=True)

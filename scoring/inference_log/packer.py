@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from scoring.inference_log.anchor import ANCHOR, read_anchor
@@ -68,12 +68,12 @@ class Packer:
         self._closed = 0  # files that are not packed yet
         self._is_over = threading.Event()
         self._thread = ThreadPoolExecutor(1, "log-pack", _stand_back)
-        self._thread.submit(self._pack_all, left_plain(folder, anchors, key))
+        self._thread.submit(self._pack_all, left_plain(folder, anchors, key)).add_done_callback(self._ended)
 
     def add(self, path: Path) -> None:
         """Have a file packed that was just closed."""
         self._closed += 1
-        self._thread.submit(self._pack_closed, path)
+        self._thread.submit(self._pack_closed, path).add_done_callback(self._ended)
 
     def stand_back(self) -> None:
         """Rest for a while: tables are being written, and who asked for them waits."""
@@ -85,8 +85,16 @@ class Packer:
         self._thread.shutdown(wait=True)
 
     def _pack_closed(self, path: Path) -> None:
-        self._pack_all([path])
-        self._closed -= 1
+        try:
+            self._pack_all([path])
+        finally:
+            self._closed -= 1
+
+    def _ended(self, work: Future[None]) -> None:
+        error = work.exception()
+        if error is not None:  # as of a folder that cannot be listed: nobody else would hear of it
+            why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+            self._tell(f"log: files that are closed stay as they are, not compressed: {why}")
 
     def _rest(self) -> None:
         while self._clock() - self._busy < REST_S and self._closed <= MOST_WAITING:
