@@ -38,6 +38,7 @@ KEYS = f"desk+read+review+outcome:{DESK},audit+read:{AUDIT},bank:{BANK}"
     ("query", "field", "code"),
     [
         (b"foo=1", "foo", "unknown_parameter"),
+        (b"Clients=1", "Clients", "misspelt_parameter"),
         (b"limit=0", "limit", "below_minimum"),
         (b"limit=201", "limit", "above_maximum"),
         (b"limit=ten", "limit", "not_digits"),

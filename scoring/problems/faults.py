@@ -42,6 +42,7 @@ FAULTS: Mapping[str, Text] = texts(
         "too_much_beside": "more than {kib} KiB stand beside the applications; leave them out",
         # A look-up, a review.
         "unknown_parameter": "there is no such parameter; GET /docs.json lists them",
+        "misspelt_parameter": "there is no such parameter; is it {close}?",
         "repeated_parameter": "stands twice; send it once",
         "not_digits": "must be a whole number in digits, up to {maximum}",
         "not_a_time": "must be a time, as 2026-11-21T09:30:00Z, or a day",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from scoring.problems import Fault
+from scoring.problems import Fault, nearest
 from scoring.schema import FieldError, fault_at
 from scoring.serving.problem import Rejection
 
@@ -53,7 +53,7 @@ def read_query(
     found: dict[str, Any] = {}
     for name, text in pairs:
         if name not in readers:
-            value: Any = Fault("unknown_parameter")
+            value: Any = _unknown(name, readers)
         elif name in found:
             value = Fault("repeated_parameter")
         else:
@@ -64,3 +64,8 @@ def read_query(
     if faults:
         raise Rejection("wrong-parameters", {"n": len(faults)}, faults)
     return found
+
+
+def _unknown(name: str, known: Iterable[str]) -> Fault:
+    close = nearest(name, known)
+    return Fault("misspelt_parameter", {"close": close}) if close else Fault("unknown_parameter")
