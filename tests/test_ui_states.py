@@ -158,6 +158,12 @@ IS_DARK = "is => document.body.classList.contains('dark') === is"
 
 
 @pytest.fixture
+def fresh(tabs: Tabs) -> None:
+    """Begin in a new tab: what tests before did in the one there is part of how it looks."""
+    tabs.close()
+
+
+@pytest.fixture
 def shown(tabs: Tabs, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     state, lang = request.param
     page = STATES[state](tabs, lang, tmp_path)
@@ -201,6 +207,7 @@ def test_a_state_is_for_everyone(shown, request: pytest.FixtureRequest) -> None:
         assert pages == 1, f"{pages} sheets"
 
 
+@pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("shown", [(state, "en") for state in LOOKED_AT], indirect=True, ids="-".join)
 def test_a_state_looks_as_it_was_kept(shown, request: pytest.FixtureRequest) -> None:
     """What is kept is no picture, which other letters would make another one, but what a picture is made of.
@@ -226,6 +233,7 @@ def test_a_state_looks_as_it_was_kept(shown, request: pytest.FixtureRequest) -> 
         assert seen.differences(kept[state][name], found[name]) == [], name
 
 
+@pytest.mark.usefixtures("fresh")
 @pytest.mark.parametrize("shown", [("opened", "en")], indirect=True, ids="-".join)
 @pytest.mark.parametrize(
     ("style", "said"),

@@ -100,6 +100,12 @@ class Tabs:
         page.locator(shown).first.wait_for()
         return page
 
+    def close(self) -> None:
+        """Close the tabs, so that the next one knows nothing of what was done in them."""
+        for page in self.opened.values():
+            page.close()
+        self.opened.clear()
+
     def blank(self) -> Any:
         """Return one more tab, for what is no part of the page itself."""
         if "" not in self.opened:
